@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the datapath (bpf/) and the program (src/) share, and nothing else: verdicts, events, the
+ * configuration constants, and the keys and values of every map. Multi-byte fields are in host
+ * order unless their type says __be.
+ */
+#ifndef PIPELINE_H
+#define PIPELINE_H
+
+#include <linux/types.h>
+
+/*
+ * Every frame ends in exactly one verdict.
+ *
+ * X(enumerator, name, class, meaning); `class` is one of enum verdict_class without its prefix.
+ * The name is the one in JSON, metrics and documentation.
+ */
+#define PIPELINE_VERDICTS(X)                                                              \
+	X(NOT_TUNNEL, not_tunnel, KERNEL,                                                 \
+	  "no UDP to the tunnel port: left to the kernel untouched")                      \
+	X(OUTER_FRAGMENT, outer_fragment, KERNEL,                                         \
+	  "fragment of an outer packet: left to the kernel")                              \
+	X(SOURCE_DENIED, source_denied, DROPPED, "outer source is not in listen.sources") \
+	X(MALFORMED, malformed, ERROR, "lengths that contradict each other or the frame") \
+	X(BAD_VXLAN, bad_vxlan, ERROR, "VXLAN header without the I flag")                 \
+	X(UNKNOWN_VNI, unknown_vni, DROPPED, "VNI is not in listen.vnis")                 \
+	X(INNER_NOT_IP, inner_not_ip, DROPPED, "inner frame is neither IPv4 nor IPv6")    \
+	X(TRUNCATED, truncated, ERROR, "inner packet was cut short on the way")           \
+	X(UNMATCHED, unmatched, DROPPED, "no rule matches")                               \
+	X(REDIRECTED, redirected, FORWARDED, "sent out of forward.interface")             \
+	X(TRANSMITTED, transmitted, FORWARDED, "sent back out of listen.interface")       \
+	X(FRAGMENTED, fragmented, FORWARDED, "sent as two or more IPv4 fragments")        \
+	X(PASSED, passed, FORWARDED, "decapsulated and handed to the kernel")             \
+	X(OVERSIZE, oversize, DROPPED, "larger than forward.mtu")                         \
+	X(NO_ROUTE, no_route, ERROR, "no route to the destination")                       \
+	X(ERROR, error, ERROR, "the program itself failed")
+
+enum verdict {
+	VERDICT_GO_ON, /* a stage's answer "not decided yet"; never counted */
+#define X(upper, name, class, meaning) VERDICT_##upper,
+	PIPELINE_VERDICTS(X)
+#undef X
+		VERDICT_COUNT
+};
+
+enum verdict_class {
+	VERDICT_CLASS_KERNEL,    /* not ours: the kernel got the frame as it came */
+	VERDICT_CLASS_DROPPED,   /* dropped because the configuration says so */
+	VERDICT_CLASS_ERROR,     /* dropped because it could not be handled */
+	VERDICT_CLASS_FORWARDED, /* left, rewritten */
+};
+
+/*
+ * What happened to a packet on its way to the verdict. Each is counted, and named by `explain`.
+ * X(enumerator, name, meaning)
+ */
+#define PIPELINE_EVENTS(X)                                                                        \
+	X(INNER_MALFORMED, inner_malformed, "the malformed header is an inner one")               \
+	X(INNER_TRUNCATED, inner_truncated, "the IP length reaches beyond the bytes present")     \
+	X(NAT_APPLIED, nat_applied, "a rule replaced the destination")                            \
+	X(FRAGMENT_FOLLOWED, fragment_followed, "a later fragment followed its first one's rule") \
+	X(DF_CLEARED, df_cleared, "DF was cleared")                                               \
+	X(ID_ASSIGNED, id_assigned, "an IP ID of 0 was replaced")                                 \
+	X(TRAILER_CUT, trailer_cut, "bytes behind the end of the packet were cut off")            \
+	X(NEIGHBOUR_UNKNOWN, neighbour_unknown, "the next hop's MAC is not known yet")
+
+enum event {
+#define X(upper, name, meaning) EVENT_##upper,
+	PIPELINE_EVENTS(X)
+#undef X
+		EVENT_COUNT
+};
+
+#define PIPELINE_MAX_RULES  65536
+#define PIPELINE_MAX_VNIS   4096 /* listed ones; with `any`, those counted one by one */
+#define PIPELINE_MAX_SHAPES 64   /* of one address family */
+#define PIPELINE_VNI_MAX    0xffffff
+
+/* Packets, and the bytes of their frames as they arrived. */
+struct hits {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* The value of map `counters`, one for each CPU. It outlives every program of an instance. */
+struct counters {
+	struct hits verdict[VERDICT_COUNT];
+	__u64 event[EVENT_COUNT];
+	__u64 next_ip_id; /* sequence that fresh IPv4 IDs are made of */
+};
+
+/*
+ * Lookup tables are perfect hashes: user space, which knows every key beforehand, chooses a
+ * displacement for each bucket so that no two keys share a slot. A lookup reads one displacement
+ * and one slot and compares one key. Both arrays have a power of two entries.
+ */
+struct table {
+	__u64 seed;
+	__u32 bucket_mask;
+	__u32 slot_mask;
+};
+
+struct table_place {
+	__u32 bucket;
+	__u32 base;
+	__u32 step;
+};
+
+static inline __attribute__((always_inline)) __u64 table_mix(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ (hash >> 32);
+}
+
+/* Where the key that hashed to `hash` lives: bucket first, then slot by its displacement. */
+static inline __attribute__((always_inline)) struct table_place
+table_place(const struct table *table, __u64 hash)
+{
+	struct table_place place;
+
+	hash *= 0xd6e8feb86659fd93ULL;
+	place.bucket = (__u32)(hash >> 40) & table->bucket_mask;
+	place.base = (__u32)(hash >> 20);
+	place.step = (__u32)hash | 1;
+	return place;
+}
+
+static inline __attribute__((always_inline)) __u32
+table_slot(const struct table *table, struct table_place place, __u16 displacement)
+{
+	return (place.base + displacement * place.step) & table->slot_mask;
+}
+
+/*
+ * Keys of the NAT tables. The last word holds what is not an address:
+ *   bits 0-15 source port, 16-31 destination port (both as they stand in the packet),
+ *   32-55 VNI, 56-57 protocol (enum nat_protocol), 58-63 shape.
+ * A shape is the set of key bits that a group of rules matches on; bits outside it are zero.
+ */
+enum nat_protocol { NAT_PROTOCOL_ANY, NAT_PROTOCOL_UDP, NAT_PROTOCOL_TCP };
+
+#define NAT_VNI_SHIFT      32
+#define NAT_PROTOCOL_SHIFT 56
+#define NAT_SHAPE_SHIFT    58
+
+static inline __attribute__((always_inline)) __u64
+nat_key_word(__be16 source_port, __be16 destination_port, __u32 vni, __u32 protocol)
+{
+	return (__u64)source_port | (__u64)destination_port << 16 | (__u64)vni << NAT_VNI_SHIFT |
+	       (__u64)protocol << NAT_PROTOCOL_SHIFT;
+}
+
+/* Word 0: source address in its low half, destination in its high half, as in the packet. */
+struct nat4_key {
+	__u64 word[2];
+};
+
+/* Words 0-1: source address; 2-3: destination address, as in the packet. */
+struct nat6_key {
+	__u64 word[5];
+};
+
+struct nat4_shape {
+	struct nat4_key mask;
+	__u32 first_rule; /* lowest rule number that has this shape */
+	__u32 reserved;
+};
+
+struct nat6_shape {
+	struct nat6_key mask;
+	__u32 first_rule;
+	__u32 reserved;
+};
+
+#define NAT_SET_PORT 1 /* the rule names a port; without it the port stays */
+
+/* Where a rule sends its packets. Rules count from 1, in file order; an empty slot has rule 0. */
+struct nat4_slot {
+	struct nat4_key key;
+	__be32 address;
+	__be16 port;
+	__u16 flags;
+	__u32 rule;
+	__u32 reserved;
+};
+
+struct nat6_slot {
+	struct nat6_key key;
+	__be32 address[4];
+	__be16 port;
+	__u16 flags;
+	__u32 rule;
+};
+
+/* `index` counts from 0 into the VNI's counters; an empty slot has vni VNI_NONE. */
+struct vni_slot {
+	__u32 vni;
+	__u32 index;
+};
+
+#define VNI_NONE 0xffffffffU
+
+/* Which first fragment a later one belongs to (RFC 791, RFC 8200). IPv4 fills address[0] only. */
+struct fragment_key {
+	__be32 source[4];
+	__be32 destination[4];
+	__be32 id;
+	__u32 vni;
+	__u8 version;  /* 4 or 6 */
+	__u8 protocol; /* IPv4 only: IPv6 identifies by addresses and ID alone */
+	__u8 reserved[2];
+};
+
+/* What the rules said of the first fragment. */
+struct fragment_decision {
+	__u64 seen_at;     /* CLOCK_MONOTONIC, ns */
+	__be32 address[4]; /* new destination */
+	__u32 rule;
+	__u32 generation; /* of the rules: `rule` counts only while they are in force */
+};
+
+#define FRAGMENT_LIFETIME_NS 30000000000ULL /* as long as Linux waits to reassemble */
+
+/* Key of the trie `sources`; IPv4 prefixes stand in ::ffff:0:0/96. */
+struct source_key {
+	__u32 prefix_length;
+	__be32 address[4];
+};
+
+enum vni_mode { VNI_ONE, VNI_LISTED, VNI_ANY };
+enum next_hop_mode { NEXT_HOP_ROUTE, NEXT_HOP_KEEP, NEXT_HOP_MAC };
+enum oversize_mode { OVERSIZE_FRAGMENT, OVERSIZE_PASS, OVERSIZE_DROP };
+enum fallback { FALLBACK_DROP, FALLBACK_PASS, FALLBACK_FORWARD };
+enum udp_checksum_mode { UDP_CHECKSUM_UPDATE, UDP_CHECKSUM_ZERO, UDP_CHECKSUM_PRESERVE };
+
+#define CLEAR_DF_NEVER 0xffffffffU
+
+/*
+ * The configuration as the datapath sees it: constants of a freshly loaded program, so that the
+ * verifier removes what is not configured. A change of configuration is a change of program.
+ */
+struct pipeline_config {
+	__u32 generation;
+	__be16 port; /* UDP port of the tunnel */
+	__u8 check_sources;
+	__u8 vni_mode;     /* enum vni_mode */
+	__u32 vni;         /* with VNI_ONE: the one */
+	__u8 truncated;    /* enum fallback */
+	__u8 unmatched;    /* enum fallback */
+	__u8 udp_checksum; /* enum udp_checksum_mode */
+	__u8 oversize;     /* enum oversize_mode */
+	__u8 next_hop;     /* enum next_hop_mode */
+	__u8 single_arm;   /* frames leave where they came in */
+	__u8 trace;        /* fill map `traces` (explain) */
+	__u8 reserved;
+	__u32 clear_df_above; /* IP total length in bytes, or CLEAR_DF_NEVER */
+	__u32 mtu;            /* largest IP packet to send, in bytes */
+	__u32 egress_ifindex;
+	__u32 cpus;           /* possible CPUs, which share the space of IP IDs */
+	__u8 listen_mac[6];   /* destination of what is passed to the kernel */
+	__u8 next_hop_mac[6]; /* with NEXT_HOP_MAC */
+	__u8 egress_mac[6];   /* source address with NEXT_HOP_MAC */
+	__u8 reserved2[2];
+	__u32 nat4_shapes; /* how many of nat4_shape[] are in use */
+	__u32 nat6_shapes;
+	struct table nat4;
+	struct table nat6;
+	struct table vnis;
+	struct nat4_shape nat4_shape[PIPELINE_MAX_SHAPES];
+	struct nat6_shape nat6_shape[PIPELINE_MAX_SHAPES];
+};
+
+/* What became of the last packet, for `explain`: the value of map `traces`. */
+struct trace {
+	__u32 verdict;
+	__u32 events;       /* bit 1 << EVENT_x */
+	__u32 rule;         /* 0: none */
+	__u32 vni;          /* VNI_NONE: did not get that far */
+	__u32 inner_offset; /* of the inner Ethernet header in the frame as it came; 0: none */
+};
+
+/* What a pinned instance says of itself: the value of map `instance`, written by user space. */
+struct instance_info {
+	__u64 attached_at;       /* CLOCK_REALTIME, ns */
+	__u64 attached_boottime; /* CLOCK_BOOTTIME, ns */
+	__u32 generation;
+	__u32 generic; /* XDP mode: 0 native, 1 generic */
+	char listen[16];
+	char egress[16];
+};
+
+#define PIPELINE_SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), #type)
+PIPELINE_SIZE_IS(struct hits, 16);
+PIPELINE_SIZE_IS(struct counters, 16 * VERDICT_COUNT + 8 * EVENT_COUNT + 8);
+PIPELINE_SIZE_IS(struct nat4_slot, 32);
+PIPELINE_SIZE_IS(struct nat6_slot, 64);
+PIPELINE_SIZE_IS(struct vni_slot, 8);
+PIPELINE_SIZE_IS(struct fragment_key, 44);
+PIPELINE_SIZE_IS(struct fragment_decision, 32);
+PIPELINE_SIZE_IS(struct source_key, 20);
+PIPELINE_SIZE_IS(struct trace, 20);
+PIPELINE_SIZE_IS(struct instance_info, 56);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the subcommands have in common. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "config.h"
+#include "error.h"
+
+/* Exit status of every subcommand. */
+enum command_status {
+	COMMAND_DONE = 0,
+	COMMAND_FAILED = 1,
+	COMMAND_USAGE = 2, /* bad usage or bad configuration */
+};
+
+struct command {
+	const char *name;
+	/* argv[0] is the subcommand's name; parses with getopt_long, answers --help itself. */
+	enum command_status (*run)(int argc, char **argv);
+	const char *summary; /* one line for the overview */
+};
+
+enum command_status cmd_run(int argc, char **argv);
+enum command_status cmd_stop(int argc, char **argv);
+enum command_status cmd_config(int argc, char **argv);
+enum command_status cmd_status(int argc, char **argv);
+enum command_status cmd_stats(int argc, char **argv);
+enum command_status cmd_monitor(int argc, char **argv);
+enum command_status cmd_explain(int argc, char **argv);
+
+#define COMMAND_DEFAULT_INSTANCE "config"
+#define COMMAND_CONFIG_DIR       "/etc/vxlan-pipeline"
+
+/* The file that -c names, else that of the instance (NULL: the default one). */
+const char *command_config_path(const char *file, const char *instance, char *buffer, size_t size);
+
+/* Prints "vxlan-pipeline: TEXT" on stderr and returns COMMAND_FAILED. */
+enum command_status command_fail(const struct error *error);
+/* Prints "vxlan-pipeline COMMAND: TEXT" and where help is; returns COMMAND_USAGE. */
+enum command_status command_usage(const char *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Loads the configuration; on failure prints every problem and returns false, and *status is
+ * COMMAND_USAGE.
+ */
+bool command_load_config(struct config *config, const char *path,
+			 const struct config_override *overrides, size_t override_count,
+			 enum command_status *status);
+
+/* --color=auto|always|never, NO_COLOR and whether the stream is a terminal, together. */
+enum command_color { COMMAND_COLOR_AUTO, COMMAND_COLOR_ALWAYS, COMMAND_COLOR_NEVER };
+int command_color_parse(const char *text, enum command_color *color); /* 0 or -EINVAL */
+bool command_color_on(enum command_color color, FILE *stream);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The names of verdicts and events, from the lists in bpf/pipeline.h. */
+#ifndef NAMES_H
+#define NAMES_H
+
+#include "../bpf/pipeline.h"
+
+const char *verdict_name(enum verdict verdict);    /* "redirected" */
+const char *verdict_meaning(enum verdict verdict); /* "sent out of forward.interface" */
+enum verdict_class verdict_class(enum verdict verdict);
+const char *event_name(enum event event); /* "df_cleared" */
+const char *event_meaning(enum event event);
+
+#endif
