@@ -176,8 +176,12 @@ static int open_output(struct capture_writer *writer, const char *path, const st
 	bool exists = stat(path, &there) == 0;
 
 	if (strcmp(path, "-") == 0) {
-		writer->stream = stdout;
-		return 0;
+		int fd = dup(STDOUT_FILENO); /* so that closing it leaves stdout alone */
+
+		writer->stream = fd < 0 ? NULL : fdopen(fd, "w");
+		return writer->stream
+			       ? 0
+			       : error_set(error, -errno, "standard output: %s", cause(errno));
 	}
 	if (exists && there.st_dev == like->stat.st_dev && there.st_ino == like->stat.st_ino)
 		return error_set(error, -EEXIST,
@@ -201,7 +205,8 @@ static int start_output(struct capture_writer *writer, struct error *error)
 		return error_set(error, -ENOMEM, "%s", cause(ENOMEM));
 	writer->dumper = pcap_dump_fopen(writer->pcap, writer->stream);
 	if (!writer->dumper)
-		return error_set(error, -EIO, "%s: cannot be written: %s", writer->path,
+		return error_set(error, -EIO, "%s: cannot be written: %s",
+				 writer->path ? writer->path : "standard output",
 				 pcap_geterr(writer->pcap));
 	return 0;
 }
@@ -273,7 +278,7 @@ void capture_discard(struct capture_writer *writer)
 		unlink(writer->temporary);
 	if (writer->dumper)
 		pcap_dump_close(writer->dumper);
-	else if (writer->stream && writer->stream != stdout)
+	else if (writer->stream)
 		fclose(writer->stream);
 	if (writer->pcap)
 		pcap_close(writer->pcap);

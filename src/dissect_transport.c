@@ -58,12 +58,15 @@ static enum dissect_checksum checkable(const struct dissector *d)
 							    : DISSECT_NO_CHECKSUM;
 }
 
-static void dissect_vxlan(struct dissector *d)
+/* `udp_length` bounds the inner frame: what lies behind it was not in the tunnel. */
+static void dissect_vxlan(struct dissector *d, size_t udp_length)
 {
 	const uint8_t *vxlan = dissect_take(d, 8, "VXLAN header");
 
 	if (!vxlan)
 		return;
+	if (udp_length >= 16 && udp_length - 16 < dissect_left(d))
+		d->end = d->position + udp_length - 16;
 	d->out->vni = dissect_u32(vxlan + 4) >> 8;
 	dissect_add(d, "vxlan.flags", "0x%04x", dissect_u16(vxlan));
 	dissect_add(d, "vxlan.gbp", "%u", dissect_u16(vxlan + 2));
@@ -106,12 +109,12 @@ static void dissect_udp(struct dissector *d)
 	dissect_add(d, "udp.dstport", "%u", dissect_u16(udp + 2));
 	dissect_add(d, "udp.length", "%zu", length);
 	add_udp_checksum(d, udp, length);
-	if (d->tunnel_port && dissect_u16(udp + 2) == d->tunnel_port)
-		dissect_vxlan(d);
-	else
-		dissect_say(d, "UDP, ");
 	if (!d->fragmented && (length < 8 || length > d->out->packet_length))
 		dissect_complain(d, "UDP length %zu does not fit the packet", length);
+	if (d->tunnel_port && dissect_u16(udp + 2) == d->tunnel_port)
+		dissect_vxlan(d, length);
+	else
+		dissect_say(d, "UDP, ");
 }
 
 static void add_tcp_fields(struct dissector *d, const uint8_t *tcp, size_t header_length)
