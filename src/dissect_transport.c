@@ -119,7 +119,7 @@ static void dissect_udp(struct dissector *d)
 
 static void add_tcp_fields(struct dissector *d, const uint8_t *tcp, size_t header_length)
 {
-	size_t length = header_length + dissect_left(d);
+	size_t length = d->out->packet_length;
 	enum dissect_checksum known = checkable(d);
 
 	dissect_add(d, "tcp.srcport", "%u", dissect_u16(tcp));
@@ -132,33 +132,40 @@ static void add_tcp_fields(struct dissector *d, const uint8_t *tcp, size_t heade
 	dissect_add_checksum(d, "tcp.checksum", dissect_u16(tcp + 16), known,
 			     pseudo_sum(d, length) + dissect_sum(tcp, length));
 	dissect_add(d, "tcp.urgent_pointer", "%u", dissect_u16(tcp + 18));
-	if (header_length > 20)
-		dissect_add_hex(d, "tcp.options", tcp + 20, header_length - 20);
 }
 
-static void dissect_tcp(struct dissector *d)
+static void say_tcp(struct dissector *d, const uint8_t *tcp)
 {
 	static const char letters[] = "FSRP.UEW"; /* as tcpdump writes them, from bit 0 on */
-	const uint8_t *tcp = dissect_take(d, 20, "TCP header");
 	char flags[sizeof(letters)] = "";
-	size_t header_length, used = 0;
+	size_t used = 0;
 
-	if (!tcp)
-		return;
-	say_addresses(d, tcp);
-	header_length = (size_t)(tcp[12] >> 4) * 4;
-	if (header_length < 20) {
-		dissect_complain(d, "TCP header that says length %zu", header_length);
-		return;
-	}
-	if (!dissect_take(d, header_length - 20, "TCP options"))
-		return;
-	add_tcp_fields(d, tcp, header_length);
 	for (size_t bit = 0; bit < 8; bit++)
 		if (tcp[13] >> bit & 1)
 			flags[used++] = letters[bit];
 	dissect_say(d, "TCP [%s], seq %u, ack %u, ", flags, dissect_u32(tcp + 4),
 		    dissect_u32(tcp + 8));
+}
+
+static void dissect_tcp(struct dissector *d)
+{
+	const uint8_t *tcp = dissect_take(d, 20, "TCP header");
+	const uint8_t *options;
+	size_t header_length;
+
+	if (!tcp)
+		return;
+	header_length = (size_t)(tcp[12] >> 4) * 4;
+	say_addresses(d, tcp);
+	say_tcp(d, tcp);
+	add_tcp_fields(d, tcp, header_length);
+	if (header_length < 20) {
+		dissect_complain(d, "TCP header that says length %zu", header_length);
+		return;
+	}
+	options = dissect_take(d, header_length - 20, "TCP options");
+	if (options && header_length > 20)
+		dissect_add_hex(d, "tcp.options", options, header_length - 20);
 }
 
 static void dissect_icmp(struct dissector *d)
