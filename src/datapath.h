@@ -90,6 +90,8 @@ struct datapath_stats {
 	} * vnis; /* in ascending order */
 	size_t vni_count;
 	struct datapath_rule {
+		__u64 key[5]; /* what it matches, as in the lookup tables; unused words are 0 */
+		__u64 mask[5];
 		struct ip_endpoint to;
 		struct hits hits;
 	} * rules; /* rules[0] is rule 1 */
@@ -98,6 +100,9 @@ struct datapath_stats {
 
 /* 0 and state DATAPATH_ABSENT when nothing is pinned; -EACCES and others when it cannot be read. */
 int datapath_read(const char *instance, struct datapath_stats *stats, struct error *error);
+/* Only the counters and what the instance says of itself; -ENOENT when nothing is pinned. */
+int datapath_read_counters(const char *instance, struct counters *counters,
+			   struct instance_info *info, struct error *error);
 void datapath_stats_clear(struct datapath_stats *stats);
 
 /* libbpf's and the verifier's own words go to this function from now on; NULL: nowhere. */

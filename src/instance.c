@@ -20,10 +20,10 @@ bool instance_name_valid(const char *name)
 {
 	size_t length = strlen(name);
 
-	if (length == 0 || length > INSTANCE_NAME_MAX || name[0] == '.')
+	if (length == 0 || length > INSTANCE_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < length; i++) {
-		if (!isalnum((unsigned char)name[i]) && !strchr("-_.", name[i]))
+		if (!isalnum((unsigned char)name[i]) && !strchr("-_", name[i]))
 			return false;
 	}
 	return true;
@@ -47,7 +47,8 @@ static int make_directory(const char *path, mode_t mode, struct error *error)
 {
 	if (mkdir(path, mode) == 0 || errno == EEXIST)
 		return 0;
-	return error_set(error, -errno, "cannot create %s: %s", path, strerror(errno));
+	return error_set(error, -errno, "cannot create %s: %s%s", path, strerror(errno),
+			 errno == EACCES || errno == EPERM ? "; run as root" : "");
 }
 
 static int mount_bpffs(struct error *error)
@@ -84,8 +85,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 	return remove(path) == 0 || errno == ENOENT ? 0 : errno;
 }
 
-/* 0, or -errno: -ENOENT when there is no such directory. */
-static int remove_tree(const char *path)
+int instance_remove_tree(const char *path)
 {
 	int result;
 
@@ -98,7 +98,7 @@ static int remove_tree(const char *path)
 int instance_remove_pins(const char *name, struct error *error)
 {
 	char path[INSTANCE_PATH_SIZE];
-	int err = remove_tree(instance_pin_path(path, name, NULL));
+	int err = instance_remove_tree(instance_pin_path(path, name, NULL));
 
 	rmdir(INSTANCE_PINS); /* fails while other instances have state */
 	if (err)
@@ -155,7 +155,8 @@ int instance_lock(const char *name, struct error *error)
 				 "name another instance with --instance",
 				 name, (int)instance_daemon(name));
 	if (fd < 0)
-		return error_set(error, fd, "cannot lock %s: %s", path, strerror(-fd));
+		return error_set(error, fd, "cannot lock %s: %s%s", path, strerror(-fd),
+				 fd == -EACCES ? "; run as root" : "");
 	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) {
 		err = -errno;
 		close(fd);

@@ -15,7 +15,7 @@
 #define INSTANCE_NAME_MAX  64
 #define INSTANCE_PATH_SIZE 256
 
-/* Letters, digits, '-', '_' and '.', not beginning with a dot; at most INSTANCE_NAME_MAX. */
+/* Letters, digits, '-' and '_', at most INSTANCE_NAME_MAX: BPF file systems allow no dots. */
 bool instance_name_valid(const char *name);
 
 /* INSTANCE_PINS/NAME, or below it. Returns `path`, which holds INSTANCE_PATH_SIZE bytes. */
@@ -23,6 +23,8 @@ const char *instance_pin_path(char *path, const char *name, const char *below);
 
 /* Mounts the BPF file system if it is not, and makes the instance's directory below it. */
 int instance_make_pins(const char *name, struct error *error);
+/* Removes a directory and all below it: 0, or -errno; -ENOENT when there is none. */
+int instance_remove_tree(const char *path);
 /* Removes everything pinned for the instance; -ENOENT if there was nothing. */
 int instance_remove_pins(const char *name, struct error *error);
 
