@@ -46,6 +46,8 @@ $(BUILD)/datapath.o: $(BUILD)/pipeline.skel.h
 $(BUILD):
 	mkdir -p $@
 
+include tests/unit/unit.mk
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf $(BUILD)
