@@ -3,7 +3,7 @@
 #ifndef INNER_H
 #define INNER_H
 
-#include "forward.h"
+#include "kernel.h"
 #include "parse.h"
 
 static __always_inline enum verdict inner_malformed(struct packet *packet)

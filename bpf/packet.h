@@ -46,6 +46,12 @@ struct packet {
 	__u8 fragment_part; /* enum fragment_part */
 	__u8 ip_protocol;   /* behind the extension headers */
 
+	/* how it leaves */
+	__u32 next_hop;     /* index in map `next_hops` + 1; 0: no rule says where to */
+	__u32 mtu;          /* largest IP packet that the path takes */
+	__u32 fragments;    /* with VERDICT_FRAGMENTED: how many */
+	__u64 addresses[2]; /* the Ethernet addresses, as in struct next_hop; 0: they stay */
+
 	/* for `explain` */
 	__u32 rule;
 	__u32 events;
