@@ -46,6 +46,8 @@ $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/datapath_*.c)): $(BUILD)/pipeline
 $(BUILD):
 	mkdir -p $@
 
+include tests/unit/unit.mk
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf $(BUILD)
