@@ -9,6 +9,9 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
 BUILD   ?= build
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith
+ifdef WERROR
+WARNINGS += -Werror
+endif
 CFLAGS   ?= -O2 -g
 PKGS     := libbpf yaml-0.1 jansson libmnl libpcap libsystemd
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
@@ -45,6 +48,34 @@ $(BUILD)/datapath.o: $(BUILD)/pipeline.skel.h
 
 $(BUILD):
 	mkdir -p $@
+
+.PHONY: deps
+deps: ## install what build, tests, lint and demo need (Debian and its kin; root)
+	@tools/deps
+
+.PHONY: demo
+demo: ## show the whole product on three hosts made of network namespaces (root)
+	@tests/demo/run
+
+.PHONY: test
+test: ## run every test (root)
+	@tests/all
+
+.PHONY: lint
+lint: ## format, static analysis and a warning-free build; changes nothing
+	@tools/lint
+
+# What `make lint` runs: clang-tidy on every C file, each as it is compiled.
+TIDY_C   := $(addprefix tidy-,$(wildcard src/*.c tests/*/*.c))
+TIDY_BPF := $(addprefix tidy-,$(wildcard bpf/*.bpf.c))
+.PHONY: tidy $(TIDY_C) $(TIDY_BPF)
+tidy: $(TIDY_C) $(TIDY_BPF)
+$(TIDY_C): tidy-%: | $(PROGRAM)
+	@clang-tidy --quiet $* -- $(ALL_CFLAGS) -Isrc 2> $(BUILD)/tidy.$(subst /,-,$*) || \
+		{ cat $(BUILD)/tidy.$(subst /,-,$*) >&2; false; }
+$(TIDY_BPF): tidy-%: | $(PROGRAM)
+	@clang-tidy --quiet $* -- $(BPF_CFLAGS) 2> $(BUILD)/tidy.$(subst /,-,$*) || \
+		{ cat $(BUILD)/tidy.$(subst /,-,$*) >&2; false; }
 
 .PHONY: clean
 clean: ## remove what was built
