@@ -92,8 +92,13 @@ struct counters {
 /*
  * Lookup tables are perfect hashes: user space, which knows every key beforehand, chooses a
  * displacement for each bucket so that no two keys share a slot. A lookup reads one displacement
- * and one slot and compares one key. Both arrays have a power of two entries.
+ * and one slot and compares one key. There is a power of two of buckets and of slots.
+ * Displacements are 16 bits each, packed four to a word. A table of one bucket has none: its seed is
+ * chosen so that none is needed.
  */
+#define TABLE_DISPLACEMENT_BITS      16
+#define TABLE_DISPLACEMENTS_PER_WORD 4
+
 struct table {
 	__u64 seed;
 	__u32 bucket_mask;

@@ -35,7 +35,7 @@ def run_session(directory, commands):
 class Readme(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        program.require_program("run")
+        program.require_program()
         if os.geteuid() != 0:
             raise unittest.SkipTest("needs root")
         cls.lines = list(markdown.commands("README.md"))

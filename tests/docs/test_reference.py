@@ -71,7 +71,7 @@ class Verdicts(unittest.TestCase):
 class Keys(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        program.require_program("config")
+        program.require_program()
         cls.rows = markdown.table("docs/configuration.md", "key")
         cls.full = next(markdown.blocks("docs/configuration.md", "yaml"))[1]
 
@@ -109,7 +109,7 @@ class Keys(unittest.TestCase):
 class Examples(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        program.require_program("config")
+        program.require_program()
 
     def examples(self):
         for path in sorted(glob.glob(os.path.join(program.ROOT, "docs", "examples", "*.yaml"))):
