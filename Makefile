@@ -70,10 +70,10 @@ TIDY_C   := $(addprefix tidy-,$(wildcard src/*.c tests/*/*.c))
 TIDY_BPF := $(addprefix tidy-,$(wildcard bpf/*.bpf.c))
 .PHONY: tidy $(TIDY_C) $(TIDY_BPF)
 tidy: $(TIDY_C) $(TIDY_BPF)
-$(TIDY_C): tidy-%: | $(PROGRAM)
+$(TIDY_C): tidy-%: | $(BUILD)/pipeline.skel.h
 	@clang-tidy --quiet $* -- $(ALL_CFLAGS) -Isrc 2> $(BUILD)/tidy.$(subst /,-,$*) || \
 		{ cat $(BUILD)/tidy.$(subst /,-,$*) >&2; false; }
-$(TIDY_BPF): tidy-%: | $(PROGRAM)
+$(TIDY_BPF): tidy-%: | $(BUILD)/pipeline.skel.h
 	@clang-tidy --quiet $* -- $(BPF_CFLAGS) 2> $(BUILD)/tidy.$(subst /,-,$*) || \
 		{ cat $(BUILD)/tidy.$(subst /,-,$*) >&2; false; }
 
