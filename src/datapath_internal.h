@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files datapath_*.c, the only ones that know libbpf, share. */
+#ifndef DATAPATH_INTERNAL_H
+#define DATAPATH_INTERNAL_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "datapath.h"
+#include "pipeline.skel.h"
+
+struct datapath {
+	struct pipeline_bpf *skeleton;
+	struct datapath_links links;
+	uint32_t generation;
+};
+
+/* Names of pins below an instance's directory. */
+#define PIN_LINK        "link"
+#define PIN_EGRESS_LINK "egress_link"
+#define PIN_CURRENT     "current"
+#define PIN_GENERATION  "generation-%u"
+#define PIN_PROGRAM     "program"   /* of a generation */
+#define PIN_CONSTANTS   "constants" /* of a generation: struct pipeline_config */
+#define PIN_SIZE        64
+
+/* Opens INSTANCE_PINS/instance/NAME: a file descriptor, or -errno. */
+int datapath_open_pin(const char *instance, const char *name);
+
+/* Does a pinned map still have the shape this build gives it? */
+bool datapath_map_fits(int fd, const struct bpf_map *map);
+
+/* "generation-N", or "generation-N/below". Returns `pin`, which holds PIN_SIZE bytes. */
+const char *datapath_generation_pin(char *pin, uint32_t generation, const char *below);
+
+/* Rules and VNIs of one pinned generation with what they counted; counters and info stay as is. */
+int datapath_read_generation(const char *instance, uint32_t generation,
+			     struct datapath_stats *stats);
+
+/* The array behind a BPF_F_MMAPABLE map, or MAP_FAILED; unmap `*size` bytes. */
+void *datapath_map_array(int map_fd, int protection, size_t *size);
+
+/* What the kernel said of the last request that libbpf made for it over netlink; may be empty. */
+const char *datapath_kernel_message(void);
+
+#endif
