@@ -13,7 +13,7 @@ CFLAGS   ?= -O2 -g
 PKGS     := libbpf yaml-0.1 jansson libmnl libpcap libsystemd
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
-ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) -DVERSION='"$(VERSION)"' -I$(BUILD) $(PKG_CFLAGS)
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I$(BUILD) $(PKG_CFLAGS)
 
 MULTIARCH  := $(shell $(CC) -print-multiarch)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes \
@@ -41,7 +41,7 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c | $(BUILD)
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/datapath.o: $(BUILD)/pipeline.skel.h
+$(BUILD)/datapath_load.o $(BUILD)/datapath_attach.o $(BUILD)/datapath_read.o: $(BUILD)/pipeline.skel.h
 
 $(BUILD):
 	mkdir -p $@

@@ -12,32 +12,47 @@
 /* Fills what a FIB lookup needs to know of the inner packet. */
 static __always_inline void fib_describe(const struct packet *packet, struct bpf_fib_lookup *fib)
 {
-	if (packet->ip4) {
+	fib->l4_protocol = packet->ip_protocol;
+	if (packet->version == 4) {
+		const struct iphdr *ip = packet->ip;
+
+		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
+			return;
 		fib->family = AF_INET;
-		fib->tos = packet->ip4->tos;
-		fib->l4_protocol = packet->ip4->protocol;
-		fib->ipv4_src = packet->ip4->saddr;
-		fib->ipv4_dst = packet->ip4->daddr;
-	} else if (packet->ip6) {
+		fib->tos = ip->tos;
+		fib->ipv4_src = ip->saddr;
+		fib->ipv4_dst = ip->daddr;
+	} else {
+		const struct ipv6hdr *ip = packet->ip;
+
+		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
+			return;
 		fib->family = AF_INET6;
-		fib->flowinfo = *(const __be32 *)packet->ip6 & bpf_htonl(0x0fffffff);
-		fib->l4_protocol = packet->ip_protocol;
-		__builtin_memcpy(fib->ipv6_src, &packet->ip6->saddr, sizeof(fib->ipv6_src));
-		__builtin_memcpy(fib->ipv6_dst, &packet->ip6->daddr, sizeof(fib->ipv6_dst));
+		fib->flowinfo = *(const __be32 *)ip & bpf_htonl(0x0fffffff);
+		__builtin_memcpy(fib->ipv6_src, &ip->saddr, sizeof(fib->ipv6_src));
+		__builtin_memcpy(fib->ipv6_dst, &ip->daddr, sizeof(fib->ipv6_dst));
 	}
 }
 
-/* Would the kernel rather tell the sender than forward it? TTL used up, or too big and unfragmentable. */
+/* May routers fragment this packet? IPv6 has no such thing. */
+static __always_inline bool is_fragmentable(const struct packet *packet)
+{
+	const struct iphdr *ip = packet->ip;
+
+	return packet->version == 4 && packet_holds(packet, packet->ip, sizeof(*ip)) &&
+	       !(ip->frag_off & bpf_htons(IPV4_DF));
+}
+
+/* Would the kernel, forwarding this packet, send its sender an error instead? */
 static __always_inline bool kernel_would_answer(const struct packet *packet)
 {
-	bool too_big = packet->ip_length > config.mtu;
+	__u32 offset = packet->version == 4 ? __builtin_offsetof(struct iphdr, ttl)
+					    : __builtin_offsetof(struct ipv6hdr, hop_limit);
+	__u8 *ttl = packet->ip + offset;
 
-	if (packet->ip4)
-		return packet->ip4->ttl <= 1 ||
-		       (too_big && packet->ip4->frag_off & bpf_htons(IPV4_DF));
-	if (packet->ip6)
-		return packet->ip6->hop_limit <= 1 || too_big;
-	return false;
+	if (!packet->version || !packet_holds(packet, ttl, sizeof(*ttl)))
+		return false;
+	return *ttl <= 1 || (packet->ip_length > config.mtu && !is_fragmentable(packet));
 }
 
 /* Would the kernel, having got this packet on listen.interface, forward it? */
@@ -60,6 +75,8 @@ static __always_inline enum verdict forward_to_kernel(struct packet *packet)
 {
 	if (kernel_would_answer(packet) && kernel_would_forward(packet))
 		return packet->ip_length > config.mtu ? VERDICT_OVERSIZE : VERDICT_NO_ROUTE;
+	if (!packet_holds(packet, packet->ethernet, sizeof(*packet->ethernet)))
+		return VERDICT_ERROR;
 	__builtin_memcpy(packet->ethernet->h_dest, (const void *)config.listen_mac, ETH_ALEN);
 	return VERDICT_PASSED;
 }
@@ -78,12 +95,14 @@ static __always_inline __be16 fresh_ip_id(struct packet *packet)
 
 static __always_inline void clear_df(struct packet *packet)
 {
-	struct iphdr *ip = packet->ip4;
+	struct iphdr *ip = packet->ip;
 	csum_delta delta;
 	__be16 cleared;
 
-	if (config.clear_df_above == CLEAR_DF_NEVER || !ip ||
-	    bpf_ntohs(ip->tot_len) <= config.clear_df_above || !(ip->frag_off & bpf_htons(IPV4_DF)))
+	if (config.clear_df_above == CLEAR_DF_NEVER || packet->version != 4 ||
+	    !packet_holds(packet, packet->ip, sizeof(*ip)))
+		return;
+	if (bpf_ntohs(ip->tot_len) <= config.clear_df_above || !(ip->frag_off & bpf_htons(IPV4_DF)))
 		return;
 	cleared = ip->frag_off & ~bpf_htons(IPV4_DF);
 	delta = csum_change16(ip->frag_off, cleared);
@@ -91,8 +110,10 @@ static __always_inline void clear_df(struct packet *packet)
 	packet_event(packet, EVENT_DF_CLEARED);
 	/* an atomic datagram's ID says nothing until it may be fragmented (RFC 6864) */
 	if (!ip->id && packet->fragment_part == FRAGMENT_WHOLE) {
-		ip->id = fresh_ip_id(packet);
-		delta += csum_change16(0, ip->id);
+		__be16 id = fresh_ip_id(packet);
+
+		ip->id = id;
+		delta += csum_change16(0, id);
 		packet_event(packet, EVENT_ID_ASSIGNED);
 	}
 	ip->check = csum_update(ip->check, delta);
@@ -100,12 +121,18 @@ static __always_inline void clear_df(struct packet *packet)
 
 static __always_inline enum verdict forward_oversize(struct packet *packet)
 {
-	bool fragmentable = packet->ip4 && !(packet->ip4->frag_off & bpf_htons(IPV4_DF));
-
 	if (config.oversize == OVERSIZE_PASS ||
-	    (config.oversize == OVERSIZE_FRAGMENT && fragmentable))
+	    (config.oversize == OVERSIZE_FRAGMENT && is_fragmentable(packet)))
 		return forward_to_kernel(packet);
 	return VERDICT_OVERSIZE;
+}
+
+static __always_inline void set_macs(struct packet *packet, const void *to, const void *from)
+{
+	if (!packet_holds(packet, packet->ethernet, sizeof(*packet->ethernet)))
+		return;
+	__builtin_memcpy(packet->ethernet->h_dest, to, ETH_ALEN);
+	__builtin_memcpy(packet->ethernet->h_source, from, ETH_ALEN);
 }
 
 /* Asks the kernel's routing and neighbour tables for the way out of forward.interface. */
@@ -121,8 +148,7 @@ static __always_inline enum verdict route(struct packet *packet)
 	case BPF_FIB_LKUP_RET_SUCCESS:
 		if (fib.ifindex != config.egress_ifindex)
 			return VERDICT_NO_ROUTE;
-		__builtin_memcpy(packet->ethernet->h_dest, fib.dmac, ETH_ALEN);
-		__builtin_memcpy(packet->ethernet->h_source, fib.smac, ETH_ALEN);
+		set_macs(packet, fib.dmac, fib.smac);
 		return VERDICT_GO_ON;
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
@@ -140,10 +166,8 @@ static __always_inline enum verdict address_frame(struct packet *packet)
 	case NEXT_HOP_KEEP:
 		return VERDICT_GO_ON;
 	case NEXT_HOP_MAC:
-		__builtin_memcpy(packet->ethernet->h_dest, (const void *)config.next_hop_mac,
-				 ETH_ALEN);
-		__builtin_memcpy(packet->ethernet->h_source, (const void *)config.egress_mac,
-				 ETH_ALEN);
+		set_macs(packet, (const void *)config.next_hop_mac,
+			 (const void *)config.egress_mac);
 		return VERDICT_GO_ON;
 	default:
 		return route(packet);

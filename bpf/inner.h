@@ -3,9 +3,6 @@
 #ifndef INNER_H
 #define INNER_H
 
-#include <linux/tcp.h>
-#include <linux/udp.h>
-
 #include "forward.h"
 #include "parse.h"
 
@@ -30,21 +27,14 @@ static __always_inline enum verdict inner_truncated(struct packet *packet, __u32
 	}
 }
 
-/* Sets packet->transport if a whole UDP or TCP header stands at the cursor. */
+/* Notes the UDP or TCP header at the cursor, if it is whole. */
 static __always_inline void inner_find_transport(struct packet *packet, struct cursor *cursor,
 						 __u32 available)
 {
-	__u32 size =
-		packet->ip_protocol == IPPROTO_UDP ? sizeof(struct udphdr) : sizeof(struct tcphdr);
-
-	if (packet->ip_protocol != IPPROTO_UDP && packet->ip_protocol != IPPROTO_TCP)
-		return;
-	if (available < size)
-		return;
-	if (packet->ip_protocol == IPPROTO_UDP)
-		packet->transport = cursor_take(cursor, sizeof(struct udphdr));
-	else
-		packet->transport = cursor_take(cursor, sizeof(struct tcphdr));
+	if ((packet->ip_protocol == IPPROTO_UDP && available >= sizeof(struct udphdr)) ||
+	    (packet->ip_protocol == IPPROTO_TCP && available >= sizeof(struct tcphdr)))
+		packet->l4_protocol = packet->ip_protocol;
+	packet->transport = cursor->at;
 }
 
 static __always_inline enum verdict inner_parse_ipv4(struct packet *packet, struct cursor *cursor,
@@ -60,7 +50,8 @@ static __always_inline enum verdict inner_parse_ipv4(struct packet *packet, stru
 	length = bpf_ntohs(ip->tot_len);
 	if (header_length < sizeof(*ip) || length < header_length)
 		return inner_malformed(packet);
-	packet->ip4 = ip;
+	packet->ip = ip;
+	packet->version = 4;
 	packet->ip_length = length;
 	if (length > present) {
 		enum verdict verdict = inner_truncated(packet, present);
@@ -93,7 +84,8 @@ static __always_inline enum verdict inner_parse_ipv6(struct packet *packet, stru
 	if (!ip || present < sizeof(*ip) || ip_version(ip) != 6)
 		return inner_malformed(packet);
 	length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
-	packet->ip6 = ip;
+	packet->ip = ip;
+	packet->version = 6;
 	packet->ip_length = length;
 	if (length > present) {
 		enum verdict verdict = inner_truncated(packet, present);

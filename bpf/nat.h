@@ -3,9 +3,6 @@
 #ifndef NAT_H
 #define NAT_H
 
-#include <linux/tcp.h>
-#include <linux/udp.h>
-
 #include "csum.h"
 #include "forward.h"
 #include "lookup.h"
@@ -24,29 +21,34 @@ static __always_inline enum verdict nat_unmatched(struct packet *packet)
 }
 
 /* UDP and TCP both begin with the two ports. */
-static __always_inline __u64 nat_packet_word(const struct packet *packet)
-{
-	const struct udphdr *ports = packet->transport;
-
-	return nat_key_word(ports->source, ports->dest, packet->vni,
-			    packet->ip_protocol == IPPROTO_UDP ? NAT_PROTOCOL_UDP
-							       : NAT_PROTOCOL_TCP);
-}
-
 static __always_inline void nat_find(const struct packet *packet, struct nat_target *target)
 {
-	if (packet->ip4 && config.nat4_shapes) {
+	const struct udphdr *ports = packet->transport;
+	__u64 word;
+
+	if (!packet_holds(packet, packet->transport, sizeof(*ports)))
+		return;
+	word = nat_key_word(ports->source, ports->dest, packet->vni,
+			    packet->l4_protocol == IPPROTO_UDP ? NAT_PROTOCOL_UDP
+							       : NAT_PROTOCOL_TCP);
+	if (packet->version == 4 && config.nat4_shapes) {
+		const struct iphdr *ip = packet->ip;
 		struct nat4_key key;
 
-		key.word[0] = (__u64)packet->ip4->daddr << 32 | packet->ip4->saddr;
-		key.word[1] = nat_packet_word(packet);
+		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
+			return;
+		key.word[0] = (__u64)ip->daddr << 32 | ip->saddr;
+		key.word[1] = word;
 		nat4_find(&key, target);
-	} else if (packet->ip6 && config.nat6_shapes) {
+	} else if (packet->version == 6 && config.nat6_shapes) {
+		const struct ipv6hdr *ip = packet->ip;
 		struct nat6_key key;
 
-		__builtin_memcpy(&key.word[0], &packet->ip6->saddr, 16);
-		__builtin_memcpy(&key.word[2], &packet->ip6->daddr, 16);
-		key.word[4] = nat_packet_word(packet);
+		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
+			return;
+		__builtin_memcpy(&key.word[0], &ip->saddr, 16);
+		__builtin_memcpy(&key.word[2], &ip->daddr, 16);
+		key.word[4] = word;
 		nat6_find(&key, target);
 	}
 }
@@ -56,15 +58,22 @@ static __always_inline void fragment_key_of(const struct packet *packet, struct 
 	__builtin_memset(key, 0, sizeof(*key));
 	key->id = packet->fragment_id;
 	key->vni = packet->vni;
-	if (packet->ip4) {
-		key->version = 4;
-		key->protocol = packet->ip4->protocol;
-		key->source[0] = packet->ip4->saddr;
-		key->destination[0] = packet->ip4->daddr;
-	} else if (packet->ip6) {
-		key->version = 6;
-		__builtin_memcpy(key->source, &packet->ip6->saddr, 16);
-		__builtin_memcpy(key->destination, &packet->ip6->daddr, 16);
+	key->version = packet->version;
+	if (packet->version == 4) {
+		const struct iphdr *ip = packet->ip;
+
+		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
+			return;
+		key->protocol = ip->protocol;
+		key->source[0] = ip->saddr;
+		key->destination[0] = ip->daddr;
+	} else {
+		const struct ipv6hdr *ip = packet->ip;
+
+		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
+			return;
+		__builtin_memcpy(key->source, &ip->saddr, 16);
+		__builtin_memcpy(key->destination, &ip->daddr, 16);
 	}
 }
 
@@ -113,15 +122,19 @@ static __always_inline csum_delta nat_set_address(struct packet *packet,
 {
 	csum_delta delta = 0;
 
-	if (packet->ip4) {
-		struct iphdr *ip = packet->ip4;
+	if (packet->version == 4) {
+		struct iphdr *ip = packet->ip;
 
+		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
+			return 0;
 		delta = csum_change32(ip->daddr, target->address[0]);
 		ip->daddr = target->address[0];
 		ip->check = csum_update(ip->check, delta);
-	} else if (packet->ip6) {
-		struct ipv6hdr *ip = packet->ip6;
+	} else {
+		struct ipv6hdr *ip = packet->ip;
 
+		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
+			return 0;
 		for (int i = 0; i < 4; i++) {
 			delta += csum_change32(ip->daddr.in6_u.u6_addr32[i], target->address[i]);
 			ip->daddr.in6_u.u6_addr32[i] = target->address[i];
@@ -130,13 +143,21 @@ static __always_inline csum_delta nat_set_address(struct packet *packet,
 	return delta;
 }
 
-static __always_inline void nat_set_udp_checksum(const struct packet *packet, struct udphdr *udp,
-						 csum_delta delta)
+static __always_inline void nat_set_udp(struct packet *packet, const struct nat_target *target,
+					csum_delta delta)
 {
+	struct udphdr *udp = packet->transport;
+
+	if (!packet_holds(packet, packet->transport, sizeof(*udp)))
+		return;
+	if (target->flags & NAT_SET_PORT) {
+		delta += csum_change16(udp->dest, target->port);
+		udp->dest = target->port;
+	}
 	if (config.udp_checksum == UDP_CHECKSUM_PRESERVE)
 		return;
-	if (packet->ip4) {
-		/* none (RFC 768); over IPv6 there is always one (RFC 8200, section 8.1) */
+	/* 0 is "none" over IPv4 (RFC 768); over IPv6 there always is one (RFC 8200, 8.1) */
+	if (packet->version == 4) {
 		if (!udp->check)
 			return;
 		if (config.udp_checksum == UDP_CHECKSUM_ZERO) {
@@ -149,22 +170,18 @@ static __always_inline void nat_set_udp_checksum(const struct packet *packet, st
 		udp->check = 0xffff;
 }
 
-static __always_inline void nat_set_transport(struct packet *packet,
-					      const struct nat_target *target, csum_delta delta)
+static __always_inline void nat_set_tcp(struct packet *packet, const struct nat_target *target,
+					csum_delta delta)
 {
-	struct udphdr *ports = packet->transport;
+	struct tcphdr *tcp = packet->transport;
 
+	if (!packet_holds(packet, packet->transport, sizeof(*tcp)))
+		return;
 	if (target->flags & NAT_SET_PORT) {
-		delta += csum_change16(ports->dest, target->port);
-		ports->dest = target->port;
+		delta += csum_change16(tcp->dest, target->port);
+		tcp->dest = target->port;
 	}
-	if (packet->ip_protocol == IPPROTO_UDP) {
-		nat_set_udp_checksum(packet, packet->transport, delta);
-	} else {
-		struct tcphdr *tcp = packet->transport;
-
-		tcp->check = csum_update(tcp->check, delta);
-	}
+	tcp->check = csum_update(tcp->check, delta);
 }
 
 static __always_inline void rule_count(struct packet *packet, __u32 rule)
@@ -189,7 +206,7 @@ static __always_inline enum verdict nat_apply(struct packet *packet)
 		if (!fragment_recall(packet, &target))
 			return nat_unmatched(packet);
 	} else {
-		if (packet->transport)
+		if (packet->l4_protocol)
 			nat_find(packet, &target);
 		if (packet->fragment_part == FRAGMENT_FIRST)
 			fragment_remember(packet, &target);
@@ -198,8 +215,10 @@ static __always_inline enum verdict nat_apply(struct packet *packet)
 	}
 
 	delta = nat_set_address(packet, &target);
-	if (packet->transport)
-		nat_set_transport(packet, &target, delta);
+	if (packet->l4_protocol == IPPROTO_UDP)
+		nat_set_udp(packet, &target, delta);
+	else if (packet->l4_protocol == IPPROTO_TCP)
+		nat_set_tcp(packet, &target, delta);
 	if (target.rule)
 		rule_count(packet, target.rule);
 	packet_event(packet, EVENT_NAT_APPLIED);

@@ -7,6 +7,9 @@
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <stdbool.h>
 
 #include "maps.h"
 
@@ -27,20 +30,48 @@ struct packet {
 	__u32 inner_length; /* of the inner frame, by the outer UDP length */
 	__u32 vni;
 
-	/* the inner packet; one of ip4 and ip6 is set, or neither when it is not IP */
+	/*
+	 * The inner headers. A pointer always points into the frame, but how far it may be read has
+	 * to be shown to the verifier at each use: packet_holds().
+	 */
+	void *start; /* of the frame */
+	void *end;
 	struct ethhdr *ethernet;
-	struct iphdr *ip4;
-	struct ipv6hdr *ip6;
-	void *transport;    /* UDP or TCP header, wholly present; else NULL */
+	void *ip;           /* struct iphdr or ipv6hdr */
+	void *transport;    /* struct udphdr or tcphdr */
+	__u32 version;      /* of `ip`: 4, 6, or 0 when the inner frame holds something else */
+	__u32 l4_protocol;  /* IPPROTO_UDP, _TCP, or 0 when `transport` is not a whole header */
 	__u32 ip_length;    /* bytes of the IP packet that are present */
 	__be32 fragment_id; /* of a fragment */
 	__u8 fragment_part; /* enum fragment_part */
-	__u8 ip_protocol;   /* what `transport` is; of a later IPv4 fragment: what it would be */
+	__u8 ip_protocol;   /* behind the extension headers */
 
 	/* for `explain` */
 	__u32 rule;
 	__u32 events;
 };
+
+#define FRAME_OFFSET_MASK \
+	0x3fff /* no frame is longer: the largest MTU that XDP is used with is 9216 */
+
+/*
+ * The place where `at` points, reached by its distance from the frame's start. The detour through a
+ * number makes the verifier forget which headers led there: it checks what follows once, and not
+ * once for each combination of them.
+ */
+static __always_inline void *packet_forget_path(const struct packet *packet, void *at)
+{
+	__u64 offset = at - packet->start;
+
+	asm volatile("" : "+r"(offset));
+	return packet->start + (offset & FRAME_OFFSET_MASK);
+}
+
+/* Are there `size` bytes at `at`? */
+static __always_inline bool packet_holds(const struct packet *packet, void *at, __u32 size)
+{
+	return at + size <= packet->end;
+}
 
 static __always_inline void packet_event(struct packet *packet, enum event event)
 {

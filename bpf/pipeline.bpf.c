@@ -23,12 +23,18 @@ static __always_inline enum verdict judge(struct packet *packet)
 	struct cursor cursor = cursor_start(packet->ctx);
 	enum verdict verdict;
 
+	packet->start = cursor.at;
+	packet->end = cursor.end;
+	packet->ethernet = packet->ip = packet->transport = cursor.at;
+
 	verdict = tunnel_open(packet, &cursor);
 	if (verdict != VERDICT_GO_ON)
 		return verdict;
+	cursor.at = packet_forget_path(packet, cursor.at);
 	verdict = inner_parse(packet, &cursor);
 	if (verdict != VERDICT_GO_ON)
 		return verdict;
+	packet->transport = packet_forget_path(packet, packet->transport);
 	verdict = nat_apply(packet);
 	if (verdict != VERDICT_GO_ON)
 		return verdict;
