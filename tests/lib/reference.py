@@ -118,6 +118,7 @@ class Reference:
         self.udp_checksum = inner.get("udp_checksum", "update")
         self.truncated = inner.get("truncated", "drop")
         self.decisions = {}
+        self.behind = False  # the last frame had bytes behind its outer UDP datagram
 
     def judge(self, frame):
         outcome, udp = self._outer(frame)
@@ -132,12 +133,15 @@ class Reference:
             return Outcome("unknown_vni", vni=vni)
         if len(udp) < 8 + 14:
             return Outcome("malformed", vni=vni)
-        return self._inner(Packet(vni, udp[8:]))
+        outcome = self._inner(Packet(vni, udp[8:]))
+        if outcome.out is not None and self.behind:
+            outcome.events.add("trailer_cut")
+        return outcome
 
     # -- outer --------------------------------------------------------------------------------
 
     def _outer(self, frame):
-        """(outcome, None), or (None, what the UDP datagram carries)."""
+        """(outcome, None), or (None, what the UDP datagram carries). Notes what is behind it."""
         other = Outcome("not_tunnel"), None
         unclear = Outcome("not_tunnel", "malformed"), None
         at, tags = 12, 0
@@ -196,6 +200,7 @@ class Reference:
         length = struct.unpack_from("!H", frame, l4 + 4)[0]
         if end > len(frame) or length < 8 or l4 + length > end:
             return Outcome("malformed"), None
+        self.behind = l4 + length < len(frame)
         return None, frame[l4 + 8:l4 + length]
 
     # -- inner --------------------------------------------------------------------------------
@@ -238,16 +243,19 @@ class Reference:
             outcome.events = {"inner_truncated"}
             return outcome
         end = min(14 + packet.length, len(frame))
-        if packet.version == 4 and packet.l4 > end:
-            return Outcome("malformed", "truncated", vni=packet.vni)
+        if truncated and self.truncated == "pass":
+            return self._kernels(packet, {"inner_truncated"})
+        if packet.version == 4 and packet.l4 > end:  # the header itself was cut
+            outcome = Outcome("malformed", "truncated", "unmatched", "passed",
+                              *self._sent(None).verdicts, vni=packet.vni)
+            outcome.bytes_open = True
+            return outcome
         if packet.version == 6:
             self._walk_extensions(packet, end)
         packet.parse_l4(end)
         outcome = self._match(packet)
         if truncated:
             outcome.events.add("inner_truncated")
-            if self.truncated == "pass":
-                outcome.verdicts, outcome.bytes_open = frozenset({"passed"}), True
         return outcome
 
     @staticmethod
@@ -286,7 +294,9 @@ class Reference:
         if rule is None:
             if self.unmatched == "drop":
                 return Outcome("unmatched", vni=packet.vni)
-            return self._leave(packet, passed=self.unmatched == "pass")
+            if self.unmatched == "pass":
+                return self._kernels(packet, set())
+            return self._leave(packet)
         self._rewrite(packet, rule)
         outcome = self._leave(packet)
         outcome.rule = rule.number
@@ -334,7 +344,22 @@ class Reference:
     def _sent(self, vni):
         return Outcome("transmitted" if self.single_arm else "redirected", vni=vni)
 
-    def _leave(self, packet, passed=False):
+    def _kernels(self, packet, events):
+        """What `pass` means: decapsulated, and not rewritten."""
+        outcome = Outcome("passed", vni=packet.vni)
+        outcome.events = events
+        self._cut_trailer(packet, outcome)
+        return outcome
+
+    def _cut_trailer(self, packet, outcome):
+        if packet.present > packet.length and packet.present > self.mtu:
+            if packet.length > self.mtu:  # the kernel, which gets it, cuts it too
+                outcome.bytes_open = True
+            outcome.events.add("trailer_cut")
+            del packet.frame[14 + packet.length:]
+        outcome.out = bytes(packet.frame)
+
+    def _leave(self, packet):
         frame, events, fresh = packet.frame, set(), False
         dont_fragment = False
         if packet.version == 4:
@@ -349,9 +374,7 @@ class Reference:
                     fresh = True
                     events.add("id_assigned")
         outcome = self._sent(packet.vni)
-        if passed:
-            outcome.verdicts = frozenset({"passed"})
-        elif packet.length > self.mtu:
+        if min(packet.length, packet.present) > self.mtu:
             if self.oversize == "pass":
                 outcome.verdicts = frozenset({"passed"})
             elif self.oversize == "drop" or packet.version == 6 or dont_fragment:
@@ -359,13 +382,10 @@ class Reference:
             else:
                 outcome.verdicts = CUT_TO_FIT
                 outcome.bytes_open = packet.fragment is not None
-        if packet.present > packet.length and packet.present > self.mtu:
-            events.add("trailer_cut")
-            del frame[14 + packet.length:]
         outcome.events |= events
         outcome.fresh_id = fresh
         if "oversize" not in outcome.verdicts:
-            outcome.out = bytes(frame)
+            self._cut_trailer(packet, outcome)
         return outcome
 
 

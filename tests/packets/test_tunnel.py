@@ -233,7 +233,7 @@ class OuterHeaders(PacketTable):
         small = frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514))
         rows = [
             Row("Ethernet padding behind the IPv4 packet", frames.tunnel(INNER, trailer=secret),
-                "redirected", 1, ["nat_applied"]),
+                "redirected", 1, ["nat_applied", "trailer_cut"]),
             Row("behind the IPv6 packet",
                 frames.tunnel(INNER, source="fd00::1", trailer=secret), "redirected", 1),
             Row("behind the UDP datagram but inside the IPv4 packet",
@@ -409,8 +409,8 @@ class InnerFrame(PacketTable):
 
     def test_truncated_is_passed(self):
         self.run_table(self.config({"inner": {"truncated": "pass"}}), [
-            Row(what, frames.tunnel(frame), "passed", rule)
-            for what, frame, rule in self.truncated_frames() if rule])
+            Row(f"{what}: as it is", frames.tunnel(frame), "passed", 0, ["inner_truncated"],
+                out=frame) for what, frame, _ in self.truncated_frames()])
 
 
 class SingleArm(PacketTable):
