@@ -65,17 +65,19 @@ test: ## run every test (root)
 lint: ## format, static analysis and a warning-free build; changes nothing
 	@tools/lint
 
-# What `make lint` runs: clang-tidy on every C file, each as it is compiled.
+# What `make lint` runs: clang-tidy on every C file, each as it is compiled. Reports go to files;
+# only the findings are shown.
 TIDY_C   := $(addprefix tidy-,$(wildcard src/*.c tests/*/*.c))
 TIDY_BPF := $(addprefix tidy-,$(wildcard bpf/*.bpf.c))
+TIDY_LOG  = $(BUILD)/tidy.$(subst /,.,$*)
+TIDY      = clang-tidy --quiet $* -- $(1) > $(TIDY_LOG) 2>&1 || \
+	{ grep -E ': (error|warning): ' $(TIDY_LOG); echo "$*: how it comes about: $(TIDY_LOG)"; false; }
 .PHONY: tidy $(TIDY_C) $(TIDY_BPF)
 tidy: $(TIDY_C) $(TIDY_BPF)
 $(TIDY_C): tidy-%: | $(BUILD)/pipeline.skel.h
-	@clang-tidy --quiet $* -- $(ALL_CFLAGS) -Isrc 2> $(BUILD)/tidy.$(subst /,-,$*) || \
-		{ cat $(BUILD)/tidy.$(subst /,-,$*) >&2; false; }
-$(TIDY_BPF): tidy-%: | $(BUILD)/pipeline.skel.h
-	@clang-tidy --quiet $* -- $(BPF_CFLAGS) 2> $(BUILD)/tidy.$(subst /,-,$*) || \
-		{ cat $(BUILD)/tidy.$(subst /,-,$*) >&2; false; }
+	@$(call TIDY,$(ALL_CFLAGS) -Isrc)
+$(TIDY_BPF): tidy-%: | $(BUILD)
+	@$(call TIDY,$(BPF_CFLAGS))
 
 .PHONY: clean
 clean: ## remove what was built
