@@ -85,6 +85,7 @@ struct {
 /* What earlier generations counted for the same rule; no program reads it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct hits);

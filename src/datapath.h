@@ -90,6 +90,8 @@ struct datapath_stats {
 	} * vnis; /* in ascending order */
 	size_t vni_count;
 	struct datapath_rule {
+		__u64 key[5]; /* what it matches, as in the lookup tables; unused words are 0 */
+		__u64 mask[5];
 		struct ip_endpoint to;
 		struct hits hits;
 	} * rules; /* rules[0] is rule 1 */

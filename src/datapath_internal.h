@@ -19,7 +19,10 @@ struct datapath {
 #define PIN_LINK        "link"
 #define PIN_EGRESS_LINK "egress_link"
 #define PIN_CURRENT     "current"
-#define PIN_PROGRAM     "program" /* of a generation */
+#define PIN_GENERATION  "generation-%u"
+#define PIN_PROGRAM     "program"   /* of a generation */
+#define PIN_CONSTANTS   "constants" /* of a generation: struct pipeline_config */
+#define PIN_SIZE        64
 
 /* Opens INSTANCE_PINS/instance/NAME: a file descriptor, or -errno. */
 int datapath_open_pin(const char *instance, const char *name);
@@ -27,10 +30,17 @@ int datapath_open_pin(const char *instance, const char *name);
 /* Does a pinned map still have the shape this build gives it? */
 bool datapath_map_fits(int fd, const struct bpf_map *map);
 
-/* Reads all CPUs' values of one element and adds them up as 64-bit words into `sum`. 0 or -errno. */
-int datapath_sum_cpus(int map_fd, const void *key, size_t value_size, uint64_t *sum);
+/* "generation-N", or "generation-N/below". Returns `pin`, which holds PIN_SIZE bytes. */
+const char *datapath_generation_pin(char *pin, uint32_t generation, const char *below);
+
+/* Rules and VNIs of one pinned generation with what they counted; counters and info stay as is. */
+int datapath_read_generation(const char *instance, uint32_t generation,
+			     struct datapath_stats *stats);
 
 /* The array behind a BPF_F_MMAPABLE map, or MAP_FAILED; unmap `*size` bytes. */
 void *datapath_map_array(int map_fd, int protection, size_t *size);
+
+/* What the kernel said of the last request that libbpf made for it over netlink; may be empty. */
+const char *datapath_kernel_message(void);
 
 #endif

@@ -15,12 +15,32 @@
 
 static void (*debug_print)(const char *line);
 
+static char kernel_message[256];
+
+/* libbpf reports the kernel's own words for a refused netlink request only this way. */
+static void note_kernel_message(const char *line)
+{
+	static const char prefix[] = "libbpf: Kernel error message: ";
+
+	if (strncmp(line, prefix, sizeof(prefix) - 1) == 0)
+		snprintf(kernel_message, sizeof(kernel_message), "%.*s",
+			 (int)strcspn(line + sizeof(prefix) - 1, "\n"), line + sizeof(prefix) - 1);
+}
+
+const char *datapath_kernel_message(void)
+{
+	return kernel_message;
+}
+
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char *line = NULL;
 
 	(void)level;
-	if (debug_print && vasprintf(&line, format, args) >= 0)
+	if (vasprintf(&line, format, args) < 0)
+		return 0;
+	note_kernel_message(line);
+	if (debug_print)
 		debug_print(line);
 	free(line);
 	return 0;

@@ -84,8 +84,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 	return remove(path) == 0 || errno == ENOENT ? 0 : errno;
 }
 
-/* 0, or -errno: -ENOENT when there is no such directory. */
-static int remove_tree(const char *path)
+int instance_remove_tree(const char *path)
 {
 	int result;
 
@@ -98,7 +97,7 @@ static int remove_tree(const char *path)
 int instance_remove_pins(const char *name, struct error *error)
 {
 	char path[INSTANCE_PATH_SIZE];
-	int err = remove_tree(instance_pin_path(path, name, NULL));
+	int err = instance_remove_tree(instance_pin_path(path, name, NULL));
 
 	rmdir(INSTANCE_PINS); /* fails while other instances have state */
 	if (err)

@@ -23,6 +23,8 @@ const char *instance_pin_path(char *path, const char *name, const char *below);
 
 /* Mounts the BPF file system if it is not, and makes the instance's directory below it. */
 int instance_make_pins(const char *name, struct error *error);
+/* Removes a directory and all below it: 0, or -errno; -ENOENT when there is none. */
+int instance_remove_tree(const char *path);
 /* Removes everything pinned for the instance; -ENOENT if there was nothing. */
 int instance_remove_pins(const char *name, struct error *error);
 
