@@ -105,6 +105,7 @@ static bool parse_options(struct explain_options *options, int argc, char **argv
 	};
 	int option;
 
+	opterr = 0;
 	*status = COMMAND_DONE;
 	while ((option = getopt_long(argc, argv, "c:w:hV", longs, NULL)) != -1) {
 		switch (option) {
@@ -132,8 +133,8 @@ static bool parse_options(struct explain_options *options, int argc, char **argv
 			printf("vxlan-pipeline %s\n", VERSION);
 			return false;
 		default:
-			fprintf(stderr, "Try 'vxlan-pipeline explain --help'.\n");
-			*status = COMMAND_USAGE;
+			*status = command_usage("explain", "'%s' is unknown, or lacks its value",
+						argv[optind - 1]);
 			return false;
 		}
 	}
@@ -226,14 +227,27 @@ static int prepare(struct explain_run *run, struct error *error)
 		err = sandbox_enter(&run->config, &links, error);
 	if (!err)
 		err = datapath_load(&run->datapath, &run->config, &links, NULL, true, error);
+	if (err && interrupted)
+		return error_set(error, -EINTR, "interrupted");
 	if (err)
 		return err;
 	run->explanation = calloc(1, sizeof(*run->explanation));
 	return run->explanation ? 0 : error_set(error, -ENOMEM, "%s", strerror(ENOMEM));
 }
 
+static enum command_status fail(const struct explain_run *run, const struct error *error)
+{
+	struct error whole;
+
+	if (!run->writer)
+		return command_fail(error);
+	error_set(&whole, 0, "%.400s; %.80s was not written", error->text, run->options->output);
+	return command_fail(&whole);
+}
+
 static enum command_status explain(struct explain_run *run)
 {
+	enum command_status status = COMMAND_DONE;
 	struct error error;
 	int err = prepare(run, &error);
 
@@ -241,11 +255,13 @@ static enum command_status explain(struct explain_run *run)
 		begin(run);
 		err = finish(run, explain_all(run, &error), &error);
 	}
+	if (err)
+		status = fail(run, &error);
 	datapath_free(run->datapath);
 	capture_discard(run->writer);
 	capture_close(run->capture);
 	free(run->explanation);
-	return err ? command_fail(&error) : COMMAND_DONE;
+	return status;
 }
 
 enum command_status cmd_explain(int argc, char **argv)
