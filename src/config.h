@@ -79,20 +79,31 @@ struct config {
 	} log;
 };
 
-/* What is wrong with an input: every problem of it, in the order of their places. */
+#define CONFIG_MAX_SOURCES 65536
+
+/*
+ * What is wrong with an input: every problem of it, in the order of their places. Both texts are
+ * printable ASCII: what the input holds besides is escaped, what is long is cut.
+ */
 struct config_problem {
 	struct config_place place;
-	char *path;    /* forward.mtu, nat[3].match.source_port; empty for a syntax error */
+	const char *origin; /* an override's; NULL: the input itself */
+	char *path; /* forward.mtu, nat[3].match.source_port (lists count from 1); empty: the whole */
 	char *message; /* what is wrong and what would be right */
+	size_t order;  /* among those of one place */
 };
 
 struct config_problems {
 	char *input; /* file name, or what else the places count in */
 	struct config_problem *list;
 	size_t count;
+	size_t unlisted; /* how many more there are */
 };
 
-/* One value given beside the file: path as in `forward.mtu`, value as it would stand in YAML. */
+/*
+ * One value given beside the file: path as in `forward.mtu`, value as it would stand in YAML; a
+ * single value is taken as it is, so that it needs no quotes. The texts outlive the problems.
+ */
 struct config_override {
 	const char *path;
 	const char *value;
@@ -110,7 +121,7 @@ int config_load(struct config *config, const char *path, const struct config_ove
 		size_t override_count, struct config_problems *problems);
 void config_clear(struct config *config);
 
-/* FILE:LINE:COLUMN: path.of.key: message, a line each. */
+/* FILE:LINE:COLUMN: path.of.key: message, a line each; an override's origin instead of the place. */
 void config_problems_print(const struct config_problems *problems, FILE *stream);
 void config_problems_clear(struct config_problems *problems);
 
