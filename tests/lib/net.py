@@ -168,8 +168,9 @@ class Port:
 
 
 def is_ip(frame):
-    """IP, but not the ICMPv6 that every IPv6 host says by itself."""
-    return frame[12:14] == b"\x08\0" or frame[12:14] == b"\x86\xdd" and frame[20] != 58
+    """IP, but not the neighbour discovery that every IPv6 host utters by itself."""
+    return frame[12:14] == b"\x08\0" or (frame[12:14] == b"\x86\xdd" and frame[20] != 58 and
+                                         frame[38] != 0xFF)
 
 
 class Daemon:
