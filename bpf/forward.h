@@ -68,6 +68,16 @@ static __always_inline bool kernel_would_forward(const struct packet *packet)
 }
 
 /*
+ * `from` stays volatile: without it the compiler reads the configuration as it is at compile time,
+ * all zero.
+ */
+static __always_inline void mac_copy(__u8 *to, const volatile __u8 *from)
+{
+	for (int i = 0; i < ETH_ALEN; i++)
+		to[i] = from[i];
+}
+
+/*
  * The kernel gets the decapsulated packet, unless all it would do is to send an ICMP error to the
  * captured packet's sender: mirrored traffic must never make this host speak to production.
  */
@@ -77,7 +87,7 @@ static __always_inline enum verdict forward_to_kernel(struct packet *packet)
 		return packet->ip_length > config.mtu ? VERDICT_OVERSIZE : VERDICT_NO_ROUTE;
 	if (!packet_holds(packet, packet->ethernet, sizeof(*packet->ethernet)))
 		return VERDICT_ERROR;
-	__builtin_memcpy(packet->ethernet->h_dest, (const void *)config.listen_mac, ETH_ALEN);
+	mac_copy(packet->ethernet->h_dest, config.listen_mac);
 	return VERDICT_PASSED;
 }
 
@@ -127,12 +137,13 @@ static __always_inline enum verdict forward_oversize(struct packet *packet)
 	return VERDICT_OVERSIZE;
 }
 
-static __always_inline void set_macs(struct packet *packet, const void *to, const void *from)
+static __always_inline void set_macs(struct packet *packet, const volatile __u8 *to,
+				     const volatile __u8 *from)
 {
 	if (!packet_holds(packet, packet->ethernet, sizeof(*packet->ethernet)))
 		return;
-	__builtin_memcpy(packet->ethernet->h_dest, to, ETH_ALEN);
-	__builtin_memcpy(packet->ethernet->h_source, from, ETH_ALEN);
+	mac_copy(packet->ethernet->h_dest, to);
+	mac_copy(packet->ethernet->h_source, from);
 }
 
 /* Asks the kernel's routing and neighbour tables for the way out of forward.interface. */
@@ -166,8 +177,7 @@ static __always_inline enum verdict address_frame(struct packet *packet)
 	case NEXT_HOP_KEEP:
 		return VERDICT_GO_ON;
 	case NEXT_HOP_MAC:
-		set_macs(packet, (const void *)config.next_hop_mac,
-			 (const void *)config.egress_mac);
+		set_macs(packet, config.next_hop_mac, config.egress_mac);
 		return VERDICT_GO_ON;
 	default:
 		return route(packet);
