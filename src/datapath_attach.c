@@ -35,9 +35,10 @@ struct commit {
 
 static int pin(const char *instance, const char *name, int fd)
 {
-	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE + 4];
+	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE];
 
-	snprintf(fresh, sizeof(fresh), "%s.new", instance_pin_path(path, instance, name));
+	instance_pin_path(path, instance, name);
+	instance_pin_path(fresh, instance, PIN_FRESH);
 	unlink(fresh);
 	if (bpf_obj_pin(fd, fresh))
 		return -errno;
@@ -407,11 +408,11 @@ static int write_info(const struct commit *commit)
 /* From here on readers see the new generation. */
 static int switch_current(const struct commit *commit)
 {
-	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE + 4], target[PIN_SIZE];
+	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE], target[PIN_SIZE];
 
 	datapath_generation_pin(target, commit->datapath->generation, NULL);
-	snprintf(fresh, sizeof(fresh), "%s.new",
-		 instance_pin_path(path, commit->instance, PIN_CURRENT));
+	instance_pin_path(path, commit->instance, PIN_CURRENT);
+	instance_pin_path(fresh, commit->instance, PIN_FRESH);
 	unlink(fresh);
 	if (symlink(target, fresh) < 0 || rename(fresh, path) < 0)
 		return -errno;
