@@ -46,6 +46,9 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 
 $(BUILD)/datapath_load.o $(BUILD)/datapath_attach.o $(BUILD)/datapath_read.o: $(BUILD)/pipeline.skel.h
 
+# Kept: the skeleton is made from it.
+.PRECIOUS: $(BUILD)/%.bpf.o
+
 $(BUILD):
 	mkdir -p $@
 
