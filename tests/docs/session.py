@@ -3,9 +3,9 @@
 Runs command lines as a reader of the README would, one after the other, on a machine that has
 ens5, ens6 and a configuration file. Meant to be started in fresh mount, PID and network namespaces:
 
-    unshare --mount --pid --net --fork --kill-child --mount-proc python3 session.py ROOT DIRECTORY
+    unshare --mount --pid --net --fork --kill-child --mount-proc python3 session.py DIRECTORY
 
-DIRECTORY holds config.yaml and is where the commands run; `make` runs in ROOT. Reads a JSON list of
+DIRECTORY holds config.yaml and is where the commands run; `make` runs where the sources are. Reads a JSON list of
 command lines, answers with a JSON list of {command, status, output}.
 """
 
@@ -17,6 +17,9 @@ import signal
 import subprocess
 import sys
 import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 
 # Commands that go on until they are told to stop.
 SERVICE = re.compile(r"vxlan-pipeline run\b(?!.*(-d|--duration|--dump-stats))")
@@ -42,13 +45,13 @@ def prepare(directory):
 
 
 class Session:
-    def __init__(self, root, directory):
-        self.root, self.directory = root, directory
+    def __init__(self, directory):
+        self.directory = directory
         self.services = []
-        os.environ["PATH"] = os.path.join(root, "build") + ":" + os.environ["PATH"]
+        os.environ["PATH"] = os.path.join(ROOT, "build") + ":" + os.environ["PATH"]
 
     def start(self, command, output):
-        cwd = self.root if command.startswith("make") else self.directory
+        cwd = ROOT if command.startswith("make") else self.directory
         return subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=cwd,
                                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                 text=True)
@@ -106,10 +109,10 @@ class Session:
 
 
 def main():
-    root, directory = sys.argv[1:]
+    directory, = sys.argv[1:]
     commands = json.load(sys.stdin)
     prepare(directory)
-    session = Session(root, directory)
+    session = Session(directory)
     results = [session.run(number, command) for number, command in enumerate(commands)]
     results += session.finish()
     json.dump(results, sys.stdout)

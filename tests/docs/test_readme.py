@@ -19,13 +19,14 @@ UNSHARE = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--
 # The packet of the README's picture, and one of another flow.
 PRODUCTION, PEER = "10.2.41.20", "10.2.41.30"
 CAPTURE = [
-    frames.tunnel(frames.inner(frames.udp(PRODUCTION, PEER, port, 31765, bytes(2824), df=True)))
+    frames.tunnel(frames.inner(frames.udp(PRODUCTION, PEER, port, 31765, bytes(2824), df=True)),
+                  source=PRODUCTION)
     for port in (42844, 42845)]
 
 
 def run_session(directory, commands):
     result = subprocess.run(
-        [*UNSHARE, sys.executable, SESSION, program.ROOT, directory], input=json.dumps(commands),
+        [*UNSHARE, sys.executable, SESSION, directory], input=json.dumps(commands),
         capture_output=True, text=True, timeout=400, check=False)
     if result.returncode:
         raise AssertionError(f"the session failed:\n{result.stdout}{result.stderr}")
@@ -64,12 +65,11 @@ class Readme(unittest.TestCase):
         leaving = os.path.join(self.work.path, "leaving.pcap")
         self.assertGreater(os.path.getsize(leaving), 24 + 2824, "one packet left")
 
-    def test_every_counter_is_documented(self):
+    def test_the_numbers_are_those_of_the_documentation(self):
         stats = json.loads(self.output("vxlan-pipeline stats --json"))
-        documented = [row[0] for row in markdown.table("docs/verdicts.md", "counter")]
-        self.assertEqual(sorted(stats["counters"]), sorted(documented))
-        documented = [row[0] for row in markdown.table("docs/verdicts.md", "verdict")]
-        self.assertEqual(sorted(stats["verdicts"]), sorted(documented))
+        for kind in ("counter", "verdict"):
+            documented = [row[0] for row in markdown.table("docs/verdicts.md", kind)]
+            self.assertEqual(sorted(stats[f"{kind}s"]), sorted(documented))
 
     def test_every_subcommand_is_said_in_help(self):
         text = subprocess.run([program.PROGRAM, "--help"], capture_output=True, text=True,
