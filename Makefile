@@ -44,7 +44,7 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c | $(BUILD)
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/datapath_load.o $(BUILD)/datapath_attach.o $(BUILD)/datapath_read.o: $(BUILD)/pipeline.skel.h
+$(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/datapath_*.c)): $(BUILD)/pipeline.skel.h
 
 # Kept: the skeleton is made from it.
 .PRECIOUS: $(BUILD)/%.bpf.o
