@@ -292,6 +292,10 @@ struct instance_info {
 	__u32 generic; /* XDP mode: 0 native, 1 generic */
 	char listen[16];
 	char egress[16];
+	__u32 monitor_interval; /* seconds; what `monitor` goes by */
+	__u32 target_pps;
+	__u32 warning_pps;
+	__u32 reserved;
 };
 
 #define PIPELINE_SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), #type)
@@ -304,6 +308,6 @@ PIPELINE_SIZE_IS(struct fragment_key, 44);
 PIPELINE_SIZE_IS(struct fragment_decision, 32);
 PIPELINE_SIZE_IS(struct source_key, 20);
 PIPELINE_SIZE_IS(struct trace, 20);
-PIPELINE_SIZE_IS(struct instance_info, 56);
+PIPELINE_SIZE_IS(struct instance_info, 72);
 
 #endif

@@ -100,6 +100,9 @@ struct datapath_stats {
 
 /* 0 and state DATAPATH_ABSENT when nothing is pinned; -EACCES and others when it cannot be read. */
 int datapath_read(const char *instance, struct datapath_stats *stats, struct error *error);
+/* Only the counters and what the instance says of itself; -ENOENT when nothing is pinned. */
+int datapath_read_counters(const char *instance, struct counters *counters,
+			   struct instance_info *info, struct error *error);
 void datapath_stats_clear(struct datapath_stats *stats);
 
 /* libbpf's and the verifier's own words go to this function from now on; NULL: nowhere. */

@@ -398,6 +398,9 @@ static int write_info(const struct commit *commit)
 	info.generic = commit->attached->generic;
 	snprintf(info.listen, sizeof(info.listen), "%s", commit->config->listen.interface);
 	snprintf(info.egress, sizeof(info.egress), "%s", commit->config->forward.interface);
+	info.monitor_interval = commit->config->monitor.interval;
+	info.target_pps = commit->config->monitor.target_pps;
+	info.warning_pps = commit->config->monitor.warning_pps;
 	return bpf_map_update_elem(fd, &zero, &info, BPF_ANY) ? -errno : 0;
 }
 

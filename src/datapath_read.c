@@ -335,17 +335,45 @@ int datapath_read_generation(const char *instance, uint32_t generation,
 	return err;
 }
 
-static int read_shared(const char *instance, struct datapath_stats *stats)
+static int read_shared(const char *instance, struct counters *sum, struct instance_info *info)
 {
-	_cleanup_close_ int counters = datapath_open_pin(instance, "counters");
-	_cleanup_close_ int info = datapath_open_pin(instance, "instance");
+	_cleanup_close_ int counters_fd = datapath_open_pin(instance, "counters");
+	_cleanup_close_ int info_fd = datapath_open_pin(instance, "instance");
 	uint32_t zero = 0;
 
-	if (counters < 0 || info < 0)
-		return counters < 0 ? counters : info;
-	if (bpf_map_lookup_elem(info, &zero, &stats->info))
+	if (counters_fd < 0 || info_fd < 0)
+		return counters_fd < 0 ? counters_fd : info_fd;
+	if (bpf_map_lookup_elem(info_fd, &zero, info))
 		return -errno;
-	return read_percpu(counters, &zero, &stats->counters, sizeof(stats->counters));
+	return read_percpu(counters_fd, &zero, sum, sizeof(*sum));
+}
+
+static int read_failure(const char *instance, int err, struct error *error)
+{
+	switch (err) {
+	case -ENOENT:
+		return error_set(error, err,
+				 "instance %s is not attached; `vxlan-pipeline run` attaches it",
+				 instance);
+	case -EACCES:
+	case -EPERM:
+		return error_set(error, err,
+				 "not permitted to read the state of instance %s; run as root",
+				 instance);
+	default:
+		return error_set(error, err, "cannot read the state of instance %s: %s", instance,
+				 strerror(-err));
+	}
+}
+
+int datapath_read_counters(const char *instance, struct counters *counters,
+			   struct instance_info *info, struct error *error)
+{
+	int err;
+
+	libbpf_set_print(NULL);
+	err = read_shared(instance, counters, info);
+	return err ? read_failure(instance, err, error) : 0;
 }
 
 static enum datapath_state read_state(const char *instance)
@@ -385,7 +413,7 @@ int datapath_read(const char *instance, struct datapath_stats *stats, struct err
 			return 0;
 		}
 		if (!err)
-			err = read_shared(instance, stats);
+			err = read_shared(instance, &stats->counters, &stats->info);
 		if (!err)
 			err = datapath_read_generation(instance, generation, stats);
 		if (err != -ENOENT)
@@ -394,13 +422,7 @@ int datapath_read(const char *instance, struct datapath_stats *stats, struct err
 	}
 	if (err) {
 		datapath_stats_clear(stats);
-		if (err == -EACCES || err == -EPERM)
-			return error_set(
-				error, err,
-				"not permitted to read the state of instance %s; run as root",
-				instance);
-		return error_set(error, err, "cannot read the state of instance %s: %s", instance,
-				 strerror(-err));
+		return read_failure(instance, err, error);
 	}
 	stats->state = read_state(instance);
 	return 0;

@@ -47,7 +47,8 @@ static int make_directory(const char *path, mode_t mode, struct error *error)
 {
 	if (mkdir(path, mode) == 0 || errno == EEXIST)
 		return 0;
-	return error_set(error, -errno, "cannot create %s: %s", path, strerror(errno));
+	return error_set(error, -errno, "cannot create %s: %s%s", path, strerror(errno),
+			 errno == EACCES || errno == EPERM ? "; run as root" : "");
 }
 
 static int mount_bpffs(struct error *error)
@@ -154,7 +155,8 @@ int instance_lock(const char *name, struct error *error)
 				 "name another instance with --instance",
 				 name, (int)instance_daemon(name));
 	if (fd < 0)
-		return error_set(error, fd, "cannot lock %s: %s", path, strerror(-fd));
+		return error_set(error, fd, "cannot lock %s: %s%s", path, strerror(-fd),
+				 fd == -EACCES ? "; run as root" : "");
 	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) {
 		err = -errno;
 		close(fd);
