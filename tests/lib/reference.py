@@ -170,7 +170,7 @@ class Reference:
             source, l4, end = frame[at + 8:at + 24], at + 40, at + 40 + payload
             piece = later = 0
             while protocol in WALKED or protocol == FRAGMENT:
-                if l4 + 8 > len(frame):
+                if l4 + 8 > min(len(frame), end):
                     return unclear
                 if protocol == FRAGMENT:
                     bits = struct.unpack_from("!H", frame, l4 + 2)[0]
@@ -186,6 +186,8 @@ class Reference:
             return (Outcome("not_tunnel", "outer_fragment"), None) if piece else other
         if later:
             return Outcome("outer_fragment"), None
+        if ethertype == ETH_IPV6 and l4 + 8 > end and l4 > at + 40:
+            return unclear
         if l4 + 4 > len(frame):
             return (Outcome("not_tunnel", "malformed", "outer_fragment"), None) if piece else unclear
         if struct.unpack_from("!H", frame, l4 + 2)[0] != self.port:
@@ -345,11 +347,22 @@ class Reference:
         return Outcome("transmitted" if self.single_arm else "redirected", vni=vni)
 
     def _kernels(self, packet, events):
-        """What `pass` means: decapsulated, and not rewritten."""
-        outcome = Outcome("passed", vni=packet.vni)
+        """
+        What `pass` means: decapsulated, and not rewritten. What the kernel would only answer with
+        an ICMP error to the captured packet's sender may be dropped instead.
+        """
+        outcome = Outcome(*self._passed(packet), vni=packet.vni)
         outcome.events = events
         self._cut_trailer(packet, outcome)
         return outcome
+
+    def _passed(self, packet):
+        frame = packet.frame
+        too_big = packet.length > self.mtu and (packet.version == 6 or frame[20] & 0x40)
+        if too_big:
+            return {"passed", "oversize"}
+        return {"passed", "no_route"} if frame[22 if packet.version == 4 else 21] <= 1 else \
+            {"passed"}
 
     def _cut_trailer(self, packet, outcome):
         if packet.present > packet.length and packet.present > self.mtu:
@@ -376,7 +389,7 @@ class Reference:
         outcome = self._sent(packet.vni)
         if min(packet.length, packet.present) > self.mtu:
             if self.oversize == "pass":
-                outcome.verdicts = frozenset({"passed"})
+                outcome.verdicts = frozenset(self._passed(packet))
             elif self.oversize == "drop" or packet.version == 6 or dont_fragment:
                 outcome.verdicts = frozenset({"oversize"})
             else:
@@ -384,7 +397,7 @@ class Reference:
                 outcome.bytes_open = packet.fragment is not None
         outcome.events |= events
         outcome.fresh_id = fresh
-        if "oversize" not in outcome.verdicts:
+        if outcome.verdicts != {"oversize"}:
             self._cut_trailer(packet, outcome)
         return outcome
 

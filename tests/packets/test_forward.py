@@ -101,11 +101,10 @@ class DontFragment(PacketTable):
 
 class TimeToLive(PacketTable):
     def test_stays_as_captured(self):
-        for forward in ({}, {"next_hop": "route"}, {"unmatched": "forward"},
-                        {"unmatched": "pass"}):
+        for forward in ({}, {"next_hop": "route"}, {"unmatched": "forward"}):
             rule = 0 if "unmatched" in forward else 1
             port = 77 if "unmatched" in forward else 1000
-            verdict = "passed" if forward.get("unmatched") == "pass" else "redirected"
+            verdict = "redirected"
             rows = [row(f"{forward} TTL {ttl}", sized(100, port, ttl=ttl), verdict, rule)
                     for ttl in (0, 1, 2, 64, 255)]
             rows += [row(f"{forward} hop limit {hops}",
@@ -116,6 +115,13 @@ class TimeToLive(PacketTable):
             answer = self.run_table(self.config({"forward": forward}), rows)
             for got, ttl in zip(answer, (0, 1, 2, 64, 255)):
                 self.assertEqual(got.out[0][22], ttl)
+
+    def test_passed(self):
+        """To the kernel only where it will not answer a production host with an ICMP error."""
+        self.run_table(self.config({"forward": {"unmatched": "pass"}}), [
+            row(f"{ttl}", sized(100, 77, ttl=ttl), verdict, 0)
+            for ttl, verdict in ((2, "passed"), (64, "passed"), (255, "passed"),
+                                 (0, {"passed", "no_route"}), (1, {"passed", "no_route"}))])
 
 
 class Size(PacketTable):
@@ -139,7 +145,8 @@ class Size(PacketTable):
             row("IPv4: the kernel cuts it", sized(2000), "passed"),
             row("DF is cleared first", sized(2000, df=True, ident=0), "passed", 1,
                 ["nat_applied", "df_cleared", "id_assigned"]),
-            row("IPv6: the kernel's to refuse", sized(2000, addresses=V6), "passed", 2),
+            row("IPv6: the kernel could only refuse, and tell the captured packet's sender",
+                sized(2000, addresses=V6), "oversize", 2),
             row("what fits", sized(1500), "redirected")])
 
     def test_fragment(self):

@@ -36,6 +36,14 @@ def hides(first, second):
     return True
 
 
+def hidden(match, earlier):
+    """By one rule, or by two that take UDP and TCP."""
+    if "protocol" not in match:
+        return all(hidden({**match, "protocol": protocol}, earlier)
+                   for protocol in ("udp", "tcp"))
+    return any(hides(one, match) for one in earlier)
+
+
 class RuleTable(PacketTable):
     def rules(self, *rules, **changes):
         return self.config({"nat": [{"match": match, "to": to} for match, to in rules],
@@ -194,33 +202,35 @@ class Order(RuleTable):
         """Not the most specific, not the fullest shape: the first."""
         config = self.rules(
             ({"source_port": 42844, "destination_port": 514, "vni": 5}, "192.0.2.1:1"),
-            ({"source": "10.2.0.0/16"}, "192.0.2.2:2"),
-            ({"source_port": 42844}, "192.0.2.3:3"),
+            ({"source": "10.2.0.0/16", "destination_port": 514}, "192.0.2.2:2"),
+            ({"source_port": 42844, "destination": "10.9.0.0/16"}, "192.0.2.3:3"),
             ({"source": "10.2.41.20", "source_port": 42844}, "192.0.2.4:4"),
             ({"source": "10.0.0.0/8"}, "192.0.2.5:5"),
             ({"destination_port": 514}, "192.0.2.6:6"),
-            ({"source_port": 42844, "destination_port": 515}, "192.0.2.7:7"),
+            ({"source_port": 42844, "vni": 7}, "192.0.2.7:7"),
             ({"protocol": "tcp"}, "192.0.2.8:8"),
             ({"protocol": "udp"}, "192.0.2.9:9"))
         self.run_table(config, [
-            self.matches(config, "the broader prefix stands first", PACKET, 2),
+            self.matches(config, "of four that match the second rule stands first", PACKET, 2),
             self.matches(config, "the first of all", PACKET, 1, vni=5),
-            self.matches(config, "port before the broadest prefix", PACKET, 3,
-                         source="10.3.0.1"),
-            self.matches(config, "prefix before the destination port", PACKET, 5,
+            self.matches(config, "port and destination before the host", PACKET, 3,
+                         destination_port=1),
+            self.matches(config, "the host before its prefix", PACKET, 4, destination_port=1,
+                         destination="11.0.0.1"),
+            self.matches(config, "the prefix before the destination port", PACKET, 5,
                          source="10.3.0.1", source_port=1),
-            self.matches(config, "destination port", PACKET, 6, source="11.0.0.1",
-                         source_port=1),
-            self.matches(config, "the shorter match stands before the longer", PACKET, 3,
-                         source="11.0.0.1", destination_port=515),
+            self.matches(config, "the destination port before the VNI", PACKET, 6, vni=7,
+                         source="11.0.0.1", destination="11.0.0.1"),
+            self.matches(config, "the VNI before the protocol", PACKET, 7, vni=7,
+                         source="11.0.0.1", destination="11.0.0.1", destination_port=1),
             self.matches(config, "protocol TCP", PACKET, 8, source="11.0.0.1", source_port=1,
                          destination_port=1, protocol="tcp"),
             self.matches(config, "protocol UDP", PACKET, 9, source="11.0.0.1", source_port=1,
                          destination_port=1),
         ])
 
-    def test_equal_matches(self):
-        """Two rules of one match are refused or the first wins, never the second."""
+    def test_one_protocol_before_both(self):
+        """The second rule takes what the first leaves."""
         config = self.rules(({"source_port": 42844, "protocol": "udp"}, "192.0.2.1:1"),
                             ({"source_port": 42844}, "192.0.2.2:2"))
         self.run_table(config, [self.matches(config, "UDP", PACKET, 1),
@@ -258,7 +268,7 @@ class Order(RuleTable):
         # What matches much must not hide the rest; what is hidden may be refused.
         matches.sort(key=lambda match: len(match) < 2)
         return [match for number, match in enumerate(matches)
-                if not any(hides(earlier, match) for earlier in matches[:number])]
+                if not hidden(match, matches[:number])]
 
     def near(self, rnd, match, version):
         """A packet that a rule matches, or that one change has moved away from it."""
