@@ -169,7 +169,7 @@ static __always_inline int fragment_cut(struct xdp_md *ctx)
 	length = payload - offset < chunk ? payload - offset : chunk;
 	fragment_header(&ip, offset, length, offset + length == payload);
 
-	behind = (__u32)(end - data) - SHIMMED_PAYLOAD - offset - length;
+	behind = bytes_between(data, end) - SHIMMED_PAYLOAD - offset - length;
 	if (behind && bpf_xdp_adjust_tail(ctx, -(int)behind))
 		return XDP_ABORTED;
 	if (bpf_xdp_adjust_head(ctx, (int)(SHIMMED_ETHERNET + offset)))

@@ -68,6 +68,7 @@ static int find_links(const struct config *config, struct datapath_links *links,
 			    config->forward.interface);
 	links->listen_ifindex = listen.ifindex;
 	links->egress_ifindex = egress.ifindex;
+	links->listen_mtu = listen.mtu;
 	links->egress_mtu = egress.mtu;
 	memcpy(links->listen_mac, listen.mac, sizeof(links->listen_mac));
 	memcpy(links->egress_mac, egress.mac, sizeof(links->egress_mac));
@@ -99,37 +100,58 @@ static void warn_of_forwarding(const struct config *config)
 	}
 }
 
-static void report(const struct config *config, const struct datapath_attached *attached)
+static void report(const struct config *config, const struct datapath_attached *attached,
+		   bool generic)
 {
 	if (*attached->warning)
 		log_warning("%s", attached->warning);
 	warn_of_forwarding(config);
 	log_info("%s: %s, %s mode, forwarding to %s, %zu rule%s", config->listen.interface,
 		 attached->adopted ? "program replaced" : "attached",
-		 attached->generic ? "generic" : "native", config->forward.interface,
-		 config->rule_count, config->rule_count == 1 ? "" : "s");
+		 generic ? "generic" : "native", config->forward.interface, config->rule_count,
+		 config->rule_count == 1 ? "" : "s");
 }
 
-/* Prepares the configuration beside the one in force, then swaps. */
+/* Prepares the configuration in one XDP mode beside what is in force, then swaps. */
+static int put_in_force_as(const struct daemon *daemon, const struct config *config,
+			   const struct datapath_links *links, bool generic, struct error *error)
+{
+	const struct datapath_options options = {
+		.instance = daemon->options->instance,
+		.generic = generic,
+	};
+	struct datapath_attached attached;
+	struct datapath *datapath = NULL;
+	int err = datapath_load(&datapath, config, links, &options, error);
+
+	if (!err)
+		err = datapath_commit(datapath, options.instance, config, &attached, error);
+	if (!err)
+		report(config, &attached, generic);
+	datapath_free(datapath);
+	return err;
+}
+
 static int put_in_force(const struct daemon *daemon, const struct config *config,
 			struct error *error)
 {
-	const char *instance = daemon->options->instance;
-	struct datapath_attached attached;
+	enum xdp_mode mode = config->listen.xdp_mode;
 	struct datapath_links links;
-	struct datapath *datapath = NULL;
+	bool generic;
 	int err;
 
 	log_set_level(config->log.level);
 	err = find_links(config, &links, error);
-	if (!err)
-		err = datapath_load(&datapath, config, &links, instance, false, error);
-	if (!err)
-		err = datapath_commit(datapath, instance, config, &attached, error);
-	datapath_free(datapath);
-	if (!err)
-		report(config, &attached);
-	return err;
+	if (err)
+		return err;
+	/* what had to be generic is not tried again under traffic: that would interrupt it */
+	generic = mode == XDP_MODE_GENERIC ||
+		  (mode == XDP_MODE_AUTO && datapath_is_generic(daemon->options->instance));
+	err = put_in_force_as(daemon, config, &links, generic, error);
+	if (err != -EOPNOTSUPP || generic || mode == XDP_MODE_NATIVE)
+		return err;
+	log_warning("%s; using generic mode, which is several times slower", error->text);
+	return put_in_force_as(daemon, config, &links, true, error);
 }
 
 static void adopt_settings(struct daemon *daemon, struct config *config)
