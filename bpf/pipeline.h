@@ -282,11 +282,14 @@ struct fragment_decision {
 
 #define FRAGMENT_LIFETIME_NS 30000000000ULL /* as long as Linux waits to reassemble */
 
-/* Key of the trie `sources`; IPv4 prefixes stand in ::ffff:0:0/96. */
+/* Key of the trie `sources`. The version keeps IPv6 prefixes from holding IPv4 addresses. */
 struct source_key {
-	__u32 prefix_length;
-	__be32 address[4];
+	__u32 prefix_length; /* bits of what follows, the version's 32 included */
+	__be32 version;      /* 4 or 6 */
+	__be32 address[4];   /* IPv4: the first, the others are zero */
 };
+
+#define SOURCE_VERSION_BITS 32
 
 enum vni_mode { VNI_ONE, VNI_LISTED, VNI_ANY };
 enum next_hop_mode { NEXT_HOP_ROUTE, NEXT_HOP_KEEP, NEXT_HOP_MAC };
@@ -368,7 +371,7 @@ PIPELINE_SIZE_IS(struct fragment_key, 44);
 PIPELINE_SIZE_IS(struct fragment_decision, 40);
 PIPELINE_SIZE_IS(struct next_hop, 16);
 PIPELINE_SIZE_IS(struct fragment_shim, 16);
-PIPELINE_SIZE_IS(struct source_key, 20);
+PIPELINE_SIZE_IS(struct source_key, 24);
 PIPELINE_SIZE_IS(struct trace, 20);
 PIPELINE_SIZE_IS(struct instance_info, 80);
 

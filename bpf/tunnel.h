@@ -56,8 +56,8 @@ static __always_inline enum verdict take_outer_ipv4(struct cursor *cursor, struc
 	outer->start = ip;
 	outer->ip_length = bpf_ntohs(ip->tot_len);
 	outer->upper_offset = header_length;
-	outer->source.address[2] = bpf_htonl(0xffff);
-	outer->source.address[3] = ip->saddr;
+	outer->source.version = bpf_htonl(4);
+	outer->source.address[0] = ip->saddr;
 	cursor->at += header_length - sizeof(*ip);
 	return ip->frag_off & bpf_htons(IPV4_MF) ? VERDICT_OUTER_FRAGMENT : VERDICT_GO_ON;
 }
@@ -71,6 +71,7 @@ static __always_inline enum verdict take_outer_ipv6(struct packet *packet, struc
 	if (!ip || ip_version(ip) != 6)
 		return VERDICT_NOT_TUNNEL;
 	outer->ip_length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+	outer->source.version = bpf_htonl(6);
 	__builtin_memcpy(outer->source.address, &ip->saddr, sizeof(outer->source.address));
 	ipv6_find_upper(packet->ctx, bytes_between(packet->start, ip), outer->ip_length,
 			ip->nexthdr, &upper);
@@ -90,7 +91,7 @@ static __always_inline bool source_allowed(struct outer *outer)
 {
 	if (!config.check_sources)
 		return true;
-	outer->source.prefix_length = 128;
+	outer->source.prefix_length = SOURCE_VERSION_BITS + 128;
 	return bpf_map_lookup_elem(&sources, &outer->source) != NULL;
 }
 

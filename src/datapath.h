@@ -76,6 +76,22 @@ struct datapath_attached {
 int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
 		    struct datapath_attached *attached, struct error *error);
 
+/* What a daemon holds of the generation in force. */
+struct datapath_control {
+	int beat_fd;                /* the program behind datapath_beat(); -1: none */
+	struct next_hop *next_hops; /* next_hops[i] is the way to targets[i]; may be written */
+	size_t next_hops_size;      /* of the mapping, in bytes */
+	struct ip_address *targets;
+	size_t target_count;
+};
+
+/* Takes the control of a generation out of *datapath, which may be freed afterwards. */
+int datapath_take_control(struct datapath *datapath, struct datapath_control *control,
+			  struct error *error);
+void datapath_release_control(struct datapath_control *control);
+/* The daemon's sign of life: next hops are trusted for another HEARTBEAT_LIFETIME. */
+int datapath_beat(const struct datapath_control *control);
+
 /* Is the instance attached in generic mode now? */
 bool datapath_is_generic(const char *instance);
 

@@ -216,16 +216,13 @@ static int fill_sources(const struct bpf_map *map, const struct config *config)
 {
 	for (size_t i = 0; i < config->listen.source_count; i++) {
 		const struct ip_prefix *prefix = &config->listen.sources[i];
-		struct source_key key = {.prefix_length = prefix->length};
+		struct source_key key = {
+			.prefix_length = SOURCE_VERSION_BITS + prefix->length,
+			.version = htonl(prefix->address.version),
+		};
 		uint32_t allowed = 1;
 
-		if (prefix->address.version == 4) {
-			key.prefix_length += 96;
-			key.address[2] = htonl(0xffff);
-			memcpy(&key.address[3], prefix->address.bytes, 4);
-		} else {
-			memcpy(key.address, prefix->address.bytes, 16);
-		}
+		memcpy(key.address, prefix->address.bytes, sizeof(key.address));
 		if (bpf_map_update_elem(bpf_map__fd(map), &key, &allowed, BPF_ANY))
 			return -errno;
 	}
