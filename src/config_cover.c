@@ -174,26 +174,29 @@ static bool find_coverers(struct cover *cover, const struct entry *entry, const 
 static void complain_dead(struct cover *cover, size_t index, const uint32_t coverers[PARTS])
 {
 	const struct config_draft *draft = cover->draft;
+	const struct nat_rule *rules = draft->config.rules;
 	const struct entry *entry = &cover->entries[index];
-	uint32_t one = coverers[entry->has[PART_UDP] ? PART_UDP : PART_TCP];
-	uint32_t two = entry->has[PART_TCP] ? coverers[PART_TCP] : one;
+	size_t one = coverers[entry->has[PART_UDP] ? PART_UDP : PART_TCP] - 1;
+	size_t two = entry->has[PART_TCP] ? coverers[PART_TCP] - 1 : one;
 	struct config_said said = config_rule_said(draft, index, "nat[].match");
+	const char *why = "";
 	char path[CONFIG_RULE_PATH_SIZE];
 
 	config_rule_path(draft, index, "nat[].match", path);
+	if ((rules[one].has_vni || rules[two].has_vni) && !rules[index].has_vni)
+		why = ", as no other VNI is in listen.vnis";
 	if (one == two)
 		config_problem_add(draft->problems, &said, path,
 				   "the rule can never match: rule %zu (line %u) comes first and "
-				   "covers it",
-				   one - draft->early_rules,
-				   draft->config.rules[one - 1].place.line);
+				   "covers it%s",
+				   one - draft->early_rules + 1, rules[one].place.line, why);
 	else
 		config_problem_add(
 			draft->problems, &said, path,
 			"the rule can never match: rules %zu (udp, line %u) and %zu (tcp, "
-			"line %u) come first and cover it",
-			one - draft->early_rules, draft->config.rules[one - 1].place.line,
-			two - draft->early_rules, draft->config.rules[two - 1].place.line);
+			"line %u) come first and cover it%s",
+			one - draft->early_rules + 1, rules[one].place.line,
+			two - draft->early_rules + 1, rules[two].place.line, why);
 }
 
 /* The shape's index; shape_count when there is no room for another. */
