@@ -92,8 +92,13 @@ struct counters {
 /*
  * Lookup tables are perfect hashes: user space, which knows every key beforehand, chooses a
  * displacement for each bucket so that no two keys share a slot. A lookup reads one displacement
- * and one slot and compares one key. Both arrays have a power of two entries.
+ * and one slot and compares one key. There is a power of two of buckets and of slots.
+ * Displacements are 16 bits each, packed four to a word. A table of one bucket has none: its seed is
+ * chosen so that none is needed.
  */
+#define TABLE_DISPLACEMENT_BITS      16
+#define TABLE_DISPLACEMENTS_PER_WORD 4
+
 struct table {
 	__u64 seed;
 	__u32 bucket_mask;
@@ -256,10 +261,10 @@ struct pipeline_config {
 	__u32 clear_df_above; /* IP total length in bytes, or CLEAR_DF_NEVER */
 	__u32 mtu;            /* largest IP packet to send, in bytes */
 	__u32 egress_ifindex;
-	__u32 cpus;           /* possible CPUs, which share the space of IP IDs */
-	__u8 listen_mac[6];   /* destination of what is passed to the kernel */
-	__u8 next_hop_mac[6]; /* with NEXT_HOP_MAC */
-	__u8 egress_mac[6];   /* source address with NEXT_HOP_MAC */
+	__u32 cpus;            /* possible CPUs, which share the space of IP IDs */
+	__u16 listen_mac[3];   /* destination of what is passed to the kernel */
+	__u16 next_hop_mac[3]; /* with NEXT_HOP_MAC */
+	__u16 egress_mac[3];   /* source address with NEXT_HOP_MAC */
 	__u8 reserved2[2];
 	__u32 nat4_shapes; /* how many of nat4_shape[] are in use */
 	__u32 nat6_shapes;
@@ -287,6 +292,10 @@ struct instance_info {
 	__u32 generic; /* XDP mode: 0 native, 1 generic */
 	char listen[16];
 	char egress[16];
+	__u32 monitor_interval; /* seconds; what `monitor` goes by */
+	__u32 target_pps;
+	__u32 warning_pps;
+	__u32 reserved;
 };
 
 #define PIPELINE_SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), #type)
@@ -299,6 +308,6 @@ PIPELINE_SIZE_IS(struct fragment_key, 44);
 PIPELINE_SIZE_IS(struct fragment_decision, 32);
 PIPELINE_SIZE_IS(struct source_key, 20);
 PIPELINE_SIZE_IS(struct trace, 20);
-PIPELINE_SIZE_IS(struct instance_info, 56);
+PIPELINE_SIZE_IS(struct instance_info, 72);
 
 #endif

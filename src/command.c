@@ -50,6 +50,23 @@ bool command_load_config(struct config *config, const char *path,
 	return !err;
 }
 
+int command_parse_number(const char *text, unsigned int minimum, unsigned int maximum,
+			 unsigned int *value)
+{
+	unsigned long number;
+	char *end;
+
+	/* strtoul() would take white space and signs */
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (*end || errno || number < minimum || number > maximum)
+		return -EINVAL;
+	*value = number;
+	return 0;
+}
+
 int command_color_parse(const char *text, enum command_color *color)
 {
 	static const char *const names[] = {

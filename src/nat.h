@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* From rules to the lookup tables of the datapath. Pure: no I/O, no kernel. */
+/* From rules and VNIs to the lookup tables of the datapath. Pure: no I/O, no kernel. */
 #ifndef NAT_H
 #define NAT_H
 
@@ -7,26 +7,34 @@
 
 #include "config.h"
 
-/* One perfect-hash table as two arrays, ready to be copied into maps. */
-struct nat_tables {
-	struct {
-		struct table geometry;
-		struct nat4_shape *shapes;
-		size_t shape_count;
-		uint16_t *displacements; /* geometry.bucket_mask + 1 */
-		struct nat4_slot *slots; /* geometry.slot_mask + 1 */
-	} ipv4;
-	struct {
-		struct table geometry;
-		struct nat6_shape *shapes;
-		size_t shape_count;
-		uint16_t *displacements;
-		struct nat6_slot *slots;
-	} ipv6;
+/* One perfect-hash table, ready to be copied into its two maps. */
+struct lookup_table {
+	struct table geometry;
+	uint64_t *displacements;
+	size_t displacement_words; /* 0: the table has one bucket and needs none */
+	void *slots;               /* struct nat4_slot, nat6_slot or vni_slot */
+	size_t slot_size;
+	size_t slot_count;
 };
 
-/* 0, -ENOMEM, or -E2BIG: more than PIPELINE_MAX_SHAPES different shapes of one family. */
+struct nat_tables {
+	struct lookup_table ipv4;
+	struct lookup_table ipv6;
+	struct nat4_shape ipv4_shapes[PIPELINE_MAX_SHAPES];
+	struct nat6_shape ipv6_shapes[PIPELINE_MAX_SHAPES];
+	size_t ipv4_shape_count;
+	size_t ipv6_shape_count;
+};
+
+/*
+ * 0, -ENOMEM, -E2BIG: more than PIPELINE_MAX_SHAPES different shapes of one family, or -EEXIST: two
+ * rules match on the same (which validation has refused).
+ */
 int nat_tables_build(struct nat_tables *tables, const struct nat_rule *rules, size_t count);
 void nat_tables_clear(struct nat_tables *tables);
+
+/* The table of listed VNIs: the index of a VNI's counters is its place in `vnis`. */
+int vni_table_build(struct lookup_table *table, const uint32_t *vnis, size_t count);
+void lookup_table_clear(struct lookup_table *table);
 
 #endif

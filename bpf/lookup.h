@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Perfect-hash lookup, the reading half of src/table.c. */
+#ifndef LOOKUP_H
+#define LOOKUP_H
+
+#include "packet.h"
+
+/* The slot where the key that hashed to `hash` lives, if it is in the table at all. */
+static __always_inline __u32 table_find(const volatile struct table *constants, void *displacements,
+					__u64 hash)
+{
+	struct table table = {.bucket_mask = constants->bucket_mask,
+			      .slot_mask = constants->slot_mask};
+	struct table_place place = table_place(&table, hash);
+	__u32 word = place.bucket / TABLE_DISPLACEMENTS_PER_WORD;
+	__u64 displacement = 0;
+
+	if (table.bucket_mask) {
+		__u64 *packed = bpf_map_lookup_elem(displacements, &word);
+
+		if (packed)
+			displacement = *packed >> place.bucket % TABLE_DISPLACEMENTS_PER_WORD *
+							  TABLE_DISPLACEMENT_BITS;
+	}
+	return table_slot(&table, place, displacement);
+}
+
+static __always_inline bool vni_find(__u32 vni, __u32 *index)
+{
+	__u64 hash = table_mix(config.vnis.seed, vni);
+	__u32 number = table_find(&config.vnis, &vni_displacements, hash);
+	struct vni_slot *slot = bpf_map_lookup_elem(&vni_slots, &number);
+
+	if (!slot || slot->vni != vni)
+		return false;
+	*index = slot->index;
+	return true;
+}
+
+/* What the rules say of a packet; rule 0: none matches. */
+struct nat_target {
+	__be32 address[4]; /* IPv4: the first */
+	__u32 rule;
+	__be16 port;
+	__u16 flags;
+};
+
+static __always_inline void nat4_find(const struct nat4_key *key, struct nat_target *target)
+{
+	target->rule = 0;
+	for (__u32 i = 0; i < PIPELINE_MAX_SHAPES; i++) {
+		const volatile struct nat4_shape *shape = &config.nat4_shape[i];
+		struct nat4_slot *slot;
+		__u64 word0, word1;
+		__u32 number;
+
+		if (i >= config.nat4_shapes)
+			break;
+		if (target->rule && target->rule < shape->first_rule)
+			break;
+		word0 = key->word[0] & shape->mask.word[0];
+		word1 = (key->word[1] & shape->mask.word[1]) | (__u64)i << NAT_SHAPE_SHIFT;
+		number = table_find(&config.nat4, &nat4_displacements,
+				    table_mix(table_mix(config.nat4.seed, word0), word1));
+		slot = bpf_map_lookup_elem(&nat4_slots, &number);
+		if (!slot || slot->key.word[1] != word1 || slot->key.word[0] != word0 ||
+		    !slot->rule || (target->rule && target->rule < slot->rule))
+			continue;
+		target->rule = slot->rule;
+		target->address[0] = slot->address;
+		target->port = slot->port;
+		target->flags = slot->flags;
+	}
+}
+
+static __always_inline void nat6_find(const struct nat6_key *key, struct nat_target *target)
+{
+	target->rule = 0;
+	for (__u32 i = 0; i < PIPELINE_MAX_SHAPES; i++) {
+		const volatile struct nat6_shape *shape = &config.nat6_shape[i];
+		struct nat6_slot *slot;
+		__u64 word, hash = config.nat6.seed, differ = 0;
+		struct nat6_key masked;
+		__u32 number;
+
+		if (i >= config.nat6_shapes)
+			break;
+		if (target->rule && target->rule < shape->first_rule)
+			break;
+		for (int n = 0; n < 5; n++) {
+			word = key->word[n] & shape->mask.word[n];
+			if (n == 4)
+				word |= (__u64)i << NAT_SHAPE_SHIFT;
+			masked.word[n] = word;
+			hash = table_mix(hash, word);
+		}
+		number = table_find(&config.nat6, &nat6_displacements, hash);
+		slot = bpf_map_lookup_elem(&nat6_slots, &number);
+		if (!slot || !slot->rule || (target->rule && target->rule < slot->rule))
+			continue;
+		for (int n = 0; n < 5; n++)
+			differ |= slot->key.word[n] ^ masked.word[n];
+		if (differ)
+			continue;
+		target->rule = slot->rule;
+		__builtin_memcpy(target->address, slot->address, sizeof(target->address));
+		target->port = slot->port;
+		target->flags = slot->flags;
+	}
+}
+
+#endif

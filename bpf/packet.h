@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the stages know of the packet in hand, and what they may say of it. */
+#ifndef PACKET_H
+#define PACKET_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <stdbool.h>
+
+#include "maps.h"
+
+/* Which part of a fragmented inner datagram this is. */
+enum fragment_part {
+	FRAGMENT_WHOLE, /* not fragmented */
+	FRAGMENT_FIRST,
+	FRAGMENT_LATER,
+};
+
+struct packet {
+	struct xdp_md *ctx;
+	struct counters *counters;
+
+	/* the frame as it came, in bytes */
+	__u32 length;
+	__u32 inner_offset; /* of the inner Ethernet header */
+	__u32 inner_length; /* of the inner frame, by the outer UDP length */
+	__u32 vni;
+
+	/*
+	 * The inner headers. A pointer always points into the frame, but how far it may be read has
+	 * to be shown to the verifier at each use: packet_holds().
+	 */
+	void *start; /* of the frame */
+	void *end;
+	struct ethhdr *ethernet;
+	void *ip;           /* struct iphdr or ipv6hdr */
+	void *transport;    /* struct udphdr or tcphdr */
+	__u32 version;      /* of `ip`: 4, 6, or 0 when the inner frame holds something else */
+	__u32 l4_protocol;  /* IPPROTO_UDP, _TCP, or 0 when `transport` is not a whole header */
+	__u32 ip_length;    /* bytes of the IP packet that are present */
+	__be32 fragment_id; /* of a fragment */
+	__u8 fragment_part; /* enum fragment_part */
+	__u8 ip_protocol;   /* behind the extension headers */
+
+	/* for `explain` */
+	__u32 rule;
+	__u32 events;
+};
+
+#define FRAME_OFFSET_MASK \
+	0x3fff /* no frame is longer: the largest MTU that XDP is used with is 9216 */
+
+/*
+ * The place where `at` points, reached by its distance from the frame's start. The detour through a
+ * number makes the verifier forget which headers led there: it checks what follows once, and not
+ * once for each combination of them.
+ */
+static __always_inline void *packet_forget_path(const struct packet *packet, void *at)
+{
+	__u64 offset = at - packet->start;
+
+	asm volatile("" : "+r"(offset));
+	return packet->start + (offset & FRAME_OFFSET_MASK);
+}
+
+/* Are there `size` bytes at `at`? */
+static __always_inline bool packet_holds(const struct packet *packet, void *at, __u32 size)
+{
+	return at + size <= packet->end;
+}
+
+static __always_inline void packet_event(struct packet *packet, enum event event)
+{
+	packet->counters->event[event]++;
+	if (config.trace)
+		packet->events |= 1U << event;
+}
+
+static __always_inline void hits_add(struct hits *hits, const struct packet *packet)
+{
+	hits->packets++;
+	hits->bytes += packet->length;
+}
+
+#endif

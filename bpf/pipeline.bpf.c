@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The datapath. A frame on listen.interface passes the stages in order until one of them decides:
+ *
+ *   tunnel_open   outer headers, source, VXLAN header, VNI
+ *   inner_parse   inner Ethernet and IP headers
+ *   nat_apply     rule lookup, new destination
+ *   forward       DF, size, next hop
+ *
+ * and leaves by its verdict, which is counted.
+ */
+#include "packet.h"
+#include "parse.h"
+#include "tunnel.h"
+#include "inner.h"
+#include "nat.h"
+#include "forward.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline enum verdict judge(struct packet *packet)
+{
+	struct cursor cursor = cursor_start(packet->ctx);
+	enum verdict verdict;
+
+	packet->start = cursor.at;
+	packet->end = cursor.end;
+	packet->ethernet = packet->ip = packet->transport = cursor.at;
+
+	verdict = tunnel_open(packet, &cursor);
+	if (verdict != VERDICT_GO_ON)
+		return verdict;
+	cursor.at = packet_forget_path(packet, cursor.at);
+	verdict = inner_parse(packet, &cursor);
+	if (verdict != VERDICT_GO_ON)
+		return verdict;
+	packet->transport = packet_forget_path(packet, packet->transport);
+	verdict = nat_apply(packet);
+	if (verdict != VERDICT_GO_ON)
+		return verdict;
+	return forward(packet);
+}
+
+static __always_inline int carry_out(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_NOT_TUNNEL:
+	case VERDICT_OUTER_FRAGMENT:
+	case VERDICT_PASSED:
+		return XDP_PASS;
+	case VERDICT_TRANSMITTED:
+		return XDP_TX;
+	case VERDICT_REDIRECTED:
+		return bpf_redirect_map(&egress, 0, XDP_ABORTED);
+	case VERDICT_ERROR:
+		return XDP_ABORTED;
+	default:
+		return XDP_DROP;
+	}
+}
+
+static __always_inline bool leaves_decapsulated(enum verdict verdict)
+{
+	return verdict == VERDICT_REDIRECTED || verdict == VERDICT_TRANSMITTED ||
+	       verdict == VERDICT_PASSED;
+}
+
+static __always_inline void leave_trace(const struct packet *packet, enum verdict verdict)
+{
+	__u32 zero = 0;
+	struct trace *trace = bpf_map_lookup_elem(&traces, &zero);
+
+	if (!trace)
+		return;
+	trace->verdict = verdict;
+	trace->events = packet->events;
+	trace->rule = packet->rule;
+	trace->vni = packet->inner_offset ? packet->vni : VNI_NONE;
+	trace->inner_offset = packet->inner_offset;
+}
+
+SEC("xdp")
+int vxlan_pipeline(struct xdp_md *ctx)
+{
+	struct packet packet = {.ctx = ctx};
+	enum verdict verdict;
+	__u32 zero = 0;
+	int action;
+
+	packet.counters = bpf_map_lookup_elem(&counters, &zero);
+	if (!packet.counters)
+		return XDP_ABORTED;
+
+	verdict = judge(&packet);
+	if (leaves_decapsulated(verdict) && !decapsulate(&packet))
+		verdict = VERDICT_ERROR;
+	action = carry_out(verdict);
+	if (verdict == VERDICT_REDIRECTED && action != XDP_REDIRECT)
+		verdict = VERDICT_ERROR;
+
+	hits_add(&packet.counters->verdict[verdict], &packet);
+	if (config.trace)
+		leave_trace(&packet, verdict);
+	return action;
+}
+
+/* For forward.interface: many drivers send redirected frames only while they have a program. */
+SEC("xdp")
+int vxlan_pipeline_egress(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return XDP_PASS;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* First stage: is this frame for us, may its sender send, and where does the inner frame start? */
+#ifndef TUNNEL_H
+#define TUNNEL_H
+
+#include <linux/udp.h>
+
+#include "lookup.h"
+#include "parse.h"
+
+#define ETHERTYPE_QINQ 0x88a8
+#define MAX_VLAN_TAGS  2
+
+/* The outer addresses and lengths, as far as later steps ask for them. */
+struct outer {
+	struct source_key source;
+	void *start;        /* of the IP header */
+	__u32 ip_length;    /* as the IP header says */
+	__u32 upper_offset; /* of the UDP header, from the IP header's start */
+};
+
+static __always_inline bool is_vlan(__be16 ethertype)
+{
+	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETHERTYPE_QINQ);
+}
+
+static __always_inline bool take_ethernet(struct cursor *cursor, __be16 *ethertype)
+{
+	struct ethhdr *ethernet = cursor_take(cursor, sizeof(*ethernet));
+
+	if (!ethernet)
+		return false;
+	*ethertype = ethernet->h_proto;
+	for (int i = 0; i < MAX_VLAN_TAGS && is_vlan(*ethertype); i++) {
+		struct vlan_header *vlan = cursor_take(cursor, sizeof(*vlan));
+
+		if (!vlan)
+			return false;
+		*ethertype = vlan->ethertype;
+	}
+	return true;
+}
+
+static __always_inline enum verdict take_outer_ipv4(struct cursor *cursor, struct outer *outer)
+{
+	struct iphdr *ip = cursor_take(cursor, sizeof(*ip));
+	__u32 header_length;
+
+	if (!ip || ip_version(ip) != 4 || ip->protocol != IPPROTO_UDP)
+		return VERDICT_NOT_TUNNEL;
+	header_length = ipv4_header_length(ip);
+	if (header_length < sizeof(*ip))
+		return VERDICT_NOT_TUNNEL;
+	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET))
+		return VERDICT_OUTER_FRAGMENT;
+	outer->start = ip;
+	outer->ip_length = bpf_ntohs(ip->tot_len);
+	outer->upper_offset = header_length;
+	outer->source.address[2] = bpf_htonl(0xffff);
+	outer->source.address[3] = ip->saddr;
+	cursor->at += header_length - sizeof(*ip);
+	return ip->frag_off & bpf_htons(IPV4_MF) ? VERDICT_OUTER_FRAGMENT : VERDICT_GO_ON;
+}
+
+static __always_inline enum verdict take_outer_ipv6(struct cursor *cursor, struct outer *outer)
+{
+	struct ipv6hdr *ip = cursor_take(cursor, sizeof(*ip));
+	struct ipv6_upper upper;
+
+	if (!ip || ip_version(ip) != 6)
+		return VERDICT_NOT_TUNNEL;
+	outer->start = ip;
+	outer->ip_length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+	__builtin_memcpy(outer->source.address, &ip->saddr, sizeof(outer->source.address));
+	ipv6_find_upper(cursor, ip->nexthdr, outer->ip_length, &upper);
+	outer->upper_offset = upper.offset;
+	if (upper.protocol != IPPROTO_UDP)
+		return VERDICT_NOT_TUNNEL;
+	if (upper.fragment_part != FRAGMENT_WHOLE)
+		return VERDICT_OUTER_FRAGMENT;
+	return upper.reachable ? VERDICT_GO_ON : VERDICT_NOT_TUNNEL;
+}
+
+static __always_inline bool source_allowed(struct outer *outer)
+{
+	if (!config.check_sources)
+		return true;
+	outer->source.prefix_length = 128;
+	return bpf_map_lookup_elem(&sources, &outer->source) != NULL;
+}
+
+/* Counts the packet for its VNI, or says that the VNI is not listed. */
+static __always_inline enum verdict vni_count(struct packet *packet)
+{
+	struct hits *hits;
+	__u32 index = 0;
+
+	switch (config.vni_mode) {
+	case VNI_ONE:
+		if (packet->vni != config.vni)
+			return VERDICT_UNKNOWN_VNI;
+		break;
+	case VNI_LISTED:
+		if (!vni_find(packet->vni, &index))
+			return VERDICT_UNKNOWN_VNI;
+		break;
+	default:
+		hits = bpf_map_lookup_elem(&vni_any, &packet->vni);
+		if (!hits) {
+			struct hits none = {};
+
+			/* full: this VNI is only counted in the sum */
+			bpf_map_update_elem(&vni_any, &packet->vni, &none, BPF_NOEXIST);
+			hits = bpf_map_lookup_elem(&vni_any, &packet->vni);
+		}
+		if (hits)
+			hits_add(hits, packet);
+		return VERDICT_GO_ON;
+	}
+	hits = bpf_map_lookup_elem(&vni_hits, &index);
+	if (hits)
+		hits_add(hits, packet);
+	return VERDICT_GO_ON;
+}
+
+/* Leaves the cursor at the inner Ethernet header. */
+static __always_inline enum verdict tunnel_open(struct packet *packet, struct cursor *cursor)
+{
+	void *data = cursor->at;
+	struct outer outer = {};
+	struct udphdr *udp;
+	struct vxlan_header *vxlan;
+	enum verdict verdict;
+	__be16 ethertype;
+	__u32 udp_length;
+
+	packet->length = cursor->end - data;
+	if (!take_ethernet(cursor, &ethertype))
+		return VERDICT_NOT_TUNNEL;
+	if (ethertype == bpf_htons(ETH_P_IP))
+		verdict = take_outer_ipv4(cursor, &outer);
+	else if (ethertype == bpf_htons(ETH_P_IPV6))
+		verdict = take_outer_ipv6(cursor, &outer);
+	else
+		return VERDICT_NOT_TUNNEL;
+	/* a first fragment shows its port, and may be somebody else's */
+	if (verdict != VERDICT_GO_ON && (verdict != VERDICT_OUTER_FRAGMENT || !outer.start))
+		return verdict;
+
+	udp = cursor_take(cursor, sizeof(*udp));
+	if (!udp || udp->dest != config.port)
+		return VERDICT_NOT_TUNNEL;
+	if (verdict != VERDICT_GO_ON)
+		return verdict;
+	if (!source_allowed(&outer))
+		return VERDICT_SOURCE_DENIED;
+
+	udp_length = bpf_ntohs(udp->len);
+	if (outer.ip_length > (__u32)(cursor->end - outer.start) ||
+	    udp_length + outer.upper_offset > outer.ip_length ||
+	    udp_length < sizeof(*udp) + sizeof(*vxlan))
+		return VERDICT_MALFORMED;
+	vxlan = cursor_take(cursor, sizeof(*vxlan));
+	if (!vxlan)
+		return VERDICT_MALFORMED;
+	if (!(vxlan->flags & VXLAN_FLAG_VNI))
+		return VERDICT_BAD_VXLAN;
+
+	packet->vni = bpf_ntohl(vxlan->vni) >> 8;
+	packet->inner_offset = cursor->at - data;
+	packet->inner_length = udp_length - sizeof(*udp) - sizeof(*vxlan);
+	return vni_count(packet);
+}
+
+#endif

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "datapath.h"
+#include "instance.h"
+#include "read_options.h"
+
+#define PATIENCE_MS 5000 /* for a daemon to end */
+#define STEP_MS     20
+
+static const char help[] =
+	"Ends the instance's daemon, if one runs, detaches the datapath and removes its state.";
+
+/* Asks the daemon to end and waits for it; false: it does not. */
+static bool end_daemon(const char *instance)
+{
+	const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+	pid_t pid = instance_daemon(instance);
+
+	if (!pid || kill(pid, SIGTERM) < 0)
+		return true;
+	for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
+		if (instance_daemon(instance) != pid)
+			return true;
+		nanosleep(&step, NULL);
+	}
+	return false;
+}
+
+enum command_status cmd_stop(int argc, char **argv)
+{
+	struct read_options options;
+	enum command_status status;
+	struct error error;
+	bool ended;
+	int err;
+
+	if (!read_options_parse(argc, argv, 0, help, &options, &status))
+		return status;
+	ended = end_daemon(options.instance);
+	/* the daemon takes its state along, unless it lingers or was killed before */
+	err = datapath_remove(options.instance, &error);
+	if (err && err != -ENOENT)
+		return command_fail(&error);
+	if (!ended) {
+		error_set(&error, -ETIMEDOUT,
+			  "detached, but the daemon, process %d, does not end: it may be stopped",
+			  (int)instance_daemon(options.instance));
+		return command_fail(&error);
+	}
+	return COMMAND_DONE;
+}

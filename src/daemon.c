@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "cleanup.h"
+#include "daemon.h"
+#include "datapath.h"
+#include "instance.h"
+#include "log.h"
+#include "monitor.h"
+#include "netdev.h"
+
+#define NEVER INT64_MAX
+
+struct daemon {
+	const struct daemon_options *options;
+	struct config config; /* in force */
+	struct monitor monitor;
+	int64_t end_at;       /* CLOCK_MONOTONIC, ms; NEVER: at a signal */
+	int64_t dashboard_at; /* when the next one is due */
+	int64_t watchdog_at;
+	int64_t watchdog_every; /* ms */
+};
+
+static int64_t milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void debug_line(const char *line)
+{
+	log_debug("%.*s", (int)strcspn(line, "\n"), line);
+}
+
+/* The interfaces as they are now; -ERANGE: the configuration asks for what they cannot do. */
+static int find_links(const struct config *config, struct datapath_links *links,
+		      struct error *error)
+{
+	struct netdev listen, egress;
+	int err = netdev_get(config->listen.interface, &listen, error);
+
+	if (!err)
+		err = netdev_get(config->forward.interface, &egress, error);
+	if (err)
+		return err;
+	if (config->forward.mtu > egress.mtu)
+		return error_set(error, -ERANGE,
+				 "forward.mtu: %" PRIu32 " is more than the MTU of %s, %" PRIu32
+				 "; lower it, or: ip link set dev %s mtu %" PRIu32,
+				 config->forward.mtu, config->forward.interface, egress.mtu,
+				 config->forward.interface, config->forward.mtu);
+	if (!listen.up)
+		log_warning("%s is down; ip link set dev %s up", config->listen.interface,
+			    config->listen.interface);
+	if (!egress.up && egress.ifindex != listen.ifindex)
+		log_warning("%s is down; ip link set dev %s up", config->forward.interface,
+			    config->forward.interface);
+	links->listen_ifindex = listen.ifindex;
+	links->egress_ifindex = egress.ifindex;
+	links->egress_mtu = egress.mtu;
+	memcpy(links->listen_mac, listen.mac, sizeof(links->listen_mac));
+	memcpy(links->egress_mac, egress.mac, sizeof(links->egress_mac));
+	return 0;
+}
+
+static bool uses_version(const struct config *config, int version)
+{
+	for (size_t i = 0; i < config->rule_count; i++) {
+		if (config->rules[i].to.address.version == version)
+			return true;
+	}
+	return version == 4 && config->forward.unmatched == FALLBACK_FORWARD;
+}
+
+/* The kernel answers routing questions only for interfaces that forward. */
+static void warn_of_forwarding(const struct config *config)
+{
+	const char *egress = config->forward.interface;
+
+	if (config->forward.next_hop != NEXT_HOP_ROUTE)
+		return;
+	for (int version = 4; version <= 6; version += 2) {
+		if (uses_version(config, version) && !netdev_forwards(egress, version))
+			log_warning("IPv%d forwarding is off on %s, so the kernel tells no next "
+				    "hops and every packet ends as no_route; sysctl -w "
+				    "net.ipv%d.conf.%s.forwarding=1",
+				    version, egress, version, egress);
+	}
+}
+
+static void report(const struct config *config, const struct datapath_attached *attached)
+{
+	if (*attached->warning)
+		log_warning("%s", attached->warning);
+	warn_of_forwarding(config);
+	log_info("%s: %s, %s mode, forwarding to %s, %zu rule%s", config->listen.interface,
+		 attached->adopted ? "program replaced" : "attached",
+		 attached->generic ? "generic" : "native", config->forward.interface,
+		 config->rule_count, config->rule_count == 1 ? "" : "s");
+}
+
+/* Prepares the configuration beside the one in force, then swaps. */
+static int put_in_force(const struct daemon *daemon, const struct config *config,
+			struct error *error)
+{
+	const char *instance = daemon->options->instance;
+	struct datapath_attached attached;
+	struct datapath_links links;
+	struct datapath *datapath = NULL;
+	int err;
+
+	log_set_level(config->log.level);
+	err = find_links(config, &links, error);
+	if (!err)
+		err = datapath_load(&datapath, config, &links, instance, false, error);
+	if (!err)
+		err = datapath_commit(datapath, instance, config, &attached, error);
+	datapath_free(datapath);
+	if (!err)
+		report(config, &attached);
+	return err;
+}
+
+static void adopt_settings(struct daemon *daemon, struct config *config)
+{
+	config_clear(&daemon->config);
+	daemon->config = *config;
+	daemon->monitor.target_pps = config->monitor.target_pps;
+	daemon->monitor.warning_pps = config->monitor.warning_pps;
+	daemon->dashboard_at = daemon->options->verbose
+				       ? milliseconds() + config->monitor.interval * 1000LL
+				       : NEVER;
+}
+
+/* SIGHUP: all of the new configuration, or none of it. */
+static void reload(struct daemon *daemon)
+{
+	const struct daemon_options *options = daemon->options;
+	enum command_status status;
+	struct config config;
+	struct error error;
+
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, milliseconds() * 1000);
+	if (!command_load_config(&config, options->config_path, options->overrides,
+				 options->override_count, &status)) {
+		log_error("not reloaded: the configuration has errors; the one before stays");
+	} else if (put_in_force(daemon, &config, &error)) {
+		log_error("not reloaded: %s; the configuration before stays", error.text);
+		log_set_level(daemon->config.log.level);
+		config_clear(&config);
+	} else {
+		log_info("reloaded");
+		adopt_settings(daemon, &config);
+	}
+	sd_notify(0, "READY=1");
+}
+
+static void dashboard(struct daemon *daemon)
+{
+	struct instance_info info;
+	struct counters counters;
+	struct monitor_rates rates;
+	struct error error;
+
+	if (datapath_read_counters(daemon->options->instance, &counters, &info, &error)) {
+		log_warning("%s", error.text);
+		return;
+	}
+	rates = monitor_take(&daemon->monitor, &counters);
+	if (rates.seconds > 0)
+		monitor_print_dashboard(&daemon->monitor, &rates, stdout);
+}
+
+static int64_t earliest(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What is due now; returns false at the end of the duration. */
+static bool tick(struct daemon *daemon)
+{
+	int64_t now = milliseconds();
+
+	if (now >= daemon->dashboard_at) {
+		dashboard(daemon);
+		daemon->dashboard_at += daemon->config.monitor.interval * 1000LL;
+	}
+	if (now >= daemon->watchdog_at) {
+		sd_notify(0, "WATCHDOG=1");
+		daemon->watchdog_at = now + daemon->watchdog_every;
+	}
+	return now < daemon->end_at;
+}
+
+static int wait_time(const struct daemon *daemon)
+{
+	int64_t due = earliest(daemon->end_at, earliest(daemon->dashboard_at, daemon->watchdog_at));
+	int64_t left = due - milliseconds();
+
+	if (due == NEVER)
+		return -1;
+	return left < 0 ? 0 : (int)earliest(left, 3600000);
+}
+
+/* Until a signal or the duration ends it. */
+static void control(struct daemon *daemon, int signals)
+{
+	while (tick(daemon)) {
+		struct pollfd poll_fd = {.fd = signals, .events = POLLIN};
+		struct signalfd_siginfo signal;
+
+		if (poll(&poll_fd, 1, wait_time(daemon)) <= 0 ||
+		    read(signals, &signal, sizeof(signal)) != sizeof(signal))
+			continue;
+		if (signal.ssi_signo != SIGHUP)
+			return;
+		reload(daemon);
+	}
+}
+
+static int open_signals(struct error *error)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return error_set(error, -errno, "cannot block signals: %s", strerror(errno));
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? error_set(error, -errno, "signalfd: %s", strerror(errno)) : fd;
+}
+
+static void start_clocks(struct daemon *daemon)
+{
+	uint64_t watchdog;
+
+	daemon->end_at = NEVER;
+	daemon->watchdog_at = NEVER;
+	if (daemon->options->duration)
+		daemon->end_at = milliseconds() + daemon->options->duration * 1000LL;
+	if (sd_watchdog_enabled(0, &watchdog) > 0) {
+		daemon->watchdog_every = watchdog / 2000;
+		daemon->watchdog_at = milliseconds();
+	}
+}
+
+static enum command_status end(const struct daemon_options *options)
+{
+	struct error error;
+
+	sd_notify(0, "STOPPING=1");
+	if (options->linger) {
+		log_info("the daemon ends, the datapath goes on");
+		return COMMAND_DONE;
+	}
+	if (datapath_remove(options->instance, &error) < 0)
+		return command_fail(&error);
+	log_info("detached");
+	return COMMAND_DONE;
+}
+
+static enum command_status run_locked(struct daemon *daemon, struct config *config)
+{
+	struct error error;
+	int signals = open_signals(&error);
+	int err = signals < 0 ? signals : put_in_force(daemon, config, &error);
+	enum command_status status;
+
+	if (err) {
+		if (signals >= 0)
+			close(signals);
+		config_clear(config);
+		command_fail(&error);
+		return err == -ERANGE ? COMMAND_USAGE : COMMAND_FAILED;
+	}
+	adopt_settings(daemon, config);
+	start_clocks(daemon);
+	if (daemon->options->verbose)
+		dashboard(daemon); /* takes the first reading, prints nothing */
+	sd_notifyf(0, "READY=1\nSTATUS=%s -> %s, %zu rules", daemon->config.listen.interface,
+		   daemon->config.forward.interface, daemon->config.rule_count);
+	control(daemon, signals);
+	status = end(daemon->options);
+	config_clear(&daemon->config);
+	close(signals);
+	return status;
+}
+
+enum command_status daemon_run(const struct daemon_options *options)
+{
+	struct daemon daemon = {.options = options};
+	enum command_status status;
+	struct config config;
+	struct error error;
+	int lock;
+
+	if (!command_load_config(&config, options->config_path, options->overrides,
+				 options->override_count, &status))
+		return status;
+	datapath_set_debug(debug_line);
+	lock = instance_lock(options->instance, &error);
+	if (lock < 0) {
+		config_clear(&config);
+		return command_fail(&error);
+	}
+	daemon.monitor.color = command_color_on(COMMAND_COLOR_AUTO, stdout);
+	status = run_locked(&daemon, &config);
+	instance_unlock(options->instance, lock);
+	return status;
+}

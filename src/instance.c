@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "cleanup.h"
+#include "instance.h"
+
+bool instance_name_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length > INSTANCE_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!isalnum((unsigned char)name[i]) && !strchr("-_", name[i]))
+			return false;
+	}
+	return true;
+}
+
+const char *instance_pin_path(char *path, const char *name, const char *below)
+{
+	snprintf(path, INSTANCE_PATH_SIZE, "%s/%s%s%s", INSTANCE_PINS, name, below ? "/" : "",
+		 below ? below : "");
+	return path;
+}
+
+static const char *run_path(char *path, const char *name, const char *below)
+{
+	snprintf(path, INSTANCE_PATH_SIZE, "%s/%s%s%s", INSTANCE_RUN, name, below ? "/" : "",
+		 below ? below : "");
+	return path;
+}
+
+static int make_directory(const char *path, mode_t mode, struct error *error)
+{
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
+		return 0;
+	return error_set(error, -errno, "cannot create %s: %s%s", path, strerror(errno),
+			 errno == EACCES || errno == EPERM ? "; run as root" : "");
+}
+
+static int mount_bpffs(struct error *error)
+{
+	struct statfs fs;
+
+	if (statfs(INSTANCE_BPFFS, &fs) == 0 && fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	if (mount("bpf", INSTANCE_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0)
+		return 0;
+	return error_set(error, -errno,
+			 "no BPF file system at %s and mounting it failed: %s; as root: "
+			 "mount -t bpf bpf %s",
+			 INSTANCE_BPFFS, strerror(errno), INSTANCE_BPFFS);
+}
+
+int instance_make_pins(const char *name, struct error *error)
+{
+	char path[INSTANCE_PATH_SIZE];
+	int err = mount_bpffs(error);
+
+	if (!err)
+		err = make_directory(INSTANCE_PINS, 0700, error);
+	if (!err)
+		err = make_directory(instance_pin_path(path, name, NULL), 0700, error);
+	return err;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	(void)status;
+	(void)type;
+	(void)where;
+	return remove(path) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+int instance_remove_tree(const char *path)
+{
+	int result;
+
+	if (access(path, F_OK) < 0)
+		return -errno;
+	result = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	return result < 0 ? -errno : -result;
+}
+
+int instance_remove_pins(const char *name, struct error *error)
+{
+	char path[INSTANCE_PATH_SIZE];
+	int err = instance_remove_tree(instance_pin_path(path, name, NULL));
+
+	rmdir(INSTANCE_PINS); /* fails while other instances have state */
+	if (err)
+		return error_set(error, err, "cannot remove %s: %s", path, strerror(-err));
+	return 0;
+}
+
+/* An open file description's lock can be asked about without being taken, unlike flock(2)'s. */
+static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+static bool same_file(int fd, const char *path)
+{
+	struct stat ours, theirs;
+
+	return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
+	       ours.st_dev == theirs.st_dev;
+}
+
+/* The locked file; another daemon may have removed the one opened, so it looks again. */
+static int open_locked(const char *path)
+{
+	for (;;) {
+		struct flock lock = whole_file;
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+		if (fd < 0)
+			return -errno;
+		if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+			int err = errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
+
+			close(fd);
+			return err;
+		}
+		if (same_file(fd, path))
+			return fd;
+		close(fd);
+	}
+}
+
+int instance_lock(const char *name, struct error *error)
+{
+	char path[INSTANCE_PATH_SIZE];
+	int fd, err;
+
+	err = make_directory(INSTANCE_RUN, 0755, error);
+	if (!err)
+		err = make_directory(run_path(path, name, NULL), 0755, error);
+	if (err)
+		return err;
+	fd = open_locked(run_path(path, name, "lock"));
+	if (fd == -EBUSY)
+		return error_set(error, fd,
+				 "instance %s already has a daemon, process %d; stop that one, or "
+				 "name another instance with --instance",
+				 name, (int)instance_daemon(name));
+	if (fd < 0)
+		return error_set(error, fd, "cannot lock %s: %s%s", path, strerror(-fd),
+				 fd == -EACCES ? "; run as root" : "");
+	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) {
+		err = -errno;
+		close(fd);
+		return error_set(error, err, "cannot write %s: %s", path, strerror(-err));
+	}
+	return fd;
+}
+
+void instance_unlock(const char *name, int fd)
+{
+	char path[INSTANCE_PATH_SIZE];
+
+	/* unlinked while still locked, so that nobody can take a lock that is about to vanish */
+	unlink(run_path(path, name, "lock"));
+	close(fd);
+	rmdir(run_path(path, name, NULL));
+	rmdir(INSTANCE_RUN);
+}
+
+pid_t instance_daemon(const char *name)
+{
+	char path[INSTANCE_PATH_SIZE], text[16] = "";
+	struct flock lock = whole_file;
+	_cleanup_close_ int fd = open(run_path(path, name, "lock"), O_RDONLY | O_CLOEXEC);
+
+	/* as a reader it would collide with the daemon's lock, and only with that */
+	lock.l_type = F_RDLCK;
+	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+		return 0;
+	if (read(fd, text, sizeof(text) - 1) <= 0)
+		return 0;
+	return (pid_t)strtol(text, NULL, 10);
+}

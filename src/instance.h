@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where an instance keeps its state, and which process controls it. */
+#ifndef INSTANCE_H
+#define INSTANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+#define INSTANCE_BPFFS     "/sys/fs/bpf"
+#define INSTANCE_PINS      INSTANCE_BPFFS "/vxlan-pipeline"
+#define INSTANCE_RUN       "/run/vxlan-pipeline"
+#define INSTANCE_NAME_MAX  64
+#define INSTANCE_PATH_SIZE 256
+
+/* Letters, digits, '-' and '_', at most INSTANCE_NAME_MAX: BPF file systems allow no dots. */
+bool instance_name_valid(const char *name);
+
+/* INSTANCE_PINS/NAME, or below it. Returns `path`, which holds INSTANCE_PATH_SIZE bytes. */
+const char *instance_pin_path(char *path, const char *name, const char *below);
+
+/* Mounts the BPF file system if it is not, and makes the instance's directory below it. */
+int instance_make_pins(const char *name, struct error *error);
+/* Removes a directory and all below it: 0, or -errno; -ENOENT when there is none. */
+int instance_remove_tree(const char *path);
+/* Removes everything pinned for the instance; -ENOENT if there was nothing. */
+int instance_remove_pins(const char *name, struct error *error);
+
+/*
+ * Makes this process the instance's only daemon, until it ends or calls instance_unlock().
+ * Returns a file descriptor; -EBUSY when another daemon is.
+ */
+int instance_lock(const char *name, struct error *error);
+void instance_unlock(const char *name, int fd);
+
+/* The process id of the instance's daemon; 0 when none runs. */
+pid_t instance_daemon(const char *name);
+
+#endif
