@@ -211,6 +211,11 @@ static size_t shape_index(struct cover *cover, const struct shape *shape)
 	return i;
 }
 
+static bool is_early(const struct cover *cover, uint32_t coverer)
+{
+	return coverer && coverer <= cover->draft->early_rules;
+}
+
 static void cover_rule(struct cover *cover, size_t index)
 {
 	const struct nat_rule *rule = &cover->draft->config.rules[index];
@@ -222,7 +227,10 @@ static void cover_rule(struct cover *cover, size_t index)
 	entry->has[PART_UDP] = rule->protocol != NAT_PROTOCOL_TCP;
 	entry->has[PART_TCP] = rule->protocol != NAT_PROTOCOL_UDP;
 	if (find_coverers(cover, entry, &shape, coverers)) {
-		complain_dead(cover, index, coverers);
+		cover->draft->notes[index].dropped =
+			is_early(cover, coverers[PART_UDP]) || is_early(cover, coverers[PART_TCP]);
+		if (!cover->draft->notes[index].dropped)
+			complain_dead(cover, index, coverers);
 		return;
 	}
 	entry->shape = (uint16_t)shape_index(cover, &shape);
@@ -270,6 +278,20 @@ static void check_shapes(struct config_draft *draft, uint8_t version)
 	}
 }
 
+static void drop_rules(struct config_draft *draft)
+{
+	struct config *config = &draft->config;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < config->rule_count; i++) {
+		if (draft->notes[i].dropped)
+			continue;
+		config->rules[kept] = config->rules[i];
+		draft->notes[kept++] = draft->notes[i];
+	}
+	config->rule_count = kept;
+}
+
 void config_check_cover(struct config_draft *draft)
 {
 	struct cover cover = {.draft = draft};
@@ -285,11 +307,11 @@ void config_check_cover(struct config_draft *draft)
 	cover.entries = calloc(count + 1, sizeof(*cover.entries));
 	cover.slots = calloc(size, sizeof(*cover.slots));
 	draft->out_of_memory |= !cover.entries || !cover.slots;
-	/* What is said beside the file wins over it: that makes no rule of the file wrong. */
-	for (size_t i = draft->early_rules; i < count && !draft->out_of_memory; i++) {
+	for (size_t i = 0; i < count && !draft->out_of_memory; i++) {
 		if (!draft->notes[i].refused)
 			cover_rule(&cover, i);
 	}
+	drop_rules(draft);
 	free(cover.entries);
 	free(cover.slots);
 }

@@ -34,6 +34,18 @@ static const struct config_row rows[] = {
 		 "t:4:9: nat[1].to: this is a list; give ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\"\n"
 		 "t:4:22: not valid YAML: did not find expected key while parsing a block mapping "
 		 "that began in line 3; an IPv6 address with a port needs quotes: \"[2001:db8::1]:8081\"\n"},
+	{"an address that needs quotes because of its first letter",
+		 TEXT("listen: {interface: ens5, sources: [::1]}\n"),
+		 "t:1:37: not valid YAML: did not find expected node content while parsing a flow "
+		 "node that began in line 1; an address that begins with a colon needs quotes: "
+		 "\"::1\"\n"},
+	{"outside of brackets it does not",
+		 TEXT("listen: {interface: ens5}\n"
+		 "nat:\n"
+		 "  - match:\n"
+		 "      source: ::1\n"
+		 "    to: ::2\n"),
+		 ""},
 	{"an anchor and an alias",
 		 TEXT("listen: &l {interface: ens5}\n"
 		 "log: {level: *l}\n"),
