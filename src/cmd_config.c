@@ -67,7 +67,7 @@ static bool options_parse(int argc, char **argv, const char *letters, const stru
 {
 	int letter;
 
-	optind = 1;
+	optind = 0; /* glibc: begin anew */
 	while ((letter = getopt_long(argc, argv, letters, known, NULL)) != -1) {
 		switch (letter) {
 		case 'c':
