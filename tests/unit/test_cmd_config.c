@@ -113,6 +113,8 @@ static void answers(void **state)
 		 "vxlan-pipeline config check: 'good.yaml' is one argument too many"},
 		{"config check --instance none-such", COMMAND_USAGE, "",
 		 "/etc/vxlan-pipeline/none-such.yaml: cannot be read: No "},
+		{"config check --instance ../x", COMMAND_USAGE, "",
+		 "vxlan-pipeline config check: --instance '../x': only letters"},
 		{"config check -c good.yaml --instance a", COMMAND_USAGE, "",
 		 "vxlan-pipeline config check: give -c or --instance"},
 		{"config check --colour", COMMAND_USAGE, "",
