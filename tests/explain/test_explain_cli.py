@@ -68,12 +68,12 @@ PLAIN = ip_udp("10.1.0.1", "10.1.0.2", 5000, 53, b"plain")
 
 def pcap(frames, order="<", magic=0xA1B2C3D4, link_type=1, unit=1000):
     """`unit`: nanoseconds of one count of the fraction. A frame may be (kept bytes, length)."""
-    data = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 262144, link_type)
+    data = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 262144, link_type)]
     for number, frame in enumerate(frames):
         kept, length = frame if isinstance(frame, tuple) else (frame, len(frame))
-        data += struct.pack(order + "IIII", 1700000000 + number, 123456789 // unit, len(kept),
-                            length) + kept
-    return data
+        data += [struct.pack(order + "IIII", 1700000000 + number, 123456789 // unit, len(kept),
+                             length), kept]
+    return b"".join(data)
 
 
 def pcapng(frames, link_type=1):
