@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The command `explain` as its user meets it: input, output, exit status, and what it leaves behind.
 
-What the program does with packets is the business of tests/packets.
-Run with: python3 -m unittest discover -s tests/explain
+What the program does with packets is the business of its neighbours.
 """
 
 import json
