@@ -82,6 +82,8 @@ $(TIDY_C): tidy-%: | $(BUILD)/pipeline.skel.h
 $(TIDY_BPF): tidy-%: | $(BUILD)
 	@$(call TIDY,$(BPF_CFLAGS))
 
+include tests/unit/unit.mk
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf $(BUILD)
