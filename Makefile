@@ -52,9 +52,11 @@ $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/datapath_*.c)): $(BUILD)/pipeline
 $(BUILD):
 	mkdir -p $@
 
+include tests/unit/unit.mk
+
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and its kin; root)
-	@tools/deps
+	@.ci/deps
 
 .PHONY: demo
 demo: ## show the whole product on three hosts made of network namespaces (root)
@@ -66,7 +68,7 @@ test: ## run every test (root)
 
 .PHONY: lint
 lint: ## format, static analysis and a warning-free build; changes nothing
-	@tools/lint
+	@.ci/lint
 
 # What `make lint` runs: clang-tidy on every C file, each as it is compiled. Reports go to files;
 # only the findings are shown.
@@ -81,8 +83,6 @@ $(TIDY_C): tidy-%: | $(BUILD)/pipeline.skel.h
 	@$(call TIDY,$(ALL_CFLAGS) -Isrc)
 $(TIDY_BPF): tidy-%: | $(BUILD)
 	@$(call TIDY,$(BPF_CFLAGS))
-
-include tests/unit/unit.mk
 
 .PHONY: clean
 clean: ## remove what was built
