@@ -112,8 +112,8 @@ struct config_override {
 
 /*
  * Reads `path` (NULL: no file, defaults only), lays the overrides over it and validates the whole.
- * An override of `nat` replaces no rule but is put before the file's: its value is
- * "SOURCE_PORT ADDRESS[:PORT]".
+ * An override of `nat` is a rule put before the file's, of which those go that it leaves nothing to:
+ * its value is "SOURCE_PORT ADDRESS[:PORT]".
  * Returns 0; -EINVAL with at least one problem; -errno with one problem when the file cannot be
  * read. On failure *config is empty, and config_clear() of it is harmless.
  */
