@@ -9,6 +9,16 @@
 #define AF_INET  2
 #define AF_INET6 10
 
+/*
+ * A MAC out of the constants. Taken as the words it is made of: a memcpy() would not respect that
+ * they are volatile, and be done at compile time with the zeros that stand there then.
+ */
+static __always_inline void constant_mac(const volatile __u16 *from, __u16 *to)
+{
+	for (int i = 0; i < 3; i++)
+		to[i] = from[i];
+}
+
 /* Fills what a FIB lookup needs to know of the inner packet. */
 static __always_inline void fib_describe(const struct packet *packet, struct bpf_fib_lookup *fib)
 {
@@ -77,7 +87,7 @@ static __always_inline enum verdict forward_to_kernel(struct packet *packet)
 		return packet->ip_length > config.mtu ? VERDICT_OVERSIZE : VERDICT_NO_ROUTE;
 	if (!packet_holds(packet, packet->ethernet, sizeof(*packet->ethernet)))
 		return VERDICT_ERROR;
-	__builtin_memcpy(packet->ethernet->h_dest, (const void *)config.listen_mac, ETH_ALEN);
+	constant_mac(config.listen_mac, (__u16 *)packet->ethernet->h_dest);
 	return VERDICT_PASSED;
 }
 
@@ -162,12 +172,15 @@ static __always_inline enum verdict route(struct packet *packet)
 
 static __always_inline enum verdict address_frame(struct packet *packet)
 {
+	__u16 to[3], from[3];
+
 	switch (config.next_hop) {
 	case NEXT_HOP_KEEP:
 		return VERDICT_GO_ON;
 	case NEXT_HOP_MAC:
-		set_macs(packet, (const void *)config.next_hop_mac,
-			 (const void *)config.egress_mac);
+		constant_mac(config.next_hop_mac, to);
+		constant_mac(config.egress_mac, from);
+		set_macs(packet, to, from);
 		return VERDICT_GO_ON;
 	default:
 		return route(packet);

@@ -261,10 +261,10 @@ struct pipeline_config {
 	__u32 clear_df_above; /* IP total length in bytes, or CLEAR_DF_NEVER */
 	__u32 mtu;            /* largest IP packet to send, in bytes */
 	__u32 egress_ifindex;
-	__u32 cpus;           /* possible CPUs, which share the space of IP IDs */
-	__u8 listen_mac[6];   /* destination of what is passed to the kernel */
-	__u8 next_hop_mac[6]; /* with NEXT_HOP_MAC */
-	__u8 egress_mac[6];   /* source address with NEXT_HOP_MAC */
+	__u32 cpus;            /* possible CPUs, which share the space of IP IDs */
+	__u16 listen_mac[3];   /* destination of what is passed to the kernel */
+	__u16 next_hop_mac[3]; /* with NEXT_HOP_MAC */
+	__u16 egress_mac[3];   /* source address with NEXT_HOP_MAC */
 	__u8 reserved2[2];
 	__u32 nat4_shapes; /* how many of nat4_shape[] are in use */
 	__u32 nat6_shapes;

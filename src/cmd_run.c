@@ -194,8 +194,7 @@ enum command_status cmd_run(int argc, char **argv)
 	if (optind < argc)
 		return command_usage("run", "unexpected argument '%s'", argv[optind]);
 	if (!instance_name_valid(options.daemon.instance))
-		return command_usage("run",
-				     "--instance '%s': letters, digits, '-', '_' and '.' only",
+		return command_usage("run", "--instance '%s': only letters, digits, '-' and '_'",
 				     options.daemon.instance);
 	if (options.dump_stats)
 		return dump_stats(options.daemon.instance);

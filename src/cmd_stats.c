@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+
 #include "read_options.h"
 #include "stats.h"
 
@@ -15,6 +17,12 @@ enum command_status cmd_stats(int argc, char **argv)
 		return status;
 	if (datapath_read(options.instance, &stats, &error))
 		return command_fail(&error);
+	if (stats.state == DATAPATH_ABSENT) {
+		error_set(&error, -ENOENT,
+			  "instance %s is not attached; `vxlan-pipeline run` attaches it",
+			  options.instance);
+		return command_fail(&error);
+	}
 	if (options.json) {
 		json_t *document = stats_json(options.instance, &stats);
 

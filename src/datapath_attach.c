@@ -1,111 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Putting a loaded generation in force, and taking an instance away. */
+/* Attaching a loaded generation to its interfaces, or swapping it into the link that is there. */
 #include <errno.h>
-#include <fcntl.h>
-#include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/if_link.h>
-#include <linux/membarrier.h>
 
 #include "cleanup.h"
 #include "datapath_internal.h"
 #include "instance.h"
-
-/* A commit under way, and what of it has to be undone if it fails. */
-struct commit {
-	struct datapath *datapath;
-	const char *instance;
-	const struct config *config;
-	struct datapath_attached *attached;
-	struct error *error;
-	uint32_t previous; /* generation in force before; 0: none */
-	bool fresh;        /* nothing was pinned before */
-	int link_fd;       /* the link before, or -1 */
-	struct bpf_link_info link;
-	bool new_egress; /* this commit pinned the egress link */
-};
-
-static int pin(const char *instance, const char *name, int fd)
-{
-	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE + 4];
-
-	snprintf(fresh, sizeof(fresh), "%s.new", instance_pin_path(path, instance, name));
-	unlink(fresh);
-	if (bpf_obj_pin(fd, fresh))
-		return -errno;
-	/* what was pinned there before goes at the same instant */
-	if (rename(fresh, path) < 0) {
-		int err = -errno;
-
-		unlink(fresh);
-		return err;
-	}
-	return 0;
-}
-
-static int pin_shared(const struct commit *commit)
-{
-	struct pipeline_bpf *skeleton = commit->datapath->skeleton;
-	struct bpf_map *const shared[] = {skeleton->maps.counters, skeleton->maps.instance,
-					  skeleton->maps.fragments};
-
-	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
-		const char *name = bpf_map__name(shared[i]);
-		_cleanup_close_ int fd = datapath_open_pin(commit->instance, name);
-		int err;
-
-		if (fd >= 0 && datapath_map_fits(fd, shared[i]))
-			continue;
-		err = pin(commit->instance, name, bpf_map__fd(shared[i]));
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int pin_generation(const struct commit *commit)
-{
-	struct pipeline_bpf *skeleton = commit->datapath->skeleton;
-	const struct {
-		const char *name;
-		int fd;
-	} pins[] = {
-		{PIN_PROGRAM, bpf_program__fd(skeleton->progs.vxlan_pipeline)},
-		{PIN_CONSTANTS, bpf_map__fd(skeleton->maps.rodata)},
-		{"nat4_slots", bpf_map__fd(skeleton->maps.nat4_slots)},
-		{"nat6_slots", bpf_map__fd(skeleton->maps.nat6_slots)},
-		{"rule_hits", bpf_map__fd(skeleton->maps.rule_hits)},
-		{"rule_base", bpf_map__fd(skeleton->maps.rule_base)},
-		{"vni_slots", bpf_map__fd(skeleton->maps.vni_slots)},
-		{"vni_hits", bpf_map__fd(skeleton->maps.vni_hits)},
-		{"vni_any", bpf_map__fd(skeleton->maps.vni_any)},
-		{"vni_base", bpf_map__fd(skeleton->maps.vni_base)},
-	};
-	uint32_t generation = commit->datapath->generation;
-	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
-	int err;
-
-	instance_pin_path(path, commit->instance, datapath_generation_pin(name, generation, NULL));
-	err = instance_remove_tree(path); /* of a commit that was killed */
-	if (err && err != -ENOENT)
-		return err;
-	if (mkdir(path, 0700) < 0)
-		return -errno;
-	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
-		datapath_generation_pin(name, generation, pins[i].name);
-		if (bpf_obj_pin(pins[i].fd, instance_pin_path(path, commit->instance, name)))
-			return -errno;
-	}
-	return 0;
-}
 
 static int attach(int program_fd, int ifindex, bool generic)
 {
@@ -156,7 +60,7 @@ static void native_refusal(int program_fd, int ifindex, int err, char *text, siz
 			 strerror(-err));
 }
 
-static int foreign_program(const struct commit *commit, const char *interface, int ifindex)
+static int foreign_program(const struct datapath_commit *commit, const char *interface, int ifindex)
 {
 	struct bpf_prog_info info;
 	uint32_t id = program_on(ifindex, &info);
@@ -169,9 +73,9 @@ static int foreign_program(const struct commit *commit, const char *interface, i
 }
 
 /* Pins a new link under `name`; the one before it detaches when its last holder lets go. */
-static int pin_link(const struct commit *commit, const char *name, int fd)
+static int pin_link(const struct datapath_commit *commit, const char *name, int fd)
 {
-	int err = pin(commit->instance, name, fd);
+	int err = datapath_pin(commit->instance, name, fd);
 
 	if (err)
 		return error_set(commit->error, err, "cannot pin the link of instance %s: %s",
@@ -180,7 +84,7 @@ static int pin_link(const struct commit *commit, const char *name, int fd)
 }
 
 /* Many drivers send redirected frames only while they have a program of their own. */
-static int attach_egress(struct commit *commit)
+static int attach_egress(struct datapath_commit *commit)
 {
 	const struct datapath_links *links = &commit->datapath->links;
 	_cleanup_close_ int before = datapath_open_pin(commit->instance, PIN_EGRESS_LINK);
@@ -209,21 +113,21 @@ static int attach_egress(struct commit *commit)
 	return err;
 }
 
-static int unpin_egress(const struct commit *commit)
+static int unpin_egress(const struct datapath_commit *commit)
 {
 	char path[INSTANCE_PATH_SIZE];
 
 	return unlink(instance_pin_path(path, commit->instance, PIN_EGRESS_LINK));
 }
 
-static bool link_serves(const struct commit *commit, bool generic)
+static bool link_serves(const struct datapath_commit *commit, bool generic)
 {
 	return commit->link_fd >= 0 &&
 	       (int)commit->link.xdp.ifindex == commit->datapath->links.listen_ifindex &&
 	       commit->attached->adopted && generic == commit->attached->generic;
 }
 
-static int attach_listen(struct commit *commit, bool generic)
+static int attach_listen(struct datapath_commit *commit, bool generic)
 {
 	const char *interface = commit->config->listen.interface;
 	int program_fd = bpf_program__fd(commit->datapath->skeleton->progs.vxlan_pipeline);
@@ -258,7 +162,7 @@ static int attach_listen(struct commit *commit, bool generic)
 	return pin_link(commit, PIN_LINK, fd);
 }
 
-static int attach_native(struct commit *commit)
+static int attach_native(struct datapath_commit *commit)
 {
 	const struct datapath_links *links = &commit->datapath->links;
 	bool two_arm = links->listen_ifindex != links->egress_ifindex;
@@ -275,7 +179,7 @@ static int attach_native(struct commit *commit)
 	return err;
 }
 
-static int attach_generic(struct commit *commit)
+static int attach_generic(struct datapath_commit *commit)
 {
 	int err = attach_listen(commit, true);
 
@@ -286,7 +190,7 @@ static int attach_generic(struct commit *commit)
 	return 0;
 }
 
-static int attach_all(struct commit *commit)
+int datapath_attach(struct datapath_commit *commit)
 {
 	enum xdp_mode mode = commit->config->listen.xdp_mode;
 	char *warning = commit->attached->warning;
@@ -300,205 +204,4 @@ static int attach_all(struct commit *commit)
 	snprintf(warning, sizeof(commit->attached->warning),
 		 "%.300s; using generic mode, which is several times slower", commit->error->text);
 	return attach_generic(commit);
-}
-
-/* Waits until no CPU runs the program before any more: that is what synchronize_rcu() means. */
-static void wait_for_old_program(void)
-{
-	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
-		usleep(50000);
-}
-
-static int compare_rules(const void *a, const void *b)
-{
-	return memcmp(a, b, offsetof(struct datapath_rule, hits));
-}
-
-/* Gives each rule what the same rule (match and target) counted in the generation before. */
-static int carry_rules(const struct datapath *datapath, struct datapath_stats *old,
-		       const struct datapath_stats *new)
-{
-	int fd = bpf_map__fd(datapath->skeleton->maps.rule_base);
-	struct hits *base;
-	size_t size;
-
-	if (!old->rule_count || !new->rule_count)
-		return 0;
-	base = datapath_map_array(fd, PROT_READ | PROT_WRITE, &size);
-	if (base == MAP_FAILED)
-		return -errno;
-	qsort(old->rules, old->rule_count, sizeof(*old->rules), compare_rules);
-	for (size_t i = 0; i < new->rule_count; i++) {
-		const struct datapath_rule *found =
-			bsearch(&new->rules[i], old->rules, old->rule_count, sizeof(*old->rules),
-				compare_rules);
-
-		if (found)
-			base[i] = found->hits;
-	}
-	munmap(base, size);
-	return 0;
-}
-
-static int carry_vnis(const struct datapath *datapath, const struct datapath_stats *old)
-{
-	int fd = bpf_map__fd(datapath->skeleton->maps.vni_base);
-
-	for (size_t i = 0; i < old->vni_count; i++) {
-		if (bpf_map_update_elem(fd, &old->vnis[i].vni, &old->vnis[i].hits, BPF_ANY) &&
-		    errno != E2BIG)
-			return -errno;
-	}
-	return 0;
-}
-
-/* What the generation before counted by rule and by VNI, into the new one's base. */
-static int carry_counters(const struct commit *commit)
-{
-	struct datapath_stats old = {0}, new = {0};
-	int err;
-
-	if (!commit->previous)
-		return 0;
-	wait_for_old_program();
-	err = datapath_read_generation(commit->instance, commit->previous, &old);
-	if (!err)
-		err = datapath_read_generation(commit->instance, commit->datapath->generation,
-					       &new);
-	if (!err)
-		err = carry_rules(commit->datapath, &old, &new);
-	if (!err)
-		err = carry_vnis(commit->datapath, &old);
-	datapath_stats_clear(&old);
-	datapath_stats_clear(&new);
-	return err;
-}
-
-static uint64_t now(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return time.tv_sec * 1000000000ULL + time.tv_nsec;
-}
-
-static int write_info(const struct commit *commit)
-{
-	int fd = bpf_map__fd(commit->datapath->skeleton->maps.instance);
-	struct instance_info info = {0};
-	uint32_t zero = 0;
-
-	if (bpf_map_lookup_elem(fd, &zero, &info))
-		return -errno;
-	if (!info.attached_at) {
-		info.attached_at = now(CLOCK_REALTIME);
-		info.attached_boottime = now(CLOCK_BOOTTIME);
-	}
-	info.generation = commit->datapath->generation;
-	info.generic = commit->attached->generic;
-	snprintf(info.listen, sizeof(info.listen), "%s", commit->config->listen.interface);
-	snprintf(info.egress, sizeof(info.egress), "%s", commit->config->forward.interface);
-	info.monitor_interval = commit->config->monitor.interval;
-	info.target_pps = commit->config->monitor.target_pps;
-	info.warning_pps = commit->config->monitor.warning_pps;
-	return bpf_map_update_elem(fd, &zero, &info, BPF_ANY) ? -errno : 0;
-}
-
-/* From here on readers see the new generation. */
-static int switch_current(const struct commit *commit)
-{
-	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE + 4], target[PIN_SIZE];
-
-	datapath_generation_pin(target, commit->datapath->generation, NULL);
-	snprintf(fresh, sizeof(fresh), "%s.new",
-		 instance_pin_path(path, commit->instance, PIN_CURRENT));
-	unlink(fresh);
-	if (symlink(target, fresh) < 0 || rename(fresh, path) < 0)
-		return -errno;
-	return 0;
-}
-
-static void remove_generation(const char *instance, uint32_t generation)
-{
-	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
-
-	instance_remove_tree(
-		instance_pin_path(path, instance, datapath_generation_pin(name, generation, NULL)));
-}
-
-static void find_previous(struct commit *commit)
-{
-	struct instance_info info = {0};
-	uint32_t zero = 0, size = sizeof(commit->link);
-	_cleanup_close_ int fd = datapath_open_pin(commit->instance, "instance");
-
-	commit->fresh = fd < 0;
-	if (fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0) {
-		commit->previous = info.generation;
-		commit->attached->generic = info.generic;
-	}
-	commit->link_fd = datapath_open_pin(commit->instance, PIN_LINK);
-	if (commit->link_fd >= 0 &&
-	    bpf_obj_get_info_by_fd(commit->link_fd, &commit->link, &size) == 0)
-		commit->attached->adopted = commit->link.xdp.ifindex != 0;
-}
-
-int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
-		    struct datapath_attached *attached, struct error *error)
-{
-	struct commit commit = {.datapath = datapath,
-				.instance = instance,
-				.config = config,
-				.attached = attached,
-				.error = error};
-	int err;
-
-	memset(attached, 0, sizeof(*attached));
-	find_previous(&commit);
-	err = instance_make_pins(instance, error);
-	if (!err) {
-		err = pin_shared(&commit);
-		if (!err)
-			err = pin_generation(&commit);
-		if (err)
-			error_set(error, err, "cannot pin the state of instance %s: %s", instance,
-				  strerror(-err));
-	}
-	if (!err)
-		err = attach_all(&commit);
-	if (commit.link_fd >= 0)
-		close(commit.link_fd);
-	if (err) {
-		remove_generation(instance, datapath->generation);
-		if (commit.fresh)
-			instance_remove_pins(instance, &(struct error){0});
-		return err;
-	}
-
-	/* The datapath is in force. Nothing that fails from here on may stop it. */
-	if (carry_counters(&commit))
-		snprintf(attached->warning, sizeof(attached->warning),
-			 "the counters of rules and VNIs start anew: those of the program before "
-			 "cannot be read");
-	if (write_info(&commit) || switch_current(&commit))
-		snprintf(attached->warning, sizeof(attached->warning),
-			 "the pinned state of instance %s cannot be written; `stats` may be wrong",
-			 instance);
-	else if (commit.previous && commit.previous != datapath->generation)
-		remove_generation(instance, commit.previous);
-	return 0;
-}
-
-int datapath_remove(const char *instance, struct error *error)
-{
-	_cleanup_close_ int link = datapath_open_pin(instance, PIN_LINK);
-	_cleanup_close_ int egress = datapath_open_pin(instance, PIN_EGRESS_LINK);
-
-	libbpf_set_print(NULL);
-	/* detached by force, so that nothing that holds the link by chance keeps it in place */
-	if (link >= 0)
-		bpf_link_detach(link);
-	if (egress >= 0)
-		bpf_link_detach(egress);
-	return instance_remove_pins(instance, error);
 }

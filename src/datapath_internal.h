@@ -22,7 +22,28 @@ struct datapath {
 #define PIN_GENERATION  "generation-%u"
 #define PIN_PROGRAM     "program"   /* of a generation */
 #define PIN_CONSTANTS   "constants" /* of a generation: struct pipeline_config */
+#define PIN_FRESH       "fresh" /* a pin on its way to its name; BPF file systems allow no dots */
 #define PIN_SIZE        64
+
+/* A commit under way: what it works with, what was before, what has to be undone if it fails. */
+struct datapath_commit {
+	struct datapath *datapath;
+	const char *instance;
+	const struct config *config;
+	struct datapath_attached *attached;
+	struct error *error;
+	uint32_t previous; /* generation in force before; 0: none */
+	bool fresh;        /* nothing was pinned before */
+	int link_fd;       /* the link before, or -1 */
+	struct bpf_link_info link;
+	bool new_egress; /* this commit pinned the egress link */
+};
+
+/*
+ * Puts the commit's program on its interfaces in the mode that the configuration allows, and says
+ * in commit->attached how. On failure commit->error says why, and what was attached still is.
+ */
+int datapath_attach(struct datapath_commit *commit);
 
 /* Opens INSTANCE_PINS/instance/NAME: a file descriptor, or -errno. */
 int datapath_open_pin(const char *instance, const char *name);
@@ -32,6 +53,15 @@ bool datapath_map_fits(int fd, const struct bpf_map *map);
 
 /* "generation-N", or "generation-N/below". Returns `pin`, which holds PIN_SIZE bytes. */
 const char *datapath_generation_pin(char *pin, uint32_t generation, const char *below);
+
+/* Pins `fd` under a name; what was pinned there before goes at the same instant. */
+int datapath_pin(const char *instance, const char *name, int fd);
+
+/* Which generations are pinned: the highest number, and that of a program. 0: none. */
+uint32_t datapath_highest_generation(const char *instance);
+uint32_t datapath_generation_of(const char *instance, uint32_t program_id);
+/* Removes all generations but one. */
+void datapath_keep_generation(const char *instance, uint32_t generation);
 
 /* Rules and VNIs of one pinned generation with what they counted; counters and info stay as is. */
 int datapath_read_generation(const char *instance, uint32_t generation,

@@ -146,24 +146,6 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 	return 0;
 }
 
-int datapath_open_pin(const char *instance, const char *name)
-{
-	char path[INSTANCE_PATH_SIZE];
-	int fd = bpf_obj_get(instance_pin_path(path, instance, name));
-
-	return fd < 0 ? -errno : fd;
-}
-
-bool datapath_map_fits(int fd, const struct bpf_map *map)
-{
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.type == bpf_map__type(map) &&
-	       info.key_size == bpf_map__key_size(map) &&
-	       info.value_size == bpf_map__value_size(map);
-}
-
 /* Counters and fragment decisions of an instance outlive its generations. */
 static int adopt_maps(struct pipeline_bpf *skeleton, const char *instance, struct error *error)
 {
@@ -184,18 +166,6 @@ static int adopt_maps(struct pipeline_bpf *skeleton, const char *instance, struc
 					 bpf_map__name(shared[i]), instance, strerror(-err));
 	}
 	return 0;
-}
-
-void *datapath_map_array(int map_fd, int protection, size_t *size)
-{
-	struct bpf_map_info info = {0};
-	uint32_t info_size = sizeof(info);
-	size_t page = sysconf(_SC_PAGESIZE);
-
-	if (bpf_obj_get_info_by_fd(map_fd, &info, &info_size))
-		return MAP_FAILED;
-	*size = ((size_t)info.value_size * info.max_entries + page - 1) / page * page;
-	return mmap(NULL, *size, protection, MAP_SHARED, map_fd, 0);
 }
 
 static int copy_array(const struct bpf_map *map, const void *data, size_t length)
@@ -265,18 +235,6 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 	return err;
 }
 
-/* The generation in force has the number that the instance says; the next one has the next. */
-static uint32_t next_generation(const char *instance)
-{
-	struct instance_info info = {0};
-	uint32_t zero = 0;
-	_cleanup_close_ int fd = instance ? datapath_open_pin(instance, "instance") : -1;
-
-	if (fd >= 0)
-		bpf_map_lookup_elem(fd, &zero, &info);
-	return info.generation + 1;
-}
-
 static int explain_load_failure(int err, struct error *error)
 {
 	switch (err) {
@@ -306,7 +264,7 @@ int datapath_load(struct datapath **out, const struct config *config,
 		return error_set(error, -ENOMEM, "no memory");
 	libbpf_set_print(print_libbpf);
 	datapath->links = *links;
-	datapath->generation = next_generation(instance);
+	datapath->generation = instance ? datapath_highest_generation(instance) + 1 : 1;
 	err = tables_build(&tables, config, error);
 	if (err)
 		goto out;

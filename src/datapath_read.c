@@ -14,15 +14,6 @@
 
 #define BATCH 1024 /* elements read with one system call */
 
-const char *datapath_generation_pin(char *pin, uint32_t generation, const char *below)
-{
-	int length = snprintf(pin, PIN_SIZE, PIN_GENERATION, generation);
-
-	if (below)
-		snprintf(pin + length, PIN_SIZE - length, "/%s", below);
-	return pin;
-}
-
 static int open_generation(const char *instance, uint32_t generation, const char *name)
 {
 	char pin[PIN_SIZE];

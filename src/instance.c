@@ -20,10 +20,10 @@ bool instance_name_valid(const char *name)
 {
 	size_t length = strlen(name);
 
-	if (length == 0 || length > INSTANCE_NAME_MAX || name[0] == '.')
+	if (length == 0 || length > INSTANCE_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < length; i++) {
-		if (!isalnum((unsigned char)name[i]) && !strchr("-_.", name[i]))
+		if (!isalnum((unsigned char)name[i]) && !strchr("-_", name[i]))
 			return false;
 	}
 	return true;

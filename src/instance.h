@@ -15,7 +15,7 @@
 #define INSTANCE_NAME_MAX  64
 #define INSTANCE_PATH_SIZE 256
 
-/* Letters, digits, '-', '_' and '.', not beginning with a dot; at most INSTANCE_NAME_MAX. */
+/* Letters, digits, '-' and '_', at most INSTANCE_NAME_MAX: BPF file systems allow no dots. */
 bool instance_name_valid(const char *name);
 
 /* INSTANCE_PINS/NAME, or below it. Returns `path`, which holds INSTANCE_PATH_SIZE bytes. */

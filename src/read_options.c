@@ -33,7 +33,7 @@ static bool take(int option, const char *command, struct read_options *options)
 		options->instance = optarg;
 		if (instance_name_valid(optarg))
 			return true;
-		command_usage(command, "--instance '%s': letters, digits, '-', '_' and '.' only",
+		command_usage(command, "--instance '%s': only letters, digits, '-' and '_'",
 			      optarg);
 		return false;
 	case JSON:

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Pins of an instance, and the maps behind them. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "datapath_internal.h"
+#include "instance.h"
+
+int datapath_open_pin(const char *instance, const char *name)
+{
+	char path[INSTANCE_PATH_SIZE];
+	int fd = bpf_obj_get(instance_pin_path(path, instance, name));
+
+	return fd < 0 ? -errno : fd;
+}
+
+bool datapath_map_fits(int fd, const struct bpf_map *map)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.type == bpf_map__type(map) &&
+	       info.key_size == bpf_map__key_size(map) &&
+	       info.value_size == bpf_map__value_size(map);
+}
+
+void *datapath_map_array(int map_fd, int protection, size_t *size)
+{
+	struct bpf_map_info info = {0};
+	uint32_t info_size = sizeof(info);
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	if (bpf_obj_get_info_by_fd(map_fd, &info, &info_size))
+		return MAP_FAILED;
+	*size = ((size_t)info.value_size * info.max_entries + page - 1) / page * page;
+	return mmap(NULL, *size, protection, MAP_SHARED, map_fd, 0);
+}
+
+int datapath_pin(const char *instance, const char *name, int fd)
+{
+	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE];
+
+	instance_pin_path(path, instance, name);
+	instance_pin_path(fresh, instance, PIN_FRESH);
+	unlink(fresh);
+	if (bpf_obj_pin(fd, fresh))
+		return -errno;
+	/* what was pinned there before goes at the same instant */
+	if (rename(fresh, path) < 0) {
+		int err = -errno;
+
+		unlink(fresh);
+		return err;
+	}
+	return 0;
+}
+
+const char *datapath_generation_pin(char *pin, uint32_t generation, const char *below)
+{
+	int length = snprintf(pin, PIN_SIZE, PIN_GENERATION, generation);
+
+	if (below)
+		snprintf(pin + length, PIN_SIZE - length, "/%s", below);
+	return pin;
+}
+
+/* Calls `visit` for each pinned generation. */
+static void each_generation(const char *instance, void (*visit)(uint32_t generation, void *data),
+			    void *data)
+{
+	char path[INSTANCE_PATH_SIZE];
+	struct dirent *entry;
+	DIR *directory = opendir(instance_pin_path(path, instance, NULL));
+
+	while (directory && (entry = readdir(directory))) {
+		uint32_t generation;
+
+		if (sscanf(entry->d_name, PIN_GENERATION, &generation) == 1)
+			visit(generation, data);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+static void keep_highest(uint32_t generation, void *data)
+{
+	uint32_t *highest = data;
+
+	if (generation > *highest)
+		*highest = generation;
+}
+
+uint32_t datapath_highest_generation(const char *instance)
+{
+	uint32_t highest = 0;
+
+	each_generation(instance, keep_highest, &highest);
+	return highest;
+}
+
+struct program_search {
+	const char *instance;
+	uint32_t program_id;
+	uint32_t found;
+};
+
+static void compare_program(uint32_t generation, void *data)
+{
+	struct program_search *search = data;
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+	char pin[PIN_SIZE];
+	_cleanup_close_ int fd =
+		datapath_open_pin(search->instance,
+				  datapath_generation_pin(pin, generation, PIN_PROGRAM));
+
+	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
+	    info.id == search->program_id)
+		search->found = generation;
+}
+
+uint32_t datapath_generation_of(const char *instance, uint32_t program_id)
+{
+	struct program_search search = {.instance = instance, .program_id = program_id};
+
+	each_generation(instance, compare_program, &search);
+	return search.found;
+}
+
+struct removal {
+	const char *instance;
+	uint32_t keep;
+};
+
+static void remove_generation(uint32_t generation, void *data)
+{
+	const struct removal *removal = data;
+	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
+
+	if (generation == removal->keep)
+		return;
+	datapath_generation_pin(name, generation, NULL);
+	instance_remove_tree(instance_pin_path(path, removal->instance, name));
+}
+
+void datapath_keep_generation(const char *instance, uint32_t generation)
+{
+	struct removal removal = {.instance = instance, .keep = generation};
+
+	each_generation(instance, remove_generation, &removal);
+}
