@@ -290,6 +290,18 @@ class Ground(unittest.TestCase):
                               "net.ipv4.conf.all.send_redirects=0",
                               "net.ipv4.conf.in0.send_redirects=0")
 
+    def attach_program(self, namespace, interface):
+        """Somebody else's XDP program, which passes everything; returns its id."""
+        need_commands("clang")
+        source = self.work.file("foreign.c", """
+            __attribute__((section("xdp"), used)) int somebody_elses(void *ctx) { return 2; }
+            char _license[] __attribute__((section("license"), used)) = "GPL";
+        """)
+        built = os.path.join(self.work.path, "foreign.o")
+        run("clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", built)
+        namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
+        return namespace.xdp(interface)["prog"]["id"]
+
     def remove_instance(self, instance=None):
         """Whatever state a test has left the instance in."""
         instance = instance or self.instance

@@ -90,6 +90,7 @@ class Forwarding(net.Ground):
                      {"listen": {"xdp_mode": "generic"}}, macs=self.route_macs(), mode="generic")
 
     def single_arm(self, mode):
+        self.attach_program(self.sender, "s0")  # a veth flushes XDP_TX only to such a peer
         self.through(tunnels(60), {"forward": {"interface": None,
                                                "next_hop": "02:00:00:00:66:66"},
                                    "listen": {"xdp_mode": mode}},
@@ -104,6 +105,7 @@ class Forwarding(net.Ground):
         self.single_arm("generic")
 
     def test_single_arm_routed(self):
+        self.attach_program(self.sender, "s0")
         self.appliance.ip("neigh", "replace", "10.9.0.1", "lladdr", self.sender.mac("s0"),
                           "dev", "in0", "nud", "permanent")
         self.through(tunnels(60), {"forward": {"interface": None},

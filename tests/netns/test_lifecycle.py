@@ -2,6 +2,7 @@
 """The life of an instance: start, refuse, reload, die, come back, stop."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -47,23 +48,11 @@ class Lifecycle(net.Ground):
         return self.fails("run", "-c", self.write(*changes), "--instance", self.instance,
                           "-d", "5", *words, status=status)
 
-    def attach_foreign(self, interface):
-        """Somebody else's XDP program; returns its id."""
-        net.need_commands("clang")
-        source = self.work.file("foreign.c", """
-            __attribute__((section("xdp"), used)) int somebody_elses(void *ctx) { return 2; }
-            char _license[] __attribute__((section("license"), used)) = "GPL";
-        """)
-        foreign = os.path.join(self.work.path, "foreign.o")
-        net.run("clang", "-O2", "-target", "bpf", "-c", source, "-o", foreign)
-        self.appliance.ip("link", "set", "dev", interface, "xdp", "obj", foreign, "sec", "xdp")
-        return self.appliance.xdp(interface)["prog"]["id"]
-
 
 class Start(Lifecycle):
     def test_foreign_program(self):
         """Refused, named, and left alone."""
-        foreign = self.attach_foreign("in0")
+        foreign = self.attach_program(self.appliance, "in0")
         line = self.start_fails()
         self.assertIn("in0", line)
         self.assertTrue("somebody_elses" in line or str(foreign) in line, line)
@@ -73,7 +62,7 @@ class Start(Lifecycle):
 
     def test_foreign_program_on_the_way_out(self):
         """Not ours to replace; where it passes packets on, ours goes on working beside it."""
-        foreign = self.attach_foreign("out0")
+        foreign = self.attach_program(self.appliance, "out0")
         daemon = self.start()
         self.assertEqual(self.appliance.xdp("out0")["prog"]["id"], foreign)
         self.assertTrue(self.forwards())
@@ -234,6 +223,7 @@ class Stop(Lifecycle):
     def test_instances_are_independent(self):
         """Stopping one leaves the other; each counts its own."""
         net.veth(self.sender, "s1", self.appliance, "in1")
+        self.attach_program(self.sender, "s1")
         other_port = net.Port(self, self.sender, "s1")
         first = self.start()
         other = net.unique("i")
@@ -473,7 +463,11 @@ class Flags(Lifecycle):
     def test_verbose(self):
         """A dashboard every interval."""
         daemon = self.start(arguments=["-v", "-I", "1"])
-        net.wait_for(lambda: "PPS" in daemon.stdout + daemon.stderr, 10, "a dashboard")
+        self.assertTrue(self.forwards(17))
+        net.wait_for(lambda: re.search(r"(?i)redirected\D+17\b", daemon.stdout), 10,
+                     "a dashboard with the packets")
+        shown = daemon.stdout.upper().count("REDIRECTED")
+        net.wait_for(lambda: daemon.stdout.upper().count("REDIRECTED") > shown, 5, "the next")
         self.assertEqual(daemon.terminate(), 0)
 
 
@@ -512,6 +506,22 @@ class Views(Lifecycle):
             status = self.json("status")
             return not status["healthy"] and status
         self.assertIn("in0", " ".join(net.wait_for(unhealthy, 10, "the status")["reasons"]))
+
+    def test_status_notices_redirects_that_fail(self):
+        """The program believes them sent: only the kernel knows that nothing leaves."""
+        self.start()
+        self.assertTrue(self.forwards())
+        # Without NAPI at its peer a veth takes no redirected frames.
+        self.collector.run("ethtool", "-K", "c0", "gro", "off")
+        self.know_neighbour()
+        self.assertFalse(self.forwards(), "the way out is blocked")
+
+        def unhealthy():
+            self.in_port.send(*tunnels(10))
+            status = self.json("status")
+            return not status["healthy"] and status
+        status = net.wait_for(unhealthy, 12, "the status to turn unhealthy")
+        self.assertTrue(status["reasons"])
 
     def test_rate(self):
         self.start()
