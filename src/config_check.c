@@ -32,7 +32,8 @@ static void check_monitor(struct config_draft *draft)
 	const struct config_said *target = said_of(draft, "monitor.target_pps");
 
 	if (config->monitor.warning_pps <= config->monitor.target_pps ||
-	    config_problems_about(draft->problems, "monitor"))
+	    config_problems_about(draft->problems, "monitor.target_pps") ||
+	    config_problems_about(draft->problems, "monitor.warning_pps"))
 		return;
 	if (config_is_said(warning))
 		config_problem_add(draft->problems, warning, "monitor.warning_pps",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every key of the configuration in one table: where it stands, what it takes, where its value goes,
- * what it is when nobody says it. Reading, printing, messages and help are made from this table.
+ * Every key of the configuration in one table: where it stands, what it takes, where its value
+ * goes, what it is when nobody says it. Reading, printing, messages and help are made from it.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H

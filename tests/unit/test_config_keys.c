@@ -72,7 +72,8 @@ static const struct config_row rows[] = {
 		 "t:2:1: listen: duplicate key; it stands in line 1 already\n"},
 	{"a mapping where a value belongs",
 		 TEXT("listen: {interface: {name: ens5}}\n"),
-		 "t:1:21: listen.interface: this is a mapping; give the name of a network interface\n"},
+		 "t:1:21: listen.interface: this is a mapping; give the name of a network interface"
+		 "\n"},
 	{"a list where a value belongs",
 		 TEXT("listen: {interface: ens5, port: [4789]}\n"),
 		 "t:1:33: listen.port: this is a list; give a number from 1 to 65535\n"},
@@ -84,10 +85,10 @@ static const struct config_row rows[] = {
 	{"a mapping where a list belongs",
 		 TEXT("listen: {interface: ens5, vnis: {1: 2}, sources: {a: b}}\n"
 		 "nat: {match: 1}\n"),
-		 "t:1:33: listen.vnis: this is a mapping; give a list of numbers from 0 to 16777215, "
-		 "as in [1, 2], or any\n"
-		 "t:1:50: listen.sources: this is a mapping; give a list of prefixes, as in [10.0.0.0/8, "
-		 "192.0.2.1], or all\n"
+		 "t:1:33: listen.vnis: this is a mapping; give a list of numbers from 0 to 16777215"
+		 ", as in [1, 2], or any\n"
+		 "t:1:50: listen.sources: this is a mapping; give a list of prefixes, as in [10.0.0"
+		 ".0/8, 192.0.2.1], or all\n"
 		 "t:2:6: nat: this is a mapping; give a list of rules\n"},
 	{"single values where lists belong",
 		 TEXT("listen: {interface: ens5, vnis: 7, sources: 10.0.0.0/8}\n"
@@ -101,13 +102,14 @@ static const struct config_row rows[] = {
 		 "t:1:46: listen.sources: the list is empty: nothing would be accepted\n"},
 	{"a key without a value",
 		 TEXT("listen: {interface: , port: ~, vnis: null, sources: }\n"),
-		 "t:1:21: listen.interface: there is no value: give the name of a network interface\n"
+		 "t:1:21: listen.interface: there is no value: give the name of a network interface"
+		 "\n"
 		 "t:1:29: listen.port: there is no value: give a number from 1 to 65535, or leave "
 		 "the key out for the default (4789)\n"
-		 "t:1:38: listen.vnis: there is no value: give a list of numbers from 0 to 16777215, "
-		 "as in [1, 2], or any\n"
-		 "t:1:53: listen.sources: there is no value: give a list of prefixes, as in [10.0.0.0/8, "
-		 "192.0.2.1], or all\n"},
+		 "t:1:38: listen.vnis: there is no value: give a list of numbers from 0 to 16777215"
+		 ", as in [1, 2], or any\n"
+		 "t:1:53: listen.sources: there is no value: give a list of prefixes, as in [10.0.0"
+		 ".0/8, 192.0.2.1], or all\n"},
 	{"words for every VNI and every source",
 		 TEXT("listen: {interface: ens5, vnis: any, sources: all}\n"),
 		 ""},
@@ -116,8 +118,8 @@ static const struct config_row rows[] = {
 		 "monitor: {interval: 1.5, target_pps: 0x10, warning_pps: 1e3}\n"
 		 "forward: {mtu: -1}\n"
 		 "listen2: 0\n"),
-		 "t:2:21: monitor.interval: '1.5' is not a number from 1 to 86400; it takes decimal "
-		 "digits only\n"
+		 "t:2:21: monitor.interval: '1.5' is not a number from 1 to 86400; it takes decimal"
+		 " digits only\n"
 		 "t:2:38: monitor.target_pps: '0x10' is not a number from 0 to 1000000000; it "
 		 "takes decimal digits only\n"
 		 "t:2:57: monitor.warning_pps: '1e3' is not a number from 0 to 1000000000; it "
@@ -135,12 +137,12 @@ static const struct config_row rows[] = {
 		 TEXT("listen: {interface: ens5, port: 4_789, vnis: [+1, 1:30, 0o7]}\n"),
 		 "t:1:33: listen.port: '4_789' is not a number from 1 to 65535; it takes decimal "
 		 "digits only\n"
-		 "t:1:47: listen.vnis[1]: '+1' is not a number from 0 to 16777215; it takes decimal "
-		 "digits only\n"
+		 "t:1:47: listen.vnis[1]: '+1' is not a number from 0 to 16777215; it takes decimal"
+		 " digits only\n"
 		 "t:1:51: listen.vnis[2]: '1:30' is not a number from 0 to 16777215; it takes "
 		 "decimal digits only\n"
-		 "t:1:57: listen.vnis[3]: '0o7' is not a number from 0 to 16777215; it takes decimal "
-		 "digits only\n"},
+		 "t:1:57: listen.vnis[3]: '0o7' is not a number from 0 to 16777215; it takes decima"
+		 "l digits only\n"},
 	{"numbers out of range",
 		 TEXT("listen: {interface: ens5, port: 65536, vnis: [16777216]}\n"
 		 "forward: {mtu: 67}\n"
@@ -182,15 +184,15 @@ static const struct config_row rows[] = {
 	{"interface names that the kernel refuses",
 		 TEXT("listen: {interface: a/b}\n"
 		 "forward: {interface: abcdefghijklmnop}\n"),
-		 "t:1:21: listen.interface: 'a/b' is not the name of a network interface: no blanks, "
-		 "'/', ':' or special characters\n"
-		 "t:2:22: forward.interface: 'abcdefghijklmnop' is not the name of a network interface: "
-		 "it is longer than 15 characters\n"},
+		 "t:1:21: listen.interface: 'a/b' is not the name of a network interface: no blanks"
+		 ", '/', ':' or special characters\n"
+		 "t:2:22: forward.interface: 'abcdefghijklmnop' is not the name of a network interf"
+		 "ace: it is longer than 15 characters\n"},
 	{"and others",
 		 TEXT("listen: {interface: ..}\n"
 		 "forward: {interface: \"a b\"}\n"),
-		 "t:1:21: listen.interface: '..' is not the name of a network interface: the kernel "
-		 "keeps it for directories\n"
+		 "t:1:21: listen.interface: '..' is not the name of a network interface: the kernel"
+		 " keeps it for directories\n"
 		 "t:2:22: forward.interface: 'a b' is not the name of a network interface: no "
 		 "blanks, '/', ':' or special characters\n"},
 	{"an interface name of a word that YAML knows",
@@ -200,7 +202,8 @@ static const struct config_row rows[] = {
 	{"next hops",
 		 TEXT("listen: {interface: ens5}\n"
 		 "forward: {next_hop: via}\n"),
-		 "t:2:21: forward.next_hop: 'via' is not route, keep or a MAC as in 02:00:00:00:00:01\n"},
+		 "t:2:21: forward.next_hop: 'via' is not route, keep or a MAC as in 02:00:00:00:00:"
+		 "01\n"},
 	{"a next hop that is no host",
 		 TEXT("listen: {interface: ens5}\n"
 		 "forward: {next_hop: ff:ff:ff:ff:ff:ff}\n"),
@@ -211,14 +214,14 @@ static const struct config_row rows[] = {
 		 "inner: {clear_df_above: never}\n"),
 		 ""},
 	{"source prefixes",
-		 TEXT("listen: {interface: ens5, sources: [10.0.0.1/8, 10.0.0.0/33, host, \"2001:db8::1/32\", "
-		 "\"::ffff:10.0.0.1\"]}\n"),
+		 TEXT("listen: {interface: ens5, sources: [10.0.0.1/8, 10.0.0.0/33, host, \"2001:db8::1/"
+		 "32\", \"::ffff:10.0.0.1\"]}\n"),
 		 "t:1:37: listen.sources[1]: '10.0.0.1/8' has bits set behind its prefix: write "
 		 "10.0.0.0/8, or 10.0.0.1 for one address\n"
 		 "t:1:49: listen.sources[2]: '10.0.0.0/33' is not an address or a prefix, as in "
 		 "10.0.0.0/8 or 2001:db8::/32\n"
-		 "t:1:62: listen.sources[3]: 'host' is not an address or a prefix, as in 10.0.0.0/8 "
-		 "or 2001:db8::/32\n"
+		 "t:1:62: listen.sources[3]: 'host' is not an address or a prefix, as in 10.0.0.0/8"
+		 " or 2001:db8::/32\n"
 		 "t:1:68: listen.sources[4]: '2001:db8::1/32' has bits set behind its prefix: "
 		 "write 2001:db8::/32, or 2001:db8::1 for one address\n"
 		 "t:1:86: listen.sources[5]: '::ffff:10.0.0.1' is an IPv4 address written as IPv6: "
@@ -233,8 +236,8 @@ static const struct config_row rows[] = {
 	{"elements that are no single values",
 		 TEXT("listen: {interface: ens5, vnis: [1, [2], any], sources: [{}]}\n"),
 		 "t:1:37: listen.vnis[2]: this is a list; give a number from 0 to 16777215\n"
-		 "t:1:42: listen.vnis[3]: 'any' is not a number from 0 to 16777215; it takes decimal "
-		 "digits only\n"
+		 "t:1:42: listen.vnis[3]: 'any' is not a number from 0 to 16777215; it takes decima"
+		 "l digits only\n"
 		 "t:1:58: listen.sources[1]: this is a mapping; give an address or a prefix, as "
 		 "in 10.0.0.0/8 or 2001:db8::/32\n"},
 	{"warning_pps above target_pps",

@@ -7,8 +7,8 @@ static const struct config_row rows[] = {
 	{"a rule with everything",
 		 TEXT("listen: {interface: ens5, vnis: [1, 2]}\n"
 		 "nat:\n"
-		 "  - match: {source_port: 42844, protocol: udp, vni: 2, source: 10.2.41.20, destination: "
-		 "10.0.0.0/8, destination_port: 514}\n"
+		 "  - match: {source_port: 42844, protocol: udp, vni: 2, source: 10.2.41.20, destin"
+		 "ation: 10.0.0.0/8, destination_port: 514}\n"
 		 "    to: 10.2.41.17:8081\n"),
 		 ""},
 	{"targets of all forms",
@@ -82,12 +82,12 @@ static const struct config_row rows[] = {
 		 "    to: 10.2.41.17:99999\n"),
 		 "t:3:26: nat[1].match.source_port: '0' is out of range: it takes a number from "
 		 "1 to 65535\n"
-		 "t:5:31: nat[2].match.destination_port: '65536' is out of range: it takes a number "
-		 "from 1 to 65535\n"
+		 "t:5:31: nat[2].match.destination_port: '65536' is out of range: it takes a number"
+		 " from 1 to 65535\n"
 		 "t:8:9: nat[3].to: '10.2.41.17:0' is not ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\" "
 		 "with a port from 1 to 65535\n"
-		 "t:10:9: nat[4].to: '10.2.41.17:99999' is not ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\" "
-		 "with a port from 1 to 65535\n"},
+		 "t:10:9: nat[4].to: '10.2.41.17:99999' is not ADDRESS, ADDRESS:PORT or \"[IPV6]:PO"
+		 "RT\" with a port from 1 to 65535\n"},
 	{"protocols",
 		 TEXT("listen: {interface: ens5}\n"
 		 "nat:\n"
@@ -136,8 +136,8 @@ static const struct config_row rows[] = {
 		 "    to: \"::ffff:10.2.41.17\"\n"
 		 "  - match: {source_port: 5}\n"
 		 "    to: [10.2.41.17]\n"),
-		 "t:4:9: nat[1].to: 'collector:8081' is not ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\" "
-		 "with a port from 1 to 65535\n"
+		 "t:4:9: nat[1].to: 'collector:8081' is not ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\""
+		 " with a port from 1 to 65535\n"
 		 "t:6:9: nat[2].to: '10.2.41:8081' is not ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\" "
 		 "with a port from 1 to 65535\n"
 		 "t:8:9: nat[3].to: '10.0.0.0/8' is not ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\" "
@@ -154,8 +154,8 @@ static const struct config_row rows[] = {
 		 "    to: 2001:db8::2\n"),
 		 "t:3:21: nat[1].match.source: '10.2.41.20/8' has bits set behind its prefix: "
 		 "write 10.0.0.0/8, or 10.2.41.20 for one address\n"
-		 "t:5:26: nat[2].match.destination: '2001:db8::1/32' has bits set behind its prefix: "
-		 "write 2001:db8::/32, or 2001:db8::1 for one address\n"},
+		 "t:5:26: nat[2].match.destination: '2001:db8::1/32' has bits set behind its prefix"
+		 ": write 2001:db8::/32, or 2001:db8::1 for one address\n"},
 	{"IPv4 matches with IPv6 targets, and the reverse",
 		 TEXT("listen: {interface: ens5}\n"
 		 "nat:\n"
@@ -163,8 +163,8 @@ static const struct config_row rows[] = {
 		 "    to: 2001:db8::1\n"
 		 "  - match: {destination: 2001:db8::/32}\n"
 		 "    to: 10.2.41.17:1\n"),
-		 "t:3:13: nat[1].match.source: 10.0.0.0/8 is IPv4, but the rule also names 2001:db8::1: "
-		 "a rule is for one family\n"
+		 "t:3:13: nat[1].match.source: 10.0.0.0/8 is IPv4, but the rule also names 2001:db8"
+		 "::1: a rule is for one family\n"
 		 "t:5:13: nat[2].match.destination: 2001:db8::/32 is IPv6, but the rule also names "
 		 "10.2.41.17: a rule is for one family\n"},
 	{"source and destination of two families",

@@ -13,8 +13,8 @@ static const struct config_row rows[] = {
 	{"a tab as indentation",
 		 TEXT("listen:\n"
 		 "\tinterface: ens5\n"),
-		 "t:2:1: not valid YAML: found character that cannot start any token while scanning "
-		 "for the next token that began in line 2; indent with spaces, not with tabs\n"},
+		 "t:2:1: not valid YAML: found character that cannot start any token while scanning"
+		 " for the next token that began in line 2; indent with spaces, not with tabs\n"},
 	{"a bracket that is not closed",
 		 TEXT("listen: {interface: ens5\n"),
 		 "t:2:1: not valid YAML: did not find expected ',' or '}' while parsing a flow "
@@ -33,7 +33,8 @@ static const struct config_row rows[] = {
 		 "    to: [2001:db8::1]:8081\n"),
 		 "t:4:9: nat[1].to: this is a list; give ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\"\n"
 		 "t:4:22: not valid YAML: did not find expected key while parsing a block mapping "
-		 "that began in line 3; an IPv6 address with a port needs quotes: \"[2001:db8::1]:8081\"\n"},
+		 "that began in line 3; an IPv6 address with a port needs quotes: \"[2001:db8::1]:8"
+		 "081\"\n"},
 	{"an address that needs quotes because of its first letter",
 		 TEXT("listen: {interface: ens5, sources: [::1]}\n"),
 		 "t:1:37: not valid YAML: did not find expected node content while parsing a flow "
@@ -104,8 +105,8 @@ static const struct config_row rows[] = {
 		 "# \377\376\n"),
 		 "t:2:3: not a text file in UTF-8: invalid leading UTF-8 octet (byte 0xff)\n"},
 	{"UTF-16",
-		 TEXT("\377\376l\000i\000s\000t\000e\000n\000:\000 \000{\000i\000n\000t\000e\000r\000f\000a\000c\000e\000:\000 "
-		 "\000e\000n\000s\0005\000}\000\n"
+		 TEXT("\377\376l\000i\000s\000t\000e\000n\000:\000 \000{\000i\000n\000t\000e\000r\000f\000"
+		 "a\000c\000e\000:\000 \000e\000n\000s\0005\000}\000\n"
 		 "\000"),
 		 "t:1:1: not a text file in UTF-8: invalid leading UTF-8 octet (byte 0xff)\n"},
 	{"a byte order mark is passed over",
@@ -115,8 +116,8 @@ static const struct config_row rows[] = {
 		 TEXT("listen:\r\n"
 		 "  interface: ens5\r\n"
 		 "  port: 1x\r\n"),
-		 "t:3:9: listen.port: '1x' is not a number from 1 to 65535; it takes decimal digits "
-		 "only\n"},
+		 "t:3:9: listen.port: '1x' is not a number from 1 to 65535; it takes decimal digits"
+		 " only\n"},
 	{"letters beyond ASCII are escaped",
 		 TEXT("listen: {interface: \342\200\256ens5}\n"),
 		 "t:1:21: listen.interface: '\\xe2\\x80\\xaeens5' is not the name of a network "
