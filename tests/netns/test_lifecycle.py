@@ -2,6 +2,7 @@
 """The life of an instance: start, refuse, reload, die, come back, stop."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -47,23 +48,11 @@ class Lifecycle(net.Ground):
         return self.fails("run", "-c", self.write(*changes), "--instance", self.instance,
                           "-d", "5", *words, status=status)
 
-    def attach_foreign(self, interface):
-        """Somebody else's XDP program; returns its id."""
-        net.need_commands("clang")
-        source = self.work.file("foreign.c", """
-            __attribute__((section("xdp"), used)) int somebody_elses(void *ctx) { return 2; }
-            char license[] __attribute__((section("license"), used)) = "GPL";
-        """)
-        foreign = os.path.join(self.work.path, "foreign.o")
-        net.run("clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", foreign)
-        self.appliance.ip("link", "set", "dev", interface, "xdp", "obj", foreign, "sec", "xdp")
-        return self.appliance.xdp(interface)["prog"]["id"]
-
 
 class Start(Lifecycle):
     def test_foreign_program(self):
         """Refused, named, and left alone."""
-        foreign = self.attach_foreign("in0")
+        foreign = self.attach_program(self.appliance, "in0")
         line = self.start_fails()
         self.assertIn("in0", line)
         self.assertTrue("somebody_elses" in line or str(foreign) in line, line)
@@ -73,7 +62,7 @@ class Start(Lifecycle):
 
     def test_foreign_program_on_the_way_out(self):
         """Not ours to replace; where it passes packets on, ours goes on working beside it."""
-        foreign = self.attach_foreign("out0")
+        foreign = self.attach_program(self.appliance, "out0")
         daemon = self.start()
         self.assertEqual(self.appliance.xdp("out0")["prog"]["id"], foreign)
         self.assertTrue(self.forwards())
@@ -96,12 +85,13 @@ class Start(Lifecycle):
         self.assert_nothing_left()
 
     def test_not_root(self):
-        """One line that says that it takes privileges, not what failed for lack of them."""
+        """One line that says that it takes privileges; never "done", nor "not running"."""
         net.need_commands("setpriv")
         os.chmod(self.work.path, 0o755)
         path = self.write()
         copy = shutil.copy(program.PROGRAM, self.work.path)
-        for command in (("run", "-c", path), ("stop",)):
+        self.start()
+        for command in (("run", "-c", path), ("stop",), ("status",), ("stats",)):
             with self.subTest(command[0]):
                 result = self.appliance.run("setpriv", "--reuid=65534", "--regid=65534",
                                             "--clear-groups", copy, *command, "--instance",
@@ -109,7 +99,7 @@ class Start(Lifecycle):
                 self.assertEqual(result.returncode, 1, result.stderr)
                 self.assertEqual(len(result.stderr.strip().splitlines()), 1, result.stderr)
                 self.assertRegex(result.stderr.lower(), "root|privilege|cap_|permi|permission")
-        self.assert_nothing_left()
+        self.assertTrue(self.forwards())
 
     def test_configuration_errors(self):
         path = self.work.file("broken.yaml", "listen: {interface: in0, port: 99999}\nforwrd: 1\n")
@@ -232,24 +222,26 @@ class Stop(Lifecycle):
 
     def test_instances_are_independent(self):
         """Stopping one leaves the other; each counts its own."""
+        net.veth(self.sender, "s1", self.appliance, "in1")
+        self.attach_program(self.sender, "s1")
+        other_port = net.Port(self, self.sender, "s1")
         first = self.start()
         other = net.unique("i")
         self.addCleanup(self.remove_instance, other)
-        config = program.to_yaml({"listen": {"interface": "out0", "vnis": [5]},
-                                  "forward": {"interface": "in0", "next_hop": "keep",
-                                              "unmatched": "forward"}, "http": {"listen": "off"}})
+        config = program.to_yaml({"listen": {"interface": "in1", "vnis": [5]},
+                                  "forward": {"next_hop": "keep", "unmatched": "forward"},
+                                  "http": {"listen": "off"}})
         second = net.Daemon(self, self.appliance, "-c", self.work.file("other.yaml", config),
                             instance=other).ready()
         self.assertTrue(self.forwards())
-        self.out_port.send(*[frames.tunnel(frames.inner(frames.udp("10.3.0.1", "10.3.0.2", 1, 2)),
-                                           vni=5)] * 3)
-        self.assertEqual(len(self.in_port.receive(net.is_ip, 3)), 3)
+        other_port.send(*[frames.tunnel(frames.inner(frames.udp("10.3.0.1", "10.3.0.2", 1, 2)),
+                                        vni=5)] * 3)
+        self.assertEqual(len(other_port.receive(net.is_ip, 3)), 3)
         self.assertEqual(self.verdicts(), {"redirected": 10})
         self.assertEqual(second.terminate(), 0)
         self.assertTrue(self.forwards(), "the first goes on")
         self.assertEqual(first.terminate(), 0)
         self.assert_nothing_left()
-
 
 class Death(Lifecycle):
     def test_killed(self):
@@ -464,14 +456,18 @@ class Flags(Lifecycle):
         self.assertTrue(self.forwards(13))
         for command in ((program.PROGRAM, "run"), (self.loader(),)):
             result = self.appliance.run(*command, "--dump-stats", "--instance", self.instance)
-            self.assertRegex(result.stdout, r"redirected\D+13\b")
+            self.assertRegex(result.stdout, r"(?i)redirected\D+13\b")
         self.assertIsNone(daemon.process.poll())
         self.assertTrue(self.forwards())
 
     def test_verbose(self):
         """A dashboard every interval."""
         daemon = self.start(arguments=["-v", "-I", "1"])
-        net.wait_for(lambda: "PPS" in daemon.stdout + daemon.stderr, 10, "a dashboard")
+        self.assertTrue(self.forwards(17))
+        net.wait_for(lambda: re.search(r"(?i)redirected\D+17\b", daemon.stdout), 10,
+                     "a dashboard with the packets")
+        shown = daemon.stdout.upper().count("REDIRECTED")
+        net.wait_for(lambda: daemon.stdout.upper().count("REDIRECTED") > shown, 5, "the next")
         self.assertEqual(daemon.terminate(), 0)
 
 
@@ -511,6 +507,22 @@ class Views(Lifecycle):
             return not status["healthy"] and status
         self.assertIn("in0", " ".join(net.wait_for(unhealthy, 10, "the status")["reasons"]))
 
+    def test_status_notices_redirects_that_fail(self):
+        """The program believes them sent: only the kernel knows that nothing leaves."""
+        self.start()
+        self.assertTrue(self.forwards())
+        # Without NAPI at its peer a veth takes no redirected frames.
+        self.collector.run("ethtool", "-K", "c0", "gro", "off")
+        self.know_neighbour()
+        self.assertFalse(self.forwards(), "the way out is blocked")
+
+        def unhealthy():
+            self.in_port.send(*tunnels(10))
+            status = self.json("status")
+            return not status["healthy"] and status
+        status = net.wait_for(unhealthy, 12, "the status to turn unhealthy")
+        self.assertTrue(status["reasons"])
+
     def test_rate(self):
         self.start()
         with Traffic(self):
@@ -524,7 +536,7 @@ class Views(Lifecycle):
         self.start()
         self.assertTrue(self.forwards(13))
         self.assertRegex(self.cli("stats", "--instance", self.instance).stdout,
-                         r"redirected\D+13\b")
+                         r"(?i)redirected\D+13\b")
 
     def monitor(self, seconds, *words):
         """The lines that `monitor` writes into a pipe."""
