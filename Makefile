@@ -43,6 +43,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 
 $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/datapath_*.c)): $(BUILD)/pipeline.skel.h
 $(BUILD)/generator_program.o: $(BUILD)/generate.skel.h
+$(BUILD)/receiver.o: $(BUILD)/receive.skel.h
 
 $(BUILD):
 	mkdir -p $@

@@ -113,8 +113,8 @@ static __always_inline void write_head(void *frame, const struct fields *fields)
 	AT(frame, __be16, outer_udp.source) = outer_source_port(fields);
 	AT(frame, __be32, vxlan_vni) = bpf_htonl(fields->vni << 8);
 	AT(frame, __be16, ip.id) = fields->id;
-	AT(frame, __u16, ip.check) = checksum(config.ip_sum + (__u64)fields->source +
-					      fields->destination + fields->id);
+	AT(frame, __u16, ip.check) =
+		checksum(config.ip_sum + (__u64)fields->source + fields->destination + fields->id);
 	AT(frame, __be32, ip.saddr) = fields->source;
 	AT(frame, __be32, ip.daddr) = fields->destination;
 	AT(frame, __be16, udp.source) = fields->source_port;

@@ -25,10 +25,12 @@ static const char help[] =
 	"      --json                  one JSON document\n"
 	"\n"
 	"How fast:\n"
-	"      --pps N                 packets a second, on a steady schedule (default: as fast as\n"
+	"      --pps N                 packets a second, on a steady schedule (default: as fast "
+	"as\n"
 	"                              possible)\n"
 	"      --threads N             senders, each on a CPU of its own (default 1)\n"
-	"      --batch N               frames that the kernel prepares at once, 1..256 (default 64)\n"
+	"      --batch N               frames that the kernel prepares at once, 1..256 (default "
+	"64)\n"
 	"\n"
 	"The packets inside the tunnel:\n"
 	"      --inner-size BYTES      total length of the inner IP packet, its header included,\n"
@@ -50,17 +52,20 @@ static const char help[] =
 	"      --port N                UDP port of the tunnel (default 4789)\n"
 	"      --destination ADDR      default: on a veth 10.0.0.2, else it has to be given\n"
 	"      --source ADDR           default: the interface's address, else 10.0.0.1\n"
-	"      --destination-mac MAC   default: the next hop's on the way to --destination, or the\n"
+	"      --destination-mac MAC   default: the next hop's on the way to --destination, or "
+	"the\n"
 	"                              peer's of a veth\n"
 	"\n"
 	"Receiving:\n"
 	"      --receive               judge what arrives instead of sending, decapsulated or not\n"
-	"      --pass                  hand the packets on to the kernel; they are dropped otherwise\n"
+	"      --pass                  hand the packets on to the kernel; they are dropped "
+	"otherwise\n"
 	"\n"
 	"  -h, --help                  this text\n"
 	"  -V, --version               the version\n"
 	"\n"
-	"Exit status: 0 done, 1 failed, could not keep the rate, or packets of --count are missing;\n"
+	"Exit status: 0 done, 1 failed, could not keep the rate, or packets of --count are "
+	"missing;\n"
 	"2 bad usage.\n";
 
 enum {
@@ -340,11 +345,10 @@ bool generate_options_parse(int argc, char **argv, struct generate_options *opti
 			return false;
 	}
 	if (optind < argc)
-		return refuse(status, command_usage("generate", "unexpected argument '%s'",
-						    argv[optind]));
-	if (!options->interface)
 		return refuse(status,
-			      command_usage("generate", "which interface? -i IF says it"));
+			      command_usage("generate", "unexpected argument '%s'", argv[optind]));
+	if (!options->interface)
+		return refuse(status, command_usage("generate", "which interface? -i IF says it"));
 	*status = check_sides(options, given);
 	if (*status == COMMAND_DONE && !options->receive)
 		*status = check_sender(options);

@@ -12,6 +12,7 @@
 #include "boot_id.h"
 #include "cleanup.h"
 #include "generator_internal.h"
+#include "generator_netlink.h"
 
 #define SECOND 1000000000ULL
 #define TICK   250000ULL   /* ns between the bursts of a paced thread */
@@ -163,8 +164,7 @@ static void send_paced(struct sender *sender)
 			return;
 		wake += TICK;
 		if (caught_up && run->start + due_time(sender, sender->sent) > wake)
-			wake = run->start +
-			       smaller(due_time(sender, sender->sent), run->duration);
+			wake = run->start + smaller(due_time(sender, sender->sent), run->duration);
 		sleep_until(run, wake);
 	}
 }
@@ -174,7 +174,8 @@ static void send_flat_out(struct sender *sender)
 	const struct run *run = sender->run;
 	uint64_t call = CALL_MIN, before = now_ns(), after;
 
-	while (!halted(run) && before - run->start < run->duration && sender->sent < sender->quota) {
+	while (!halted(run) && before - run->start < run->duration &&
+	       sender->sent < sender->quota) {
 		if (send_packets(sender, smaller(call, sender->quota - sender->sent)))
 			return;
 		after = now_ns();
@@ -296,11 +297,12 @@ static uint64_t transmitted(const struct run *run)
 
 static int nothing_leaves(const struct run *run, uint64_t sent, struct error *error)
 {
-	return error_set(error, -ENXIO,
-			 "nothing leaves %s: it counted none of %llu packets as sent; the peer of a "
-			 "veth has to receive with NAPI (`ethtool -K PEER gro on`, or an XDP program "
-			 "on it), and most drivers send such frames only while native XDP is on",
-			 run->options->interface, (unsigned long long)sent);
+	return error_set(
+		error, -ENXIO,
+		"nothing leaves %s: it counted none of %llu packets as sent; the peer of a "
+		"veth has to receive with NAPI (`ethtool -K PEER gro on`, or an XDP program "
+		"on it), and most drivers send such frames only while native XDP is on",
+		run->options->interface, (unsigned long long)sent);
 }
 
 /* Waits for the threads, and stops them if what they send goes nowhere. */
@@ -385,6 +387,7 @@ int generator_run(const struct generator_options *options, const volatile sig_at
 
 	if (getrandom(&place.run, sizeof(place.run), 0) != sizeof(place.run))
 		return error_set(error, -errno, "no random number: %s", strerror(errno));
+	place.run |= !place.run; /* 0 stands for none */
 	if (options->seconds)
 		run.duration = options->seconds * SECOND;
 	for (unsigned int i = 0; !err && i < options->threads; i++)

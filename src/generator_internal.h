@@ -8,7 +8,8 @@
 /* What one thread sends, ready for the program. */
 struct generator_frame {
 	struct generate_config config;
-	uint8_t bytes[GENERATE_MAX_FRAME]; /* the frame of flow 0, varying fields and checksums zero */
+	uint8_t bytes
+		[GENERATE_MAX_FRAME]; /* the frame of flow 0, varying fields and checksums zero */
 	uint32_t length;
 };
 
@@ -32,8 +33,5 @@ int generator_program_load(struct generator_program **program, const struct gene
 int generator_program_run(struct generator_program *program, uint32_t packets, uint32_t batch);
 uint64_t generator_program_sent(const struct generator_program *program);
 void generator_program_free(struct generator_program *program); /* NULL is allowed */
-
-/* How many packets the interface has sent, by its own count; 0 or -errno. */
-int generator_count_transmitted(int ifindex, uint64_t *packets);
 
 #endif

@@ -66,8 +66,8 @@ static int run_live(const struct generator_program *program, const struct bpf_pr
 		    uint32_t packets, uint32_t batch)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = program->frame,
-		    .data_size_in = program->length, .repeat = packets,
-		    .batch_size = batch, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
+		    .data_size_in = program->length, .repeat = packets, .batch_size = batch,
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 
 	return bpf_prog_test_run_opts(bpf_program__fd(bpf), &options) ? -errno : 0;
 }
