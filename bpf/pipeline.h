@@ -124,10 +124,12 @@ table_place(const struct table *table, __u64 hash)
 {
 	struct table_place place;
 
+	/* a multiplication carries differences upwards only: fold them back down */
 	hash *= 0xd6e8feb86659fd93ULL;
-	place.bucket = (__u32)(hash >> 40) & table->bucket_mask;
-	place.base = (__u32)(hash >> 20);
-	place.step = (__u32)hash | 1;
+	hash ^= hash >> 32;
+	place.bucket = (__u32)(hash >> 48) & table->bucket_mask;
+	place.base = (__u32)hash;
+	place.step = (__u32)(hash >> 32) | 1;
 	return place;
 }
 

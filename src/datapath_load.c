@@ -37,7 +37,8 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 {
 	char *line = NULL;
 
-	(void)level;
+	if (level == LIBBPF_DEBUG)
+		return 0;
 	if (vasprintf(&line, format, args) < 0)
 		return 0;
 	note_kernel_message(line);
