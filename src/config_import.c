@@ -3,7 +3,6 @@
  * What the old files say is laid over an empty configuration like options of a command line, and
  * the result is printed. So values are judged and written where those of the new format are.
  */
-#define _GNU_SOURCE /* asprintf */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>

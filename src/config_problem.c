@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#define _GNU_SOURCE /* vasprintf */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
