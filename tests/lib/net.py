@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+Network namespaces, veth pairs and the daemon on them. Everything that is made here has a name of
+this process, is registered with the test that made it, and is removed whether it passes or not.
+"""
+
+import contextlib
+import ctypes
+import itertools
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+from . import program
+
+ETH_P_ALL = 3
+CLONE_NEWNET = 0x40000000
+SO_RCVBUFFORCE = 33
+BPFFS = "/sys/fs/bpf"
+PINS = os.path.join(BPFFS, "vxlan-pipeline")
+STATE = "/run/vxlan-pipeline"
+
+_numbers = itertools.count(1)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def unique(stem):
+    return f"vpt{os.getpid()}-{stem}{next(_numbers)}"
+
+
+def run(*command, check=True, timeout=60, **options):
+    """A command and its output; a failure says what it said."""
+    result = subprocess.run(command, capture_output=True, text=True, timeout=timeout,
+                            check=False, **options)
+    if check and result.returncode:
+        raise AssertionError(f"{' '.join(command)}: exit {result.returncode}\n"
+                             f"{result.stdout}{result.stderr}")
+    return result
+
+
+def wait_for(condition, seconds=10.0, what="it"):
+    """Polls until the condition answers something true, and returns that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s for {what}")
+        time.sleep(0.02)
+
+
+def need_commands(*names):
+    for name in names:
+        if not shutil.which(name):
+            raise unittest.SkipTest(f"this machine has no {name}")
+
+
+def mount_bpffs(test):
+    """As every systemd machine has it; taken away again if it was not there."""
+    if not os.path.ismount(BPFFS):
+        run("mount", "-t", "bpf", "bpf", BPFFS)
+        test.addCleanup(run, "umount", BPFFS, check=False)
+
+
+class Namespace:
+    def __init__(self, test, stem):
+        self.name = unique(stem)
+        self.path = f"/run/netns/{self.name}"
+        run("ip", "netns", "add", self.name)
+        test.addCleanup(run, "ip", "netns", "delete", self.name, check=False)
+        # Nothing but the test's own traffic: no IPv6 addresses of its own making.
+        self.sysctl("net.ipv6.conf.default.addr_gen_mode=1",
+                    "net.ipv6.conf.default.accept_dad=0")
+        self.ip("link", "set", "lo", "up")
+
+    def command(self, *command):
+        # `ip netns exec` would hide /sys/fs/bpf behind a fresh sysfs.
+        return ("nsenter", f"--net={self.path}", *command)
+
+    def run(self, *command, **options):
+        return run(*self.command(*command), **options)
+
+    def ip(self, *words, **options):
+        return self.run("ip", *words, **options)
+
+    def sysctl(self, *settings):
+        self.run("sysctl", "-q", "-w", *settings)
+
+    def socket(self, *arguments):
+        """A socket that lives in this namespace."""
+        with open("/proc/thread-self/ns/net", encoding="ascii") as home, \
+                open(self.path, encoding="ascii") as there:
+            if _libc.setns(there.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+            try:
+                return socket.socket(*arguments)
+            finally:
+                if _libc.setns(home.fileno(), CLONE_NEWNET):
+                    os.abort()
+
+    def link(self, interface):
+        links = json.loads(self.ip("-j", "-d", "link", "show", "dev", interface).stdout)
+        return links[0]
+
+    def mac(self, interface):
+        return self.link(interface)["address"]
+
+    def xdp(self, interface):
+        """What `ip link` says of XDP on the interface; None: nothing attached."""
+        return self.link(interface).get("xdp")
+
+    def xdp_interfaces(self):
+        links = json.loads(self.ip("-j", "link", "show").stdout)
+        return [link["ifname"] for link in links if link.get("xdp")]
+
+
+def veth(test, one, one_name, two, two_name, mtu=1500):
+    """A pair with no offloads that would leave frames half made; NAPI on both ends."""
+    one.ip("link", "add", one_name, "mtu", str(mtu), "type", "veth", "peer", "name", two_name,
+           "mtu", str(mtu), "netns", two.name)
+    for namespace, name in ((one, one_name), (two, two_name)):
+        namespace.run("ethtool", "-K", name, "tx", "off", "txvlan", "off", "tso", "off", "gso",
+                      "off", "gro", "on", check=False)
+        namespace.ip("link", "set", name, "up")
+    for namespace, name in ((one, one_name), (two, two_name)):
+        wait_for(lambda n=namespace, i=name: n.link(i)["operstate"] == "UP", 5, f"{name} up")
+    del test
+
+
+class Port:
+    """Sends and captures whole frames on an interface."""
+
+    def __init__(self, test, namespace, interface):
+        self.socket = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        test.addCleanup(self.socket.close)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+        self.socket.bind((interface, ETH_P_ALL))
+        self.socket.setblocking(False)
+
+    def send(self, *frames):
+        """Slowly enough for a veth ring of 256 entries."""
+        for number, frame in enumerate(frames, 1):
+            self.socket.send(frame)
+            if number % 40 == 0:
+                time.sleep(0.002)
+
+    def receive(self, wanted=None, count=None, quiet=0.3, seconds=5.0):
+        """
+        The frames that came in and that `wanted` takes: until there are `count` and, to see
+        surplus ones, until nothing came for `quiet` seconds.
+        """
+        found, deadline = [], time.monotonic() + seconds
+        while True:
+            patience = quiet if count is None or len(found) >= count else \
+                deadline - time.monotonic()
+            if patience <= 0 or not select.select([self.socket], [], [], patience)[0]:
+                return found
+            frame, address = self.socket.recvfrom(65536)
+            if address[2] != socket.PACKET_OUTGOING and (wanted is None or wanted(frame)):
+                found.append(frame)
+
+
+def is_ip(frame):
+    """IP, but not the neighbour discovery that every IPv6 host utters by itself."""
+    return frame[12:14] == b"\x08\0" or (frame[12:14] == b"\x86\xdd" and frame[20] != 58 and
+                                         frame[38] != 0xFF)
+
+
+class Daemon:
+    """`vxlan-pipeline run` in the foreground, with a notification socket as systemd gives it."""
+
+    def __init__(self, test, namespace, *arguments, instance=None, name="run", environment=None,
+                 executable=None):
+        self.namespace = namespace
+        self.work = program.Workspace().__enter__()
+        test.addCleanup(self.work.__exit__)
+        self.instance = instance
+        words = [executable or program.PROGRAM] + ([name] if name else []) + list(arguments)
+        if instance:
+            words += ["--instance", instance]
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        test.addCleanup(self.notify.close)
+        self.notify.bind(os.path.join(self.work.path, "notify"))
+        with open(os.path.join(self.work.path, "out"), "wb") as out, \
+                open(os.path.join(self.work.path, "err"), "wb") as err:
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+                namespace.command(*words), stdout=out, stderr=err, stdin=subprocess.DEVNULL,
+                env={**os.environ, "NOTIFY_SOCKET": os.path.join(self.work.path, "notify"),
+                     **(environment or {})})
+        test.addCleanup(self.kill)
+        self.pid = self.process.pid
+
+    def text(self, which):
+        with open(os.path.join(self.work.path, which), encoding="utf-8",
+                  errors="replace") as stream:
+            return stream.read()
+
+    @property
+    def stderr(self):
+        return self.text("err")
+
+    @property
+    def stdout(self):
+        return self.text("out")
+
+    def notified(self, what, seconds=20.0):
+        """Waits for a message to the service manager."""
+        deadline = time.monotonic() + seconds
+        while True:
+            if select.select([self.notify], [], [], 0.05)[0]:
+                if what.encode() in self.notify.recv(4096).split(b"\n"):
+                    return
+            elif self.process.poll() is not None:
+                raise AssertionError(f"exited with {self.process.returncode} before {what}:\n"
+                                     f"{self.stderr}")
+            elif time.monotonic() > deadline:
+                raise AssertionError(f"no {what} after {seconds} s:\n{self.stderr}")
+
+    def ready(self):
+        self.notified("READY=1")
+        return self
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=20.0):
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still runs after {seconds} s:\n{self.stderr}") from None
+
+    def terminate(self):
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+class Ground(unittest.TestCase):
+    """
+    Three namespaces in a row, and the program in the middle one:
+
+        sender s0 ---- in0 appliance out0 ---- c0 collector
+                10.9.0.1   10.9.0.2  10.20.0.1  10.20.0.2
+    """
+
+    MTU_IN, MTU_OUT = 3498, 1500
+
+    def setUp(self):
+        program.require_program()
+        need_commands("ip", "ethtool", "nsenter", "sysctl")
+        mount_bpffs(self)
+        self.work = program.Workspace().__enter__()
+        self.addCleanup(self.work.__exit__)
+        self.sender = Namespace(self, "s")
+        self.sender.sysctl("net.ipv6.conf.default.disable_ipv6=1")
+        self.appliance = Namespace(self, "a")
+        self.collector = Namespace(self, "c")
+        veth(self, self.sender, "s0", self.appliance, "in0", self.MTU_IN)
+        veth(self, self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
+        self.addresses()
+        self.in_port = Port(self, self.sender, "s0")
+        self.out_port = Port(self, self.collector, "c0")
+        self.instance = unique("i")
+        self.addCleanup(self.remove_instance)
+
+    def addresses(self):
+        self.sender.ip("addr", "add", "10.9.0.1/24", "dev", "s0")
+        self.appliance.ip("addr", "add", "10.9.0.2/24", "dev", "in0")
+        for namespace, interface, last in ((self.appliance, "out0", 1),
+                                           (self.collector, "c0", 2)):
+            namespace.ip("addr", "add", f"10.20.0.{last}/24", "dev", interface)
+            namespace.ip("addr", "add", f"fd20::{last}/64", "dev", interface, "nodad")
+        # What `vxlan-pipeline check` asks for where the kernel forwards.
+        self.appliance.sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
+                              "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.in0.rp_filter=0",
+                              "net.ipv4.conf.all.send_redirects=0",
+                              "net.ipv4.conf.in0.send_redirects=0")
+
+    def remove_instance(self, instance=None):
+        """Whatever state a test has left the instance in."""
+        instance = instance or self.instance
+        if os.path.isdir(os.path.join(PINS, instance)):
+            with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
+                self.cli("stop", "--instance", instance, check=False, timeout=10)
+        for directory in (os.path.join(PINS, instance), os.path.join(STATE, instance)):
+            shutil.rmtree(directory, ignore_errors=True)
+
+    CONFIG = {
+        "listen": {"interface": "in0"},
+        "forward": {"interface": "out0", "next_hop": "route"},
+        "nat": [{"match": {"source_port": 1000}, "to": "10.20.0.2:8081"},
+                {"match": {"source_port": 1000}, "to": "[fd20::2]:8081"}],
+        "http": {"listen": "off"},
+    }
+
+    def config(self, *changes):
+        return program.merge(self.CONFIG, *changes)
+
+    def write(self, *changes, name="config.yaml"):
+        return self.work.file(name, program.to_yaml(self.config(*changes)))
+
+    def start(self, *changes, arguments=()):
+        """A daemon with the configuration, ready."""
+        return Daemon(self, self.appliance, "-c", self.write(*changes), *arguments,
+                      instance=self.instance).ready()
+
+    def cli(self, *words, **options):
+        return self.appliance.run(program.PROGRAM, *words, **options)
+
+    def json(self, command):
+        return json.loads(self.cli(command, "--json", "--instance", self.instance).stdout)
+
+    def stats(self):
+        return self.json("stats")
+
+    def verdicts(self):
+        """{verdict: packets} of those that there were, without what the kernel says by itself."""
+        return {name: value["packets"] for name, value in self.stats()["verdicts"].items()
+                if value["packets"] and name != "not_tunnel"}
+
+    def know_neighbour(self):
+        """The collector's MAC, so that nothing has to be resolved."""
+        mac = self.collector.mac("c0")
+        for address in ("10.20.0.2", "fd20::2"):
+            self.appliance.ip("neigh", "replace", address, "lladdr", mac, "dev", "out0",
+                              "nud", "permanent")
+
+    def assert_nothing_left(self):
+        """No program on any interface, no pins, no state."""
+        self.assertEqual(self.appliance.xdp_interfaces(), [])
+        self.assertFalse(os.path.exists(os.path.join(PINS, self.instance)), "pins are left")
+        self.assertFalse(os.path.exists(os.path.join(STATE, self.instance)), "/run state is left")

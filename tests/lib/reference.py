@@ -1,0 +1,434 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+What has to happen to a packet, written from the description of the product's behaviour
+(docs/), not from its code: slow, direct, and with every checksum rule spelled out.
+
+Where the description leaves two answers open, `Outcome.verdicts` holds both.
+"""
+
+import ipaddress
+import struct
+
+from . import frames
+from .frames import (ETH_IPV4, ETH_IPV6, ETH_QINQ, ETH_VLAN, FRAGMENT, TCP, UDP)
+
+# `oversize: fragment` ends as `passed` where the kernel is to do the cutting, as `fragmented` where
+# the program itself does. This is the only place that admits both.
+CUT_TO_FIT = frozenset({"fragmented", "passed"})
+
+WALKED = (frames.HOP_BY_HOP, frames.ROUTING, frames.DESTINATION_OPTIONS)
+
+
+def rfc1624(value, old, new):
+    """HC' = ~(~HC + ~m + m'), over every 16-bit word that changed."""
+    total = ~value & 0xFFFF
+    for at in range(0, len(old), 2):
+        m, m_new = struct.unpack_from("!H", old, at)[0], struct.unpack_from("!H", new, at)[0]
+        total += (~m & 0xFFFF) + m_new
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+class Outcome:
+    def __init__(self, *verdicts, vni=None):
+        self.verdicts = frozenset(verdicts)
+        self.vni = vni
+        self.rule = 0
+        self.events = set()
+        self.out = None          # the inner frame that leaves, uncut; None: nothing leaves
+        self.fresh_id = False    # out's ID may be any but 0
+        self.bytes_open = False  # the description does not say what the bytes are
+
+    def __repr__(self):
+        return (f"<{'|'.join(sorted(self.verdicts))} rule {self.rule} vni {self.vni} "
+                f"{sorted(self.events)} {self.out.hex() if self.out else ''}>")
+
+
+class Rule:
+    def __init__(self, number, rule):
+        match, to = rule["match"], rule["to"]
+        self.number = number
+        if to.startswith("["):
+            host, _, port = to[1:].partition("]")
+            port = port.lstrip(":")
+        elif to.count(":") > 1:
+            host, port = to, ""
+        else:
+            host, _, port = to.partition(":")
+        self.address, self.port = frames.address(host), int(port) if port else None
+        self.protocol = {"udp": UDP, "tcp": TCP, None: None}[match.get("protocol")]
+        self.prefixes = [ipaddress.ip_network(match[key]) if key in match else None
+                         for key in ("source", "destination")]
+        self.exact = [match.get(key) for key in ("vni", "source_port", "destination_port")]
+
+    def matches(self, packet):
+        if len(self.address) != len(packet.source):
+            return False
+        if self.protocol not in (None, packet.protocol):
+            return False
+        for prefix, value in zip(self.prefixes, (packet.source, packet.destination)):
+            if prefix is not None and ipaddress.ip_address(value) not in prefix:
+                return False
+        return all(want in (None, have) for want, have in
+                   zip(self.exact, (packet.vni, packet.source_port, packet.destination_port)))
+
+
+class Packet:
+    """The inner packet, as far as rules and rewriting look at it."""
+
+    def __init__(self, vni, frame):
+        self.vni, self.frame = vni, bytearray(frame)
+        self.version = self.length = self.protocol = self.l4 = None
+        self.source = self.destination = None
+        self.source_port = self.destination_port = None
+        self.fragment = None  # (offset, more, id)
+
+    @property
+    def present(self):
+        return len(self.frame) - 14
+
+    def parse_l4(self, end):
+        """`end`: where the packet ends in the frame."""
+        need = {UDP: 8, TCP: 20}.get(self.protocol)
+        if need is None or (self.fragment and self.fragment[0]) or self.l4 + need > end:
+            self.l4 = None
+            return
+        self.source_port, self.destination_port = struct.unpack_from("!HH", self.frame, self.l4)
+
+
+def _network_source(sources):
+    return None if sources is None else [ipaddress.ip_network(s) for s in sources]
+
+
+class Reference:
+    def __init__(self, config):
+        listen, forward = config["listen"], config.get("forward", {})
+        inner = config.get("inner", {})
+        self.port = listen.get("port", 4789)
+        self.vnis = listen.get("vnis", [1])
+        self.sources = _network_source(listen.get("sources"))
+        self.single_arm = forward.get("interface", listen["interface"]) == listen["interface"]
+        self.keep = forward.get("next_hop", "route") == "keep"
+        self.mtu = forward.get("mtu", 1500)
+        self.oversize = forward.get("oversize", "fragment")
+        self.unmatched = forward.get("unmatched", "drop")
+        self.rules = [Rule(n, r) for n, r in enumerate(config.get("nat", []), 1)]
+        self.clear_df_above = inner.get("clear_df_above", 1400)
+        self.udp_checksum = inner.get("udp_checksum", "update")
+        self.truncated = inner.get("truncated", "drop")
+        self.decisions = {}
+        self.behind = False  # the last frame had bytes behind its outer UDP datagram
+
+    def judge(self, frame):
+        outcome, udp = self._outer(frame)
+        if outcome:
+            return outcome
+        if len(udp) < 8:
+            return Outcome("malformed")
+        if not udp[0] & 0x08:
+            return Outcome("bad_vxlan")
+        vni = struct.unpack_from("!I", udp, 4)[0] >> 8
+        if self.vnis != "any" and vni not in self.vnis:
+            return Outcome("unknown_vni", vni=vni)
+        if len(udp) < 8 + 14:
+            return Outcome("malformed", vni=vni)
+        outcome = self._inner(Packet(vni, udp[8:]))
+        if outcome.out is not None and self.behind:
+            outcome.events.add("trailer_cut")
+        return outcome
+
+    # -- outer --------------------------------------------------------------------------------
+
+    def _outer(self, frame):
+        """(outcome, None), or (None, what the UDP datagram carries). Notes what is behind it."""
+        other = Outcome("not_tunnel"), None
+        unclear = Outcome("not_tunnel", "malformed"), None
+        at, tags = 12, 0
+        while True:
+            if at + 2 > len(frame):
+                return other
+            ethertype = struct.unpack_from("!H", frame, at)[0]
+            if ethertype not in (ETH_VLAN, ETH_QINQ) or tags == 2:
+                break
+            tags, at = tags + 1, at + 4
+        at += 2
+        if ethertype == ETH_IPV4:
+            if len(frame) < at + 20:
+                return other
+            if frame[at] >> 4 != 4 or frame[at] & 15 < 5:
+                return unclear
+            total, _, flags, _, protocol = struct.unpack_from("!HHHBB", frame, at + 2)
+            source, l4, end = frame[at + 12:at + 16], at + (frame[at] & 15) * 4, at + total
+            piece, later = flags & 0x3FFF, flags & 0x1FFF
+        elif ethertype == ETH_IPV6:
+            if len(frame) < at + 40:
+                return other
+            if frame[at] >> 4 != 6:
+                return unclear
+            payload, protocol = struct.unpack_from("!HB", frame, at + 4)
+            source, l4, end = frame[at + 8:at + 24], at + 40, at + 40 + payload
+            piece = later = 0
+            while protocol in WALKED or protocol == FRAGMENT:
+                if l4 + 8 > min(len(frame), end):
+                    return unclear
+                if protocol == FRAGMENT:
+                    bits = struct.unpack_from("!H", frame, l4 + 2)[0]
+                    later, piece = bits & 0xFFF8, 1
+                    protocol, l4 = frame[l4], l4 + 8
+                    if later:
+                        break
+                else:
+                    protocol, l4 = frame[l4], l4 + (frame[l4 + 1] + 1) * 8
+        else:
+            return other
+        if protocol != UDP:
+            return (Outcome("not_tunnel", "outer_fragment"), None) if piece else other
+        if later:
+            return Outcome("outer_fragment"), None
+        if ethertype == ETH_IPV6 and l4 + 8 > end and l4 > at + 40:
+            return unclear
+        if l4 + 4 > len(frame):
+            return (Outcome("not_tunnel", "malformed", "outer_fragment"), None) if piece else unclear
+        if struct.unpack_from("!H", frame, l4 + 2)[0] != self.port:
+            return (Outcome("not_tunnel", "outer_fragment"), None) if piece else other
+        if piece:
+            return Outcome("outer_fragment"), None
+        if l4 + 8 > len(frame):
+            return unclear
+        if self.sources is not None and not any(
+                ipaddress.ip_address(source) in prefix for prefix in self.sources):
+            return Outcome("source_denied"), None
+        length = struct.unpack_from("!H", frame, l4 + 4)[0]
+        if end > len(frame) or length < 8 or l4 + length > end:
+            return Outcome("malformed"), None
+        self.behind = l4 + length < len(frame)
+        return None, frame[l4 + 8:l4 + length]
+
+    # -- inner --------------------------------------------------------------------------------
+
+    def _inner(self, packet):
+        frame = packet.frame
+        ethertype = struct.unpack_from("!H", frame, 12)[0]
+        if ethertype not in (ETH_IPV4, ETH_IPV6):
+            if not self.keep or self.unmatched != "forward":
+                return Outcome("inner_not_ip", vni=packet.vni)
+            outcome = self._sent(packet.vni)
+            outcome.out = bytes(frame)
+            return outcome
+        malformed = Outcome("malformed", vni=packet.vni)
+        malformed.events = {"inner_malformed"}
+        fixed = 20 if ethertype == ETH_IPV4 else 40
+        if packet.present < fixed:
+            return Outcome("malformed", "truncated", vni=packet.vni)
+        packet.version = 4 if ethertype == ETH_IPV4 else 6
+        if frame[14] >> 4 != packet.version:
+            return malformed
+        if packet.version == 4:
+            header = (frame[14] & 15) * 4
+            packet.length, ident, flags, _, packet.protocol = struct.unpack_from("!HHHBB", frame,
+                                                                                 16)
+            packet.source, packet.destination = bytes(frame[26:30]), bytes(frame[30:34])
+            if header < 20 or packet.length < header:
+                return malformed
+            packet.l4 = 14 + header
+            if flags & 0x3FFF:
+                packet.fragment = ((flags & 0x1FFF) * 8, bool(flags & 0x2000), ident)
+        else:
+            payload, packet.protocol = struct.unpack_from("!HB", frame, 18)
+            packet.length = 40 + payload
+            packet.source, packet.destination = bytes(frame[22:38]), bytes(frame[38:54])
+            packet.l4 = 54
+        truncated = packet.length > packet.present
+        if truncated and self.truncated == "drop":
+            outcome = Outcome("truncated", vni=packet.vni)
+            outcome.events = {"inner_truncated"}
+            return outcome
+        end = min(14 + packet.length, len(frame))
+        if truncated and self.truncated == "pass":
+            return self._kernels(packet, {"inner_truncated"})
+        if packet.version == 4 and packet.l4 > end:  # the header itself was cut
+            outcome = Outcome("malformed", "truncated", "unmatched", "passed",
+                              *self._sent(None).verdicts, vni=packet.vni)
+            outcome.bytes_open = True
+            return outcome
+        if packet.version == 6:
+            self._walk_extensions(packet, end)
+        packet.parse_l4(end)
+        outcome = self._match(packet)
+        if truncated:
+            outcome.events.add("inner_truncated")
+        return outcome
+
+    @staticmethod
+    def _walk_extensions(packet, end):
+        frame = packet.frame
+        while packet.protocol in WALKED or packet.protocol == FRAGMENT:
+            if packet.l4 + 8 > end:
+                packet.protocol = None
+                return
+            following = frame[packet.l4]
+            if packet.protocol == FRAGMENT:
+                bits, ident = struct.unpack_from("!HI", frame, packet.l4 + 2)
+                if bits & 0xFFF9:
+                    packet.fragment = (bits & 0xFFF8, bool(bits & 1), ident)
+                packet.protocol, packet.l4 = following, packet.l4 + 8
+                if bits & 0xFFF8:
+                    return
+            else:
+                packet.protocol, packet.l4 = following, packet.l4 + (frame[packet.l4 + 1] + 1) * 8
+
+    # -- rules --------------------------------------------------------------------------------
+
+    def _match(self, packet):
+        key = None
+        if packet.fragment:
+            key = (packet.vni, packet.source, packet.destination, packet.fragment[2],
+                   packet.protocol if packet.version == 4 else 6)
+        if packet.fragment and packet.fragment[0]:
+            rule = self.decisions.get(key)
+        else:
+            rule = None
+            if packet.l4 is not None:
+                rule = next((r for r in self.rules if r.matches(packet)), None)
+            if key:
+                self.decisions[key] = rule
+        if rule is None:
+            if self.unmatched == "drop":
+                return Outcome("unmatched", vni=packet.vni)
+            if self.unmatched == "pass":
+                return self._kernels(packet, set())
+            return self._leave(packet)
+        self._rewrite(packet, rule)
+        outcome = self._leave(packet)
+        outcome.rule = rule.number
+        outcome.events.add("nat_applied")
+        if packet.fragment and packet.fragment[0]:
+            outcome.events.add("fragment_followed")
+        return outcome
+
+    def _rewrite(self, packet, rule):
+        frame, l4 = packet.frame, packet.l4
+        old_address = packet.destination
+        if packet.version == 4:
+            self._replace(frame, 30, rule.address, 24)
+        else:
+            frame[38:54] = rule.address
+        if l4 is None:
+            return
+        old, new = old_address, rule.address
+        if rule.port is not None:
+            old = old + bytes(frame[l4 + 2:l4 + 4])
+            struct.pack_into("!H", frame, l4 + 2, rule.port)
+            new = new + bytes(frame[l4 + 2:l4 + 4])
+        at = l4 + (16 if packet.protocol == TCP else 6)
+        value = struct.unpack_from("!H", frame, at)[0]
+        if packet.protocol == UDP:
+            if self.udp_checksum == "preserve":
+                return
+            if packet.version == 4 and (value == 0 or self.udp_checksum == "zero"):
+                value = 0
+            else:
+                value = rfc1624(value, old, new) or 0xFFFF
+        else:
+            value = rfc1624(value, old, new)
+        struct.pack_into("!H", frame, at, value)
+
+    @staticmethod
+    def _replace(frame, at, new, checksum_at):
+        value = struct.unpack_from("!H", frame, checksum_at)[0]
+        struct.pack_into("!H", frame, checksum_at,
+                         rfc1624(value, bytes(frame[at:at + len(new)]), new))
+        frame[at:at + len(new)] = new
+
+    # -- leaving ------------------------------------------------------------------------------
+
+    def _sent(self, vni):
+        return Outcome("transmitted" if self.single_arm else "redirected", vni=vni)
+
+    def _kernels(self, packet, events):
+        """
+        What `pass` means: decapsulated, and not rewritten. What the kernel would only answer with
+        an ICMP error to the captured packet's sender may be dropped instead.
+        """
+        outcome = Outcome(*self._passed(packet), vni=packet.vni)
+        outcome.events = events
+        self._cut_trailer(packet, outcome)
+        return outcome
+
+    def _passed(self, packet):
+        frame = packet.frame
+        too_big = packet.length > self.mtu and (packet.version == 6 or frame[20] & 0x40)
+        if too_big:
+            return {"passed", "oversize"}
+        return {"passed", "no_route"} if frame[22 if packet.version == 4 else 21] <= 1 else \
+            {"passed"}
+
+    def _cut_trailer(self, packet, outcome):
+        if packet.present > packet.length and packet.present > self.mtu:
+            if packet.length > self.mtu:  # the kernel, which gets it, cuts it too
+                outcome.bytes_open = True
+            outcome.events.add("trailer_cut")
+            del packet.frame[14 + packet.length:]
+        outcome.out = bytes(packet.frame)
+
+    def _leave(self, packet):
+        frame, events, fresh = packet.frame, set(), False
+        dont_fragment = False
+        if packet.version == 4:
+            ident, flags = struct.unpack_from("!HH", frame, 18)
+            dont_fragment = bool(flags & 0x4000)
+            if (dont_fragment and self.clear_df_above != "never"
+                    and packet.length > self.clear_df_above):
+                dont_fragment = False
+                self._replace(frame, 20, struct.pack("!H", flags & ~0x4000), 24)
+                events.add("df_cleared")
+                if ident == 0 and not flags & 0x3FFF:
+                    fresh = True
+                    events.add("id_assigned")
+        outcome = self._sent(packet.vni)
+        if min(packet.length, packet.present) > self.mtu:
+            if self.oversize == "pass":
+                outcome.verdicts = frozenset(self._passed(packet))
+            elif self.oversize == "drop" or packet.version == 6 or dont_fragment:
+                outcome.verdicts = frozenset({"oversize"})
+            else:
+                outcome.verdicts = CUT_TO_FIT
+                outcome.bytes_open = packet.fragment is not None
+        outcome.events |= events
+        outcome.fresh_id = fresh
+        if outcome.verdicts != {"oversize"}:
+            self._cut_trailer(packet, outcome)
+        return outcome
+
+
+def reassemble(pieces):
+    """The IPv4 packet that fragments make up; each must be a valid fragment of the same one."""
+    parts, total, first = {}, None, None
+    for piece in pieces:
+        header = (piece[0] & 15) * 4
+        length, ident, flags = struct.unpack_from("!HHH", piece, 2)
+        if frames.ones_sum(piece[:header]) != 0xFFFF:
+            raise ValueError("header checksum of a fragment is wrong")
+        identity = (ident, piece[9], piece[12:20])
+        if first is not None and identity != first[0]:
+            raise ValueError("fragments of different packets")
+        if first is None or not flags & 0x1FFF:
+            first = (identity, piece[:header])
+        data = piece[header:length]
+        parts[(flags & 0x1FFF) * 8] = data
+        if not flags & 0x2000:
+            total = (flags & 0x1FFF) * 8 + len(data)
+    body = b""
+    for offset in sorted(parts):
+        if offset != len(body):
+            raise ValueError(f"fragments leave a gap or overlap at {len(body)}")
+        body += parts[offset]
+    if total != len(body):
+        raise ValueError("the last fragment is missing")
+    head = bytearray(first[1])
+    struct.pack_into("!H", head, 2, len(head) + total)
+    head[6:8] = b"\0\0"
+    head[10:12] = b"\0\0"
+    struct.pack_into("!H", head, 10, frames.checksum(bytes(head)))
+    return bytes(head) + body
