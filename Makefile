@@ -9,6 +9,9 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
 BUILD   ?= build
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes
+ifdef WERROR
+WARNINGS += -Werror
+endif
 CFLAGS   ?= -O2 -g
 PKGS     := libbpf yaml-0.1 jansson libmnl libpcap libsystemd
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
@@ -43,8 +46,43 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 
 $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/datapath_*.c)): $(BUILD)/pipeline.skel.h
 
+# Kept: the skeleton is made from it.
+.PRECIOUS: $(BUILD)/%.bpf.o
+
 $(BUILD):
 	mkdir -p $@
+
+include tests/unit/unit.mk
+
+.PHONY: deps
+deps: ## install what build, tests, lint and demo need (Debian and its kin; root)
+	@.ci/deps
+
+.PHONY: demo
+demo: ## show the whole product on three hosts made of network namespaces (root)
+	@tests/demo/run
+
+.PHONY: test
+test: ## run every test (root)
+	@tests/all
+
+.PHONY: lint
+lint: ## format, static analysis and a warning-free build; changes nothing
+	@.ci/lint
+
+# What `make lint` runs: clang-tidy on every C file, each as it is compiled. Reports go to files;
+# only the findings are shown.
+TIDY_C   := $(addprefix tidy-,$(wildcard src/*.c tests/*/*.c))
+TIDY_BPF := $(addprefix tidy-,$(wildcard bpf/*.bpf.c))
+TIDY_LOG  = $(BUILD)/tidy.$(subst /,.,$*)
+TIDY      = clang-tidy --quiet $* -- $(1) > $(TIDY_LOG) 2>&1 || \
+	{ grep -E ': (error|warning): ' $(TIDY_LOG); echo "$*: how it comes about: $(TIDY_LOG)"; false; }
+.PHONY: tidy $(TIDY_C) $(TIDY_BPF)
+tidy: $(TIDY_C) $(TIDY_BPF)
+$(TIDY_C): tidy-%: | $(BUILD)/pipeline.skel.h
+	@$(call TIDY,$(ALL_CFLAGS) -Isrc)
+$(TIDY_BPF): tidy-%: | $(BUILD)
+	@$(call TIDY,$(BPF_CFLAGS))
 
 .PHONY: clean
 clean: ## remove what was built

@@ -277,6 +277,7 @@ enum command_status cmd_explain(int argc, char **argv)
 	path = command_config_path(options.config_file, NULL, buffer, sizeof(buffer));
 	if (!command_load_config(&run.config, path, NULL, 0, &status))
 		return status;
+	run.text.mtu = run.config.forward.mtu ? run.config.forward.mtu : SANDBOX_DEFAULT_MTU;
 	run.text.color = command_color_on(options.color, stdout);
 	catch_signals();
 	status = explain(&run);

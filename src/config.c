@@ -10,121 +10,121 @@
 
 _Static_assert(CONFIG_RULE_KEYS + 1 < CONFIG_MAX_KEYS, "room for every key");
 
-/* Reads up to CONFIG_MAX_FILE_SIZE bytes and puts a zero byte behind them. 0 or -errno. */
-static int read_all(int fd, char **text, size_t *length)
+/* Doubles *buffer until the input ends; a zero byte goes behind it. 0 or -errno. */
+static int read_all(int fd, char **buffer, size_t *used)
 {
-	size_t size = 1 << 16, used = 0;
-	char *buffer = NULL;
+	size_t size = 0;
+	ssize_t got;
 
 	for (;;) {
-		char *larger = used + 1 >= size || !buffer ? realloc(buffer, size *= 2) : buffer;
-		ssize_t got = larger ? read(fd, larger + used, size - 1 - used) : -1;
+		if (*used + 1 >= size) {
+			char *larger = realloc(*buffer, size ? size *= 2 : (size = 1 << 16));
 
-		if (!larger)
-			errno = ENOMEM;
-		else
-			buffer = larger;
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got >= 0 && used + (size_t)got > CONFIG_MAX_FILE_SIZE) {
-			got = -1;
-			errno = EFBIG;
+			if (!larger)
+				return -ENOMEM;
+			*buffer = larger;
 		}
-		if (got < 0) {
-			int err = -errno;
-
-			free(buffer);
-			return err;
-		}
-		used += (size_t)got;
+		got = read(fd, *buffer + *used, size - 1 - *used);
+		if (got < 0 && errno != EINTR)
+			return -errno;
 		if (got == 0)
 			break;
+		*used += got > 0 ? (size_t)got : 0;
+		if (*used > CONFIG_MAX_FILE_SIZE)
+			return -EFBIG;
 	}
-	buffer[used] = '\0';
-	*text = buffer;
-	*length = used;
+	(*buffer)[*used] = '\0';
 	return 0;
 }
 
 int config_file_read(const char *path, char **text, size_t *length)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char *buffer = NULL;
+	size_t used = 0;
 	int err;
 
 	if (fd < 0)
 		return -errno;
-	err = read_all(fd, text, length);
+	err = read_all(fd, &buffer, &used);
 	close(fd);
-	return err;
-}
-
-/* 0, or -errno with the problem that stands for it. */
-static int read_file(struct config_draft *draft, const char *path)
-{
-	const struct config_said nowhere = {0};
-	char *text;
-	size_t length;
-	int err = config_file_read(path, &text, &length);
-
-	if (err == -EFBIG)
-		config_problem_add(draft->problems, &nowhere, "", "larger than %u MiB",
-				   CONFIG_MAX_FILE_SIZE >> 20);
-	else if (err)
-		config_problem_add(draft->problems, &nowhere, "", "cannot be read: %s",
-				   strerror(-err));
-	if (err)
+	if (err) {
+		free(buffer);
 		return err;
-	config_read_text(draft, text, length);
-	free(text);
+	}
+	*text = buffer;
+	*length = used;
 	return 0;
 }
 
-static bool is_rule_override(const struct config_override *override)
+/* Rules said beside the file come before the file's, all else after it. */
+static void read_overrides(struct config_draft *draft, const struct config_override *overrides,
+			   size_t count, bool rules)
 {
-	return strcmp(override->path, "nat") == 0;
+	for (size_t i = 0; i < count; i++) {
+		if (rules == (strcmp(overrides[i].path, "nat") == 0))
+			config_read_override(draft, &overrides[i]);
+	}
 }
 
-static int draft_fill(struct config_draft *draft, const char *path,
-		      const struct config_override *overrides, size_t override_count)
+/* Hands the draft out as *config when nothing is wrong with it. */
+static int finish(struct config_draft *draft, struct config *config, int err)
 {
-	int err = 0;
+	const struct config_said nowhere = {0};
+	struct config_problems *problems = draft->problems;
 
-	for (size_t i = 0; i < override_count; i++) {
-		if (is_rule_override(&overrides[i]))
-			config_read_override(draft, &overrides[i]);
-	}
-	if (path)
-		err = read_file(draft, path);
+	if (!err && draft->out_of_memory)
+		err = -ENOMEM;
+	if (err == -ENOMEM)
+		config_problem_add(problems, &nowhere, "", "out of memory");
+	else if (!err && (problems->count || problems->unlisted))
+		err = -EINVAL;
+	config_problems_sort(problems);
+	config_draft_clear(draft);
 	if (err)
-		return err;
-	for (size_t i = 0; i < override_count; i++) {
-		if (!is_rule_override(&overrides[i]))
-			config_read_override(draft, &overrides[i]);
-	}
-	config_read_defaults(draft);
-	config_check(draft);
-	if (draft->out_of_memory)
-		return -ENOMEM;
-	return draft->problems->count || draft->problems->unlisted ? -EINVAL : 0;
+		config_clear(&draft->config);
+	*config = draft->config;
+	return err;
+}
+
+int config_load_text(struct config *config, const char *name, const char *text, size_t length,
+		     const struct config_override *overrides, size_t override_count,
+		     struct config_problems *problems)
+{
+	struct config_draft draft = {.problems = problems, .has_file = text};
+
+	*problems = (struct config_problems){.input = strdup(name)};
+	read_overrides(&draft, overrides, override_count, true);
+	if (text)
+		config_read_text(&draft, text, length);
+	read_overrides(&draft, overrides, override_count, false);
+	config_read_defaults(&draft);
+	config_check(&draft);
+	return finish(&draft, config, 0);
 }
 
 int config_load(struct config *config, const char *path, const struct config_override *overrides,
 		size_t override_count, struct config_problems *problems)
 {
-	struct config_draft draft = {.problems = problems, .has_file = path};
+	struct config_draft draft = {.problems = problems};
 	const struct config_said nowhere = {0};
-	int err;
+	char *text = NULL;
+	size_t length = 0;
+	int err = path ? config_file_read(path, &text, &length) : 0;
 
-	*problems = (struct config_problems){.input = strdup(path ? path : "command line")};
-	err = draft_fill(&draft, path, overrides, override_count);
-	if (err == -ENOMEM)
-		config_problem_add(problems, &nowhere, "", "out of memory");
-	config_problems_sort(problems);
-	config_draft_clear(&draft);
-	if (err)
-		config_clear(&draft.config);
-	*config = draft.config;
-	return err;
+	if (!err) {
+		err = config_load_text(config, path ? path : "command line", text, length,
+				       overrides, override_count, problems);
+		free(text);
+		return err;
+	}
+	*problems = (struct config_problems){.input = strdup(path)};
+	if (err == -EFBIG)
+		config_problem_add(problems, &nowhere, "", "larger than %u MiB",
+				   CONFIG_MAX_FILE_SIZE >> 20);
+	else if (err != -ENOMEM)
+		config_problem_add(problems, &nowhere, "", "cannot be read: %s", strerror(-err));
+	return finish(&draft, config, err);
 }
 
 void config_clear(struct config *config)

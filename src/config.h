@@ -119,6 +119,10 @@ struct config_override {
  */
 int config_load(struct config *config, const char *path, const struct config_override *overrides,
 		size_t override_count, struct config_problems *problems);
+/* The same from memory; `name` stands for the file, and text[length] is a zero byte. */
+int config_load_text(struct config *config, const char *name, const char *text, size_t length,
+		     const struct config_override *overrides, size_t override_count,
+		     struct config_problems *problems);
 void config_clear(struct config *config);
 
 /* FILE:LINE:COLUMN: path.of.key: message, a line each; an override's origin instead of the place. */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#define _GNU_SOURCE /* vasprintf */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,11 +80,10 @@ bool config_problems_about(const struct config_problems *problems, const char *p
 	return false;
 }
 
-/* File names are the user's own and may be UTF-8; only what steers a terminal is replaced. */
-static void print_input(const char *input, FILE *stream)
+void config_name_print(const char *name, FILE *stream)
 {
-	for (; *input; input++) {
-		unsigned char c = (unsigned char)*input;
+	for (; *name; name++) {
+		unsigned char c = (unsigned char)*name;
 
 		fputc(c < ' ' || c == 0x7f ? '?' : c, stream);
 	}
@@ -98,14 +96,14 @@ void config_problems_print(const struct config_problems *problems, FILE *stream)
 	for (size_t i = 0; i < problems->count; i++) {
 		const struct config_problem *problem = &problems->list[i];
 
-		print_input(problem->origin ? problem->origin : input, stream);
+		config_name_print(problem->origin ? problem->origin : input, stream);
 		if (problem->place.line)
 			fprintf(stream, ":%u:%u", problem->place.line, problem->place.column);
 		fprintf(stream, ": %s%s%s\n", problem->path, *problem->path ? ": " : "",
 			problem->message);
 	}
 	if (problems->unlisted) {
-		print_input(input, stream);
+		config_name_print(input, stream);
 		fprintf(stream, ": %zu more problem%s not listed\n", problems->unlisted,
 			problems->unlisted == 1 ? " is" : "s are");
 	}

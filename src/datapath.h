@@ -32,7 +32,7 @@ struct datapath; /* a generation that this process has loaded */
  * the instance whose counters it goes on counting in, NULL makes it count in its own.
  * `trace` makes datapath_run() tell what happened.
  */
-int datapath_load(struct datapath **datapath, const struct config *config,
+int datapath_load(struct datapath **out, const struct config *config,
 		  const struct datapath_links *links, const char *instance, bool trace,
 		  struct error *error);
 void datapath_free(struct datapath *datapath); /* NULL is allowed; what is pinned stays */

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "names.h"
@@ -59,12 +60,10 @@ void explain_text_begin(const struct explain_text *text, const char *file,
 	fprintf(text->stream, "%s\n", explain_escape(file, name, sizeof(name)));
 	fprintf(text->stream, "In through %s",
 		explain_escape(config->listen.interface, name, sizeof(name)));
-	fprintf(text->stream, ", out through %s. ",
-		explain_escape(config->forward.interface, name, sizeof(name)));
-	fprintf(text->stream,
-		"Interfaces and next hops are simulated:\n"
-		"every destination is reached through a simulated gateway " SANDBOX_GATEWAY_MAC
-		".\n");
+	fprintf(text->stream, ", out through %s (MTU %u).\n",
+		explain_escape(config->forward.interface, name, sizeof(name)), text->mtu);
+	fprintf(text->stream, "Interfaces and next hops are simulated: every destination is "
+			      "reached\nthrough a simulated gateway " SANDBOX_GATEWAY_MAC ".\n");
 }
 
 static void print_time(const struct explain_text *text, const struct timespec *time)
@@ -167,6 +166,17 @@ static void print_change(const struct explain_text *text, const struct explain_c
 	fputc('\n', text->stream);
 }
 
+/* The verdict does not say why the kernel got it. */
+static void print_oversize(const struct explain_text *text, const struct explanation *explanation)
+{
+	const struct dissect_field *length = dissect_find(&explanation->out.fields, "ip.len", 1);
+
+	if (explanation->outcome.trace.verdict != VERDICT_PASSED || !length ||
+	    strtoul(length->text, NULL, 10) <= text->mtu)
+		return;
+	fprintf(text->stream, "             larger than the MTU: the kernel is to fragment it\n");
+}
+
 static void print_departure(const struct explain_text *text, const struct explanation *explanation)
 {
 	const struct explain_out *out = &explanation->out;
@@ -186,6 +196,7 @@ static void print_departure(const struct explain_text *text, const struct explan
 		fprintf(text->stream, "%spayload as it came (%zu bytes)",
 			out->change_count ? "" : "no field changed, ", out->fields.payload_length);
 	fputc('\n', text->stream);
+	print_oversize(text, explanation);
 }
 
 void explain_text_packet(const struct explain_text *text, const struct explanation *explanation)

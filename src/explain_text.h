@@ -10,6 +10,7 @@
 struct explain_text {
 	FILE *stream;
 	bool color;
+	uint32_t mtu; /* of the way out: what is larger is fragmented */
 };
 
 void explain_text_begin(const struct explain_text *text, const char *file,

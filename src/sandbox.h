@@ -10,6 +10,9 @@
 
 #define SANDBOX_GATEWAY_MAC "02:00:00:00:00:fe"
 
+/* Of forward.interface, where the configuration leaves forward.mtu to the interface. */
+#define SANDBOX_DEFAULT_MTU 1500
+
 /*
  * Moves the process into the namespace, for good. In it, listen.interface has MAC
  * 02:00:00:00:00:01, forward.interface 02:00:00:00:00:02, and everything is reached through

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The README is true: each command line works, in order, with the configuration it shows."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import markdown
+from lib import frames, program
+
+SESSION = os.path.join(os.path.dirname(os.path.abspath(__file__)), "session.py")
+UNSHARE = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
+
+# The packet of the README's picture, and one of another flow.
+PRODUCTION, PEER = "10.2.41.20", "10.2.41.30"
+CAPTURE = [
+    frames.tunnel(frames.inner(frames.udp(PRODUCTION, PEER, port, 31765, bytes(2824), df=True)),
+                  source=PRODUCTION)
+    for port in (42844, 42845)]
+
+
+def run_session(directory, commands):
+    result = subprocess.run(
+        [*UNSHARE, sys.executable, SESSION, directory], input=json.dumps(commands),
+        capture_output=True, text=True, timeout=400, check=False)
+    if result.returncode:
+        raise AssertionError(f"the session failed:\n{result.stdout}{result.stderr}")
+    return json.loads(result.stdout)
+
+
+class Readme(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        program.require_program()
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("needs root")
+        cls.lines = list(markdown.commands("README.md"))
+        cls.work = program.Workspace()
+        directory = cls.work.__enter__().path
+        cls.addClassCleanup(cls.work.__exit__)
+        cls.work.file("config.yaml", next(markdown.blocks("README.md", "yaml"))[1])
+        frames.write_pcap(os.path.join(directory, "capture.pcap"), CAPTURE)
+        commands = [re.sub(r"^sudo ", "", line) for _, line in cls.lines]
+        cls.results = run_session(directory, commands)
+
+    def test_every_command_line_works(self):
+        self.assertGreater(len(self.lines), 10, "the README shows its commands in ```sh blocks")
+        places = [f"README.md:{number}" for number, _ in self.lines]
+        for place, result in zip(places + ["README.md"] * len(self.results), self.results):
+            with self.subTest(f"{place}: {result['command']}"):
+                self.assertEqual(result["status"], 0, result["output"])
+
+    def output(self, command):
+        return next(item["output"] for item in self.results if item["command"] == command)
+
+    def test_the_capture_leaves_rewritten(self):
+        explained = self.output("vxlan-pipeline explain capture.pcap")
+        self.assertIn("10.2.41.17", explained, "the rule of the README applies")
+        self.assertIn("unmatched", explained, "and only to its own flow")
+        leaving = os.path.join(self.work.path, "leaving.pcap")
+        self.assertGreater(os.path.getsize(leaving), 24 + 2824, "one packet left")
+
+    def test_the_numbers_are_those_of_the_documentation(self):
+        stats = json.loads(self.output("vxlan-pipeline stats --json"))
+        for kind in ("counter", "verdict"):
+            documented = [row[0] for row in markdown.table("docs/verdicts.md", kind)]
+            self.assertEqual(sorted(stats[f"{kind}s"]), sorted(documented))
+
+    def test_every_subcommand_is_said_in_help(self):
+        text = subprocess.run([program.PROGRAM, "--help"], capture_output=True, text=True,
+                              check=False).stdout
+        for _, line in self.lines:
+            match = re.search(r"vxlan-pipeline ([a-z]+)", line)
+            if match:
+                self.assertIn(match[1], text)
+
+
+class Links(unittest.TestCase):
+    def test_every_link_leads_somewhere(self):
+        for page in markdown.PAGES:
+            for target in re.findall(r"\]\(([^)#:]+)\)", markdown.read(page)):
+                with self.subTest(f"{page}: {target}"):
+                    path = os.path.join(program.ROOT, os.path.dirname(page), target)
+                    self.assertTrue(os.path.exists(path))
+
+
+if __name__ == "__main__":
+    unittest.main()

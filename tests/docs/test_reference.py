@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tables of the documentation say what the program says; its examples load."""
+
+import ast
+import glob
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+import yaml
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import markdown
+from lib import program
+
+# A configuration that has every key that no default stands for.
+MINIMAL = "listen: {interface: ens5}\n"
+
+
+def x_macro(name, header="bpf/pipeline.h"):
+    """The rows of an X macro, as the preprocessor sees them."""
+    text = subprocess.run(
+        ["gcc", "-E", "-P", "-"], input=f'#include "{header}"\nTHE_LIST\n{name}(ROW)\n',
+        cwd=program.ROOT, capture_output=True, text=True, check=True).stdout
+    rows = text.split("THE_LIST")[1]
+    return [(*[part.strip() for part in match[1].split(",")], ast.literal_eval(f"({match[2]})"))
+            for match in re.finditer(r'ROW\(([^"]*),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)', rows)]
+
+
+def config_program(*arguments, text):
+    with program.Workspace() as work:
+        path = work.file("config.yaml", text)
+        return subprocess.run([program.PROGRAM, "config", *arguments, "-c", path],
+                              capture_output=True, text=True, check=False)
+
+
+def flatten(value, path=""):
+    """{forward: {mtu: 1500}} becomes {"forward.mtu": 1500}."""
+    if isinstance(value, dict):
+        result = {}
+        for key, item in value.items():
+            result.update(flatten(item, f"{path}.{key}" if path else key))
+        return result
+    return {path: value}
+
+
+class Verdicts(unittest.TestCase):
+    def test_verdicts_classes_and_meanings(self):
+        documented = [tuple(row[:3]) for row in markdown.table("docs/verdicts.md", "verdict")]
+        defined = [(name, group.lower(), meaning)
+                   for _, name, group, meaning in x_macro("PIPELINE_VERDICTS")]
+        self.assertGreater(len(defined), 10)
+        self.assertEqual(documented, defined)
+
+    def test_events_and_meanings(self):
+        documented = [tuple(row) for row in markdown.table("docs/verdicts.md", "event")]
+        defined = [(name, meaning) for _, name, meaning in x_macro("PIPELINE_EVENTS")]
+        self.assertGreater(len(defined), 4)
+        self.assertEqual(documented, defined)
+
+    def test_counters_and_meanings(self):
+        documented = [tuple(row) for row in markdown.table("docs/verdicts.md", "counter")]
+        self.assertEqual(documented, x_macro("STATS_COUNTERS", "src/stats.h"))
+
+    def test_sums_name_the_verdicts_of_their_class(self):
+        rows = dict(row for row in markdown.table("docs/verdicts.md", "counter"))
+        for counter, group in (("forwarded", "FORWARDED"), ("errors", "ERROR")):
+            for _, name, its, _ in x_macro("PIPELINE_VERDICTS"):
+                self.assertEqual(re.search(rf"\b{name}\b", rows[counter]) is not None,
+                                 its == group, f"{counter}: {name}")
+
+
+class Keys(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        program.require_program()
+        cls.rows = markdown.table("docs/configuration.md", "key")
+        cls.full = next(markdown.blocks("docs/configuration.md", "yaml"))[1]
+
+    def show(self, text):
+        result = config_program("show", text=text)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return yaml.safe_load(result.stdout)
+
+    def test_every_key_is_documented(self):
+        shown = flatten(self.show(self.full))
+        for rule in shown.pop("nat"):
+            shown.update(flatten(rule, "nat[]"))
+        documented = {row[0] for row in self.rows}
+        # A rule shows the keys it has.
+        rule_keys = {key for key in documented if key.startswith("nat[]")}
+        self.assertEqual(set(shown) - rule_keys, documented - rule_keys)
+        self.assertLessEqual({key for key in shown if key.startswith("nat")}, rule_keys)
+
+    def test_defaults(self):
+        shown = flatten(self.show(MINIMAL))
+        for key, default, *_ in self.rows:
+            if key.startswith("nat[]") or default == "required":
+                continue
+            expected = shown["listen.interface"] if default == "listen.interface" else \
+                yaml.safe_load(default)
+            with self.subTest(key):
+                self.assertEqual(shown[key], expected)
+
+    def test_a_key_that_is_not_documented_is_unknown(self):
+        result = config_program("check", text=MINIMAL + "forward: {ttl: 3}\n")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("forward.ttl", result.stderr)
+
+
+class Examples(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        program.require_program()
+
+    def examples(self):
+        for path in sorted(glob.glob(os.path.join(program.ROOT, "docs", "examples", "*.yaml"))):
+            with open(path, encoding="utf-8") as file:
+                yield os.path.relpath(path, program.ROOT), file.read()
+        for page in markdown.PAGES:
+            for number, text in markdown.blocks(page, "yaml"):
+                whole = text if re.search(r"^listen:", text, re.M) else MINIMAL + text
+                yield f"{page}:{number}", whole
+        path = os.path.join(program.ROOT, "tests", "demo", "config.yaml")
+        with open(path, encoding="utf-8") as file:
+            yield "tests/demo/config.yaml", file.read()
+
+    def test_every_example_loads_and_shows_itself_unchanged(self):
+        count = 0
+        for name, text in self.examples():
+            count += 1
+            with self.subTest(name):
+                checked = config_program("check", text=text)
+                self.assertEqual(checked.returncode, 0, checked.stderr)
+                shown = config_program("show", text=text).stdout
+                self.assertEqual(config_program("show", text=shown).stdout, shown)
+        self.assertGreater(count, 3)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Unit tests: every test_*.c is a program of its own, linked with what it needs of src/ and run
+# under the address and undefined-behaviour sanitizers.
+
+UNIT_BUILD   := $(BUILD)/unit
+UNIT_SOURCES := $(filter-out src/main.c src/datapath.c,$(SOURCES))
+UNIT_OBJECTS := $(UNIT_SOURCES:src/%.c=$(UNIT_BUILD)/%.o)
+UNIT_TESTS   := $(patsubst tests/unit/%.c,$(UNIT_BUILD)/%,$(wildcard tests/unit/test_*.c))
+UNIT_CFLAGS   = $(ALL_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+
+.PHONY: test-unit
+test-unit: $(UNIT_TESTS) ## run the unit tests
+	@failed=0; for test in $(UNIT_TESTS); do \
+		echo "== $${test##*/}"; $$test || failed=1; \
+	done; exit $$failed
+
+$(UNIT_BUILD)/test_%: tests/unit/test_%.c $(UNIT_BUILD)/unit.a
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -Isrc -o $@ $< \
+		$(UNIT_BUILD)/unit.a -Wl,--as-needed $(PKG_LIBS) $(shell pkg-config --libs cmocka)
+
+# An archive, so that a test takes only the objects it calls.
+$(UNIT_BUILD)/unit.a: $(UNIT_OBJECTS)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(UNIT_BUILD)/%.o: src/%.c | $(UNIT_BUILD)
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(UNIT_BUILD):
+	mkdir -p $@
+
+-include $(wildcard $(UNIT_BUILD)/*.d)
