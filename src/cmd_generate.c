@@ -102,8 +102,11 @@ static int find_target(struct generator_packet *packet, const struct generate_op
 				 strerror(-err));
 	if (known)
 		return resolve(given, netdev, &route, packet->destination_mac, error);
-	if (strcmp(netdev->driver, "veth") == 0 &&
-	    generator_find_peer(netdev->ifindex, packet->destination_mac) == 0)
+	err = generator_find_peer(netdev->ifindex, packet->destination_mac);
+	if (err == -EPERM)
+		return error_set(error, err, "not permitted to look beyond %s; run as root",
+				 given->interface);
+	if (!err && strcmp(netdev->driver, "veth") == 0)
 		return 0;
 	return error_set(error, -EDESTADDRREQ,
 			 "where to? %s is no veth, so --destination or --destination-mac has to "
