@@ -86,6 +86,8 @@ static __always_inline enum verdict forward(struct packet *packet)
 		if (way != VERDICT_FRAGMENTED)
 			return way;
 	}
+	if (packet_is_scattered(packet))
+		return forward_to_kernel(packet);
 	verdict = set_ethernet(packet);
 	return verdict == VERDICT_GO_ON ? way : verdict;
 }

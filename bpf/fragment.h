@@ -41,7 +41,7 @@ static __always_inline __u32 fragment_count(const struct packet *packet)
 	const struct iphdr *ip = packet->ip;
 	__u32 chunk, payload = packet->ip_length - sizeof(*ip);
 
-	if (!config.fragment_in_xdp || packet->version != 4 ||
+	if (!config.fragment_in_xdp || packet_is_scattered(packet) || packet->version != 4 ||
 	    !packet_holds(packet, packet->ip, sizeof(*ip)))
 		return 0;
 	/* options are not to be copied blindly, and what is missing cannot be cut */

@@ -91,6 +91,15 @@ static __always_inline void *packet_forget_path(const struct packet *packet, voi
 	return packet_at(packet, bytes_between(packet->start, at));
 }
 
+/*
+ * Did the frame come in several buffers? The pointers reach the first one only, which holds all
+ * headers; few devices send such a frame on.
+ */
+static __always_inline bool packet_is_scattered(const struct packet *packet)
+{
+	return config.multi_buffer && packet->length > bytes_between(packet->start, packet->end);
+}
+
 /* Are there `size` bytes at `at`? */
 static __always_inline bool packet_holds(const struct packet *packet, void *at, __u32 size)
 {

@@ -27,6 +27,9 @@ static __always_inline enum verdict judge(struct packet *packet)
 	packet->start = cursor.at;
 	packet->end = cursor.end;
 	packet->mtu = config.mtu;
+	packet->length = bytes_between(cursor.at, cursor.end);
+	if (config.multi_buffer)
+		packet->length = bpf_xdp_get_buff_len(packet->ctx);
 	packet->ethernet = packet->ip = packet->transport = cursor.at;
 
 	verdict = tunnel_open(packet, &cursor);

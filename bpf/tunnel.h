@@ -140,7 +140,6 @@ static __always_inline enum verdict tunnel_open(struct packet *packet, struct cu
 	__be16 ethertype;
 	__u32 udp_length;
 
-	packet->length = bytes_between(data, cursor->end);
 	if (!take_ethernet(cursor, &ethertype))
 		return VERDICT_NOT_TUNNEL;
 	if (ethertype == bpf_htons(ETH_P_IP))
@@ -162,7 +161,7 @@ static __always_inline enum verdict tunnel_open(struct packet *packet, struct cu
 		return VERDICT_SOURCE_DENIED;
 
 	udp_length = bpf_ntohs(udp->len);
-	if (outer.ip_length > bytes_between(outer.start, cursor->end) ||
+	if (outer.ip_length > packet->length - bytes_between(data, outer.start) ||
 	    udp_length + outer.upper_offset > outer.ip_length ||
 	    udp_length < sizeof(*udp) + sizeof(*vxlan))
 		return VERDICT_MALFORMED;

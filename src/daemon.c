@@ -106,15 +106,14 @@ static void warn_of_forwarding(const struct config *config)
 }
 
 static void report(const struct config *config, const struct datapath_attached *attached,
-		   bool generic)
+		   const char *way)
 {
 	if (*attached->warning)
 		log_warning("%s", attached->warning);
 	warn_of_forwarding(config);
 	log_info("%s: %s, %s mode, forwarding to %s, %zu rule%s", config->listen.interface,
-		 attached->adopted ? "program replaced" : "attached",
-		 generic ? "generic" : "native", config->forward.interface, config->rule_count,
-		 config->rule_count == 1 ? "" : "s");
+		 attached->adopted ? "program replaced" : "attached", way,
+		 config->forward.interface, config->rule_count, config->rule_count == 1 ? "" : "s");
 }
 
 /* The next hops of the generation that was just put in force; without them the datapath asks. */
@@ -145,13 +144,26 @@ static void watch_next_hops(struct daemon *daemon, const struct config *config,
 	daemon->beat_at = daemon->next_hops_at = 0;
 }
 
-/* Prepares the configuration in one XDP mode beside what is in force, then swaps. */
+/* Ways to attach, the fastest first. */
+static const struct way {
+	const char *name;
+	bool generic;
+	bool multi_buffer;
+} ways[] = {
+	{"native", false, false},
+	{"native, multi-buffer", false, true},
+	{"generic", true, false},
+};
+
+/* Prepares the configuration for one way to attach beside what is in force, then swaps. */
 static int put_in_force_as(struct daemon *daemon, const struct config *config,
-			   const struct datapath_links *links, bool generic, struct error *error)
+			   const struct datapath_links *links, const struct way *way,
+			   struct error *error)
 {
 	const struct datapath_options options = {
 		.instance = daemon->options->instance,
-		.generic = generic,
+		.generic = way->generic,
+		.multi_buffer = way->multi_buffer,
 	};
 	struct datapath_attached attached;
 	struct datapath *datapath = NULL;
@@ -161,31 +173,46 @@ static int put_in_force_as(struct daemon *daemon, const struct config *config,
 		err = datapath_commit(datapath, options.instance, config, &attached, error);
 	if (!err) {
 		watch_next_hops(daemon, config, datapath, links);
-		report(config, &attached, generic);
+		report(config, &attached, way->name);
 	}
 	datapath_free(datapath);
 	return err;
 }
 
+/* May this way be taken? What had to be generic is not tried again: that would interrupt traffic. */
+static bool way_allowed(const struct way *way, enum xdp_mode mode, bool is_generic)
+{
+	if (mode == XDP_MODE_AUTO)
+		return way->generic || !is_generic;
+	return way->generic == (mode == XDP_MODE_GENERIC);
+}
+
 static int put_in_force(struct daemon *daemon, const struct config *config, struct error *error)
 {
-	enum xdp_mode mode = config->listen.xdp_mode;
+	bool is_generic = datapath_is_generic(daemon->options->instance);
 	struct datapath_links links;
-	bool generic;
+	struct error refusal = {0};
 	int err;
 
 	log_set_level(config->log.level);
 	err = find_links(config, &links, error);
 	if (err)
 		return err;
-	/* what had to be generic is not tried again under traffic: that would interrupt it */
-	generic = mode == XDP_MODE_GENERIC ||
-		  (mode == XDP_MODE_AUTO && datapath_is_generic(daemon->options->instance));
-	err = put_in_force_as(daemon, config, &links, generic, error);
-	if (err != -EOPNOTSUPP || generic || mode == XDP_MODE_NATIVE)
-		return err;
-	log_warning("%s; using generic mode, which is several times slower", error->text);
-	return put_in_force_as(daemon, config, &links, true, error);
+	err = -EOPNOTSUPP;
+	for (size_t i = 0; err == -EOPNOTSUPP && i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (!way_allowed(&ways[i], config->listen.xdp_mode, is_generic))
+			continue;
+		/* the first refusal is the one to mend: it says why the fastest way is closed */
+		if (ways[i].generic && *refusal.text)
+			log_warning("%s; using generic mode, which is several times slower",
+				    refusal.text);
+		err = put_in_force_as(daemon, config, &links, &ways[i], error);
+		if (err == -EOPNOTSUPP && !*refusal.text)
+			refusal = *error;
+	}
+	if (err == -EOPNOTSUPP)
+		*error = refusal;
+	return err;
 }
 
 static void adopt_settings(struct daemon *daemon, struct config *config)

@@ -32,11 +32,12 @@ struct datapath; /* a generation that this process has loaded */
 struct datapath_options {
 	const char *instance; /* whose counters it goes on counting in; NULL: in its own */
 	bool generic;         /* it will be attached in generic XDP mode */
+	bool multi_buffer;    /* frames may come in several buffers (Linux 5.18, and the driver) */
 	bool trace;           /* datapath_run() is to tell what happened */
 };
 
 /* Loads a program and its tables; nothing is attached, nothing that runs changes. */
-int datapath_load(struct datapath **datapath, const struct config *config,
+int datapath_load(struct datapath **out, const struct config *config,
 		  const struct datapath_links *links, const struct datapath_options *options,
 		  struct error *error);
 void datapath_free(struct datapath *datapath); /* NULL is allowed; what is pinned stays */

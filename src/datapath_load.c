@@ -296,10 +296,17 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	fill_constants(constants, config, &datapath->links, tables);
 	constants->generation = datapath->generation;
 	constants->trace = options->trace;
+	constants->multi_buffer = options->multi_buffer;
 	cut = fragments_in_xdp(config, &datapath->links, constants, options->generic);
 	constants->fragment_in_xdp = cut;
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, cut);
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_explain, cut && options->trace);
+	if (options->multi_buffer) {
+		struct bpf_program *program;
+
+		bpf_object__for_each_program(program, skeleton->obj)
+			bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);
+	}
 	return choose_mark(options->instance, &constants->fragment_mark);
 }
 

@@ -12,7 +12,7 @@
 static int load_broadcast(int map_fd)
 {
 	const struct bpf_insn program[] = {
-		{.code = BPF_LD | BPF_DW | BPF_IMM,
+		{.code = BPF_LD | BPF_DW /* | BPF_IMM, which is 0 */,
 		 .dst_reg = BPF_REG_1,
 		 .src_reg = BPF_PSEUDO_MAP_FD,
 		 .imm = map_fd},

@@ -300,10 +300,10 @@ static int nothing_leaves(const struct run *run, uint64_t sent, struct error *er
 	return error_set(
 		error, -ENXIO,
 		"nothing leaves %s: it counted none of %llu packets as sent; the peer of a "
-			 "veth has to receive with NAPI (`ethtool -K PEER gro off`, then `gro on`, "
-			 "or an XDP program on it), and most drivers send such frames only while "
-			 "native XDP is on",
-			 run->options->interface, (unsigned long long)sent);
+		"veth has to receive with NAPI (`ethtool -K PEER gro off`, then `gro on`, "
+		"or an XDP program on it), and most drivers send such frames only while "
+		"native XDP is on",
+		run->options->interface, (unsigned long long)sent);
 }
 
 /* Waits for the threads, and stops them if what they send goes nowhere. */

@@ -24,7 +24,7 @@ struct next_hops_setup {
 };
 
 /* Finds all next hops for the first time. */
-int next_hops_open(struct next_hops **hops, const struct next_hops_setup *setup,
+int next_hops_open(struct next_hops **out, const struct next_hops_setup *setup,
 		   struct error *error);
 void next_hops_close(struct next_hops *hops); /* NULL is allowed */
 

@@ -11,7 +11,7 @@
 
 struct rtnl; /* one socket for requests and one for events */
 
-int rtnl_open(struct rtnl **rtnl, struct error *error);
+int rtnl_open(struct rtnl **out, struct error *error);
 void rtnl_close(struct rtnl *rtnl); /* NULL is allowed */
 int rtnl_event_fd(const struct rtnl *rtnl);
 
