@@ -29,7 +29,7 @@ void generator_frame_build(struct generator_frame *frame, const struct generator
 
 struct generator_program; /* loaded for one thread */
 
-int generator_program_load(struct generator_program **program, const struct generator_frame *frame,
+int generator_program_load(struct generator_program **out, const struct generator_frame *frame,
 			   int ifindex, struct error *error);
 /* Attaches a program that passes everything to the interface, until the program is freed. */
 int generator_program_open_egress(struct generator_program *program, int ifindex);

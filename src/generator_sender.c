@@ -91,7 +91,7 @@ static uint64_t due_time(const struct generator_sender *sender, uint64_t number)
 
 static uint64_t tolerated_lag(uint64_t elapsed)
 {
-	return GENERATOR_SECOND / 100 + elapsed / 100;
+	return GENERATOR_SECOND / 20 + elapsed / 100;
 }
 
 /* Sends what is due, smoothly when there is much of it; returns whether all of it went. */
@@ -152,15 +152,18 @@ static void send_flat_out(struct generator_sender *sender)
 	sender->expected = sender->sent;
 }
 
-/* Is something missing of the schedule, or did the last packet go too late? */
+/* Is a packet that was due still missing, or did the last one of all go too late? */
 static bool behind(const struct generator_sender *sender)
 {
-	uint64_t passed = sender->end - sender->job->start, last;
+	uint64_t passed = sender->end - sender->job->start, due;
 
 	if (sender->sent < sender->expected)
-		return true;
-	last = sender->sent ? due_time(sender, sender->sent - 1) : 0;
-	return sender->sent == sender->quota && passed > last + tolerated_lag(last);
+		due = due_time(sender, sender->sent);
+	else if (sender->sent && sender->sent == sender->quota)
+		due = due_time(sender, sender->sent - 1);
+	else
+		return false;
+	return passed > due + tolerated_lag(due);
 }
 
 void generator_sender_work(struct generator_sender *sender)
