@@ -68,6 +68,14 @@ demo: ## show the whole product on three hosts made of network namespaces (root)
 test: ## run every test (root)
 	@tests/all
 
+.PHONY: test-kernels
+test-kernels: all ## run the datapath on the kernels of Debian 11, 12 and 13, in qemu (root)
+	@tests/kernels/run
+
+.PHONY: deps-kernels
+deps-kernels: ## install what test-kernels needs besides (Debian and its kin; root)
+	@.ci/deps kernels
+
 .PHONY: lint
 lint: ## format, static analysis and a warning-free build; changes nothing
 	@.ci/lint

@@ -23,6 +23,7 @@ ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
 BPFFS = "/sys/fs/bpf"
+HEARTBEAT_LIFETIME = 3.5  # seconds after which a dead daemon's next hops are not trusted any more
 PINS = os.path.join(BPFFS, "vxlan-pipeline")
 STATE = "/run/vxlan-pipeline"
 

@@ -2,6 +2,7 @@
 """Packets through real interfaces: sender, the program on veth, collector."""
 
 import socket
+import time
 
 from lib import frames, net, program, reference
 from lib.frames import ETH_QINQ, ETH_VLAN
@@ -132,8 +133,13 @@ class Forwarding(net.Ground):
         self.assertEqual({address for _, address in got}, {("10.1.0.1", 1000)})
 
     def test_neighbour_unknown_at_first(self):
-        """The first packet goes through the kernel, which resolves; the later ones do not."""
-        self.start()
+        """
+        The first packet goes through the kernel, which resolves; the later ones do not. A daemon
+        would have asked for the neighbour before.
+        """
+        self.start().kill()
+        time.sleep(net.HEARTBEAT_LIFETIME)
+        self.appliance.ip("neigh", "flush", "dev", "out0")
         self.in_port.send(*tunnels(1))
         got = self.out_port.receive(net.is_ip, 1)
         self.assertEqual(len(got), 1, "the kernel delivers the first packet")
@@ -144,6 +150,16 @@ class Forwarding(net.Ground):
         self.in_port.send(*sent)
         self.expect(sent, self.out_port.receive(net.is_ip, 50), self.config())
         self.assertEqual(self.verdicts(), {"passed": 1, "redirected": 50})
+
+    def test_neighbours_are_asked_for(self):
+        """With a daemon no packet has to wait for its neighbour."""
+        self.start()
+        net.wait_for(lambda: "lladdr" in self.appliance.ip("neigh", "show", "10.20.0.2").stdout, 5,
+                     "the neighbour")
+        sent = tunnels(50)
+        self.in_port.send(*sent)
+        self.expect(sent, self.out_port.receive(net.is_ip, 50), self.config())
+        self.assertEqual(self.verdicts(), {"redirected": 50})
 
     def test_no_route(self):
         """Nowhere to send to: dropped, counted, and no ICMP to anyone."""

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A virtual machine of one run: an initramfs made on the fly, and qemu emulating every instruction."""
+
+import ctypes
+import gzip
+import lzma
+import os
+import re
+import select
+import signal
+import stat
+import subprocess
+import tarfile
+import time
+
+MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "veth")
+RESULTS_SIZE = 256 << 20
+HERE = os.path.dirname(os.path.abspath(__file__))
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def libraries(program):
+    """The shared libraries of a program, the dynamic linker among them."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    return re.findall(r"(?:=> |^\s*)(/\S+) \(", listed, re.MULTILINE)
+
+
+class Initramfs:
+    """An archive of cpio's newc format."""
+
+    def __init__(self):
+        self.parts, self.inode, self.directories = [], 0, set()
+
+    def _add(self, path, mode, data=b""):
+        self.inode += 1
+        name = path.lstrip("/").encode() + b"\0"
+        fields = (self.inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
+        head = b"070701" + b"".join(b"%08x" % field for field in fields) + name
+        self.parts += [head, bytes(-len(head) % 4), data, bytes(-len(data) % 4)]
+
+    def directory(self, path):
+        if path not in ("", "/") and path not in self.directories:
+            self.directory(os.path.dirname(path))
+            self.directories.add(path)
+            self._add(path, stat.S_IFDIR | 0o755)
+
+    def data(self, path, data, mode=0o644):
+        self.directory(os.path.dirname(path))
+        self._add(path, stat.S_IFREG | mode, data)
+
+    def file(self, path, source):
+        with open(source, "rb") as stream:
+            self.data(path, stream.read(), 0o755)
+
+    def programs(self, sources):
+        """Programs into /bin, with the libraries they need, each once."""
+        needed = set()
+        for source in sources:
+            self.file(f"/bin/{os.path.basename(source)}", source)
+            needed.update(libraries(source))
+        for library in sorted(needed):
+            self.file(library, library)
+
+    def write(self, path):
+        self._add("TRAILER!!!", 0)
+        with gzip.open(path, "wb", compresslevel=1) as stream:
+            stream.write(b"".join(self.parts))
+
+
+class Kernel:
+    """An unpacked kernel package."""
+
+    def __init__(self, package, directory):
+        subprocess.run(["dpkg-deb", "-x", package, directory], check=True)
+        boot = os.path.join(directory, "boot")
+        self.image = next(os.path.join(boot, name) for name in os.listdir(boot)
+                          if name.startswith("vmlinuz-"))
+        self.version = os.path.basename(self.image).removeprefix("vmlinuz-")
+        self.files = {}
+        for root, _, names in os.walk(directory):
+            for name in names:
+                found = re.fullmatch(r"(.+)\.ko(?:\.xz)?", name)
+                if found:
+                    self.files[found[1].replace("-", "_")] = os.path.join(root, name)
+
+    def _read(self, name):
+        opener = lzma.open if self.files[name].endswith(".xz") else open
+        with opener(self.files[name], "rb") as stream:
+            return stream.read()
+
+    def modules(self):
+        """Pairs of name and contents, each after those it depends on; what is built in is none."""
+        order = {}
+
+        def need(name):
+            if name in order or name not in self.files:
+                return
+            data = self._read(name)
+            depends = re.search(rb"\0depends=([^\0]*)\0", data)
+            for other in depends[1].decode().split(",") if depends else ():
+                need(other.replace("-", "_"))
+            order[name] = data
+
+        for name in MODULES:
+            need(name)
+        return order.items()
+
+
+class Failed(Exception):
+    """The guest did not get to its end."""
+
+
+def _die_with_parent():
+    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Guest:
+    """`with Guest(...) as guest: guest.run(...)`; qemu has ended when the block has."""
+
+    def __init__(self, kernel, initramfs, directory, taps):
+        self.disk = os.path.join(directory, "results.img")
+        with open(self.disk, "wb") as stream:
+            stream.truncate(RESULTS_SIZE)
+        self.command = [
+            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024",
+            "-smp", "1", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio",
+            "-kernel", kernel.image, "-initrd", initramfs,
+            "-append", "console=ttyS0 quiet panic=-1",
+            "-drive", f"file={self.disk},format=raw,if=virtio"]
+        for number, (tap, mac) in enumerate(taps.items()):
+            # XDP takes one more pair of queues for every CPU
+            self.command += [
+                "-netdev", f"tap,id=net{number},ifname={tap},script=no,downscript=no,queues=2",
+                "-device", f"virtio-net-pci,netdev=net{number},mac={mac},mq=on,vectors=6"]
+        self.process, self.said = None, []
+
+    def __enter__(self):
+        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def answer(self):
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+
+    def _lines(self, deadline):
+        descriptor, pending = self.process.stdout.fileno(), b""
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                raise Failed("it took too long")
+            data = os.read(descriptor, 65536)
+            if not data:
+                return
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                yield line.decode(errors="replace").rstrip("\r")
+
+    def run(self, seconds, on_send):
+        """Until the guest's end; `on_send(case)` sends it traffic. Results: path to bytes."""
+        case, ended = None, False
+        for line in self._lines(time.monotonic() + seconds):
+            self.said.append(line)
+            words = line.partition("@@ ")[2].split(maxsplit=1)
+            if words[:1] == ["case"]:
+                case = words[1]
+            elif words == ["send"]:
+                on_send(case)
+                self.answer()
+            elif words == ["end"]:
+                ended = True
+        if not ended:
+            raise Failed("it did not get to its end")
+        with tarfile.open(self.disk, "r:") as archive:
+            return {member.name.removeprefix("./"): archive.extractfile(member).read()
+                    for member in archive if member.isfile()}
+
+
+def initramfs(kernel, path, program, shim, files):
+    """`files`: path to contents."""
+    archive = Initramfs()
+    for directory in ("/proc", "/sys", "/dev", "/run", "/results", "/tmp"):
+        archive.directory(directory)
+    archive.file("/init", os.path.join(HERE, "init"))
+    archive.programs(program)
+    archive.file("/bin/watch_load.so", shim)
+    for number, (name, data) in enumerate(kernel.modules()):
+        archive.data(f"/modules/{number:02}-{name}.ko", data)
+    for name, data in files.items():
+        archive.data(name, data)
+    archive.write(path)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Debian's kernels, from the package mirror that this machine uses, kept below build/."""
+
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# What Debian's cloud images run: smaller than the general one, and it has the ENA driver.
+METAPACKAGE = "linux-image-cloud-amd64"
+RELEASES = {"bullseye": "Debian 11", "bookworm": "Debian 12", "trixie": "Debian 13"}
+
+
+class Unavailable(Exception):
+    """Why a kernel cannot be had."""
+
+
+def _run(*command, **options):
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600,
+                            **options)
+    if result.returncode:
+        said = (result.stderr or result.stdout).strip().splitlines()
+        raise Unavailable(f"{command[0]}: {said[-1] if said else result.returncode}")
+    return result.stdout
+
+
+def mirror():
+    """$DEBIAN_MIRROR, or where this machine's own Debian packages come from."""
+    named = os.environ.get("DEBIAN_MIRROR")
+    if named:
+        return named
+    if not shutil.which("apt-get"):
+        raise Unavailable("no apt-get here, and DEBIAN_MIRROR is not set")
+    targets = _run("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(RELEASE)",
+                   "Created-By: Packages", "Component: main")
+    for line in targets.splitlines():
+        uri, *names = line.split()
+        if set(names) & set(RELEASES) and not uri.rstrip("/").endswith("-security"):
+            return uri
+    raise Unavailable("this machine's package sources name no Debian mirror; set DEBIAN_MIRROR")
+
+
+class Apt:
+    """apt with sources, lists and cache of its own: this machine's stay as they are."""
+
+    def __init__(self, directory, release):
+        self.directory = directory
+        os.makedirs(os.path.join(directory, "lists", "partial"), exist_ok=True)
+        sources = os.path.join(directory, "sources.list")
+        with open(sources, "w", encoding="utf-8") as stream:
+            stream.write(f"deb [arch=amd64 signed-by={KEYRING}] {mirror()} {release} main\n")
+        self.options = []
+        for setting in (f"Dir::Etc::SourceList={sources}", "Dir::Etc::SourceParts=-",
+                        f"Dir::State::Lists={directory}/lists", f"Dir::Cache={directory}",
+                        "Dir::State::Status=/dev/null", "APT::Architecture=amd64",
+                        "APT::Sandbox::User=root", "Acquire::Retries=3"):
+            self.options += ["-o", setting]
+
+    def get(self, *words):
+        return _run("apt-get", "-q", *self.options, *words, cwd=self.directory)
+
+    def dependency(self, package):
+        text = _run("apt-cache", *self.options, "depends", "--important", package)
+        found = re.search(r"Depends: (linux-image-\S+)", text)
+        if not found:
+            raise Unavailable(f"{package} depends on no kernel")
+        return found[1]
+
+
+def kernel(cache, release):
+    """The path of the release's kernel package; downloads it unless it is there."""
+    directory = os.path.join(cache, release)
+    there = glob.glob(os.path.join(directory, "linux-image-*.deb"))
+    if there:
+        return there[0]
+    if not os.path.exists(KEYRING):
+        raise Unavailable("no keys of Debian's archive here: install debian-archive-keyring")
+    apt = Apt(directory, release)
+    apt.get("update")
+    apt.get("download", apt.dependency(METAPACKAGE))
+    there = glob.glob(os.path.join(directory, "linux-image-*.deb"))
+    if not there:
+        raise Unavailable("the mirror has no such package")
+    return there[0]
