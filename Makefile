@@ -25,6 +25,7 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes \
 SOURCES := $(wildcard src/*.c)
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/%.o)
 PROGRAM := $(BUILD)/vxlan-pipeline
+SKELETONS := $(patsubst bpf/%.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*.bpf.c))
 
 .PHONY: all
 all: $(PROGRAM) $(BUILD)/vxlan_loader ## build the program
@@ -44,9 +45,8 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c | $(BUILD)
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 
-$(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/datapath_*.c)): $(BUILD)/pipeline.skel.h
-$(BUILD)/generator_program.o: $(BUILD)/generate.skel.h
-$(BUILD)/receiver.o: $(BUILD)/receive.skel.h
+# There before anything is compiled; what includes which is in the .d files from then on.
+$(OBJECTS): | $(SKELETONS)
 
 # Kept: the skeleton is made from it.
 .PRECIOUS: $(BUILD)/%.bpf.o
@@ -89,7 +89,7 @@ TIDY      = clang-tidy --quiet $* -- $(1) > $(TIDY_LOG) 2>&1 || \
 	{ grep -E ': (error|warning): ' $(TIDY_LOG); echo "$*: how it comes about: $(TIDY_LOG)"; false; }
 .PHONY: tidy $(TIDY_C) $(TIDY_BPF)
 tidy: $(TIDY_C) $(TIDY_BPF)
-$(TIDY_C): tidy-%: | $(BUILD)/pipeline.skel.h
+$(TIDY_C): tidy-%: | $(SKELETONS)
 	@$(call TIDY,$(ALL_CFLAGS) -Isrc)
 $(TIDY_BPF): tidy-%: | $(BUILD)
 	@$(call TIDY,$(BPF_CFLAGS))

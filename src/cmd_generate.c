@@ -103,7 +103,7 @@ static int find_target(struct generator_packet *packet, const struct generate_op
 	if (known)
 		return resolve(given, netdev, &route, packet->destination_mac, error);
 	err = generator_find_peer(netdev->ifindex, packet->destination_mac);
-	if (err == -EPERM)
+	if (err == -EPERM || err == -EACCES)
 		return error_set(error, err, "not permitted to look beyond %s; run as root",
 				 given->interface);
 	if (!err && strcmp(netdev->driver, "veth") == 0)
@@ -142,6 +142,12 @@ static int check_interface(const struct generate_options *given, struct netdev *
 	return err;
 }
 
+/* Most drivers send redirected frames only while they carry an XDP program; these do not care. */
+static bool driver_needs_program(const struct netdev *netdev)
+{
+	return strcmp(netdev->driver, "veth") != 0 && strcmp(netdev->driver, "tun") != 0;
+}
+
 static enum command_status send_traffic(const struct generate_options *given,
 					const struct netdev *netdev)
 {
@@ -162,8 +168,9 @@ static enum command_status send_traffic(const struct generate_options *given,
 	if (status != COMMAND_DONE)
 		return status;
 	fill_packet(&options.packet, given, netdev);
+	options.needs_program = !other.id && driver_needs_program(netdev);
 	if ((other.id && !xdp_program_ours(&other) &&
-	     xdp_program_in_the_way(&other, given->interface, &error)) ||
+	     xdp_program_in_the_way(netdev->ifindex, given->interface, &error)) ||
 	    find_target(&options.packet, given, netdev, &error) ||
 	    generator_run(&options, &interrupted, &report, &error))
 		return command_fail(&error);

@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "datapath_internal.h"
 #include "instance.h"
+#include "xdp.h"
 
 static int attach(int program_fd, int ifindex, bool generic)
 {
@@ -18,25 +19,6 @@ static int attach(int program_fd, int ifindex, bool generic)
 	int fd = bpf_link_create(program_fd, ifindex, BPF_XDP, &options);
 
 	return fd < 0 ? -errno : fd;
-}
-
-/* Which program is on an interface: its id, 0 if none. */
-static uint32_t program_on(int ifindex, struct bpf_prog_info *info)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-	uint32_t size = sizeof(*info), id;
-	_cleanup_close_ int fd = -1;
-
-	memset(info, 0, sizeof(*info));
-	if (bpf_xdp_query(ifindex, 0, &query))
-		return 0;
-	id = query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
-	if (!id)
-		id = query.prog_id;
-	fd = id ? bpf_prog_get_fd_by_id(id) : -1;
-	if (fd >= 0)
-		bpf_obj_get_info_by_fd(fd, info, &size);
-	return id;
 }
 
 /*
@@ -60,18 +42,6 @@ static void native_refusal(int program_fd, int ifindex, int err, char *text, siz
 			 strerror(-err));
 }
 
-static int foreign_program(const struct datapath_commit *commit, const char *interface, int ifindex)
-{
-	struct bpf_prog_info info;
-	uint32_t id = program_on(ifindex, &info);
-
-	return error_set(
-		commit->error, -EBUSY,
-		"%s already carries the XDP program '%s' (id %u), which is not ours; remove "
-		"it first: ip link set dev %s xdp off",
-		interface, info.name, id, interface);
-}
-
 /* Pins a new link under `name`; the one before it detaches when its last holder lets go. */
 static int pin_link(const struct datapath_commit *commit, const char *name, int fd)
 {
@@ -90,7 +60,6 @@ static int attach_egress(struct datapath_commit *commit)
 	_cleanup_close_ int before = datapath_open_pin(commit->instance, PIN_EGRESS_LINK);
 	_cleanup_close_ int fd = -1;
 	struct bpf_link_info link = {0};
-	struct bpf_prog_info program;
 	uint32_t size = sizeof(link);
 	char reason[256];
 	int program_fd = bpf_program__fd(commit->datapath->skeleton->progs.vxlan_pipeline_egress);
@@ -99,7 +68,7 @@ static int attach_egress(struct datapath_commit *commit)
 	if (before >= 0 && bpf_obj_get_info_by_fd(before, &link, &size) == 0 &&
 	    (int)link.xdp.ifindex == links->egress_ifindex)
 		return 0;
-	if (program_on(links->egress_ifindex, &program))
+	if (xdp_program_on(links->egress_ifindex).id)
 		return 0; /* any program will do */
 	fd = attach(program_fd, links->egress_ifindex, false);
 	if (fd < 0) {
@@ -147,7 +116,7 @@ static int attach_listen(struct datapath_commit *commit)
 		bpf_link_detach(commit->link_fd);
 	fd = attach(program_fd, ifindex, generic);
 	if (fd == -EBUSY || fd == -EEXIST)
-		return foreign_program(commit, interface, ifindex);
+		return xdp_program_in_the_way(ifindex, interface, commit->error);
 	if (fd == -EPERM)
 		return error_set(
 			commit->error, fd,

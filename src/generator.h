@@ -38,6 +38,7 @@ struct generator_packet {
 struct generator_options {
 	const char *interface;
 	int ifindex;
+	bool needs_program; /* give the interface an XDP program, which passes everything */
 	struct generator_packet packet;
 	uint64_t pps;         /* of all threads together; 0: as fast as possible */
 	unsigned int seconds; /* 0: no limit */

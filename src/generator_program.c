@@ -27,6 +27,7 @@ struct generator_program {
 	uint32_t length;
 	int parking; /* the network namespace of park(), or -1 */
 	int parked;  /* the link in it, or -1 */
+	int egress;  /* the link of generator_program_open_egress(), or -1 */
 };
 
 #define LOOPBACK 1 /* its ifindex in every network namespace */
@@ -138,7 +139,7 @@ int generator_program_load(struct generator_program **out, const struct generato
 
 	if (!program)
 		return error_set(error, -ENOMEM, "%s", strerror(ENOMEM));
-	program->parking = program->parked = -1;
+	program->parking = program->parked = program->egress = -1;
 	libbpf_set_print(NULL);
 	memcpy(program->frame, frame->bytes, frame->length);
 	program->length = frame->length;
@@ -149,6 +150,15 @@ int generator_program_load(struct generator_program **out, const struct generato
 	}
 	*out = program;
 	return 0;
+}
+
+int generator_program_open_egress(struct generator_program *program, int ifindex)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_DRV_MODE);
+	int fd = bpf_program__fd(program->skeleton->progs.generate_pass);
+
+	program->egress = bpf_link_create(fd, ifindex, BPF_XDP, &options);
+	return program->egress < 0 ? program->egress : 0;
 }
 
 int generator_program_run(struct generator_program *program, uint32_t packets, uint32_t batch)
@@ -165,6 +175,7 @@ void generator_program_free(struct generator_program *program)
 {
 	if (!program)
 		return;
+	cleanup_close(&program->egress);
 	cleanup_close(&program->parked);
 	cleanup_close(&program->parking);
 	generate_bpf__destroy(program->skeleton);

@@ -69,14 +69,26 @@ static int attach(struct receiver *receiver, const struct receiver_options *opti
 	return receiver->link < 0 ? receiver->link : 0;
 }
 
+/* Sending beside a program of ours is fine, receiving is not. */
+static int in_the_way(const struct receiver_options *options, struct error *error)
+{
+	struct xdp_program other = xdp_program_on(options->ifindex);
+
+	if (!xdp_program_ours(&other))
+		return xdp_program_in_the_way(options->ifindex, options->interface, error);
+	return error_set(error, -EBUSY,
+			 "%s carries the program '%s' (id %u) of a vxlan-pipeline already; receive "
+			 "on the far side of it",
+			 options->interface, other.name, other.id);
+}
+
 static int attach_somehow(struct receiver *receiver, const struct receiver_options *options,
 			  struct error *error)
 {
-	struct xdp_program other = xdp_program_on(options->ifindex);
 	int err;
 
-	if (other.id)
-		return xdp_program_in_the_way(&other, options->interface, error);
+	if (xdp_program_on(options->ifindex).id)
+		return in_the_way(options, error);
 	err = attach(receiver, options, XDP_FLAGS_DRV_MODE);
 	if (err)
 		err = attach(receiver, options, XDP_FLAGS_SKB_MODE);

@@ -41,7 +41,7 @@ struct receiver_report {
 struct receiver;
 
 /* -EBUSY: the interface carries another program. */
-int receiver_open(struct receiver **receiver, const struct receiver_options *options,
+int receiver_open(struct receiver **out, const struct receiver_options *options,
 		  struct error *error);
 bool receiver_generic(const struct receiver *receiver); /* in generic XDP mode, which is slow */
 int receiver_read(const struct receiver *receiver, struct receiver_report *report,

@@ -33,16 +33,12 @@ bool xdp_program_ours(const struct xdp_program *program)
 	       strncmp(program->name, "generate_", strlen("generate_")) == 0;
 }
 
-int xdp_program_in_the_way(const struct xdp_program *program, const char *interface,
-			   struct error *error)
+int xdp_program_in_the_way(int ifindex, const char *interface, struct error *error)
 {
-	if (xdp_program_ours(program))
-		return error_set(error, -EBUSY,
-				 "%s already carries the XDP program '%s' (id %u) of a "
-				 "vxlan-pipeline that runs; end that first",
-				 interface, program->name, program->id);
+	struct xdp_program program = xdp_program_on(ifindex);
+
 	return error_set(error, -EBUSY,
 			 "%s already carries the XDP program '%s' (id %u), which is not ours; "
 			 "remove it first: ip link set dev %s xdp off",
-			 interface, program->name, program->id, interface);
+			 interface, program.name, program.id, interface);
 }

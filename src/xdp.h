@@ -16,8 +16,7 @@ struct xdp_program {
 struct xdp_program xdp_program_on(int ifindex);
 /* Is it one of this product's programs, by its name? */
 bool xdp_program_ours(const struct xdp_program *program);
-/* -EBUSY, and the text that says which program is in the way. */
-int xdp_program_in_the_way(const struct xdp_program *program, const char *interface,
-			   struct error *error);
+/* -EBUSY, with the words that say which program is in the way. */
+int xdp_program_in_the_way(int ifindex, const char *interface, struct error *error);
 
 #endif

@@ -8,12 +8,11 @@ import socket
 import struct
 import subprocess
 import time
-import unittest
 
-from lib import frames, net, program, reference
+from lib import frames, net, program
 from lib.table import valid_checksums
 
-FRAGMENT_STAMP = 36  # bytes of the stamp in the payload
+STAMP = 36  # bytes of the stamp in the payload
 
 
 class Process:
@@ -48,9 +47,6 @@ class Generate(net.Ground):
     def setUp(self):
         super().setUp()
         self.know_neighbour()
-        # On a veth that is up this turns NAPI on, without which nothing arrives.
-        for switch in ("off", "on"):
-            self.appliance.run("ethtool", "-K", "in0", "gro", switch)
 
     def generate(self, *words, check=True):
         """Sends out of s0; the report."""
@@ -159,7 +155,7 @@ class Generate(net.Ground):
         self.assertEqual(inner[6:8] == b"\x40\0", "--df" in words)
         if "--df" in words:
             self.assertEqual(inner[4:6], b"\0\0")
-        rest = inner[28 + FRAGMENT_STAMP:]
+        rest = inner[28 + STAMP:]
         self.assertEqual(rest, bytes(n % 256 for n in range(len(rest))))
         self.assertGreaterEqual(struct.unpack("!H", outer[20:22])[0], 0xC000)
 
@@ -189,8 +185,8 @@ class Generate(net.Ground):
                 numbers = [struct.unpack("=Q", data[8:16])[0] for data in got]
                 self.assertEqual(numbers, list(range(500)))
                 for data in got:
-                    self.assertEqual(data[FRAGMENT_STAMP:],
-                                     bytes(n % 256 for n in range(size - 28 - FRAGMENT_STAMP)))
+                    self.assertEqual(data[STAMP:],
+                                     bytes(n % 256 for n in range(size - 28 - STAMP)))
                 server.close()
                 self.assertEqual(daemon.terminate(), 0)
 
@@ -341,27 +337,13 @@ class Generate(net.Ground):
                          socket.inet_aton("10.9.0.2"))
 
     def test_refusals_of_the_ground(self):
-        foreign = self.sender.ip("link", "set", "s0", "xdp", "obj", self.foreign_program(),
-                                 "sec", "xdp", check=False)
-        if foreign.returncode:
-            raise unittest.SkipTest(f"ip cannot attach a program: {foreign.stderr}")
+        self.attach_program(self.sender, "s0")
         for words in (("-i", "s0", "--count", "1"), ("-i", "s0", "--receive", "--seconds", "1")):
             with self.subTest(words):
                 self.refused(*words, status=1, says="XDP program 'somebody_elses'")
         self.sender.ip("link", "set", "s0", "xdp", "off")
         self.sender.ip("link", "set", "s0", "down")
         self.refused("-i", "s0", "--count", "1", status=1, says="s0 is down")
-
-    def foreign_program(self):
-        net.need_commands("clang")
-        source = self.work.file("foreign.c", '#include <linux/bpf.h>\n'
-                                '__attribute__((section("xdp"), used))\n'
-                                'int somebody_elses(struct xdp_md *ctx)'
-                                '{ (void)ctx; return XDP_PASS; }\n')
-        net.run("clang", "-target", "bpf", "-O2", "-g", "-idirafter",
-                f"/usr/include/{os.uname().machine}-linux-gnu", "-c", source, "-o",
-                f"{source}.o")
-        return f"{source}.o"
 
     def test_a_peer_without_napi(self):
         """Nothing arrives there, and nothing would say so."""
@@ -412,6 +394,6 @@ class Generate(net.Ground):
         result = self.sender.run("setpriv", "--reuid=65534", "--clear-groups", program.PROGRAM,
                                  "generate", "-i", "s0", "--count", "1", check=False)
         if "Permission denied" in result.stderr and "vxlan-pipeline:" not in result.stderr:
-            raise unittest.SkipTest("the program is not readable for others")
+            self.skipTest("the program is not readable for others")
         self.assertEqual((result.returncode, result.stdout), (1, ""))
         self.assertIn("run as root", result.stderr)

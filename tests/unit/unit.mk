@@ -22,7 +22,7 @@ $(UNIT_BUILD)/test_%: tests/unit/test_%.c $(UNIT_BUILD)/unit.a
 $(UNIT_BUILD)/unit.a: $(UNIT_OBJECTS)
 	rm -f $@ && $(AR) rcs $@ $^
 
-$(UNIT_BUILD)/%.o: src/%.c | $(UNIT_BUILD)
+$(UNIT_BUILD)/%.o: src/%.c | $(UNIT_BUILD) $(SKELETONS)
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(UNIT_BUILD):
