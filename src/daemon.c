@@ -169,6 +169,9 @@ static int put_in_force_as(struct daemon *daemon, const struct config *config,
 	struct datapath *datapath = NULL;
 	int err = datapath_load(&datapath, config, links, &options, error);
 
+	/* Linux before 5.18 does not know the flag: that way is closed, not the instance broken */
+	if (err && way->multi_buffer)
+		return -EOPNOTSUPP;
 	if (!err)
 		err = datapath_commit(datapath, options.instance, config, &attached, error);
 	if (!err) {

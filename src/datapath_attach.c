@@ -12,6 +12,9 @@
 #include "instance.h"
 #include "xdp.h"
 
+/* The largest MTU that ENA takes with an XDP program; veth and virtio_net take a little more. */
+#define XDP_SAFE_MTU 3498
+
 static int attach(int program_fd, int ifindex, bool generic)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options,
@@ -25,21 +28,34 @@ static int attach(int program_fd, int ifindex, bool generic)
  * The kernel's own reason for refusing native mode. bpf(2) does not hand it over, netlink does, so
  * the same request is made that way; should it succeed after all, it is taken back.
  */
-static void native_refusal(int program_fd, int ifindex, int err, char *text, size_t size)
+static const char *ask_refusal(int program_fd, int ifindex)
 {
 	const uint32_t flags = XDP_FLAGS_DRV_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST;
 
 	if (bpf_xdp_attach(ifindex, program_fd, flags, NULL) == 0)
 		bpf_xdp_detach(ifindex, XDP_FLAGS_DRV_MODE, NULL);
+	return datapath_kernel_message();
+}
+
+/* Says why an interface does not take a program, and what would help. Returns -EOPNOTSUPP. */
+static int refused(const struct datapath_commit *commit, const char *interface, uint32_t mtu,
+		   const char *mode, int err, const char *kernel)
+{
+	const char *reason = *kernel ? kernel : strerror(-err);
+
 	if (err == -EOPNOTSUPP)
-		snprintf(text, size, "its driver has no native XDP");
-	else if (*datapath_kernel_message())
-		snprintf(text, size, "%s (%s)", datapath_kernel_message(), strerror(-err));
-	else
-		snprintf(text, size,
-			 "%s; the driver's reason is in dmesg, often the MTU or the "
-			 "number of channels",
-			 strerror(-err));
+		return error_set(commit->error, -EOPNOTSUPP,
+				 "%s takes no XDP program in %s mode: its driver has none",
+				 interface, mode);
+	if (mtu > XDP_SAFE_MTU)
+		return error_set(commit->error, -EOPNOTSUPP,
+				 "%s takes no XDP program in %s mode at an MTU of %u: %s; ip link "
+				 "set dev %s mtu %d",
+				 interface, mode, mtu, reason, interface, XDP_SAFE_MTU);
+	return error_set(commit->error, -EOPNOTSUPP,
+			 "%s takes no XDP program in %s mode: %s; dmesg may say more, often about "
+			 "the number of channels",
+			 interface, mode, reason);
 }
 
 /* Pins a new link under `name`; the one before it detaches when its last holder lets go. */
@@ -61,7 +77,6 @@ static int attach_egress(struct datapath_commit *commit)
 	_cleanup_close_ int fd = -1;
 	struct bpf_link_info link = {0};
 	uint32_t size = sizeof(link);
-	char reason[256];
 	int program_fd = bpf_program__fd(commit->datapath->skeleton->progs.vxlan_pipeline_egress);
 	int err;
 
@@ -71,12 +86,9 @@ static int attach_egress(struct datapath_commit *commit)
 	if (xdp_program_on(links->egress_ifindex).id)
 		return 0; /* any program will do */
 	fd = attach(program_fd, links->egress_ifindex, false);
-	if (fd < 0) {
-		native_refusal(program_fd, links->egress_ifindex, fd, reason, sizeof(reason));
-		return error_set(commit->error, -EOPNOTSUPP,
-				 "%s takes no XDP program in native mode: %s",
-				 commit->config->forward.interface, reason);
-	}
+	if (fd < 0)
+		return refused(commit, commit->config->forward.interface, links->egress_mtu,
+			       "native", fd, ask_refusal(program_fd, links->egress_ifindex));
 	err = pin_link(commit, PIN_EGRESS_LINK, fd);
 	commit->new_egress = !err;
 	return err;
@@ -101,15 +113,15 @@ static int attach_listen(struct datapath_commit *commit)
 	bool generic = commit->datapath->generic;
 	const char *interface = commit->config->listen.interface;
 	int program_fd = bpf_program__fd(commit->datapath->skeleton->progs.vxlan_pipeline);
-	int ifindex = commit->datapath->links.listen_ifindex;
+	const struct datapath_links *links = &commit->datapath->links;
+	const char *mode = generic ? "generic" : "native";
+	int ifindex = links->listen_ifindex;
 	_cleanup_close_ int fd = -1;
-	char reason[256];
 
 	if (link_serves(commit)) {
 		if (bpf_link_update(commit->link_fd, program_fd, NULL) == 0)
 			return 0;
-		return error_set(commit->error, -errno, "cannot swap the program on %s: %s",
-				 interface, strerror(errno));
+		return refused(commit, interface, links->listen_mtu, mode, -errno, "");
 	}
 	/* one interface cannot carry a native and a generic program at once */
 	if (commit->link_fd >= 0 && (int)commit->link.xdp.ifindex == ifindex)
@@ -122,12 +134,9 @@ static int attach_listen(struct datapath_commit *commit)
 			commit->error, fd,
 			"not permitted to attach to %s; run as root, or with CAP_NET_ADMIN",
 			interface);
-	if (fd < 0) {
-		native_refusal(program_fd, ifindex, fd, reason, sizeof(reason));
-		return error_set(commit->error, -EOPNOTSUPP,
-				 "%s takes no XDP program in %s mode: %s", interface,
-				 generic ? "generic" : "native", reason);
-	}
+	if (fd < 0)
+		return refused(commit, interface, links->listen_mtu, mode, fd,
+			       generic ? "" : ask_refusal(program_fd, ifindex));
 	return pin_link(commit, PIN_LINK, fd);
 }
 
