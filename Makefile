@@ -55,6 +55,7 @@ $(BUILD):
 	mkdir -p $@
 
 include tests/unit/unit.mk
+include tests/bench/bench.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and its kin; root)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The bench: its own programs of the datapath's kind, and what loads them.
+
+BENCH_BUILD    := $(BUILD)/bench
+BENCH_OBJECTS  := $(patsubst tests/bench/%.bpf.c,$(BENCH_BUILD)/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BENCH_BUILD)/%,\
+	$(filter-out %.bpf.c,$(wildcard tests/bench/*.c)))
+
+.PHONY: bench
+bench: all bench-programs ## measure against the kernel's other ways to do this job (root)
+	@tests/bench/run $(BENCH)
+
+.PHONY: bench-programs
+bench-programs: $(BENCH_OBJECTS) $(BENCH_PROGRAMS)
+
+$(BENCH_BUILD)/%.bpf.o: tests/bench/%.bpf.c | $(BENCH_BUILD)
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BENCH_BUILD)/%.skel.h: $(BENCH_BUILD)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
+
+$(BENCH_BUILD)/%: tests/bench/%.c $(BENCH_BUILD)/%.skel.h
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -lbpf
+
+.PRECIOUS: $(BENCH_BUILD)/%.bpf.o $(BENCH_BUILD)/%.skel.h
+
+$(BENCH_BUILD):
+	mkdir -p $@
+
+-include $(wildcard $(BENCH_BUILD)/*.d)

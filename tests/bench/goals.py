@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is promised, and what is hoped for."""
+
+import collections
+
+# `better`: "more" or "less". Without `must` a figure is told, not judged.
+Goal = collections.namedtuple("Goal", "title unit better must aim", defaults=(None, None))
+
+SECTIONS = {
+    "throughput": "Throughput, one core",
+    "rules": "Rules, shapes and VNIs",
+    "cores": "Two cores",
+    "arms": "Single-arm",
+    "stages": "What a stage costs",
+    "steady": "A steady 85,000 packets a second",
+    "memory": "Memory",
+    "start": "Start and reload",
+}
+
+GOALS = {
+    "throughput": {
+        "bare_98": Goal("one rule, 98 bytes, against bare redirect", "ratio", "more", 0.78, 0.85),
+        "bare_1400": Goal("one rule, 1400 bytes, against bare redirect", "ratio", "more", 0.78, 0.85),
+        "kernel": Goal("against kernel vxlan + stateless nft, 98 bytes", "times", "more", 6.5, 8),
+        "conntrack": Goal("against kernel vxlan + conntrack DNAT, 98 bytes", "times", "more"),
+        "decap": Goal("against XDP decapsulation + kernel routing, 98 bytes", "times", "more"),
+        "tc": Goal("against TC/eBPF, 98 bytes", "times", "more"),
+        "fragmenting": Goal("fragmenting on, packets that need none, against bare redirect", "ratio",
+                            "more", 0.62, 0.70),
+        "cut": Goal("2852 bytes into two fragments, against the kernel's fragmentation", "times",
+                    "more", 2.5, 3.5),
+    },
+    "rules": {
+        "rules_1000": Goal("1,000 rules, all hit, against one rule", "ratio", "more"),
+        "rules_65536": Goal("65,536 rules of one shape, against one rule", "ratio", "more", 0.93,
+                            0.98),
+        "rules_65536_all": Goal("65,536 rules, every packet of another rule", "ratio", "more"),
+        "shapes": Goal("8 match shapes, the last one matches, against one", "ratio", "more"),
+        "vnis": Goal("4,096 VNIs, against one", "ratio", "more", 0.95, 0.98),
+        "everything": Goal("everything on, against one rule", "ratio", "more"),
+    },
+    "cores": {
+        "cores": Goal("two cores, against one", "times", "more", 1.8, 1.95),
+        "cores_bare": Goal("the same of bare redirect", "times", "more"),
+    },
+    "arms": {
+        "arms": Goal("single-arm against two-arm", "ratio", "more", 0.9, 1.0),
+    },
+    "stages": {
+        "program": Goal("program time a packet at full speed, one rule", "ns", "less"),
+    },
+    "steady": {
+        "lost": Goal("packets lost at 85,000 pps", "packets", "less", 0, 0),
+        "p99": Goal("program time a packet at 85,000 pps, p99", "ns", "less", 1000, 300),
+        "latency_p50": Goal("latency through the chain, p50", "µs", "less"),
+        "latency_p99": Goal("latency through the chain, p99", "µs", "less"),
+    },
+    "memory": {
+        "rss_1": Goal("daemon's memory, one rule", "MB", "less", 12, 6),
+        "rss_65536": Goal("daemon's memory, 65,536 rules", "MB", "less", 40, 24),
+        "peak_65536": Goal("its peak while loading them", "MB", "less"),
+    },
+    "start": {
+        "start": Goal("run to first forwarded packet", "ms", "less", 300, 100),
+        "reload": Goal("reload with 65,536 rules", "ms", "less", 1000, 300),
+    },
+}
+
+
+def verdict(goal, value):
+    """aim | ok | short | told"""
+    if goal.must is None:
+        return "told"
+    sign = 1 if goal.better == "more" else -1
+    if sign * value >= sign * goal.aim:
+        return "aim"
+    return "ok" if sign * value >= sign * goal.must else "short"

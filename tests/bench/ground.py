@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+A chain of three network namespaces, and what stands in its middle:
+
+    source s0 ---- in0 appliance out0 ---- c0 sink
+           10.9.0.1   10.9.0.2  10.20.0.1  10.20.0.2
+
+All of a packet's way is on the CPU that sends it, so what differs between two chains is what stands
+in the middle. Idle chains cost nothing: those that are compared stand side by side and take turns.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+
+from lib import frames, net, program
+
+BUILD = os.path.join(os.path.dirname(program.PROGRAM), "bench")
+PINS = os.path.join(net.BPFFS, "bench")
+MTU = 3498  # what ENA takes with XDP
+LAN = 1500  # what the target's network takes
+TUNNEL = "10.0.0.2"  # where the tunnel leads, see lib.frames.tunnel
+
+_numbers = itertools.count(1)
+
+
+class Scope(contextlib.ExitStack):
+    """Takes back what was made, last first, as unittest.TestCase does."""
+
+    def addCleanup(self, function, *arguments, **options):  # the name that lib.net calls it by
+        self.callback(function, *arguments, **options)
+
+
+def frame(inner_size):
+    """What the bench sends: one UDP packet in the tunnel, of `inner_size` bytes from its IP header."""
+    payload = bytes(n % 256 for n in range(inner_size - 28))
+    return frames.tunnel(frames.inner(frames.udp("10.2.41.20", "10.2.41.10", 42844, 514, payload)))
+
+
+class Chain:
+    """What stands in the middle is a subclass's business."""
+
+    mtu_out = MTU
+    single_arm = False
+
+    def __init__(self, scope, queues=1, counted=True):
+        """`counted`: with a sink at its end."""
+        self.scope, self.queues = scope, queues
+        self.number = next(_numbers)
+        self.pins = os.path.join(PINS, str(self.number))
+        self.source, self.appliance, self.sink = (net.Namespace(scope, stem) for stem in "sac")
+        for namespace in (self.source, self.appliance, self.sink):
+            namespace.sysctl("net.ipv6.conf.default.disable_ipv6=1")
+        self.veth(self.source, "s0", self.appliance, "in0", MTU)
+        self.veth(self.appliance, "out0", self.sink, "c0", self.mtu_out)
+        self.appliance.ip("link", "set", "in0", "address", frames.OUTER_DESTINATION_MAC)
+        self.address()
+        if counted:
+            self.attach_sink()
+        self.set_up()
+
+    def veth(self, one, one_name, two, two_name, mtu):
+        queues = ("numtxqueues", str(self.queues), "numrxqueues", str(self.queues))
+        one.ip("link", "add", one_name, "mtu", str(mtu), *queues, "type", "veth", "peer", "name",
+               two_name, "mtu", str(mtu), *queues, "netns", two.name)
+        for namespace, name in ((one, one_name), (two, two_name)):
+            namespace.run("ethtool", "-K", name, "tx", "off", "txvlan", "off", "tso", "off", "gso",
+                          "off", "gro", "on", check=False)
+        for namespace, name in ((one, one_name), (two, two_name)):
+            namespace.ip("link", "set", name, "up")
+
+    def address(self):
+        self.source.ip("addr", "add", "10.9.0.1/24", "dev", "s0")
+        self.appliance.ip("addr", "add", "10.9.0.2/24", "dev", "in0")
+        self.appliance.ip("addr", "add", "10.20.0.1/24", "dev", "out0")
+        self.sink.ip("addr", "add", "10.20.0.2/24", "dev", "c0")
+        self.appliance.sysctl("net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0",
+                              "net.ipv4.conf.in0.rp_filter=0", "net.ipv4.conf.all.send_redirects=0",
+                              "net.ipv4.conf.in0.send_redirects=0")
+        out, far = ("in0", self.source.mac("s0")) if self.single_arm else \
+            ("out0", self.sink.mac("c0"))
+        if self.single_arm:
+            self.appliance.ip("route", "add", "10.20.0.2/32", "dev", "in0")
+        self.appliance.ip("neigh", "replace", "10.20.0.2", "lladdr", far, "dev", out, "nud",
+                          "permanent")
+
+    def load(self, stem):
+        """Loads tests/bench/STEM.bpf.c and pins its programs and maps by their names."""
+        where = os.path.join(self.pins, f"{stem}{next(_numbers)}")
+        os.makedirs(PINS, exist_ok=True)
+        os.makedirs(self.pins, exist_ok=True)
+        os.makedirs(where)
+        net.run("bpftool", "prog", "loadall", os.path.join(BUILD, f"{stem}.bpf.o"),
+                os.path.join(where, "prog"), "pinmaps", os.path.join(where, "map"))
+        self.scope.addCleanup(net.run, "rm", "-rf", where, check=False)
+        return where
+
+    def attach(self, namespace, interface, where, function):
+        namespace.run("bpftool", "net", "attach", "xdpdrv", "pinned",
+                      os.path.join(where, "prog", function), "dev", interface, "overwrite")
+
+    def attach_sink(self):
+        """A fresh one: it has counted nothing."""
+        where = self.load("sink")
+        self.sink_map = os.path.join(where, "map", "sink_counts")
+        if self.single_arm:
+            self.attach(self.source, "s0", where, "bench_sink")
+        else:
+            self.attach(self.sink, "c0", where, "bench_sink")
+
+    def set_up(self):
+        """Of the middle."""
+
+    def update_map(self, where, name, value):
+        """In the appliance, because a devmap's interfaces are those of whoever fills it."""
+        self.appliance.run("bpftool", "map", "update", "pinned", os.path.join(where, "map", name),
+                           "key", "hex", "0", "0", "0", "0", "value", "hex",
+                           *(f"{byte:02x}" for byte in value))
+
+    def way_out(self):
+        return self.appliance.link("out0")["ifindex"].to_bytes(4, "little")
+
+    def program_id(self):
+        """Of the XDP program on in0."""
+        return self.appliance.xdp("in0")["prog"]["id"]
+
+    def first_arrival(self):
+        """CLOCK_MONOTONIC of the first packet in the sink, ns; None: none came."""
+        answer = json.loads(net.run("bpftool", "-j", "map", "dump", "pinned", self.sink_map).stdout)
+        times = [cpu["value"]["first"] for cpu in answer[0]["formatted"]["values"]]
+        return min((time for time in times if time), default=None)
+
+
+class Redirect(Chain):
+    """A redirect and nothing else."""
+
+    def set_up(self):
+        where = self.load("redirect")
+        self.update_map(where, "redirect_to", self.way_out())
+        self.attach(self.appliance, "in0", where, "bench_redirect")
+
+
+class Empty(Chain):
+    """Ends where the middle begins, with an empty program that drops."""
+
+    def attach_sink(self):
+        where = self.load("sink")
+        self.sink_map = os.path.join(where, "map", "sink_counts")
+        self.attach(self.appliance, "in0", where, "bench_empty")
+
+
+class Decap(Chain):
+    """XDP takes the tunnel off and rewrites, the kernel routes and fragments."""
+
+    mtu_out = LAN
+
+    def set_up(self):
+        self.attach(self.appliance, "in0", self.load("decap"), "bench_decap")
+
+
+class Tc(Chain):
+    """All of it in a program of traffic control."""
+
+    def set_up(self):
+        where = self.load("tc")
+        addresses = frames.mac(self.sink.mac("c0")) + frames.mac(self.appliance.mac("out0"))
+        self.update_map(where, "tc_ways", self.way_out() + addresses)
+        self.appliance.run("tc", "qdisc", "add", "dev", "in0", "clsact")
+        self.appliance.run("tc", "filter", "add", "dev", "in0", "ingress", "bpf", "direct-action",
+                           "object-pinned", os.path.join(where, "prog", "bench_tc"))
+
+
+class Kernel(Chain):
+    """The kernel's vxlan device, nftables without connection tracking, routing."""
+
+    mtu_out = LAN
+    rules = """table ip bench {
+        chain rewrite {
+            type filter hook prerouting priority raw;
+            iifname "tunnel" udp sport 42844 ip daddr set 10.20.0.2 udp dport set 8081
+        }
+    }"""
+
+    def set_up(self):
+        self.appliance.ip("link", "add", "tunnel", "address", frames.INNER_DESTINATION_MAC, "mtu",
+                          str(MTU - 50), "type", "vxlan", "id", "1", "local", TUNNEL, "dstport",
+                          "4789", "nolearning")
+        self.appliance.sysctl("net.ipv4.conf.tunnel.rp_filter=0",
+                              "net.ipv4.conf.tunnel.send_redirects=0")
+        self.appliance.ip("addr", "add", f"{TUNNEL}/32", "dev", "in0")
+        self.appliance.ip("link", "set", "tunnel", "up")
+        self.appliance.run("nft", "-f", "-", input=self.rules)
+
+
+class Conntrack(Kernel):
+    """The same with conntrack's DNAT."""
+
+    rules = """table ip bench {
+        chain rewrite {
+            type nat hook prerouting priority dstnat;
+            iifname "tunnel" udp sport 42844 dnat to 10.20.0.2:8081
+        }
+    }"""
+
+
+class Pipeline(Chain):
+    """The program. `changes` to its configuration as program.merge() takes them."""
+
+    BASE = {
+        "listen": {"interface": "in0"},
+        "forward": {"interface": "out0", "next_hop": "route", "mtu": LAN, "oversize": "pass"},
+        "nat": [{"match": {"source_port": 42844, "protocol": "udp"}, "to": "10.20.0.2:8081"}],
+        "http": {"listen": "off"},
+    }
+
+    def __init__(self, scope, *changes, **options):
+        self.changes = changes
+        self.daemon = None
+        super().__init__(scope, **options)
+
+    def set_up(self):
+        self.config = f"/run/config-{self.number}.yaml"
+        self.instance = f"bench{self.number}"
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(program.to_yaml(program.merge(self.BASE, *self.changes)))
+        self.start()
+
+    def start(self):
+        self.daemon = net.Daemon(self.scope, self.appliance, "-c", self.config,
+                                 instance=self.instance)
+        self.daemon.ready()
+
+    def verdicts(self):
+        answer = self.appliance.run(program.PROGRAM, "stats", "--json", "--instance", self.instance)
+        verdicts = json.loads(answer.stdout)["verdicts"]
+        return {name: value["packets"] for name, value in verdicts.items() if value["packets"]}
+
+
+class SingleArm(Pipeline):
+    """Frames leave where they came in."""
+
+    single_arm = True
+    BASE = program.merge(Pipeline.BASE, {"forward": {"interface": "in0"}})
+
+
+class Source:
+    """tests/bench/source.c on a chain."""
+
+    def __init__(self, chain, inner_size=98, flows=1, vnis=1, cpus=None):
+        self.chain = chain
+        path = f"/run/frame-{chain.number}-{next(_numbers)}"
+        with open(path, "wb") as file:
+            file.write(frame(inner_size))
+        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+            chain.source.command(os.path.join(BUILD, "source"), "s0", path, chain.sink_map,
+                                 str(flows), str(vnis), *map(str, cpus or one_cpu())),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        chain.scope.addCleanup(self.close)
+        if self.process.stdout.readline() != "ready\n":
+            raise AssertionError("the bench's generator did not start")
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def measure(self, warm, length):
+        """Packets a second that arrived, and that were sent. Times in ms."""
+        self.process.stdin.write(f"{warm} {length}\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().split()
+        if len(answer) != 4:
+            raise AssertionError("the bench's generator ended")
+        ns, packets, _, sent = map(int, answer)
+        return packets * 1e9 / ns, sent * 1e9 / ns
+
+
+def all_cpus():
+    return sorted(os.sched_getaffinity(0))
+
+
+def one_cpu():
+    """Not the first one, which gets the machine's interrupts."""
+    return all_cpus()[-1:]

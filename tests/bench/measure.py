@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Taking turns, and what the turns say: medians of pairs."""
+
+import ctypes
+import json
+import os
+import statistics
+
+from lib import net
+
+
+class Pace:
+    """How long and how often is measured."""
+
+    def __init__(self, quick):
+        self.quick = quick
+        self.rounds = 2 if quick else 9
+        self.warm, self.length = (10, 30) if quick else (40, 200)  # ms
+
+
+def spread(values):
+    """What a figure is reported as."""
+    values = list(values)
+    return {"median": statistics.median(values), "min": min(values), "max": max(values),
+            "values": values}
+
+
+class Rates:
+    """Packets a second of several contestants, measured in turns."""
+
+    def __init__(self, names):
+        self.taken = {name: [] for name in names}
+
+    def rate(self, name):
+        return spread(self.taken[name])
+
+    def ratio(self, name, other):
+        """Of pairs that were measured one soon after the other."""
+        return spread(a / b for a, b in zip(self.taken[name], self.taken[other]))
+
+    def cost(self, name, other):
+        """What a packet costs more than with the other one, in ns."""
+        return spread(1e9 / a - 1e9 / b for a, b in zip(self.taken[name], self.taken[other]))
+
+
+def alternate(contestants, pace):
+    """
+    `contestants`: {name: (source, frames that arrive for each packet)}. Every other round goes
+    backwards, so that a machine that slows down or speeds up favours nobody.
+    """
+    rates = Rates(contestants)
+    for number in range(pace.rounds):
+        names = list(contestants)
+        for name in names if number % 2 == 0 else reversed(names):
+            source, frames = contestants[name]
+            arrived, _ = source.measure(pace.warm, pace.length)
+            rates.taken[name].append(arrived / frames)
+            if not arrived:
+                raise AssertionError(f"{name}: nothing arrived")
+    return rates
+
+
+class ProgramTimes:
+    """Counts the run time of every BPF program while it is open; the kernel forgets when we go."""
+
+    def __enter__(self):
+        libbpf = ctypes.CDLL("libbpf.so.1", use_errno=True)
+        self.file = libbpf.bpf_enable_stats(0)
+        if self.file < 0:
+            raise OSError(ctypes.get_errno(), "BPF_ENABLE_STATS")
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.file)
+
+
+def program_time(program_id):
+    """(ns, runs) so far"""
+    answer = json.loads(net.run("bpftool", "-j", "prog", "show", "id", str(program_id)).stdout)
+    return answer.get("run_time_ns", 0), answer.get("run_cnt", 0)

@@ -1,0 +1,381 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is measured: a function a section, which fills figures and the series of its chart."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+from lib import net, program
+
+import ground
+from ground import Conntrack, Decap, Empty, Kernel, Pipeline, Redirect, SingleArm, Source, Tc
+from measure import ProgramTimes, alternate, program_time, spread
+
+SIZES = (98, 512, 1400, 2852)
+STEADY = 85000
+FRAGMENT = {"forward": {"oversize": "fragment"}}
+NOTHING_MATCHES = {"nat": [{"match": {"source_port": 1, "protocol": "udp"}, "to": "10.20.0.2:8081"}]}
+NO_RULES = {"nat": []}
+
+
+def many_rules(count):
+    """Of one shape: as many inner sources as the generator has flows, from 10.2.41.20."""
+    first = (10 << 24) + (2 << 16) + (41 << 8) + 20
+    rules = []
+    for number in range(first, first + count):
+        source = ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
+        rules.append({"match": {"source": source, "source_port": 42844, "protocol": "udp"},
+                      "to": "10.20.0.2:8081"})
+    return {"nat": rules}
+
+
+def eight_shapes():
+    """The last one matches; the others look at other fields, and do not."""
+    matches = ({"source_port": 1}, {"destination_port": 1}, {"source": "10.9.9.9"},
+               {"destination": "10.9.9.9"}, {"vni": 1, "source_port": 2},
+               {"vni": 1, "destination_port": 2}, {"source": "10.9.9.0/24"},
+               {"source_port": 42844, "protocol": "udp"})
+    return {"nat": [{"match": match, "to": "10.20.0.2:8081"} for match in matches]}
+
+
+def vnis(count):
+    return {"listen": {"vnis": list(range(1, count + 1))}}
+
+
+def everything():
+    rules = many_rules(4096)["nat"] + eight_shapes()["nat"]
+    return program.merge(FRAGMENT, vnis(4096), {
+        "listen": {"sources": [f"10.{n}.0.0/16" for n in range(256)]},
+        "nat": rules[:-1], "inner": {"clear_df_above": 60, "udp_checksum": "update"}})
+
+
+class Findings:
+    """What a run has found: figures by name, and series for the charts."""
+
+    def __init__(self):
+        self.figures, self.series, self.notes = {}, {}, []
+
+    def figure(self, name, values):
+        self.figures[name] = values
+
+
+# ---- throughput ----
+
+PEERS = {
+    "bare redirect": Redirect,
+    "vxlan-pipeline": Pipeline,
+    "pipeline, fragmenting on": lambda scope: Pipeline(scope, FRAGMENT),
+    "TC/eBPF": Tc,
+    "XDP decap + kernel routing": Decap,
+    "kernel vxlan + stateless nft": Kernel,
+    "kernel vxlan + conntrack": Conntrack,
+}
+JUMBO = 2852
+CUTTERS = ("pipeline, fragmenting on", "XDP decap + kernel routing", "kernel vxlan + stateless nft",
+           "kernel vxlan + conntrack")
+
+
+def contestants(chains, size):
+    """At 2852 bytes those who do the job: two fragments that fit the target's network."""
+    if size <= ground.LAN:
+        return {name: (Source(chain, size), 1) for name, chain in chains.items()}
+    answer = {name: (Source(chains[name], size), 2) for name in CUTTERS}
+    return {"bare redirect": (Source(chains["bare redirect"], size), 1), **answer}
+
+
+def throughput(findings, scope, pace):
+    chains = {name: make(scope) for name, make in PEERS.items()}
+    chains["dropped at once"] = Empty(scope)
+    sent = {size: {} for size in SIZES}
+    for size in (98, JUMBO) if pace.quick else SIZES:
+        named = contestants({name: chain for name, chain in chains.items()
+                             if name != "dropped at once"}, size)
+        if size == 98:
+            empty = chains["dropped at once"]
+            named["dropped at once"] = (SentOnly(empty, size), 1)
+        rates = alternate(named, pace)
+        sent[size] = {name: rates.rate(name) for name in named}
+        judge_throughput(findings, size, rates)
+        for source, _ in named.values():
+            source.close()
+    cost = findings.series.setdefault("cost", {})
+    findings.series["throughput"] = {
+        str(size): {name: rate for name, rate in by_name.items() if name != "dropped at once"}
+        for size, by_name in sent.items() if by_name}
+    findings.series["cost"] = cost
+
+
+class SentOnly(Source):
+    """On a chain that nothing leaves."""
+
+    def measure(self, warm, length):
+        _, sent = super().measure(warm, length)
+        return sent, sent
+
+
+def judge_throughput(findings, size, rates):
+    ours, cutting, bare = "vxlan-pipeline", "pipeline, fragmenting on", "bare redirect"
+    if size == 98:
+        findings.figure("bare_98", rates.ratio(ours, bare))
+        findings.figure("fragmenting", rates.ratio(cutting, bare))
+        for name, peer in (("kernel", "kernel vxlan + stateless nft"),
+                           ("conntrack", "kernel vxlan + conntrack"),
+                           ("decap", "XDP decap + kernel routing"), ("tc", "TC/eBPF")):
+            findings.figure(name, rates.ratio(ours, peer))
+        findings.series["cost"] = {name: rates.cost(name, "dropped at once") for name in rates.taken
+                                   if name != "dropped at once"}
+    elif size == 1400:
+        findings.figure("bare_1400", rates.ratio(ours, bare))
+    elif size == JUMBO:
+        findings.figure("cut", rates.ratio(cutting, "XDP decap + kernel routing"))
+
+
+# ---- rules, shapes, VNIs ----
+
+def rules(findings, scope, pace):
+    """Each against a configuration of one rule that is sent the same traffic."""
+    most = 4096 if pace.quick else 65536
+    one, many = Pipeline(scope), Pipeline(scope, many_rules(most))
+    cases = (
+        ("rules_1000", Pipeline(scope, many_rules(1000)), 1000, 1),
+        ("rules_65536", many, 1, 1),
+        ("rules_65536_all", many, most, 1),
+        ("shapes", Pipeline(scope, eight_shapes()), 1, 1),
+        ("vnis", Pipeline(scope, vnis(4096)), 1, 4096),
+        ("everything", Pipeline(scope, everything()), 4096, 4096),
+    )
+    rate = {}
+    for name, chain, flows, numbers in cases:
+        pair = {name: (Source(chain, 98, flows, numbers), 1), "one": (Source(one, 98, flows), 1)}
+        rates = alternate(pair, pace)
+        findings.figure(name, rates.ratio(name, "one"))
+        rate[name] = rates.rate(name)
+        rate.setdefault("one", rates.rate("one"))
+        for source, _ in pair.values():
+            source.close()
+        only = chain.verdicts()
+        if set(only) - {"not_tunnel"} != {"redirected"}:
+            raise AssertionError(f"{name}: {only}")
+    findings.series["rules"] = rate
+
+
+# ---- cores, arms ----
+
+def cores(findings, scope, pace):
+    cpus = ground.all_cpus()[-2:]
+    if len(cpus) < 2:
+        findings.notes.append("cores: this machine has one CPU")
+        return
+    two = {"pipeline": Pipeline(scope, queues=2), "bare": Redirect(scope, queues=2)}
+    named = {}
+    for name, chain in two.items():
+        named[f"{name}, one"] = (Source(chain, cpus=cpus[-1:]), 1)
+        named[f"{name}, two"] = (Source(chain, cpus=cpus), 1)
+    rates = alternate(named, pace)
+    findings.figure("cores", rates.ratio("pipeline, two", "pipeline, one"))
+    findings.figure("cores_bare", rates.ratio("bare, two", "bare, one"))
+    findings.series["cores"] = {name: rates.rate(name) for name in named}
+
+
+def arms(findings, scope, pace):
+    named = {"two-arm": (Source(Pipeline(scope)), 1), "single-arm": (Source(SingleArm(scope)), 1)}
+    rates = alternate(named, pace)
+    findings.figure("arms", rates.ratio("single-arm", "two-arm"))
+    findings.series["arms"] = {name: rates.rate(name) for name in named}
+
+
+# ---- what a stage costs ----
+
+KEEP = {"forward": {"next_hop": "keep", "unmatched": "forward"}}
+# A packet that leaves early has paid for the stages up to there.
+EXITS = {
+    "empty": Empty,
+    "vni": lambda scope: Pipeline(scope, {"listen": {"vnis": [2]}}),
+    "inner": lambda scope: Pipeline(scope, NO_RULES),
+    "lookup": lambda scope: Pipeline(scope, NOTHING_MATCHES),
+    "leave": lambda scope: Pipeline(scope, NO_RULES, KEEP),
+    "rewrite": lambda scope: Pipeline(scope, KEEP),
+    "next hop": Pipeline,
+    "cut": lambda scope: Pipeline(scope, FRAGMENT),
+    "bare": Redirect,
+}
+STAGES = (
+    # name, what has it, what has it not
+    ("outer headers, VNI, counters", ("vni",), ("empty",)),
+    ("inner headers", ("inner",), ("vni",)),
+    ("rule lookup", ("lookup",), ("inner",)),
+    ("rewrite, checksums, rule counter", ("rewrite", "inner"), ("leave", "lookup")),
+    ("next hop", ("next hop",), ("rewrite",)),
+    ("decapsulation, redirect", ("leave",), ("inner",)),
+)
+
+
+def stages(findings, scope, pace):
+    chains = {name: make(scope) for name, make in EXITS.items()}
+    sources = {name: SentOnly(chain) for name, chain in chains.items()}
+    ids = {name: chain.program_id() for name, chain in chains.items()}
+    taken = {name: [] for name in chains}
+    with ProgramTimes():
+        for number in range(pace.rounds):
+            for name in chains if number % 2 == 0 else reversed(chains):
+                before = program_time(ids[name])
+                sources[name].measure(pace.warm, pace.length)
+                after = program_time(ids[name])
+                taken[name].append((after[0] - before[0]) / max(1, after[1] - before[1]))
+    net_times = {name: [t - e for t, e in zip(values, taken["empty"])]
+                 for name, values in taken.items()}
+    findings.figure("program", spread(net_times["next hop"]))
+    findings.series["program"] = {name: spread(values) for name, values in net_times.items()}
+    findings.series["clock"] = spread(taken["empty"])
+    findings.series["stages"] = {
+        name: spread(sum(net_times[p][i] for p in plus) - sum(net_times[m][i] for m in minus)
+                     for i in range(pace.rounds))
+        for name, plus, minus in STAGES}
+
+
+# ---- a steady rate ----
+
+def generate(chain, seconds, receiver=True):
+    """`generate` at 85,000 pps on one side and, on the other, its receiver; both reports."""
+    count = str(STEADY * seconds)
+    far = None
+    if receiver:
+        far = subprocess.Popen(  # pylint: disable=consider-using-with
+            chain.sink.command(program.PROGRAM, "generate", "-i", "c0", "--receive", "--json",
+                               "--count", count, "--seconds", str(seconds + 10)),
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        chain.scope.addCleanup(end, far)
+        net.wait_for(lambda: chain.sink.xdp("c0") or far.poll() is not None, 5, "the receiver")
+    near = net.run(*chain.source.command(
+        "taskset", "-c", str(ground.one_cpu()[0]), program.PROGRAM, "generate", "-i", "s0", "--json",
+        "--pps", str(STEADY), "--count", count, "--flows", "200"), check=False,
+        timeout=seconds + 30)
+    sent = json.loads(near.stdout)
+    return sent, json.loads(far.communicate(timeout=30)[0]) if far else None
+
+
+def end(process):
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    if process.stdout and not process.stdout.closed:
+        process.stdout.close()
+
+
+def program_percentiles(chain, function, seconds):
+    """The histogram of a program's run times while 85,000 packets a second come."""
+    process = subprocess.Popen(  # pylint: disable=consider-using-with
+        [os.path.join(ground.BUILD, "timing"), str(chain.program_id()), function],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    chain.scope.addCleanup(end, process)
+    if process.stdout.readline() != "ready\n":
+        raise AssertionError(f"{function} cannot be timed")
+    generate(chain, seconds, receiver=False)
+    answer, _ = process.communicate()
+    return [tuple(map(int, line.split())) for line in answer.splitlines()]
+
+
+def percentile(histogram, percent):
+    wanted, seen = sum(runs for _, runs in histogram) * percent / 100, 0
+    for ns, runs in histogram:
+        seen += runs
+        if seen >= wanted:
+            return ns
+    return None
+
+
+def steady(findings, scope, pace):
+    chain = Pipeline(scope, counted=False)
+    sent, got = generate(chain, 1 if pace.quick else 60)
+    findings.figure("lost", spread([sent["packets"] - got["unique"]]))
+    if not sent["kept_pace"]:
+        findings.notes.append("steady: the generator could not keep 85,000 packets a second")
+    histograms = {}
+    for name, peer in (("vxlan-pipeline", chain), ("bare redirect", Redirect(scope, counted=False)),
+                       ("kernel vxlan + stateless nft", Kernel(scope, counted=False))):
+        if pace.quick and peer is not chain:
+            continue
+        report = got if peer is chain and pace.quick else generate(peer, 1 if pace.quick else 8)[1]
+        histograms[name] = report["latency_ns"]
+    ours = histograms["vxlan-pipeline"]
+    findings.figure("latency_p50", spread([ours["p50"] / 1000]))
+    findings.figure("latency_p99", spread([ours["p99"] / 1000]))
+    findings.series["latency"] = histograms
+    findings.series["loss"] = {"sent": sent, "received": {
+        key: value for key, value in got.items() if key != "latency_ns"}}
+    time_programs(findings, scope, chain, pace)
+
+
+def time_programs(findings, scope, chain, pace):
+    seconds, turns = (1, 1) if pace.quick else (4, 3)
+    empty, ours, p99 = Empty(scope), {}, []
+    for _ in range(turns):
+        base = percentile(program_percentiles(empty, "bench_empty", seconds), 50)
+        histogram = program_percentiles(chain, "vxlan_pipeline", seconds)
+        p99.append(percentile(histogram, 99) - base)
+        for ns, runs in histogram:
+            ours[max(0, ns - base)] = ours.get(max(0, ns - base), 0) + runs
+    merged = sorted(ours.items())
+    findings.figure("p99", spread(p99))
+    findings.series["timing"] = {"histogram": merged, "clock": base, **{
+        f"p{p}": percentile(merged, p) for p in (50, 90, 99, 99.9)}}
+
+
+# ---- memory, start, reload ----
+
+def memory_of(pid, field):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) / 1000
+    raise AssertionError(f"process {pid} has no {field}")
+
+
+def memory(findings, scope, pace):
+    del pace
+    few = Pipeline(scope, {"http": {"listen": "127.0.0.1:9789"}})
+    many = Pipeline(scope, many_rules(65536), {"http": {"listen": "127.0.0.1:9789"}})
+    time.sleep(1)
+    findings.figure("rss_1", spread([memory_of(few.daemon.pid, "VmRSS")]))
+    findings.figure("rss_65536", spread([memory_of(many.daemon.pid, "VmRSS")]))
+    findings.figure("peak_65536", spread([memory_of(many.daemon.pid, "VmHWM")]))
+
+
+def start(findings, scope, pace):
+    turns = 1 if pace.quick else 7
+    chain = Pipeline(scope)
+    generator = subprocess.Popen(  # pylint: disable=consider-using-with
+        chain.source.command(program.PROGRAM, "generate", "-i", "s0", "--pps", "20000"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    scope.addCleanup(end, generator)
+    findings.figure("start", spread([first_packet(chain) for _ in range(turns)]))
+    generator.kill()
+    generator.wait()
+    many = Pipeline(scope, many_rules(65536))
+    findings.figure("reload", spread([reload_time(many.daemon) for _ in range(turns)]))
+
+
+def first_packet(chain):
+    """From the start of the daemon to the first packet at the far side, in ms."""
+    chain.daemon.terminate()
+    time.sleep(0.3)
+    chain.attach_sink()
+    time.sleep(0.1)
+    if chain.first_arrival():
+        raise AssertionError("packets arrive without the daemon")
+    begun = time.monotonic_ns()
+    chain.start()
+    return (net.wait_for(chain.first_arrival, 5, "the first packet") - begun) / 1e6
+
+
+def reload_time(daemon):
+    begun = time.monotonic_ns()
+    daemon.signal(signal.SIGHUP)
+    daemon.notified("READY=1")
+    return (time.monotonic_ns() - begun) / 1e6
+
+
+SECTIONS = {"throughput": throughput, "rules": rules, "cores": cores, "arms": arms,
+            "stages": stages, "steady": steady, "memory": memory, "start": start}

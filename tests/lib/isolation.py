@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Running where nothing of this host is met, and of which nothing stays behind."""
+
+import os
+import sys
+
+
+def isolate():
+    """
+    Starts over in mount and PID namespaces of its own, with empty /run and /sys/fs/bpf: tests meet
+    no instance of this host, and whatever ends them, nothing of theirs stays behind.
+    """
+    if os.environ.get("TESTS_ISOLATED") == str(os.getppid()) or os.getpid() == 1:
+        return
+    os.execvp("setpriv", ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork",
+                          "--kill-child=KILL", "--mount-proc", "sh", "-c",
+                          "mount -t tmpfs tmpfs /run && while umount /sys/fs/bpf 2> /dev/null; do :; done && "
+                          "mount -t bpf bpf /sys/fs/bpf && "
+                          'TESTS_ISOLATED=$$ "$@"', "sh", sys.executable, *sys.argv])
