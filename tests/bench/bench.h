@@ -55,7 +55,6 @@ struct sink_count {
 /* How long a program took, one for each CPU. */
 struct timing {
 	__u64 started; /* ns; 0: not running */
-	__u64 runs;
 	__u64 bucket[LATENCY_BUCKETS]; /* see bpf/latency.h */
 };
 

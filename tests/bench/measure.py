@@ -14,8 +14,8 @@ class Pace:
 
     def __init__(self, quick):
         self.quick = quick
-        self.rounds = 2 if quick else 9
-        self.warm, self.length = (10, 30) if quick else (40, 200)  # ms
+        self.rounds = 2 if quick else 15
+        self.warm, self.length = (10, 30) if quick else (20, 100)  # ms
 
 
 def spread(values):

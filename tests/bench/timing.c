@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Times every run of a loaded BPF program until standard input ends, and prints the histogram:
- * lines "NS RUNS", NS the smallest value of a bucket.
+ * Times every run of the XDP program of an interface, as long as standard input is open, and prints
+ * the histogram: lines "NS RUNS", NS the smallest value of a bucket. The program stays in force.
  *
- * usage: timing PROGRAM-ID FUNCTION
+ * usage: timing INTERFACE PROGRAM-ID LINK    LINK is what is pinned of the attachment, or -
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +17,16 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <linux/if_link.h>
+
 #include "bench.h"
 #include "bench/timing.skel.h"
+
+struct target {
+	int ifindex;
+	int program;
+	int link; /* -1: attached without one */
+};
 
 static int complain(const char *what)
 {
@@ -47,36 +58,58 @@ static int print_histogram(const struct timing_bpf *skeleton)
 	return 0;
 }
 
-static int watch(struct timing_bpf *skeleton, int target, const char *function)
+/* Puts one program in the other's place, without a gap. */
+static int swap(const struct target *target, int program)
 {
-	char line[16];
+	if (target->link >= 0)
+		return bpf_link_update(target->link, program, NULL);
+	return bpf_xdp_attach(target->ifindex, program, XDP_FLAGS_DRV_MODE, NULL);
+}
 
-	if (bpf_program__set_attach_target(skeleton->progs.timing_begin, target, function) ||
-	    bpf_program__set_attach_target(skeleton->progs.timing_end, target, function) ||
-	    timing_bpf__load(skeleton) || timing_bpf__attach(skeleton))
-		return complain(function);
+static int watch(struct timing_bpf *skeleton, const struct target *target)
+{
+	__u32 zero = 0;
+	char line[16];
+	int status;
+
+	if (timing_bpf__load(skeleton))
+		return complain("load");
+	if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.timed), &zero, &target->program, BPF_ANY))
+		return complain("cannot call the program");
+	skeleton->links.timing_end = bpf_program__attach(skeleton->progs.timing_end);
+	if (!skeleton->links.timing_end)
+		return complain("cannot watch redirects");
+	if (swap(target, bpf_program__fd(skeleton->progs.timing_begin)))
+		return complain("cannot stand before the program");
 	puts("ready");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin))
 		;
-	return print_histogram(skeleton);
+	status = print_histogram(skeleton);
+	return swap(target, target->program) ? complain("cannot leave the program") : status;
 }
 
 int main(int argc, char **argv)
 {
+	struct target target = {.link = -1};
 	struct timing_bpf *skeleton;
-	int target, status;
+	int status;
 
-	if (argc != 3) {
-		fputs("usage: timing PROGRAM-ID FUNCTION\n", stderr);
+	if (argc != 4) {
+		fputs("usage: timing INTERFACE PROGRAM-ID LINK\n", stderr);
 		return 2;
 	}
-	target = bpf_prog_get_fd_by_id(strtoul(argv[1], NULL, 10));
+	target.ifindex = (int)if_nametoindex(argv[1]);
+	target.program = bpf_prog_get_fd_by_id(strtoul(argv[2], NULL, 10));
+	if (strcmp(argv[3], "-") != 0) {
+		target.link = bpf_obj_get(argv[3]);
+		if (target.link < 0)
+			return complain(argv[3]);
+	}
 	skeleton = timing_bpf__open();
-	if (target < 0 || !skeleton)
+	if (target.program < 0 || !target.ifindex || !skeleton)
 		return complain(argv[1]);
-	status = watch(skeleton, target, argv[2]);
+	status = watch(skeleton, &target);
 	timing_bpf__destroy(skeleton);
-	close(target);
 	return status;
 }
