@@ -42,6 +42,8 @@ struct source_config {
 	/* In this order: the next is so many further on, so that they do not come in a row. */
 	__u32 flow_stride;
 	__u32 vni_stride;
+	__u32 flow_mask; /* all ones; 0: the same flow every time, for the same work */
+	__u32 vni_mask;
 	__u32 reserved;
 };
 

@@ -21,6 +21,7 @@ BUILD = os.path.join(os.path.dirname(program.PROGRAM), "bench")
 PINS = os.path.join(net.BPFFS, "bench")
 MTU = 3498  # what ENA takes with XDP
 LAN = 1500  # what the target's network takes
+INNER_MAC = "02:00:00:00:14:02"  # the one that `generate` has
 TUNNEL = "10.0.0.2"  # where the tunnel leads, see lib.frames.tunnel
 
 _numbers = itertools.count(1)
@@ -36,7 +37,8 @@ class Scope(contextlib.ExitStack):
 def frame(inner_size):
     """What the bench sends: one UDP packet in the tunnel, of `inner_size` bytes from its IP header."""
     payload = bytes(n % 256 for n in range(inner_size - 28))
-    return frames.tunnel(frames.inner(frames.udp("10.2.41.20", "10.2.41.10", 42844, 514, payload)))
+    packet = frames.udp("10.2.41.20", "10.2.41.10", 42844, 514, payload)
+    return frames.tunnel(frames.inner(packet, destination=INNER_MAC))
 
 
 class Chain:
@@ -184,7 +186,7 @@ class Kernel(Chain):
     }"""
 
     def set_up(self):
-        self.appliance.ip("link", "add", "tunnel", "address", frames.INNER_DESTINATION_MAC, "mtu",
+        self.appliance.ip("link", "add", "tunnel", "address", INNER_MAC, "mtu",
                           str(MTU - 50), "type", "vxlan", "id", "1", "local", TUNNEL, "dstport",
                           "4789", "nolearning")
         self.appliance.sysctl("net.ipv4.conf.tunnel.rp_filter=0",

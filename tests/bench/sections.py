@@ -148,7 +148,7 @@ def rules(findings, scope, pace):
     )
     rate = {}
     for name, chain, flows, numbers in cases:
-        pair = {name: (Source(chain, 98, flows, numbers), 1), "one": (Source(one, 98, flows), 1)}
+        pair = {name: (Source(chain, 98, flows, numbers), 1), "one": (Source(one, 98, flows, -numbers), 1)}
         rates = alternate(pair, pace)
         findings.figure(name, rates.ratio(name, "one"))
         rate[name] = rates.rate(name)
@@ -299,6 +299,8 @@ def steady(findings, scope, pace):
         if pace.quick and peer is not chain:
             continue
         report = got if peer is chain and pace.quick else generate(peer, 1 if pace.quick else 8)[1]
+        if not report["latency_ns"]["samples"]:
+            raise AssertionError(f"{name}: nothing arrived")
         histograms[name] = report["latency_ns"]
     ours = histograms["vxlan-pipeline"]
     findings.figure("latency_p50", spread([ours["p50"] / 1000]))

@@ -35,7 +35,7 @@ static __always_inline __u32 step(__u32 at, __u32 stride, __u32 count)
 
 static __always_inline void next_flow(void *frame)
 {
-	__u32 source = config.source + state.flow;
+	__u32 source = config.source + (state.flow & config.flow_mask);
 	__u32 sum = config.ip_sum + (source >> 16) + (source & 0xffff);
 
 	state.flow = step(state.flow, config.flow_stride, config.flows);
@@ -47,7 +47,7 @@ static __always_inline void next_flow(void *frame)
 
 static __always_inline void next_vni(void *frame)
 {
-	*(__be32 *)(frame + BENCH_VNI) = bpf_htonl((config.vni + state.vni) << 8);
+	*(__be32 *)(frame + BENCH_VNI) = bpf_htonl((config.vni + (state.vni & config.vni_mask)) << 8);
 	state.vni = step(state.vni, config.vni_stride, config.vnis);
 }
 

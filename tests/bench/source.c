@@ -5,7 +5,8 @@
  * usage: source INTERFACE FRAME SINK FLOWS VNIS CPU...
  *
  * FRAME is a file that holds the frame (bench.h), SINK the pinned map of what arrived; a thread
- * sends on each CPU. A line "WARM MEASURE" (ms) on standard input is answered by one of "NS PACKETS
+ * sends on each CPU. FLOWS and VNIS are how many there are in turn; with a minus sign every frame is
+ * of the first, at the cost of so many. A line "WARM MEASURE" (ms) on standard input is answered by one of "NS PACKETS
  * BYTES SENT": what arrived, and was sent, in so many nanoseconds.
  */
 #include <errno.h>
@@ -132,7 +133,7 @@ static unsigned int stride(unsigned int count)
 	return result;
 }
 
-static void configure(struct source_config *config, unsigned int flows, unsigned int vnis)
+static void configure(struct source_config *config, const char *flows, const char *vnis)
 {
 	memcpy(config->head, frame, sizeof(config->head));
 	config->source = (__u32)word_at(BENCH_IP_SOURCE) << 16 | word_at(BENCH_IP_SOURCE + 2);
@@ -141,10 +142,12 @@ static void configure(struct source_config *config, unsigned int flows, unsigned
 		if (at < BENCH_IP_CHECK || at > BENCH_IP_SOURCE + 2)
 			config->ip_sum += word_at(at);
 	}
-	config->flows = flows;
-	config->vnis = vnis;
-	config->flow_stride = stride(flows);
-	config->vni_stride = stride(vnis);
+	config->flows = number(flows + (*flows == '-'));
+	config->vnis = number(vnis + (*vnis == '-'));
+	config->flow_stride = stride(config->flows);
+	config->vni_stride = stride(config->vnis);
+	config->flow_mask = *flows == '-' ? 0 : UINT32_MAX;
+	config->vni_mask = *vnis == '-' ? 0 : UINT32_MAX;
 }
 
 /*
@@ -166,7 +169,7 @@ static void park(const struct source_bpf *skeleton)
 	close(home);
 }
 
-static void load(struct sender *sender, int ifindex, unsigned int flows, unsigned int vnis)
+static void load(struct sender *sender, int ifindex, const char *flows, const char *vnis)
 {
 	__u32 zero = 0, device = ifindex;
 
@@ -280,7 +283,7 @@ int main(int argc, char **argv)
 		fail("%s: %s", argv[3], strerror(errno));
 	for (int i = 6; i < argc; i++, sender_count++) {
 		senders[sender_count].cpu = number(argv[i]);
-		load(&senders[sender_count], ifindex, number(argv[4]), number(argv[5]));
+		load(&senders[sender_count], ifindex, argv[4], argv[5]);
 	}
 	setpriority(PRIO_PROCESS, 0, -15); /* what else goes on should disturb as little as it can */
 	puts("ready");
