@@ -333,6 +333,9 @@ struct pipeline_config {
 	__u64 fragment_mark; /* struct fragment_shim */
 	__u32 nat4_shapes;   /* how many of nat4_shape[] are in use */
 	__u32 nat6_shapes;
+	__u32 nat4_rules; /* 1: the one is in nat4_only, and no table is asked */
+	__u32 reserved3;
+	struct nat4_slot nat4_only;
 	struct table nat4;
 	struct table nat6;
 	struct table vnis;

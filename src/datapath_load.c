@@ -121,6 +121,8 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	memcpy(to->listen_mac, links->listen_mac, sizeof(to->listen_mac));
 	memcpy(to->egress_mac, links->egress_mac, sizeof(to->egress_mac));
 	memcpy(to->next_hop_mac, from->forward.next_hop_mac, sizeof(to->next_hop_mac));
+	to->nat4_rules = tables->nat.ipv4_rules;
+	to->nat4_only = tables->nat.ipv4_only;
 	to->nat4 = tables->nat.ipv4.geometry;
 	to->nat6 = tables->nat.ipv6.geometry;
 	to->vnis = tables->vnis.geometry;
