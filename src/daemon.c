@@ -105,6 +105,24 @@ static void warn_of_forwarding(const struct config *config)
 	}
 }
 
+/* Packets that XDP cannot cut go through the kernel's stack, several times slower. */
+static void warn_of_cutting(const struct config *config, enum datapath_cutting cutting)
+{
+	const char *egress = config->forward.interface;
+
+	if (cutting == DATAPATH_DEVICE_TOO_SMALL)
+		log_warning("%s's MTU lets no packet pass that has to be fragmented, so the kernel "
+			    "fragments, which is several times slower; set forward.mtu to what may "
+			    "be sent, and: ip link set dev %s mtu 3498",
+			    egress, egress);
+	if (cutting == DATAPATH_KERNEL_TOO_OLD)
+		log_warning(
+			"this kernel does not copy frames in XDP (Linux 5.14 does), so the "
+			"kernel fragments what is larger than forward.mtu, several times slower");
+	if (cutting == DATAPATH_GENERIC_MODE)
+		log_info("in generic mode the kernel fragments what is larger than forward.mtu");
+}
+
 static void report(const struct config *config, const struct datapath_attached *attached,
 		   const char *way)
 {
@@ -176,6 +194,7 @@ static int put_in_force_as(struct daemon *daemon, const struct config *config,
 		err = datapath_commit(datapath, options.instance, config, &attached, error);
 	if (!err) {
 		watch_next_hops(daemon, config, datapath, links);
+		warn_of_cutting(config, datapath_cutting(datapath));
 		report(config, &attached, way->name);
 	}
 	datapath_free(datapath);
