@@ -45,26 +45,36 @@ struct nat_target {
 	__u16 flags;
 };
 
-static __always_inline void nat4_find(const struct nat4_key *key, struct nat_target *target)
+/*
+ * Does the rule found so far come before rule `rule`? Having found none counts as a rule behind all.
+ * `zero` is an unknown one: were the verifier to learn from the answer, it would go through the rest
+ * of the shapes once for each thing that can be known.
+ */
+static __always_inline bool comes_before(const struct nat_target *target, __u32 rule, __u64 zero)
 {
-	target->rule = 0;
+	__u32 found = target->rule + zero;
+
+	return found - 1 < rule - 1;
+}
+
+static __always_inline void nat4_find(const struct nat4_key *key, __u64 zero,
+				      struct nat_target *target)
+{
 	for (__u32 i = 0; i < PIPELINE_MAX_SHAPES; i++) {
 		const volatile struct nat4_shape *shape = &config.nat4_shape[i];
 		struct nat4_slot *slot;
 		__u64 word0, word1;
 		__u32 number;
 
-		if (i >= config.nat4_shapes)
-			break;
-		if (target->rule && target->rule < shape->first_rule)
+		if (i >= config.nat4_shapes || comes_before(target, shape->first_rule, zero))
 			break;
 		word0 = key->word[0] & shape->mask.word[0];
 		word1 = (key->word[1] & shape->mask.word[1]) | (__u64)i << NAT_SHAPE_SHIFT;
 		number = table_find(&config.nat4, &nat4_displacements,
 				    table_mix(table_mix(config.nat4.seed, word0), word1));
 		slot = bpf_map_lookup_elem(&nat4_slots, &number);
-		if (!slot || slot->key.word[1] != word1 || slot->key.word[0] != word0 ||
-		    !slot->rule || (target->rule && target->rule < slot->rule))
+		if (!slot || (slot->key.word[1] ^ word1) | (slot->key.word[0] ^ word0) ||
+		    comes_before(target, slot->rule, zero))
 			continue;
 		target->rule = slot->rule;
 		target->address[0] = slot->address;
@@ -73,9 +83,9 @@ static __always_inline void nat4_find(const struct nat4_key *key, struct nat_tar
 	}
 }
 
-static __always_inline void nat6_find(const struct nat6_key *key, struct nat_target *target)
+static __always_inline void nat6_find(const struct nat6_key *key, __u64 zero,
+				      struct nat_target *target)
 {
-	target->rule = 0;
 	for (__u32 i = 0; i < PIPELINE_MAX_SHAPES; i++) {
 		const volatile struct nat6_shape *shape = &config.nat6_shape[i];
 		struct nat6_slot *slot;
@@ -83,9 +93,7 @@ static __always_inline void nat6_find(const struct nat6_key *key, struct nat_tar
 		struct nat6_key masked;
 		__u32 number;
 
-		if (i >= config.nat6_shapes)
-			break;
-		if (target->rule && target->rule < shape->first_rule)
+		if (i >= config.nat6_shapes || comes_before(target, shape->first_rule, zero))
 			break;
 		for (int n = 0; n < 5; n++) {
 			word = key->word[n] & shape->mask.word[n];
@@ -96,7 +104,7 @@ static __always_inline void nat6_find(const struct nat6_key *key, struct nat_tar
 		}
 		number = table_find(&config.nat6, &nat6_displacements, hash);
 		slot = bpf_map_lookup_elem(&nat6_slots, &number);
-		if (!slot || !slot->rule || (target->rule && target->rule < slot->rule))
+		if (!slot || comes_before(target, slot->rule, zero))
 			continue;
 		for (int n = 0; n < 5; n++)
 			differ |= slot->key.word[n] ^ masked.word[n];

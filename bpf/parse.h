@@ -100,6 +100,9 @@ struct ipv6_upper {
 static __always_inline void ipv6_find_upper(struct cursor *cursor, __u8 next_header,
 					    __u32 available, struct ipv6_upper *upper)
 {
+	void *start = cursor->at - sizeof(struct ipv6hdr);
+	__u64 zero = unknown_zero(start); /* so that any chain of headers looks like any other */
+
 	upper->offset = sizeof(struct ipv6hdr);
 	upper->protocol = next_header;
 	upper->fragment_part = FRAGMENT_WHOLE;
@@ -131,14 +134,15 @@ static __always_inline void ipv6_find_upper(struct cursor *cursor, __u8 next_hea
 			/* a lone first fragment is an atomic one: whole (RFC 6946) */
 			if (offset & IPV6_FRAGMENT_MORE)
 				upper->fragment_part = FRAGMENT_FIRST;
+			upper->fragment_part += zero;
 		} else {
 			if (upper->protocol == IPPROTO_ROUTING && extension->segments_left)
 				return; /* the address in the header is not the final one */
 			length += extension->length * 8;
 		}
 		upper->protocol = extension->next_header;
-		upper->offset += length;
-		cursor->at += length;
+		upper->offset = (upper->offset + length + zero) & FRAME_OFFSET_MASK;
+		cursor->at = start + upper->offset;
 	}
 }
 
