@@ -16,7 +16,7 @@ CFLAGS   ?= -O2 -g
 PKGS     := libbpf yaml-0.1 jansson libmnl libpcap libsystemd
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
-ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I$(BUILD) $(PKG_CFLAGS)
+ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I$(BUILD) $(PKG_CFLAGS)
 
 MULTIARCH  := $(shell $(CC) -print-multiarch)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes \
@@ -30,7 +30,7 @@ PROGRAM := $(BUILD)/vxlan-pipeline
 all: $(PROGRAM) $(BUILD)/vxlan_loader ## build the program
 
 $(PROGRAM): $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(BUILD)/vxlan_loader: $(PROGRAM)
 	ln -sf vxlan-pipeline $@
@@ -45,6 +45,8 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 
 $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/datapath_*.c)): $(BUILD)/pipeline.skel.h
+$(BUILD)/generator_program.o: $(BUILD)/generate.skel.h
+$(BUILD)/receiver.o: $(BUILD)/receive.skel.h
 
 # Kept: the skeleton is made from it.
 .PRECIOUS: $(BUILD)/%.bpf.o

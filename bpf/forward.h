@@ -1,95 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Last stage: DF, size, next hop, and the way out. */
+/* Last stage: DF, next hop, size, and the way out. */
 #ifndef FORWARD_H
 #define FORWARD_H
 
 #include "csum.h"
-#include "parse.h"
-
-#define AF_INET  2
-#define AF_INET6 10
-
-/*
- * A MAC out of the constants. Taken as the words it is made of: a memcpy() would not respect that
- * they are volatile, and be done at compile time with the zeros that stand there then.
- */
-static __always_inline void constant_mac(const volatile __u16 *from, __u16 *to)
-{
-	for (int i = 0; i < 3; i++)
-		to[i] = from[i];
-}
-
-/* Fills what a FIB lookup needs to know of the inner packet. */
-static __always_inline void fib_describe(const struct packet *packet, struct bpf_fib_lookup *fib)
-{
-	fib->l4_protocol = packet->ip_protocol;
-	if (packet->version == 4) {
-		const struct iphdr *ip = packet->ip;
-
-		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
-			return;
-		fib->family = AF_INET;
-		fib->tos = ip->tos;
-		fib->ipv4_src = ip->saddr;
-		fib->ipv4_dst = ip->daddr;
-	} else {
-		const struct ipv6hdr *ip = packet->ip;
-
-		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
-			return;
-		fib->family = AF_INET6;
-		fib->flowinfo = *(const __be32 *)ip & bpf_htonl(0x0fffffff);
-		__builtin_memcpy(fib->ipv6_src, &ip->saddr, sizeof(fib->ipv6_src));
-		__builtin_memcpy(fib->ipv6_dst, &ip->daddr, sizeof(fib->ipv6_dst));
-	}
-}
-
-/* May routers fragment this packet? IPv6 has no such thing. */
-static __always_inline bool is_fragmentable(const struct packet *packet)
-{
-	const struct iphdr *ip = packet->ip;
-
-	return packet->version == 4 && packet_holds(packet, packet->ip, sizeof(*ip)) &&
-	       !(ip->frag_off & bpf_htons(IPV4_DF));
-}
-
-/* Would the kernel, forwarding this packet, send its sender an error instead? */
-static __always_inline bool kernel_would_answer(const struct packet *packet)
-{
-	__u32 offset = packet->version == 4 ? __builtin_offsetof(struct iphdr, ttl)
-					    : __builtin_offsetof(struct ipv6hdr, hop_limit);
-	__u8 *ttl = packet->ip + offset;
-
-	if (!packet->version || !packet_holds(packet, ttl, sizeof(*ttl)))
-		return false;
-	return *ttl <= 1 || (packet->ip_length > config.mtu && !is_fragmentable(packet));
-}
-
-/* Would the kernel, having got this packet on listen.interface, forward it? */
-static __always_inline bool kernel_would_forward(const struct packet *packet)
-{
-	struct bpf_fib_lookup fib = {.ifindex = packet->ctx->ingress_ifindex};
-	long code;
-
-	fib_describe(packet, &fib);
-	code = bpf_fib_lookup(packet->ctx, &fib, sizeof(fib), 0);
-	return code == BPF_FIB_LKUP_RET_SUCCESS || code == BPF_FIB_LKUP_RET_NO_NEIGH ||
-	       code == BPF_FIB_LKUP_RET_FRAG_NEEDED;
-}
-
-/*
- * The kernel gets the decapsulated packet, unless all it would do is to send an ICMP error to the
- * captured packet's sender: mirrored traffic must never make this host speak to production.
- */
-static __always_inline enum verdict forward_to_kernel(struct packet *packet)
-{
-	if (kernel_would_answer(packet) && kernel_would_forward(packet))
-		return packet->ip_length > config.mtu ? VERDICT_OVERSIZE : VERDICT_NO_ROUTE;
-	if (!packet_holds(packet, packet->ethernet, sizeof(*packet->ethernet)))
-		return VERDICT_ERROR;
-	constant_mac(config.listen_mac, (__u16 *)packet->ethernet->h_dest);
-	return VERDICT_PASSED;
-}
+#include "fragment.h"
+#include "kernel.h"
+#include "nexthop.h"
 
 /* A fresh IPv4 ID: never 0, and the same one not before all of this CPU's were used. */
 static __always_inline __be16 fresh_ip_id(struct packet *packet)
@@ -131,73 +48,46 @@ static __always_inline void clear_df(struct packet *packet)
 
 static __always_inline enum verdict forward_oversize(struct packet *packet)
 {
-	if (config.oversize == OVERSIZE_PASS ||
-	    (config.oversize == OVERSIZE_FRAGMENT && is_fragmentable(packet)))
+	if (config.oversize == OVERSIZE_DROP)
+		return VERDICT_OVERSIZE;
+	if (config.oversize == OVERSIZE_PASS)
 		return forward_to_kernel(packet);
-	return VERDICT_OVERSIZE;
+	if (!is_fragmentable(packet))
+		return VERDICT_OVERSIZE;
+	packet->fragments = fragment_count(packet);
+	return packet->fragments ? VERDICT_FRAGMENTED : forward_to_kernel(packet);
 }
 
-static __always_inline void set_macs(struct packet *packet, const void *to, const void *from)
+static __always_inline enum verdict set_ethernet(struct packet *packet)
 {
+	__u32 *words = (__u32 *)packet->ethernet;
+
+	if (!packet->addresses[0])
+		return VERDICT_GO_ON;
 	if (!packet_holds(packet, packet->ethernet, sizeof(*packet->ethernet)))
-		return;
-	__builtin_memcpy(packet->ethernet->h_dest, to, ETH_ALEN);
-	__builtin_memcpy(packet->ethernet->h_source, from, ETH_ALEN);
-}
-
-/* Asks the kernel's routing and neighbour tables for the way out of forward.interface. */
-static __always_inline enum verdict route(struct packet *packet)
-{
-	struct bpf_fib_lookup fib = {
-		.ifindex = config.egress_ifindex,
-		.tot_len = packet->ip_length,
-	};
-
-	fib_describe(packet, &fib);
-	switch (bpf_fib_lookup(packet->ctx, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT)) {
-	case BPF_FIB_LKUP_RET_SUCCESS:
-		if (fib.ifindex != config.egress_ifindex)
-			return VERDICT_NO_ROUTE;
-		set_macs(packet, fib.dmac, fib.smac);
-		return VERDICT_GO_ON;
-	case BPF_FIB_LKUP_RET_NO_NEIGH:
-		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
-		return forward_to_kernel(packet);
-	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
-		return forward_oversize(packet);
-	default:
-		return VERDICT_NO_ROUTE;
-	}
-}
-
-static __always_inline enum verdict address_frame(struct packet *packet)
-{
-	__u16 to[3], from[3];
-
-	switch (config.next_hop) {
-	case NEXT_HOP_KEEP:
-		return VERDICT_GO_ON;
-	case NEXT_HOP_MAC:
-		constant_mac(config.next_hop_mac, to);
-		constant_mac(config.egress_mac, from);
-		set_macs(packet, to, from);
-		return VERDICT_GO_ON;
-	default:
-		return route(packet);
-	}
+		return VERDICT_ERROR;
+	words[0] = packet->addresses[0];
+	words[1] = packet->addresses[0] >> 32;
+	words[2] = packet->addresses[1];
+	return VERDICT_GO_ON;
 }
 
 static __always_inline enum verdict forward(struct packet *packet)
 {
+	enum verdict way = config.single_arm ? VERDICT_TRANSMITTED : VERDICT_REDIRECTED;
 	enum verdict verdict;
 
 	clear_df(packet);
-	if (packet->ip_length > config.mtu)
-		return forward_oversize(packet);
-	verdict = address_frame(packet);
+	verdict = next_hop_find(packet);
 	if (verdict != VERDICT_GO_ON)
 		return verdict;
-	return config.single_arm ? VERDICT_TRANSMITTED : VERDICT_REDIRECTED;
+	if (packet->ip_length > packet->mtu) {
+		way = forward_oversize(packet);
+		if (way != VERDICT_FRAGMENTED)
+			return way;
+	}
+	verdict = set_ethernet(packet);
+	return verdict == VERDICT_GO_ON ? way : verdict;
 }
 
 /*
@@ -209,7 +99,8 @@ static __always_inline __u32 excess(const struct packet *packet)
 	__u32 behind = packet->length - packet->inner_offset - packet->inner_length;
 	__u32 payload = packet->inner_length - sizeof(struct ethhdr);
 
-	if (payload > config.mtu && packet->ip_length <= config.mtu)
+	if (payload > config.mtu && packet->ip_length < payload &&
+	    (packet->ip_length <= config.mtu || packet->fragments))
 		behind += payload - packet->ip_length;
 	return behind;
 }
@@ -217,14 +108,18 @@ static __always_inline __u32 excess(const struct packet *packet)
 /* Strips the tunnel. The packet's pointers mean nothing afterwards. */
 static __always_inline bool decapsulate(struct packet *packet)
 {
-	__u32 cut = excess(packet);
+	__u32 cut = excess(packet), keep = 0;
 
 	if (cut) {
 		packet_event(packet, EVENT_TRAILER_CUT);
 		if (bpf_xdp_adjust_tail(packet->ctx, -(int)cut))
 			return false;
 	}
-	return bpf_xdp_adjust_head(packet->ctx, packet->inner_offset) == 0;
+	if (config.fragment_in_xdp && packet->fragments)
+		keep = sizeof(struct fragment_shim);
+	if (bpf_xdp_adjust_head(packet->ctx, (int)(packet->inner_offset - keep)))
+		return false;
+	return !keep || fragment_mark(packet);
 }
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef INNER_H
 #define INNER_H
 
-#include "forward.h"
+#include "kernel.h"
 #include "parse.h"
 
 static __always_inline enum verdict inner_malformed(struct packet *packet)
@@ -94,7 +94,9 @@ static __always_inline enum verdict inner_parse_ipv6(struct packet *packet, stru
 			return verdict;
 	}
 
-	ipv6_find_upper(cursor, ip->nexthdr, packet->ip_length, &upper);
+	ipv6_find_upper(packet->ctx, bytes_between(packet->start, ip), packet->ip_length,
+			ip->nexthdr, &upper);
+	cursor->at = packet_at(packet, bytes_between(packet->start, ip) + upper.offset);
 	packet->ip_protocol = upper.protocol;
 	packet->fragment_part = upper.fragment_part;
 	packet->fragment_id = upper.fragment_id;

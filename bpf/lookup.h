@@ -42,7 +42,7 @@ struct nat_target {
 	__be32 address[4]; /* IPv4: the first */
 	__u32 rule;
 	__be16 port;
-	__u16 flags;
+	__u16 next_hop;
 };
 
 /*
@@ -79,7 +79,7 @@ static __always_inline void nat4_find(const struct nat4_key *key, __u64 zero,
 		target->rule = slot->rule;
 		target->address[0] = slot->address;
 		target->port = slot->port;
-		target->flags = slot->flags;
+		target->next_hop = slot->next_hop;
 	}
 }
 
@@ -113,7 +113,7 @@ static __always_inline void nat6_find(const struct nat6_key *key, __u64 zero,
 		target->rule = slot->rule;
 		__builtin_memcpy(target->address, slot->address, sizeof(target->address));
 		target->port = slot->port;
-		target->flags = slot->flags;
+		target->next_hop = slot->next_hop;
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The configuration constants and every map. Sizes given as 1 are set by user space before loading.
- * `counters`, `instance` and `fragments` are shared by all generations of an instance; the others
+ * The first group is shared by all generations of an instance; the others
  * belong to one generation, and user space fills them before the program runs.
  */
 #ifndef MAPS_H
@@ -37,6 +37,20 @@ struct {
 	__type(key, struct fragment_key);
 	__type(value, struct fragment_decision);
 } fragments SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct heartbeat);
+} heartbeat SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fragment_progress);
+} fragment_progress SEC(".maps");
 
 /* ---- of a generation: rules ---- */
 
@@ -144,12 +158,38 @@ struct {
 	__type(value, __u32);
 } sources SEC(".maps");
 
+/* Index: struct nat4_slot.next_hop. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct next_hop);
+} next_hops SEC(".maps");
+
+/* forward.interface, once; and as often as a packet gives fragments. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct bpf_devmap_val));
 } egress SEC(".maps");
+
+#define COPIES_MAP(count)                                          \
+	struct {                                                   \
+		__uint(type, BPF_MAP_TYPE_DEVMAP);                 \
+		__uint(max_entries, count);                        \
+		__uint(key_size, sizeof(__u32));                   \
+		__uint(value_size, sizeof(struct bpf_devmap_val)); \
+	} copies_##count SEC(".maps")
+
+COPIES_MAP(2);
+COPIES_MAP(3);
+COPIES_MAP(4);
+COPIES_MAP(5);
+COPIES_MAP(6);
+COPIES_MAP(7);
+COPIES_MAP(8);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -4,7 +4,7 @@
 #define NAT_H
 
 #include "csum.h"
-#include "forward.h"
+#include "kernel.h"
 #include "lookup.h"
 #include "parse.h"
 
@@ -29,7 +29,7 @@ static __always_inline void nat_find(const struct packet *packet, struct nat_tar
 	/* so that to the verifier a rule that was found looks like none that was */
 	target->rule = zero;
 	target->port = zero;
-	target->flags = zero;
+	target->next_hop = zero;
 	for (int i = 0; i < 4; i++)
 		target->address[i] = zero;
 	if (!packet_holds(packet, packet->transport, sizeof(*ports)))
@@ -97,6 +97,7 @@ static __always_inline void fragment_remember(const struct packet *packet,
 	}
 	decision.seen_at = bpf_ktime_get_ns();
 	decision.rule = target->rule;
+	decision.next_hop = target->next_hop;
 	decision.generation = config.generation;
 	__builtin_memcpy(decision.address, target->address, sizeof(decision.address));
 	bpf_map_update_elem(&fragments, &key, &decision, BPF_ANY);
@@ -115,8 +116,10 @@ static __always_inline bool fragment_recall(struct packet *packet, struct nat_ta
 	decision = bpf_map_lookup_elem(&fragments, &key);
 	if (!decision || bpf_ktime_get_ns() - decision->seen_at > FRAGMENT_LIFETIME_NS)
 		return false;
-	if (decision->generation == config.generation)
+	if (decision->generation == config.generation) {
 		target->rule = decision->rule;
+		target->next_hop = decision->next_hop;
+	}
 	__builtin_memcpy(target->address, decision->address, sizeof(target->address));
 	packet_event(packet, EVENT_FRAGMENT_FOLLOWED);
 	return true;
@@ -156,7 +159,7 @@ static __always_inline void nat_set_udp(struct packet *packet, const struct nat_
 
 	if (!packet_holds(packet, packet->transport, sizeof(*udp)))
 		return;
-	if (target->flags & NAT_SET_PORT) {
+	if (target->port) {
 		delta += csum_change16(udp->dest, target->port);
 		udp->dest = target->port;
 	}
@@ -183,7 +186,7 @@ static __always_inline void nat_set_tcp(struct packet *packet, const struct nat_
 
 	if (!packet_holds(packet, packet->transport, sizeof(*tcp)))
 		return;
-	if (target->flags & NAT_SET_PORT) {
+	if (target->port) {
 		delta += csum_change16(tcp->dest, target->port);
 		tcp->dest = target->port;
 	}
@@ -225,8 +228,10 @@ static __always_inline enum verdict nat_apply(struct packet *packet)
 		nat_set_udp(packet, &target, delta);
 	else if (packet->l4_protocol == IPPROTO_TCP)
 		nat_set_tcp(packet, &target, delta);
-	if (target.rule)
+	if (target.rule) {
 		rule_count(packet, target.rule);
+		packet->next_hop = target.next_hop + 1;
+	}
 	packet_event(packet, EVENT_NAT_APPLIED);
 	return VERDICT_GO_ON;
 }

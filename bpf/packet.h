@@ -46,6 +46,12 @@ struct packet {
 	__u8 fragment_part; /* enum fragment_part */
 	__u8 ip_protocol;   /* behind the extension headers */
 
+	/* how it leaves */
+	__u32 next_hop;     /* index in map `next_hops` + 1; 0: no rule says where to */
+	__u32 mtu;          /* largest IP packet that the path takes */
+	__u32 fragments;    /* with VERDICT_FRAGMENTED: how many */
+	__u64 addresses[2]; /* the Ethernet addresses, as in struct next_hop; 0: they stay */
+
 	/* for `explain` */
 	__u32 rule;
 	__u32 events;
@@ -55,16 +61,34 @@ struct packet {
 	0x3fff /* no frame is longer: the largest MTU that XDP is used with is 9216 */
 
 /*
- * The place where `at` points, reached by its distance from the frame's start. The detour through a
- * number makes the verifier forget which headers led there: it checks what follows once, and not
- * once for each combination of them.
+ * Bytes from `start` to `end`, as a number that the compiler does not take apart again: the verifier
+ * allows no arithmetic on the lower half of a pointer.
+ */
+static __always_inline __u32 bytes_between(const void *start, const void *end)
+{
+	__u64 length = end - start;
+
+	asm volatile("" : "+r"(length));
+	return length;
+}
+
+/* The place `offset` bytes into the frame. */
+static __always_inline void *packet_at(const struct packet *packet, __u32 offset)
+{
+	__u64 masked = offset & FRAME_OFFSET_MASK;
+
+	asm volatile("" : "+r"(masked));
+	return packet->start + (masked & FRAME_OFFSET_MASK);
+}
+
+/*
+ * `at`, reached by its distance from the frame's start. The detour through a number makes the
+ * verifier forget which headers led there: it checks what follows once, and not once for each
+ * combination of them.
  */
 static __always_inline void *packet_forget_path(const struct packet *packet, void *at)
 {
-	__u64 offset = at - packet->start;
-
-	asm volatile("" : "+r"(offset));
-	return packet->start + (offset & FRAME_OFFSET_MASK);
+	return packet_at(packet, bytes_between(packet->start, at));
 }
 
 /*

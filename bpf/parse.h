@@ -93,57 +93,84 @@ struct ipv6_upper {
 	bool reachable;     /* there is an upper header in this packet, and the address is final */
 };
 
-/*
- * Follows the extension headers behind the cursor as far as `available` bytes (from the fixed
- * header's start) reach. The cursor ends up behind them.
- */
-static __always_inline void ipv6_find_upper(struct cursor *cursor, __u8 next_header,
-					    __u32 available, struct ipv6_upper *upper)
-{
-	void *start = cursor->at - sizeof(struct ipv6hdr);
-	__u64 zero = unknown_zero(start); /* so that any chain of headers looks like any other */
+/* The same as one number, since that is what a function of its own can return. */
+#define UPPER_OFFSET_SHIFT    32
+#define UPPER_PROTOCOL_SHIFT  48
+#define UPPER_PART_SHIFT      56
+#define UPPER_REACHABLE_SHIFT 63
 
-	upper->offset = sizeof(struct ipv6hdr);
-	upper->protocol = next_header;
-	upper->fragment_part = FRAGMENT_WHOLE;
-	upper->fragment_id = 0;
-	upper->reachable = false;
+static __always_inline __u64 ipv6_upper_pack(__u32 offset, __be32 fragment_id, __u8 protocol,
+					     __u64 part, __u64 reachable)
+{
+	return fragment_id | (__u64)offset << UPPER_OFFSET_SHIFT |
+	       (__u64)protocol << UPPER_PROTOCOL_SHIFT | part << UPPER_PART_SHIFT |
+	       reachable << UPPER_REACHABLE_SHIFT;
+}
+
+static __always_inline bool is_ipv6_extension(__u8 protocol)
+{
+	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_DSTOPTS ||
+	       protocol == IPPROTO_ROUTING || protocol == IPPROTO_FRAGMENT;
+}
+
+/*
+ * Follows the extension headers of the IPv6 packet `start` bytes into the frame, as far as
+ * `available` bytes of the packet reach. A function of its own, and not static, so that the verifier
+ * looks at it once and not once for each way here.
+ */
+__attribute__((noinline)) __u64 ipv6_follow_extensions(struct xdp_md *ctx, __u32 start,
+						       __u32 available, __u32 protocol)
+{
+	__u32 offset = sizeof(struct ipv6hdr), part = FRAGMENT_WHOLE;
+	__be32 fragment_id = 0;
 
 	for (int i = 0; i < IPV6_MAX_EXTENSIONS; i++) {
-		struct ipv6_extension *extension;
-		__u32 length = sizeof(struct ipv6_fragment);
+		void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+		struct ipv6_extension *extension = data + ((start + offset) & FRAME_OFFSET_MASK);
+		struct ipv6_fragment *fragment = (void *)extension;
+		__u32 length = sizeof(*fragment);
 
-		if (upper->protocol != IPPROTO_HOPOPTS && upper->protocol != IPPROTO_DSTOPTS &&
-		    upper->protocol != IPPROTO_ROUTING && upper->protocol != IPPROTO_FRAGMENT) {
-			upper->reachable = upper->fragment_part != FRAGMENT_LATER;
-			return;
-		}
-		extension = cursor->at;
-		if ((void *)(extension + 2) > cursor->end || upper->offset + length > available)
-			return;
-		if (upper->protocol == IPPROTO_FRAGMENT) {
-			struct ipv6_fragment *fragment = cursor->at;
-			__u16 offset = bpf_ntohs(fragment->offset);
+		if (!is_ipv6_extension(protocol))
+			return ipv6_upper_pack(offset, fragment_id, protocol, part, true);
+		if ((void *)(fragment + 1) > end || offset + length > available)
+			break;
+		if (protocol == IPPROTO_FRAGMENT) {
+			__u16 position = bpf_ntohs(fragment->offset);
 
-			upper->fragment_id = fragment->id;
-			if (offset & IPV6_FRAGMENT_OFFSET) {
-				upper->fragment_part = FRAGMENT_LATER;
-				upper->protocol = fragment->next_header;
-				return;
-			}
-			/* a lone first fragment is an atomic one: whole (RFC 6946) */
-			if (offset & IPV6_FRAGMENT_MORE)
-				upper->fragment_part = FRAGMENT_FIRST;
-			upper->fragment_part += zero;
+			fragment_id = fragment->id;
+			if (position & IPV6_FRAGMENT_OFFSET)
+				return ipv6_upper_pack(offset, fragment_id, fragment->next_header,
+						       FRAGMENT_LATER, false);
+			/* alone it is an atomic one, and whole (RFC 6946) */
+			if (position & IPV6_FRAGMENT_MORE)
+				part = FRAGMENT_FIRST;
 		} else {
-			if (upper->protocol == IPPROTO_ROUTING && extension->segments_left)
-				return; /* the address in the header is not the final one */
+			if (protocol == IPPROTO_ROUTING && extension->segments_left)
+				break; /* the address in the header is not the final one */
 			length += extension->length * 8;
 		}
-		upper->protocol = extension->next_header;
-		upper->offset = (upper->offset + length + zero) & FRAME_OFFSET_MASK;
-		cursor->at = start + upper->offset;
+		protocol = extension->next_header;
+		offset += length;
 	}
+	return ipv6_upper_pack(offset, fragment_id, protocol, part, false);
+}
+
+static __always_inline void ipv6_find_upper(struct xdp_md *ctx, __u32 start, __u32 available,
+					    __u8 next_header, struct ipv6_upper *upper)
+{
+	__u64 packed;
+
+	*upper = (struct ipv6_upper){.offset = sizeof(struct ipv6hdr),
+				     .protocol = next_header,
+				     .reachable = true};
+	if (!is_ipv6_extension(next_header))
+		return;
+	packed = ipv6_follow_extensions(ctx, start, available, next_header);
+	upper->offset = (__u16)(packed >> UPPER_OFFSET_SHIFT);
+	upper->fragment_id = (__u32)packed;
+	upper->protocol = packed >> UPPER_PROTOCOL_SHIFT;
+	upper->fragment_part = packed >> UPPER_PART_SHIFT & 0x7f;
+	upper->reachable = packed >> UPPER_REACHABLE_SHIFT;
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include "tunnel.h"
 #include "inner.h"
 #include "nat.h"
+#include "kernel.h"
 #include "forward.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -25,6 +26,7 @@ static __always_inline enum verdict judge(struct packet *packet)
 
 	packet->start = cursor.at;
 	packet->end = cursor.end;
+	packet->mtu = config.mtu;
 	packet->ethernet = packet->ip = packet->transport = cursor.at;
 
 	verdict = tunnel_open(packet, &cursor);
@@ -42,7 +44,7 @@ static __always_inline enum verdict judge(struct packet *packet)
 	return forward(packet);
 }
 
-static __always_inline int carry_out(enum verdict verdict)
+static __always_inline int carry_out(const struct packet *packet, enum verdict verdict)
 {
 	switch (verdict) {
 	case VERDICT_NOT_TUNNEL:
@@ -53,6 +55,8 @@ static __always_inline int carry_out(enum verdict verdict)
 		return XDP_TX;
 	case VERDICT_REDIRECTED:
 		return bpf_redirect_map(&egress, 0, XDP_ABORTED);
+	case VERDICT_FRAGMENTED:
+		return fragment_send(packet->fragments);
 	case VERDICT_ERROR:
 		return XDP_ABORTED;
 	default:
@@ -63,7 +67,7 @@ static __always_inline int carry_out(enum verdict verdict)
 static __always_inline bool leaves_decapsulated(enum verdict verdict)
 {
 	return verdict == VERDICT_REDIRECTED || verdict == VERDICT_TRANSMITTED ||
-	       verdict == VERDICT_PASSED;
+	       verdict == VERDICT_FRAGMENTED || verdict == VERDICT_PASSED;
 }
 
 static __always_inline void leave_trace(const struct packet *packet, enum verdict verdict)
@@ -95,14 +99,42 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	verdict = judge(&packet);
 	if (leaves_decapsulated(verdict) && !decapsulate(&packet))
 		verdict = VERDICT_ERROR;
-	action = carry_out(verdict);
-	if (verdict == VERDICT_REDIRECTED && action != XDP_REDIRECT)
+	action = carry_out(&packet, verdict);
+	if ((verdict == VERDICT_REDIRECTED || verdict == VERDICT_FRAGMENTED) &&
+	    action != XDP_REDIRECT)
 		verdict = VERDICT_ERROR;
 
 	hits_add(&packet.counters->verdict[verdict], &packet);
 	if (config.trace)
 		leave_trace(&packet, verdict);
 	return action;
+}
+
+/* Runs on every frame out of forward.interface, when fragmentation is on. */
+SEC("xdp/devmap")
+int vxlan_pipeline_fragment(struct xdp_md *ctx)
+{
+	return fragment_cut(ctx);
+}
+
+/* The same for `explain`: programs of the kind above cannot be run by hand. */
+SEC("xdp")
+int vxlan_pipeline_explain(struct xdp_md *ctx)
+{
+	return fragment_cut(ctx);
+}
+
+/* The daemon's sign of life, run by hand. */
+SEC("xdp")
+int vxlan_pipeline_beat(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	struct heartbeat *beat = bpf_map_lookup_elem(&heartbeat, &zero);
+
+	(void)ctx;
+	if (beat)
+		beat->trusted_until = bpf_jiffies64() + HEARTBEAT_LIFETIME;
+	return XDP_PASS;
 }
 
 /* For forward.interface: many drivers send redirected frames only while they have a program. */

@@ -86,7 +86,8 @@ struct hits {
 struct counters {
 	struct hits verdict[VERDICT_COUNT];
 	__u64 event[EVENT_COUNT];
-	__u64 next_ip_id; /* sequence that fresh IPv4 IDs are made of */
+	__u64 next_ip_id;      /* sequence that fresh IPv4 IDs are made of */
+	__u64 next_fragmented; /* sequence of packets that were fragmented */
 };
 
 /*
@@ -123,10 +124,12 @@ table_place(const struct table *table, __u64 hash)
 {
 	struct table_place place;
 
+	/* a multiplication carries differences upwards only: fold them back down */
 	hash *= 0xd6e8feb86659fd93ULL;
-	place.bucket = (__u32)(hash >> 40) & table->bucket_mask;
-	place.base = (__u32)(hash >> 20);
-	place.step = (__u32)hash | 1;
+	hash ^= hash >> 32;
+	place.bucket = (__u32)(hash >> 48) & table->bucket_mask;
+	place.base = (__u32)hash;
+	place.step = (__u32)(hash >> 32) | 1;
 	return place;
 }
 
@@ -177,14 +180,15 @@ struct nat6_shape {
 	__u32 reserved;
 };
 
-#define NAT_SET_PORT 1 /* the rule names a port; without it the port stays */
-
-/* Where a rule sends its packets. Rules count from 1, in file order; an empty slot has rule 0. */
+/*
+ * Where a rule sends its packets. Rules count from 1, in file order; an empty slot has rule 0.
+ * Port 0: the port stays. `next_hop` is the target's index in map `next_hops`.
+ */
 struct nat4_slot {
 	struct nat4_key key;
 	__be32 address;
 	__be16 port;
-	__u16 flags;
+	__u16 next_hop;
 	__u32 rule;
 	__u32 reserved;
 };
@@ -193,8 +197,60 @@ struct nat6_slot {
 	struct nat6_key key;
 	__be32 address[4];
 	__be16 port;
-	__u16 flags;
+	__u16 next_hop;
 	__u32 rule;
+};
+
+/*
+ * The way to a rule's target, kept up to date by the daemon (src/nexthop.c), word by word, so that
+ * every word is always whole. Words 0 and 1 hold the Ethernet addresses as they stand in a frame:
+ * word 0 its bytes 0-7, the low half of word 1 its bytes 8-11.
+ * Bits 32-47 of word 1: path MTU in bytes; bits 48-63: enum next_hop_state.
+ */
+struct next_hop {
+	__u64 word[2];
+};
+
+#define NEXT_HOP_MTU_SHIFT   32
+#define NEXT_HOP_STATE_SHIFT 48
+
+enum next_hop_state {
+	NEXT_HOP_UNKNOWN, /* ask the kernel */
+	NEXT_HOP_RESOLVED,
+	NEXT_HOP_LOCAL, /* the target is this host: pass */
+};
+
+/*
+ * The value of map `heartbeat`: next hops may be trusted until then. In jiffies, which the datapath
+ * reads at no cost; the daemon runs a program to write it, since user space does not know them.
+ * HEARTBEAT_LIFETIME is 0.3 s at 1000 Hz and 3 s at 100 Hz.
+ */
+struct heartbeat {
+	__u64 trusted_until;
+};
+
+#define HEARTBEAT_LIFETIME 300
+#define HEARTBEAT_EVERY_MS 100
+
+/*
+ * Fragmentation. A frame that has to be cut leaves its program N times over (broadcast to a devmap
+ * that names forward.interface N times), with this in front of its Ethernet header; the program
+ * that runs on its way out of the device cuts the n-th copy to the n-th fragment. `mark` is random,
+ * so that no captured frame can pretend to have one.
+ */
+struct fragment_shim {
+	__u64 mark;
+	__u32 sequence; /* of the packet, on its CPU */
+	__u16 chunk;    /* bytes of IP payload in each fragment but the last */
+	__u16 reserved;
+};
+
+#define MAX_FRAGMENTS 8
+
+/* The value of map `fragment_progress`: which copy of which packet came last, on this CPU. */
+struct fragment_progress {
+	__u32 sequence;
+	__u32 next;
 };
 
 /* `index` counts from 0 into the VNI's counters; an empty slot has vni VNI_NONE. */
@@ -221,16 +277,21 @@ struct fragment_decision {
 	__u64 seen_at;     /* CLOCK_MONOTONIC, ns */
 	__be32 address[4]; /* new destination */
 	__u32 rule;
+	__u32 next_hop;
+	__u32 reserved;
 	__u32 generation; /* of the rules: `rule` counts only while they are in force */
 };
 
 #define FRAGMENT_LIFETIME_NS 30000000000ULL /* as long as Linux waits to reassemble */
 
-/* Key of the trie `sources`; IPv4 prefixes stand in ::ffff:0:0/96. */
+/* Key of the trie `sources`. The version keeps IPv6 prefixes from holding IPv4 addresses. */
 struct source_key {
-	__u32 prefix_length;
-	__be32 address[4];
+	__u32 prefix_length; /* bits of what follows, the version's 32 included */
+	__be32 version;      /* 4 or 6 */
+	__be32 address[4];   /* IPv4: the first, the others are zero */
 };
+
+#define SOURCE_VERSION_BITS 32
 
 enum vni_mode { VNI_ONE, VNI_LISTED, VNI_ANY };
 enum next_hop_mode { NEXT_HOP_ROUTE, NEXT_HOP_KEEP, NEXT_HOP_MAC };
@@ -248,25 +309,28 @@ struct pipeline_config {
 	__u32 generation;
 	__be16 port; /* UDP port of the tunnel */
 	__u8 check_sources;
-	__u8 vni_mode;     /* enum vni_mode */
-	__u32 vni;         /* with VNI_ONE: the one */
-	__u8 truncated;    /* enum fallback */
-	__u8 unmatched;    /* enum fallback */
-	__u8 udp_checksum; /* enum udp_checksum_mode */
-	__u8 oversize;     /* enum oversize_mode */
-	__u8 next_hop;     /* enum next_hop_mode */
-	__u8 single_arm;   /* frames leave where they came in */
-	__u8 trace;        /* fill map `traces` (explain) */
-	__u8 reserved;
+	__u8 vni_mode;        /* enum vni_mode */
+	__u32 vni;            /* with VNI_ONE: the one */
+	__u8 truncated;       /* enum fallback */
+	__u8 unmatched;       /* enum fallback */
+	__u8 udp_checksum;    /* enum udp_checksum_mode */
+	__u8 oversize;        /* enum oversize_mode */
+	__u8 next_hop;        /* enum next_hop_mode */
+	__u8 single_arm;      /* frames leave where they came in */
+	__u8 trace;           /* fill map `traces` (explain) */
+	__u8 fragment_in_xdp; /* cut here what has to be cut, as far as the device allows */
 	__u32 clear_df_above; /* IP total length in bytes, or CLEAR_DF_NEVER */
 	__u32 mtu;            /* largest IP packet to send, in bytes */
+	__u32 device_mtu;     /* of forward.interface, in bytes */
 	__u32 egress_ifindex;
 	__u32 cpus;            /* possible CPUs, which share the space of IP IDs */
 	__u16 listen_mac[3];   /* destination of what is passed to the kernel */
 	__u16 next_hop_mac[3]; /* with NEXT_HOP_MAC */
 	__u16 egress_mac[3];   /* source address with NEXT_HOP_MAC */
-	__u8 reserved2[2];
-	__u32 nat4_shapes; /* how many of nat4_shape[] are in use */
+	__u16 reserved;
+	__u32 reserved2;
+	__u64 fragment_mark; /* struct fragment_shim */
+	__u32 nat4_shapes;   /* how many of nat4_shape[] are in use */
 	__u32 nat6_shapes;
 	struct table nat4;
 	struct table nat6;
@@ -292,6 +356,7 @@ struct instance_info {
 	__u32 generic; /* XDP mode: 0 native, 1 generic */
 	char listen[16];
 	char egress[16];
+	__u64 fragment_mark;    /* every generation of the instance has the same */
 	__u32 monitor_interval; /* seconds; what `monitor` goes by */
 	__u32 target_pps;
 	__u32 warning_pps;
@@ -300,14 +365,16 @@ struct instance_info {
 
 #define PIPELINE_SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), #type)
 PIPELINE_SIZE_IS(struct hits, 16);
-PIPELINE_SIZE_IS(struct counters, 16 * VERDICT_COUNT + 8 * EVENT_COUNT + 8);
+PIPELINE_SIZE_IS(struct counters, 16 * VERDICT_COUNT + 8 * EVENT_COUNT + 16);
 PIPELINE_SIZE_IS(struct nat4_slot, 32);
 PIPELINE_SIZE_IS(struct nat6_slot, 64);
 PIPELINE_SIZE_IS(struct vni_slot, 8);
 PIPELINE_SIZE_IS(struct fragment_key, 44);
-PIPELINE_SIZE_IS(struct fragment_decision, 32);
-PIPELINE_SIZE_IS(struct source_key, 20);
+PIPELINE_SIZE_IS(struct fragment_decision, 40);
+PIPELINE_SIZE_IS(struct next_hop, 16);
+PIPELINE_SIZE_IS(struct fragment_shim, 16);
+PIPELINE_SIZE_IS(struct source_key, 24);
 PIPELINE_SIZE_IS(struct trace, 20);
-PIPELINE_SIZE_IS(struct instance_info, 72);
+PIPELINE_SIZE_IS(struct instance_info, 80);
 
 #endif

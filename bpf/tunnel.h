@@ -56,36 +56,42 @@ static __always_inline enum verdict take_outer_ipv4(struct cursor *cursor, struc
 	outer->start = ip;
 	outer->ip_length = bpf_ntohs(ip->tot_len);
 	outer->upper_offset = header_length;
-	outer->source.address[2] = bpf_htonl(0xffff);
-	outer->source.address[3] = ip->saddr;
+	outer->source.version = bpf_htonl(4);
+	outer->source.address[0] = ip->saddr;
 	cursor->at += header_length - sizeof(*ip);
 	return ip->frag_off & bpf_htons(IPV4_MF) ? VERDICT_OUTER_FRAGMENT : VERDICT_GO_ON;
 }
 
-static __always_inline enum verdict take_outer_ipv6(struct cursor *cursor, struct outer *outer)
+static __always_inline enum verdict take_outer_ipv6(struct packet *packet, struct cursor *cursor,
+						    struct outer *outer)
 {
 	struct ipv6hdr *ip = cursor_take(cursor, sizeof(*ip));
 	struct ipv6_upper upper;
 
 	if (!ip || ip_version(ip) != 6)
 		return VERDICT_NOT_TUNNEL;
-	outer->start = ip;
 	outer->ip_length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+	outer->source.version = bpf_htonl(6);
 	__builtin_memcpy(outer->source.address, &ip->saddr, sizeof(outer->source.address));
-	ipv6_find_upper(cursor, ip->nexthdr, outer->ip_length, &upper);
+	ipv6_find_upper(packet->ctx, bytes_between(packet->start, ip), outer->ip_length,
+			ip->nexthdr, &upper);
 	outer->upper_offset = upper.offset;
-	if (upper.protocol != IPPROTO_UDP)
-		return VERDICT_NOT_TUNNEL;
-	if (upper.fragment_part != FRAGMENT_WHOLE)
+	/* what a later fragment's extension headers lead to, only the first one shows */
+	if (upper.fragment_part == FRAGMENT_LATER &&
+	    (upper.protocol == IPPROTO_UDP || is_ipv6_extension(upper.protocol)))
 		return VERDICT_OUTER_FRAGMENT;
-	return upper.reachable ? VERDICT_GO_ON : VERDICT_NOT_TUNNEL;
+	if (!upper.reachable || upper.protocol != IPPROTO_UDP)
+		return VERDICT_NOT_TUNNEL;
+	outer->start = ip;
+	cursor->at = packet_at(packet, bytes_between(packet->start, ip) + upper.offset);
+	return upper.fragment_part == FRAGMENT_FIRST ? VERDICT_OUTER_FRAGMENT : VERDICT_GO_ON;
 }
 
 static __always_inline bool source_allowed(struct outer *outer)
 {
 	if (!config.check_sources)
 		return true;
-	outer->source.prefix_length = 128;
+	outer->source.prefix_length = SOURCE_VERSION_BITS + 128;
 	return bpf_map_lookup_elem(&sources, &outer->source) != NULL;
 }
 
@@ -134,13 +140,13 @@ static __always_inline enum verdict tunnel_open(struct packet *packet, struct cu
 	__be16 ethertype;
 	__u32 udp_length;
 
-	packet->length = cursor->end - data;
+	packet->length = bytes_between(data, cursor->end);
 	if (!take_ethernet(cursor, &ethertype))
 		return VERDICT_NOT_TUNNEL;
 	if (ethertype == bpf_htons(ETH_P_IP))
 		verdict = take_outer_ipv4(cursor, &outer);
 	else if (ethertype == bpf_htons(ETH_P_IPV6))
-		verdict = take_outer_ipv6(cursor, &outer);
+		verdict = take_outer_ipv6(packet, cursor, &outer);
 	else
 		return VERDICT_NOT_TUNNEL;
 	/* a first fragment shows its port, and may be somebody else's */
@@ -156,7 +162,7 @@ static __always_inline enum verdict tunnel_open(struct packet *packet, struct cu
 		return VERDICT_SOURCE_DENIED;
 
 	udp_length = bpf_ntohs(udp->len);
-	if (outer.ip_length > (__u32)(cursor->end - outer.start) ||
+	if (outer.ip_length > bytes_between(outer.start, cursor->end) ||
 	    udp_length + outer.upper_offset > outer.ip_length ||
 	    udp_length < sizeof(*udp) + sizeof(*vxlan))
 		return VERDICT_MALFORMED;
@@ -167,7 +173,7 @@ static __always_inline enum verdict tunnel_open(struct packet *packet, struct cu
 		return VERDICT_BAD_VXLAN;
 
 	packet->vni = bpf_ntohl(vxlan->vni) >> 8;
-	packet->inner_offset = cursor->at - data;
+	packet->inner_offset = bytes_between(data, cursor->at);
 	packet->inner_length = udp_length - sizeof(*udp) - sizeof(*vxlan);
 	return vni_count(packet);
 }

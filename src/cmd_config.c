@@ -9,6 +9,7 @@
 #include "command.h"
 #include "config_import.h"
 #include "config_schema.h"
+#include "instance.h"
 
 static const char overview[] =
 	"Usage: vxlan-pipeline config SUBCOMMAND [OPTIONS]\n\n"
@@ -67,7 +68,7 @@ static bool options_parse(int argc, char **argv, const char *letters, const stru
 {
 	int letter;
 
-	optind = 1;
+	optind = 0; /* glibc: begin anew */
 	while ((letter = getopt_long(argc, argv, letters, known, NULL)) != -1) {
 		switch (letter) {
 		case 'c':
@@ -229,28 +230,16 @@ static const struct {
 
 #define SUBCOMMAND_COUNT (sizeof(subcommands) / sizeof(subcommands[0]))
 
-enum command_status cmd_config(int argc, char **argv)
+/* One subcommand; argv[0] is its name. */
+static enum command_status run(size_t i, int argc, char **argv)
 {
 	struct options options = {0};
 	char name[64];
-	const char *short_name;
-	size_t i = 0;
+	const char *short_name = name + strlen("vxlan-pipeline ");
 
-	if (argc < 2)
-		return command_usage("config", "which subcommand: check, show, import or keys?");
-	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
-		fputs(overview, stdout);
-		return COMMAND_DONE;
-	}
-	while (i < SUBCOMMAND_COUNT && strcmp(subcommands[i].name, argv[1]) != 0)
-		i++;
-	if (i == SUBCOMMAND_COUNT)
-		return command_usage("config", "there is no subcommand '%s'", argv[1]);
 	snprintf(name, sizeof(name), "vxlan-pipeline config %s", subcommands[i].name);
-	short_name = name + strlen("vxlan-pipeline ");
-	argv[1] = name; /* getopt begins its messages with it */
-	if (!options_parse(argc - 1, argv + 1, subcommands[i].letters, subcommands[i].options,
-			   &options)) {
+	argv[0] = name; /* getopt begins its messages with it */
+	if (!options_parse(argc, argv, subcommands[i].letters, subcommands[i].options, &options)) {
 		fprintf(stderr, "Try '%s --help'.\n", name);
 		return COMMAND_USAGE;
 	}
@@ -262,9 +251,32 @@ enum command_status cmd_config(int argc, char **argv)
 		printf("vxlan-pipeline %s\n", VERSION);
 		return COMMAND_DONE;
 	}
-	if (optind < argc - 1)
-		return command_usage(short_name, "'%s' is one argument too many", argv[1 + optind]);
+	if (optind < argc)
+		return command_usage(short_name, "'%s' is one argument too many", argv[optind]);
 	if (options.config && options.instance)
 		return command_usage(short_name, "give -c or --instance, not both");
+	if (options.instance && !instance_name_valid(options.instance))
+		return command_usage(short_name,
+				     "--instance '%s': only letters, digits, '-' and '_'",
+				     options.instance);
 	return subcommands[i].run(&options);
+}
+
+enum command_status cmd_config(int argc, char **argv)
+{
+	if (argc < 2)
+		return command_usage("config", "which subcommand: check, show, import or keys?");
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
+		fputs(overview, stdout);
+		return COMMAND_DONE;
+	}
+	if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) {
+		printf("vxlan-pipeline %s\n", VERSION);
+		return COMMAND_DONE;
+	}
+	for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
+		if (strcmp(subcommands[i].name, argv[1]) == 0)
+			return run(i, argc - 1, argv + 1);
+	}
+	return command_usage("config", "there is no subcommand '%s'", argv[1]);
 }

@@ -164,9 +164,11 @@ static int explain_next(struct explain_run *run, const struct capture_packet *pa
 		explain_text_packet(&run->text, explanation);
 	if (err)
 		return error_set(error, err, "%s", strerror(-err));
-	if (run->writer && explain_forwarded(explanation))
-		capture_write(run->writer, &packet->time, explanation->out.bytes,
-			      explanation->out.length);
+	for (size_t i = 0; run->writer && i < explanation->out_count; i++) {
+		if (explain_forwarded(explanation))
+			capture_write(run->writer, &packet->time, explanation->outs[i].bytes,
+				      explanation->outs[i].length);
+	}
 	return 0;
 }
 
@@ -218,6 +220,10 @@ static int finish(struct explain_run *run, int err, struct error *error)
 /* Everything that can be refused is, before a packet is read. */
 static int prepare(struct explain_run *run, struct error *error)
 {
+	const struct datapath_options options = {
+		.generic = run->config.listen.xdp_mode == XDP_MODE_GENERIC,
+		.trace = true,
+	};
 	struct datapath_links links;
 	int err = capture_open(&run->capture, run->options->input, error);
 
@@ -226,7 +232,7 @@ static int prepare(struct explain_run *run, struct error *error)
 	if (!err)
 		err = sandbox_enter(&run->config, &links, error);
 	if (!err)
-		err = datapath_load(&run->datapath, &run->config, &links, NULL, true, error);
+		err = datapath_load(&run->datapath, &run->config, &links, &options, error);
 	if (err && interrupted)
 		return error_set(error, -EINTR, "interrupted");
 	if (err)

@@ -50,5 +50,6 @@ enum command_status cmd_stop(int argc, char **argv)
 			  (int)instance_daemon(options.instance));
 		return command_fail(&error);
 	}
+	instance_tidy(options.instance);
 	return COMMAND_DONE;
 }

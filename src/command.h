@@ -30,6 +30,7 @@ enum command_status cmd_status(int argc, char **argv);
 enum command_status cmd_stats(int argc, char **argv);
 enum command_status cmd_monitor(int argc, char **argv);
 enum command_status cmd_explain(int argc, char **argv);
+enum command_status cmd_generate(int argc, char **argv);
 
 #define COMMAND_DEFAULT_INSTANCE "config"
 #define COMMAND_CONFIG_DIR       "/etc/vxlan-pipeline"

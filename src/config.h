@@ -112,8 +112,8 @@ struct config_override {
 
 /*
  * Reads `path` (NULL: no file, defaults only), lays the overrides over it and validates the whole.
- * An override of `nat` replaces no rule but is put before the file's: its value is
- * "SOURCE_PORT ADDRESS[:PORT]".
+ * An override of `nat` is a rule put before the file's, of which those go that it leaves nothing
+ * to: its value is "SOURCE_PORT ADDRESS[:PORT]".
  * Returns 0; -EINVAL with at least one problem; -errno with one problem when the file cannot be
  * read. On failure *config is empty, and config_clear() of it is harmless.
  */
@@ -125,7 +125,7 @@ int config_load_text(struct config *config, const char *name, const char *text, 
 		     struct config_problems *problems);
 void config_clear(struct config *config);
 
-/* FILE:LINE:COLUMN: path.of.key: message, a line each; an override's origin instead of the place. */
+/* FILE:LINE:COLUMN: path.of.key: message, a line each. An override's origin replaces the place. */
 void config_problems_print(const struct config_problems *problems, FILE *stream);
 void config_problems_clear(struct config_problems *problems);
 

@@ -32,7 +32,8 @@ static void check_monitor(struct config_draft *draft)
 	const struct config_said *target = said_of(draft, "monitor.target_pps");
 
 	if (config->monitor.warning_pps <= config->monitor.target_pps ||
-	    config_problems_about(draft->problems, "monitor"))
+	    config_problems_about(draft->problems, "monitor.target_pps") ||
+	    config_problems_about(draft->problems, "monitor.warning_pps"))
 		return;
 	if (config_is_said(warning))
 		config_problem_add(draft->problems, warning, "monitor.warning_pps",
@@ -154,19 +155,31 @@ static void complain_rule(struct config_draft *draft, size_t index, const char *
 	draft->notes[index].refused = true;
 }
 
+/* A prefix of the rule must be of the family of `other`, which is what else the rule names. */
 static void check_family(struct config_draft *draft, size_t index, const char *key,
-			 const struct ip_prefix *prefix)
+			 const struct ip_prefix *prefix, const struct ip_address *other)
 {
-	const struct nat_rule *rule = &draft->config.rules[index];
-	char message[160], target[ADDR_TEXT_SIZE], text[ADDR_TEXT_SIZE];
+	char message[192], other_text[ADDR_TEXT_SIZE], text[ADDR_TEXT_SIZE];
 
-	if (!prefix->address.version || prefix->address.version == rule->to.address.version)
+	if (!prefix->address.version || !other->version ||
+	    prefix->address.version == other->version)
 		return;
 	snprintf(message, sizeof(message),
-		 "%s is IPv%u, but the rule sends to %s: both must be of one family",
+		 "%s is IPv%u, but the rule also names %s: a rule is for one family",
 		 ip_prefix_format(prefix, text), prefix->address.version,
-		 ip_address_format(&rule->to.address, target));
+		 ip_address_format(other, other_text));
 	complain_rule(draft, index, key, message);
+}
+
+/* The target decides; without a valid one at least source and destination must agree. */
+static void check_families(struct config_draft *draft, size_t index)
+{
+	const struct nat_rule *rule = &draft->config.rules[index];
+	const struct ip_address *target = &rule->to.address;
+
+	check_family(draft, index, "nat[].match.source", &rule->source, target);
+	check_family(draft, index, "nat[].match.destination", &rule->destination,
+		     target->version ? target : &rule->source.address);
 }
 
 static bool matches_something(const struct nat_rule *rule)
@@ -207,10 +220,7 @@ static void check_rule(struct config_draft *draft, size_t index, const struct so
 	else if (!refused && !matches_something(rule))
 		complain_rule(draft, index, "nat[].match",
 			      "empty: give at least one key, as in {source_port: 42844}");
-	if (rule->to.address.version) {
-		check_family(draft, index, "nat[].match.source", &rule->source);
-		check_family(draft, index, "nat[].match.destination", &rule->destination);
-	}
+	check_families(draft, index);
 	if (rule->has_vni && sorted && !vni_is_listed(&draft->config, sorted, rule->vni)) {
 		snprintf(message, sizeof(message),
 			 "%u is not in listen.vnis: the rule can never match", rule->vni);

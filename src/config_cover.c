@@ -174,26 +174,29 @@ static bool find_coverers(struct cover *cover, const struct entry *entry, const 
 static void complain_dead(struct cover *cover, size_t index, const uint32_t coverers[PARTS])
 {
 	const struct config_draft *draft = cover->draft;
+	const struct nat_rule *rules = draft->config.rules;
 	const struct entry *entry = &cover->entries[index];
-	uint32_t one = coverers[entry->has[PART_UDP] ? PART_UDP : PART_TCP];
-	uint32_t two = entry->has[PART_TCP] ? coverers[PART_TCP] : one;
+	size_t one = coverers[entry->has[PART_UDP] ? PART_UDP : PART_TCP] - 1;
+	size_t two = entry->has[PART_TCP] ? coverers[PART_TCP] - 1 : one;
 	struct config_said said = config_rule_said(draft, index, "nat[].match");
+	const char *why = "";
 	char path[CONFIG_RULE_PATH_SIZE];
 
 	config_rule_path(draft, index, "nat[].match", path);
+	if ((rules[one].has_vni || rules[two].has_vni) && !rules[index].has_vni)
+		why = ", as no other VNI is in listen.vnis";
 	if (one == two)
 		config_problem_add(draft->problems, &said, path,
 				   "the rule can never match: rule %zu (line %u) comes first and "
-				   "covers it",
-				   one - draft->early_rules,
-				   draft->config.rules[one - 1].place.line);
+				   "covers it%s",
+				   one - draft->early_rules + 1, rules[one].place.line, why);
 	else
 		config_problem_add(
 			draft->problems, &said, path,
 			"the rule can never match: rules %zu (udp, line %u) and %zu (tcp, "
-			"line %u) come first and cover it",
-			one - draft->early_rules, draft->config.rules[one - 1].place.line,
-			two - draft->early_rules, draft->config.rules[two - 1].place.line);
+			"line %u) come first and cover it%s",
+			one - draft->early_rules + 1, rules[one].place.line,
+			two - draft->early_rules + 1, rules[two].place.line, why);
 }
 
 /* The shape's index; shape_count when there is no room for another. */
@@ -208,6 +211,11 @@ static size_t shape_index(struct cover *cover, const struct shape *shape)
 	return i;
 }
 
+static bool is_early(const struct cover *cover, uint32_t coverer)
+{
+	return coverer && coverer <= cover->draft->early_rules;
+}
+
 static void cover_rule(struct cover *cover, size_t index)
 {
 	const struct nat_rule *rule = &cover->draft->config.rules[index];
@@ -219,7 +227,10 @@ static void cover_rule(struct cover *cover, size_t index)
 	entry->has[PART_UDP] = rule->protocol != NAT_PROTOCOL_TCP;
 	entry->has[PART_TCP] = rule->protocol != NAT_PROTOCOL_UDP;
 	if (find_coverers(cover, entry, &shape, coverers)) {
-		complain_dead(cover, index, coverers);
+		cover->draft->notes[index].dropped =
+			is_early(cover, coverers[PART_UDP]) || is_early(cover, coverers[PART_TCP]);
+		if (!cover->draft->notes[index].dropped)
+			complain_dead(cover, index, coverers);
 		return;
 	}
 	entry->shape = (uint16_t)shape_index(cover, &shape);
@@ -267,6 +278,20 @@ static void check_shapes(struct config_draft *draft, uint8_t version)
 	}
 }
 
+static void drop_rules(struct config_draft *draft)
+{
+	struct config *config = &draft->config;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < config->rule_count; i++) {
+		if (draft->notes[i].dropped)
+			continue;
+		config->rules[kept] = config->rules[i];
+		draft->notes[kept++] = draft->notes[i];
+	}
+	config->rule_count = kept;
+}
+
 void config_check_cover(struct config_draft *draft)
 {
 	struct cover cover = {.draft = draft};
@@ -282,11 +307,11 @@ void config_check_cover(struct config_draft *draft)
 	cover.entries = calloc(count + 1, sizeof(*cover.entries));
 	cover.slots = calloc(size, sizeof(*cover.slots));
 	draft->out_of_memory |= !cover.entries || !cover.slots;
-	/* What is said beside the file wins over it: that makes no rule of the file wrong. */
-	for (size_t i = draft->early_rules; i < count && !draft->out_of_memory; i++) {
+	for (size_t i = 0; i < count && !draft->out_of_memory; i++) {
 		if (!draft->notes[i].refused)
 			cover_rule(&cover, i);
 	}
+	drop_rules(draft);
 	free(cover.entries);
 	free(cover.slots);
 }

@@ -5,7 +5,7 @@
 
 #include "config_draft.h"
 
-/* The array with room for one more than `count`; NULL: out of memory, and the array is as it was. */
+/* The array with room for one more than `count`. NULL: out of memory, the array is as it was. */
 static void *array_grow(struct config_draft *draft, void *array, size_t count, size_t size)
 {
 	if (count & (count - 1))

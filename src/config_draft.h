@@ -18,6 +18,7 @@ struct config_rule_note {
 	const char *origin;
 	bool refused; /* a value of it is wrong, so that it cannot be judged as a whole */
 	bool no_rule; /* nothing that has the form of a rule */
+	bool dropped; /* covered by a rule said beside the file, which wins over it */
 };
 
 #define CONFIG_MAX_KEYS 48
@@ -55,7 +56,10 @@ void config_read_defaults(struct config_draft *draft);
 
 /* Validation across keys and rules. No I/O. */
 void config_check(struct config_draft *draft);
-/* Rules that cannot match because of earlier ones; shapes that are too many. */
+/*
+ * Rules that cannot match because of earlier ones; shapes that are too many. A rule that only what
+ * was said beside the file makes useless is no problem of the file: it is dropped.
+ */
 void config_check_cover(struct config_draft *draft);
 
 /* Does the rule have that key ("nat[].to")? */

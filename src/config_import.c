@@ -192,7 +192,7 @@ static void read_lines(struct import *import, const char *path, line_taker *take
 	if (!path || err)
 		return;
 	line = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text; /* byte order mark */
-	for (end = line; line < text + length; line = end + 1) {
+	for (; line < text + length; line = end + 1) {
 		end = memchr(line, '\n', (size_t)(text + length - line));
 		if (!end)
 			end = text + length;

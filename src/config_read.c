@@ -226,6 +226,19 @@ static void read_value(struct config_reader *reader, const struct config_key *ke
 	}
 }
 
+static void read_document(struct config_reader *reader, struct scope *scope,
+			  struct config_node *node)
+{
+	if (node->kind == CONFIG_NODE_MAPPING) {
+		while (reader_next_inside(reader, node))
+			read_entry(reader, NULL, scope, node);
+	} else if (node->kind != CONFIG_NODE_SCALAR || !config_is_null(node->text, node->plain)) {
+		/* It takes what a section takes. What is missing in it is not worth a word. */
+		reader->draft->unfinished = true;
+		reader_refuse_kind(reader, config_key_find("listen"), node);
+	}
+}
+
 void config_read_text(struct config_draft *draft, const char *text, size_t length)
 {
 	struct config_reader reader = {.draft = draft, .yaml = config_yaml_open(text, length)};
@@ -238,11 +251,7 @@ void config_read_text(struct config_draft *draft, const char *text, size_t lengt
 	}
 	/* The second look finds what may follow the document. */
 	if (reader_next(&reader, &node)) {
-		if (node.kind == CONFIG_NODE_MAPPING)
-			while (reader_next_inside(&reader, &node))
-				read_entry(&reader, NULL, &scope, &node);
-		else if (node.kind != CONFIG_NODE_SCALAR || !config_is_null(node.text, node.plain))
-			reader_refuse_kind(&reader, config_key_find("listen"), &node);
+		read_document(&reader, &scope, &node);
 		reader_next(&reader, &node);
 	}
 	config_yaml_close(reader.yaml);

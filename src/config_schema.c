@@ -240,7 +240,7 @@ const struct config_key *config_key_elsewhere(const struct config_key *parent, c
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
 
-		if (in_rule == (strncmp(key->path, "nat", 3) == 0) &&
+		if ((!in_rule || strncmp(key->path, "nat", 3) == 0) &&
 		    strcmp(config_key_name(key), name) == 0)
 			return key;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every key of the configuration in one table: where it stands, what it takes, where its value goes,
- * what it is when nobody says it. Reading, printing, messages and help are made from this table.
+ * Every key of the configuration in one table: where it stands, what it takes, where its value
+ * goes, what it is when nobody says it. Reading, printing, messages and help are made from it.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
@@ -63,7 +63,7 @@ const struct config_key *config_key_first(const struct config_key *parent);
 const struct config_key *config_key_next(const struct config_key *parent,
 					 const struct config_key *key);
 
-/* The key of that name below another parent: of a rule for rules, else of the rest. NULL: none. */
+/* A key of that name below another parent, for rules within a rule. NULL: none. */
 const struct config_key *config_key_elsewhere(const struct config_key *parent, const char *name);
 
 size_t config_key_index(const struct config_key *key);

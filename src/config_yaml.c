@@ -88,6 +88,8 @@ static const char *syntax_hint(const struct config_yaml *yaml, unsigned int line
 	for (size_t i = 0; i + 1 < length; i++) {
 		if (at[i] == ']' && at[i + 1] == ':')
 			return "; an IPv6 address with a port needs quotes: \"[2001:db8::1]:8081\"";
+		if (at[i] == ':' && at[i + 1] == ':' && i && strchr(" [{,", at[i - 1]))
+			return "; an address that begins with a colon needs quotes: \"::1\"";
 	}
 	return "";
 }

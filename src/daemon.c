@@ -17,13 +17,18 @@
 #include "log.h"
 #include "monitor.h"
 #include "netdev.h"
+#include "nexthop.h"
 
 #define NEVER INT64_MAX
 
 struct daemon {
 	const struct daemon_options *options;
 	struct config config; /* in force */
+	struct datapath_control control;
+	struct next_hops *next_hops; /* NULL: the configuration asks for none */
 	struct monitor monitor;
+	int64_t next_hops_at;
+	int64_t beat_at;
 	int64_t end_at;       /* CLOCK_MONOTONIC, ms; NEVER: at a signal */
 	int64_t dashboard_at; /* when the next one is due */
 	int64_t watchdog_at;
@@ -68,6 +73,7 @@ static int find_links(const struct config *config, struct datapath_links *links,
 			    config->forward.interface);
 	links->listen_ifindex = listen.ifindex;
 	links->egress_ifindex = egress.ifindex;
+	links->listen_mtu = listen.mtu;
 	links->egress_mtu = egress.mtu;
 	memcpy(links->listen_mac, listen.mac, sizeof(links->listen_mac));
 	memcpy(links->egress_mac, egress.mac, sizeof(links->egress_mac));
@@ -99,37 +105,87 @@ static void warn_of_forwarding(const struct config *config)
 	}
 }
 
-static void report(const struct config *config, const struct datapath_attached *attached)
+static void report(const struct config *config, const struct datapath_attached *attached,
+		   bool generic)
 {
 	if (*attached->warning)
 		log_warning("%s", attached->warning);
 	warn_of_forwarding(config);
 	log_info("%s: %s, %s mode, forwarding to %s, %zu rule%s", config->listen.interface,
 		 attached->adopted ? "program replaced" : "attached",
-		 attached->generic ? "generic" : "native", config->forward.interface,
-		 config->rule_count, config->rule_count == 1 ? "" : "s");
+		 generic ? "generic" : "native", config->forward.interface, config->rule_count,
+		 config->rule_count == 1 ? "" : "s");
 }
 
-/* Prepares the configuration beside the one in force, then swaps. */
-static int put_in_force(const struct daemon *daemon, const struct config *config,
-			struct error *error)
+/* The next hops of the generation that was just put in force; without them the datapath asks. */
+static void watch_next_hops(struct daemon *daemon, const struct config *config,
+			    struct datapath *datapath, const struct datapath_links *links)
 {
-	const char *instance = daemon->options->instance;
+	struct next_hops_setup setup = {.ifindex = links->egress_ifindex};
+	struct error error;
+
+	next_hops_close(daemon->next_hops);
+	daemon->next_hops = NULL;
+	datapath_release_control(&daemon->control);
+	daemon->beat_at = daemon->next_hops_at = NEVER;
+	if (config->forward.next_hop != NEXT_HOP_ROUTE)
+		return;
+	if (datapath_take_control(datapath, &daemon->control, &error)) {
+		log_warning("%s; every packet asks the kernel for its next hop", error.text);
+		return;
+	}
+	setup.targets = daemon->control.targets;
+	setup.count = daemon->control.target_count;
+	setup.table = daemon->control.next_hops;
+	snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
+	if (next_hops_open(&daemon->next_hops, &setup, &error)) {
+		log_warning("%s; every packet asks the kernel for its next hop", error.text);
+		return;
+	}
+	daemon->beat_at = daemon->next_hops_at = 0;
+}
+
+/* Prepares the configuration in one XDP mode beside what is in force, then swaps. */
+static int put_in_force_as(struct daemon *daemon, const struct config *config,
+			   const struct datapath_links *links, bool generic, struct error *error)
+{
+	const struct datapath_options options = {
+		.instance = daemon->options->instance,
+		.generic = generic,
+	};
 	struct datapath_attached attached;
-	struct datapath_links links;
 	struct datapath *datapath = NULL;
+	int err = datapath_load(&datapath, config, links, &options, error);
+
+	if (!err)
+		err = datapath_commit(datapath, options.instance, config, &attached, error);
+	if (!err) {
+		watch_next_hops(daemon, config, datapath, links);
+		report(config, &attached, generic);
+	}
+	datapath_free(datapath);
+	return err;
+}
+
+static int put_in_force(struct daemon *daemon, const struct config *config, struct error *error)
+{
+	enum xdp_mode mode = config->listen.xdp_mode;
+	struct datapath_links links;
+	bool generic;
 	int err;
 
 	log_set_level(config->log.level);
 	err = find_links(config, &links, error);
-	if (!err)
-		err = datapath_load(&datapath, config, &links, instance, false, error);
-	if (!err)
-		err = datapath_commit(datapath, instance, config, &attached, error);
-	datapath_free(datapath);
-	if (!err)
-		report(config, &attached);
-	return err;
+	if (err)
+		return err;
+	/* what had to be generic is not tried again under traffic: that would interrupt it */
+	generic = mode == XDP_MODE_GENERIC ||
+		  (mode == XDP_MODE_AUTO && datapath_is_generic(daemon->options->instance));
+	err = put_in_force_as(daemon, config, &links, generic, error);
+	if (err != -EOPNOTSUPP || generic || mode == XDP_MODE_NATIVE)
+		return err;
+	log_warning("%s; using generic mode, which is several times slower", error->text);
+	return put_in_force_as(daemon, config, &links, true, error);
 }
 
 static void adopt_settings(struct daemon *daemon, struct config *config)
@@ -196,6 +252,12 @@ static bool tick(struct daemon *daemon)
 		dashboard(daemon);
 		daemon->dashboard_at += daemon->config.monitor.interval * 1000LL;
 	}
+	if (now >= daemon->beat_at) {
+		datapath_beat(&daemon->control);
+		daemon->beat_at = now + HEARTBEAT_EVERY_MS;
+	}
+	if (daemon->next_hops && now >= daemon->next_hops_at)
+		daemon->next_hops_at = next_hops_tick(daemon->next_hops, now);
 	if (now >= daemon->watchdog_at) {
 		sd_notify(0, "WATCHDOG=1");
 		daemon->watchdog_at = now + daemon->watchdog_every;
@@ -205,23 +267,34 @@ static bool tick(struct daemon *daemon)
 
 static int wait_time(const struct daemon *daemon)
 {
-	int64_t due = earliest(daemon->end_at, earliest(daemon->dashboard_at, daemon->watchdog_at));
-	int64_t left = due - milliseconds();
+	const int64_t due[] = {daemon->end_at, daemon->dashboard_at, daemon->watchdog_at,
+			       daemon->beat_at, daemon->next_hops_at};
+	int64_t first = milliseconds() + 3600000;
 
-	if (due == NEVER)
-		return -1;
-	return left < 0 ? 0 : (int)earliest(left, 3600000);
+	for (size_t i = 0; i < sizeof(due) / sizeof(due[0]); i++)
+		first = earliest(first, due[i]);
+	first -= milliseconds();
+	return first < 0 ? 0 : (int)first;
 }
 
 /* Until a signal or the duration ends it. */
 static void control(struct daemon *daemon, int signals)
 {
 	while (tick(daemon)) {
-		struct pollfd poll_fd = {.fd = signals, .events = POLLIN};
+		struct pollfd fds[] = {
+			{.fd = signals, .events = POLLIN},
+			{.fd = daemon->next_hops ? next_hops_fd(daemon->next_hops) : -1,
+			 .events = POLLIN},
+		};
 		struct signalfd_siginfo signal;
 
-		if (poll(&poll_fd, 1, wait_time(daemon)) <= 0 ||
-		    read(signals, &signal, sizeof(signal)) != sizeof(signal))
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_time(daemon)) <= 0)
+			continue;
+		if (fds[1].revents) {
+			next_hops_handle(daemon->next_hops);
+			daemon->next_hops_at = 0;
+		}
+		if (!fds[0].revents || read(signals, &signal, sizeof(signal)) != sizeof(signal))
 			continue;
 		if (signal.ssi_signo != SIGHUP)
 			return;
@@ -296,6 +369,8 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 		   daemon->config.forward.interface, daemon->config.rule_count);
 	control(daemon, signals);
 	status = end(daemon->options);
+	next_hops_close(daemon->next_hops);
+	datapath_release_control(&daemon->control);
 	config_clear(&daemon->config);
 	close(signals);
 	return status;
@@ -303,7 +378,7 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 
 enum command_status daemon_run(const struct daemon_options *options)
 {
-	struct daemon daemon = {.options = options};
+	struct daemon daemon = {.options = options, .control.beat_fd = -1};
 	enum command_status status;
 	struct config config;
 	struct error error;

@@ -22,52 +22,78 @@ struct datapath_links {
 	int egress_ifindex; /* the same in single-arm mode */
 	uint8_t listen_mac[6];
 	uint8_t egress_mac[6];
-	uint32_t egress_mtu; /* of the interface, in bytes */
+	uint32_t listen_mtu; /* of the interfaces, in bytes */
+	uint32_t egress_mtu;
 };
 
 struct datapath; /* a generation that this process has loaded */
 
-/*
- * Loads a program and its tables; nothing is attached, nothing that runs changes. `instance` names
- * the instance whose counters it goes on counting in, NULL makes it count in its own.
- * `trace` makes datapath_run() tell what happened.
- */
-int datapath_load(struct datapath **out, const struct config *config,
-		  const struct datapath_links *links, const char *instance, bool trace,
+/* For whom a generation is loaded. */
+struct datapath_options {
+	const char *instance; /* whose counters it goes on counting in; NULL: in its own */
+	bool generic;         /* it will be attached in generic XDP mode */
+	bool trace;           /* datapath_run() is to tell what happened */
+};
+
+/* Loads a program and its tables; nothing is attached, nothing that runs changes. */
+int datapath_load(struct datapath **datapath, const struct config *config,
+		  const struct datapath_links *links, const struct datapath_options *options,
 		  struct error *error);
 void datapath_free(struct datapath *datapath); /* NULL is allowed; what is pinned stays */
+
+#define DATAPATH_MAX_FRAME 3520 /* bytes that BPF_PROG_RUN takes in one buffer */
 
 /* What the program made of one frame. */
 struct datapath_outcome {
 	struct trace trace;
-	uint32_t action; /* XDP action */
-	size_t length;   /* of the frame that left the program, in the caller's buffer */
+	uint32_t action;    /* XDP action */
+	size_t frame_count; /* more than one: fragments, in order */
+	struct datapath_frame {
+		size_t length;
+		uint8_t bytes[DATAPATH_MAX_FRAME];
+	} frames[MAX_FRAGMENTS];
 };
 
-#define DATAPATH_MAX_FRAME 3520 /* bytes that BPF_PROG_RUN takes in one buffer */
-
 /*
- * Runs the program once on a frame as if it had come in on listen_ifindex. `out` holds
- * DATAPATH_MAX_FRAME bytes. Needs trace. -EMSGSIZE: longer than the kernel takes; -EINVAL: shorter
- * than an Ethernet header.
+ * Runs the program once on a frame as if it had come in on listen_ifindex; what leaves is in
+ * outcome->frames, also when the program drops it. Needs trace. -EMSGSIZE: longer than the kernel
+ * takes; -EINVAL: shorter than an Ethernet header. The process must be bound to one CPU: fragments are counted there.
  */
-int datapath_run(struct datapath *datapath, const void *frame, size_t length, void *out,
+int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 		 struct datapath_outcome *outcome, struct error *error);
 
 /* How a datapath came to be attached. */
 struct datapath_attached {
-	bool generic;      /* in generic XDP mode */
-	bool adopted;      /* it replaced the program of an earlier daemon */
-	char warning[512]; /* why generic, or what else the operator should know; empty: nothing */
+	bool adopted;      /* it replaced the program that was there */
+	char warning[256]; /* what the operator should know; empty: nothing */
 };
 
 /*
  * Puts a loaded generation in force: pins it, swaps it into the instance's link (or attaches and
  * pins a new one), carries the counters over and removes the generation before. On failure
- * everything is as it was. `names` are those of the interfaces.
+ * everything is as it was. -EOPNOTSUPP: the interfaces do not take programs in native mode.
  */
 int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
 		    struct datapath_attached *attached, struct error *error);
+
+/* What a daemon holds of the generation in force. */
+struct datapath_control {
+	int beat_fd;                /* the program behind datapath_beat(); -1: none */
+	struct next_hop *next_hops; /* next_hops[i] is the way to targets[i]; may be written */
+	size_t next_hops_size;      /* of the mapping, in bytes */
+	struct ip_address *targets;
+	size_t target_count;
+};
+
+/* Takes the control of a generation out of *datapath, which may be freed afterwards. */
+int datapath_take_control(struct datapath *datapath, struct datapath_control *control,
+			  struct error *error);
+void datapath_release_control(struct datapath_control *control);
+/* The daemon's sign of life: next hops are trusted for another HEARTBEAT_LIFETIME. */
+int datapath_beat(const struct datapath_control *control);
+
+/* Is the instance attached in generic mode now? */
+bool datapath_is_generic(const char *instance);
 
 /* Detaches and removes all kernel state of the instance. -ENOENT: there was none. */
 int datapath_remove(const char *instance, struct error *error);

@@ -103,9 +103,9 @@ static int attach_egress(struct datapath_commit *commit)
 		return 0; /* any program will do */
 	fd = attach(program_fd, links->egress_ifindex, false);
 	if (fd < 0) {
-		err = fd;
-		native_refusal(program_fd, links->egress_ifindex, err, reason, sizeof(reason));
-		return error_set(commit->error, err, "%s takes no XDP program in native mode: %s",
+		native_refusal(program_fd, links->egress_ifindex, fd, reason, sizeof(reason));
+		return error_set(commit->error, -EOPNOTSUPP,
+				 "%s takes no XDP program in native mode: %s",
 				 commit->config->forward.interface, reason);
 	}
 	err = pin_link(commit, PIN_EGRESS_LINK, fd);
@@ -120,22 +120,23 @@ static int unpin_egress(const struct datapath_commit *commit)
 	return unlink(instance_pin_path(path, commit->instance, PIN_EGRESS_LINK));
 }
 
-static bool link_serves(const struct datapath_commit *commit, bool generic)
+static bool link_serves(const struct datapath_commit *commit)
 {
-	return commit->link_fd >= 0 &&
+	return commit->attached->adopted &&
 	       (int)commit->link.xdp.ifindex == commit->datapath->links.listen_ifindex &&
-	       commit->attached->adopted && generic == commit->attached->generic;
+	       commit->was_generic == commit->datapath->generic;
 }
 
-static int attach_listen(struct datapath_commit *commit, bool generic)
+static int attach_listen(struct datapath_commit *commit)
 {
+	bool generic = commit->datapath->generic;
 	const char *interface = commit->config->listen.interface;
 	int program_fd = bpf_program__fd(commit->datapath->skeleton->progs.vxlan_pipeline);
 	int ifindex = commit->datapath->links.listen_ifindex;
 	_cleanup_close_ int fd = -1;
 	char reason[256];
 
-	if (link_serves(commit, generic)) {
+	if (link_serves(commit)) {
 		if (bpf_link_update(commit->link_fd, program_fd, NULL) == 0)
 			return 0;
 		return error_set(commit->error, -errno, "cannot swap the program on %s: %s",
@@ -153,55 +154,25 @@ static int attach_listen(struct datapath_commit *commit, bool generic)
 			"not permitted to attach to %s; run as root, or with CAP_NET_ADMIN",
 			interface);
 	if (fd < 0) {
-		int err = fd;
-
-		native_refusal(program_fd, ifindex, err, reason, sizeof(reason));
-		return error_set(commit->error, err, "%s takes no XDP program in %s mode: %s",
-				 interface, generic ? "generic" : "native", reason);
+		native_refusal(program_fd, ifindex, fd, reason, sizeof(reason));
+		return error_set(commit->error, -EOPNOTSUPP,
+				 "%s takes no XDP program in %s mode: %s", interface,
+				 generic ? "generic" : "native", reason);
 	}
 	return pin_link(commit, PIN_LINK, fd);
 }
 
-static int attach_native(struct datapath_commit *commit)
-{
-	const struct datapath_links *links = &commit->datapath->links;
-	bool two_arm = links->listen_ifindex != links->egress_ifindex;
-	int err = two_arm ? attach_egress(commit) : 0;
-
-	if (!err)
-		err = attach_listen(commit, false);
-	if (!err)
-		commit->attached->generic = false;
-	else if (commit->new_egress)
-		unpin_egress(commit);
-	if (!err && !two_arm)
-		unpin_egress(commit);
-	return err;
-}
-
-static int attach_generic(struct datapath_commit *commit)
-{
-	int err = attach_listen(commit, true);
-
-	if (err)
-		return err;
-	commit->attached->generic = true;
-	unpin_egress(commit);
-	return 0;
-}
-
 int datapath_attach(struct datapath_commit *commit)
 {
-	enum xdp_mode mode = commit->config->listen.xdp_mode;
-	char *warning = commit->attached->warning;
-	int err;
+	const struct datapath_links *links = &commit->datapath->links;
+	bool wants_egress =
+		links->listen_ifindex != links->egress_ifindex && !commit->datapath->generic;
+	int err = wants_egress ? attach_egress(commit) : 0;
 
-	if (mode == XDP_MODE_GENERIC)
-		return attach_generic(commit);
-	err = attach_native(commit);
-	if (!err || err == -EBUSY || err == -EPERM || mode == XDP_MODE_NATIVE)
-		return err;
-	snprintf(warning, sizeof(commit->attached->warning),
-		 "%.300s; using generic mode, which is several times slower", commit->error->text);
-	return attach_generic(commit);
+	if (!err)
+		err = attach_listen(commit);
+	/* not wanted any more, or wanted in vain */
+	if (err ? commit->new_egress : !wants_egress)
+		unpin_egress(commit);
+	return err;
 }

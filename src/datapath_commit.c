@@ -18,11 +18,10 @@
 
 static int pin_shared(const struct datapath_commit *commit)
 {
-	struct pipeline_bpf *skeleton = commit->datapath->skeleton;
-	struct bpf_map *const shared[] = {skeleton->maps.counters, skeleton->maps.instance,
-					  skeleton->maps.fragments};
+	struct bpf_map *shared[SHARED_MAPS];
 
-	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+	datapath_shared_maps(commit->datapath->skeleton, shared);
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		const char *name = bpf_map__name(shared[i]);
 		_cleanup_close_ int fd = datapath_open_pin(commit->instance, name);
 		int err;
@@ -165,7 +164,8 @@ static int write_info(const struct datapath_commit *commit)
 		info.attached_boottime = now(CLOCK_BOOTTIME);
 	}
 	info.generation = commit->datapath->generation;
-	info.generic = commit->attached->generic;
+	info.generic = commit->datapath->generic;
+	info.fragment_mark = commit->datapath->skeleton->rodata->config.fragment_mark;
 	snprintf(info.listen, sizeof(info.listen), "%s", commit->config->listen.interface);
 	snprintf(info.egress, sizeof(info.egress), "%s", commit->config->forward.interface);
 	info.monitor_interval = commit->config->monitor.interval;
@@ -196,7 +196,7 @@ static void find_previous(struct datapath_commit *commit)
 
 	commit->fresh = fd < 0;
 	if (fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0)
-		commit->attached->generic = info.generic;
+		commit->was_generic = info.generic;
 	commit->previous = info.generation;
 	commit->link_fd = datapath_open_pin(commit->instance, PIN_LINK);
 	if (commit->link_fd < 0 || bpf_obj_get_info_by_fd(commit->link_fd, &commit->link, &size) ||
@@ -253,6 +253,15 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 	else
 		datapath_keep_generation(instance, datapath->generation);
 	return 0;
+}
+
+bool datapath_is_generic(const char *instance)
+{
+	_cleanup_close_ int fd = datapath_open_pin(instance, "instance");
+	struct instance_info info = {0};
+	uint32_t zero = 0;
+
+	return fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0 && info.generic;
 }
 
 int datapath_remove(const char *instance, struct error *error)

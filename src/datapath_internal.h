@@ -13,6 +13,9 @@ struct datapath {
 	struct pipeline_bpf *skeleton;
 	struct datapath_links links;
 	uint32_t generation;
+	bool generic;
+	struct ip_address *targets; /* of the rules; next_hops[i] is the way to targets[i] */
+	size_t target_count;
 };
 
 /* Names of pins below an instance's directory. */
@@ -36,14 +39,22 @@ struct datapath_commit {
 	bool fresh;        /* nothing was pinned before */
 	int link_fd;       /* the link before, or -1 */
 	struct bpf_link_info link;
-	bool new_egress; /* this commit pinned the egress link */
+	bool was_generic; /* the attachment before */
+	bool new_egress;  /* this commit pinned the egress link */
 };
 
 /*
- * Puts the commit's program on its interfaces in the mode that the configuration allows, and says
- * in commit->attached how. On failure commit->error says why, and what was attached still is.
+ * Puts the commit's program on its interfaces in the mode it was loaded for. On failure
+ * commit->error says why, and what was attached still is.
  */
 int datapath_attach(struct datapath_commit *commit);
+
+/* The maps that outlive generations. */
+#define SHARED_MAPS 5
+void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
+
+/* Can this kernel send a frame several times over (BPF_F_BROADCAST)? */
+bool datapath_can_broadcast(void);
 
 /* Opens INSTANCE_PINS/instance/NAME: a file descriptor, or -errno. */
 int datapath_open_pin(const char *instance, const char *name);

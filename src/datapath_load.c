@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -36,7 +37,8 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 {
 	char *line = NULL;
 
-	(void)level;
+	if (level == LIBBPF_DEBUG)
+		return 0;
 	if (vasprintf(&line, format, args) < 0)
 		return 0;
 	note_kernel_message(line);
@@ -82,6 +84,22 @@ static enum vni_mode vni_mode_of(const struct config *config)
 	return config->listen.vni_count == 1 ? VNI_ONE : VNI_LISTED;
 }
 
+/* Outer IPv4, UDP, VXLAN and inner Ethernet header, in bytes: what the tunnel takes of the MTU. */
+#define TUNNEL_OVERHEAD 50
+
+/*
+ * Fragmenting costs every packet a few nanoseconds, so it is left out where nothing to cut can come,
+ * or where nothing larger than what may be sent gets past the device.
+ */
+static bool fragments_in_xdp(const struct config *config, const struct datapath_links *links,
+			     const struct pipeline_config *constants, bool generic)
+{
+	return config->forward.oversize == OVERSIZE_FRAGMENT && !generic &&
+	       links->listen_mtu > constants->mtu + TUNNEL_OVERHEAD &&
+	       links->egress_mtu + 4 > constants->mtu + sizeof(struct fragment_shim) &&
+	       datapath_can_broadcast();
+}
+
 static void fill_constants(struct pipeline_config *to, const struct config *from,
 			   const struct datapath_links *links, const struct tables *tables)
 {
@@ -97,6 +115,7 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	to->single_arm = links->listen_ifindex == links->egress_ifindex;
 	to->clear_df_above = from->inner.clear_df_above;
 	to->mtu = from->forward.mtu ? from->forward.mtu : links->egress_mtu;
+	to->device_mtu = links->egress_mtu;
 	to->egress_ifindex = links->egress_ifindex;
 	to->cpus = libbpf_num_possible_cpus();
 	memcpy(to->listen_mac, links->listen_mac, sizeof(to->listen_mac));
@@ -128,6 +147,7 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 		{skeleton->maps.nat4_slots, tables->nat.ipv4.slot_count},
 		{skeleton->maps.nat6_displacements, tables->nat.ipv6.displacement_words},
 		{skeleton->maps.nat6_slots, tables->nat.ipv6.slot_count},
+		{skeleton->maps.next_hops, tables->nat.target_count},
 		{skeleton->maps.rule_hits, config->rule_count},
 		{skeleton->maps.rule_base, config->rule_count},
 		{skeleton->maps.vni_displacements, tables->vnis.displacement_words},
@@ -149,10 +169,11 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 /* Counters and fragment decisions of an instance outlive its generations. */
 static int adopt_maps(struct pipeline_bpf *skeleton, const char *instance, struct error *error)
 {
-	struct bpf_map *const shared[] = {skeleton->maps.counters, skeleton->maps.instance,
-					  skeleton->maps.fragments};
+	struct bpf_map *shared[SHARED_MAPS];
 
-	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+	datapath_shared_maps(skeleton, shared);
+
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		_cleanup_close_ int fd = datapath_open_pin(instance, bpf_map__name(shared[i]));
 		int err = 0;
 
@@ -196,18 +217,38 @@ static int fill_sources(const struct bpf_map *map, const struct config *config)
 {
 	for (size_t i = 0; i < config->listen.source_count; i++) {
 		const struct ip_prefix *prefix = &config->listen.sources[i];
-		struct source_key key = {.prefix_length = prefix->length};
+		struct source_key key = {
+			.prefix_length = SOURCE_VERSION_BITS + prefix->length,
+			.version = htonl(prefix->address.version),
+		};
 		uint32_t allowed = 1;
 
-		if (prefix->address.version == 4) {
-			key.prefix_length += 96;
-			key.address[2] = htonl(0xffff);
-			memcpy(&key.address[3], prefix->address.bytes, 4);
-		} else {
-			memcpy(key.address, prefix->address.bytes, 16);
-		}
+		memcpy(key.address, prefix->address.bytes, sizeof(key.address));
 		if (bpf_map_update_elem(bpf_map__fd(map), &key, &allowed, BPF_ANY))
 			return -errno;
+	}
+	return 0;
+}
+
+/* Every entry of every map that sends frames names the egress interface and, if need be, the cutter. */
+static int fill_egress(struct datapath *datapath)
+{
+	struct pipeline_bpf *skeleton = datapath->skeleton;
+	bool cut = skeleton->rodata->config.fragment_in_xdp;
+	const struct bpf_map *const maps[] = {
+		skeleton->maps.egress,   skeleton->maps.copies_2, skeleton->maps.copies_3,
+		skeleton->maps.copies_4, skeleton->maps.copies_5, skeleton->maps.copies_6,
+		skeleton->maps.copies_7, skeleton->maps.copies_8,
+	};
+	struct bpf_devmap_val value = {.ifindex = datapath->links.egress_ifindex};
+
+	if (cut)
+		value.bpf_prog.fd = bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment);
+	for (size_t i = 0; i < (cut ? sizeof(maps) / sizeof(maps[0]) : 1); i++) {
+		for (uint32_t key = 0; key < bpf_map__max_entries(maps[i]); key++) {
+			if (bpf_map_update_elem(bpf_map__fd(maps[i]), &key, &value, BPF_ANY))
+				return -errno;
+		}
 	}
 	return 0;
 }
@@ -216,7 +257,6 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 		     const struct tables *tables)
 {
 	struct pipeline_bpf *skeleton = datapath->skeleton;
-	uint32_t zero = 0, ifindex = datapath->links.egress_ifindex;
 	int err;
 
 	err = copy_table(&tables->nat.ipv4, skeleton->maps.nat4_displacements,
@@ -229,10 +269,38 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 				 skeleton->maps.vni_slots);
 	if (!err)
 		err = fill_sources(skeleton->maps.sources, config);
-	if (!err &&
-	    bpf_map_update_elem(bpf_map__fd(skeleton->maps.egress), &zero, &ifindex, BPF_ANY))
-		err = -errno;
-	return err;
+	return err ? err : fill_egress(datapath);
+}
+
+/* The mark of this instance's frames to be cut: the same in all its generations. */
+static int choose_mark(const char *instance, __u64 *mark)
+{
+	struct instance_info info = {0};
+	uint32_t zero = 0;
+	_cleanup_close_ int fd = instance ? datapath_open_pin(instance, "instance") : -1;
+
+	if (fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0 && info.fragment_mark) {
+		*mark = info.fragment_mark;
+		return 0;
+	}
+	return getrandom(mark, sizeof(*mark), 0) == sizeof(*mark) ? 0 : -errno;
+}
+
+static int choose_constants(struct datapath *datapath, const struct config *config,
+			    const struct datapath_options *options, const struct tables *tables)
+{
+	struct pipeline_config *constants = &datapath->skeleton->rodata->config;
+	struct pipeline_bpf *skeleton = datapath->skeleton;
+	bool cut;
+
+	fill_constants(constants, config, &datapath->links, tables);
+	constants->generation = datapath->generation;
+	constants->trace = options->trace;
+	cut = fragments_in_xdp(config, &datapath->links, constants, options->generic);
+	constants->fragment_in_xdp = cut;
+	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, cut);
+	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_explain, cut && options->trace);
+	return choose_mark(options->instance, &constants->fragment_mark);
 }
 
 static int explain_load_failure(int err, struct error *error)
@@ -252,8 +320,36 @@ static int explain_load_failure(int err, struct error *error)
 	}
 }
 
+static int load(struct datapath *datapath, const struct config *config,
+		const struct datapath_options *options, const struct tables *tables,
+		struct error *error)
+{
+	int err;
+
+	datapath->skeleton = pipeline_bpf__open();
+	if (!datapath->skeleton)
+		return error_set(error, -errno, "cannot open the program: %s", strerror(errno));
+	err = choose_constants(datapath, config, options, tables);
+	if (!err)
+		err = size_maps(datapath->skeleton, config, tables);
+	if (err)
+		return error_set(error, err, "cannot prepare the program: %s", strerror(-err));
+	if (options->instance)
+		err = adopt_maps(datapath->skeleton, options->instance, error);
+	if (err)
+		return err;
+	err = pipeline_bpf__load(datapath->skeleton);
+	if (err)
+		return explain_load_failure(err, error);
+	err = fill_maps(datapath, config, tables);
+	if (err)
+		return error_set(error, err, "cannot fill the program's tables: %s",
+				 strerror(-err));
+	return 0;
+}
+
 int datapath_load(struct datapath **out, const struct config *config,
-		  const struct datapath_links *links, const char *instance, bool trace,
+		  const struct datapath_links *links, const struct datapath_options *options,
 		  struct error *error)
 {
 	struct datapath *datapath = calloc(1, sizeof(*datapath));
@@ -264,39 +360,22 @@ int datapath_load(struct datapath **out, const struct config *config,
 		return error_set(error, -ENOMEM, "no memory");
 	libbpf_set_print(print_libbpf);
 	datapath->links = *links;
-	datapath->generation = instance ? datapath_highest_generation(instance) + 1 : 1;
+	datapath->generic = options->generic;
+	datapath->generation =
+		options->instance ? datapath_highest_generation(options->instance) + 1 : 1;
 	err = tables_build(&tables, config, error);
-	if (err)
-		goto out;
-	datapath->skeleton = pipeline_bpf__open();
-	if (!datapath->skeleton) {
-		err = error_set(error, -errno, "cannot open the program: %s", strerror(errno));
-		goto out;
-	}
-	fill_constants(&datapath->skeleton->rodata->config, config, links, &tables);
-	datapath->skeleton->rodata->config.generation = datapath->generation;
-	datapath->skeleton->rodata->config.trace = trace;
-	err = size_maps(datapath->skeleton, config, &tables);
-	if (!err && instance)
-		err = adopt_maps(datapath->skeleton, instance, error);
-	if (err)
-		goto out;
-	err = pipeline_bpf__load(datapath->skeleton);
-	if (err) {
-		explain_load_failure(err, error);
-		goto out;
-	}
-	err = fill_maps(datapath, config, &tables);
-	if (err)
-		error_set(error, err, "cannot fill the program's tables: %s", strerror(-err));
-out:
-	tables_clear(&tables);
+	if (!err)
+		err = load(datapath, config, options, &tables, error);
 	if (err) {
 		datapath_free(datapath);
-		return err;
+	} else {
+		datapath->targets = tables.nat.targets;
+		datapath->target_count = tables.nat.target_count;
+		tables.nat.targets = NULL;
+		*out = datapath;
 	}
-	*out = datapath;
-	return 0;
+	tables_clear(&tables);
+	return err;
 }
 
 void datapath_free(struct datapath *datapath)
@@ -304,55 +383,6 @@ void datapath_free(struct datapath *datapath)
 	if (!datapath)
 		return;
 	pipeline_bpf__destroy(datapath->skeleton);
+	free(datapath->targets);
 	free(datapath);
-}
-
-/*
- * Linux before 5.15 takes no context: there every frame comes in on the namespace's loopback, which
- * makes no difference where loopback forwards as listen_ifindex does.
- */
-static int test_run(const struct datapath *datapath, struct bpf_test_run_opts *options)
-{
-	int program_fd = bpf_program__fd(datapath->skeleton->progs.vxlan_pipeline);
-	int err;
-
-	options->data_size_out = DATAPATH_MAX_FRAME;
-	err = bpf_prog_test_run_opts(program_fd, options);
-	if (err != -EINVAL)
-		return err;
-	options->ctx_in = NULL;
-	options->ctx_size_in = 0;
-	options->data_size_out = DATAPATH_MAX_FRAME;
-	return bpf_prog_test_run_opts(program_fd, options);
-}
-
-int datapath_run(struct datapath *datapath, const void *frame, size_t length, void *out,
-		 struct datapath_outcome *outcome, struct error *error)
-{
-	struct xdp_md context = {
-		.data_end = length,
-		.ingress_ifindex = datapath->links.listen_ifindex,
-	};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = length,
-		    .data_out = out, .ctx_in = &context, .ctx_size_in = sizeof(context),
-		    .repeat = 1);
-	uint32_t zero = 0;
-	int err;
-
-	if (length < 14)
-		return error_set(error, -EINVAL, "shorter than an Ethernet header");
-	if (length > DATAPATH_MAX_FRAME)
-		return error_set(error, -EMSGSIZE,
-				 "longer than the %d bytes XDP takes in one buffer",
-				 DATAPATH_MAX_FRAME);
-	err = test_run(datapath, &options);
-	if (err)
-		return error_set(error, err, "the kernel does not run the program: %s",
-				 strerror(-err));
-	if (bpf_map_lookup_elem(bpf_map__fd(datapath->skeleton->maps.traces), &zero,
-				&outcome->trace))
-		return error_set(error, -errno, "cannot read the trace: %s", strerror(errno));
-	outcome->action = options.retval;
-	outcome->length = options.data_size_out;
-	return 0;
 }

@@ -19,6 +19,15 @@ int datapath_open_pin(const char *instance, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps)
+{
+	maps[0] = skeleton->maps.counters;
+	maps[1] = skeleton->maps.instance;
+	maps[2] = skeleton->maps.fragments;
+	maps[3] = skeleton->maps.heartbeat;
+	maps[4] = skeleton->maps.fragment_progress;
+}
+
 bool datapath_map_fits(int fd, const struct bpf_map *map)
 {
 	struct bpf_map_info info = {0};

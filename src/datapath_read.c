@@ -102,14 +102,14 @@ static int read_constants(const char *instance, uint32_t generation, struct pipe
 
 /* Fills key, mask and target of a rule from its slot. */
 static void describe_rule(struct datapath_rule *rule, const __u64 *key, const __u64 *mask,
-			  size_t words, const void *address, __be16 port, bool set_port)
+			  size_t words, const void *address, __be16 port)
 {
 	memcpy(rule->key, key, words * sizeof(*key));
 	memcpy(rule->mask, mask, words * sizeof(*mask));
 	rule->key[words - 1] &= (1ULL << NAT_SHAPE_SHIFT) - 1;
 	rule->to.address.version = words == 2 ? 4 : 6;
 	memcpy(rule->to.address.bytes, address, words == 2 ? 4 : 16);
-	rule->to.port = set_port ? ntohs(port) : 0;
+	rule->to.port = ntohs(port);
 }
 
 static void describe_ipv4_rules(struct datapath_stats *stats, const struct pipeline_config *config,
@@ -122,7 +122,7 @@ static void describe_ipv4_rules(struct datapath_stats *stats, const struct pipel
 			describe_rule(
 				&stats->rules[slot->rule - 1], slot->key.word,
 				config->nat4_shape[slot->key.word[1] >> NAT_SHAPE_SHIFT].mask.word,
-				2, &slot->address, slot->port, slot->flags & NAT_SET_PORT);
+				2, &slot->address, slot->port);
 	}
 }
 
@@ -136,7 +136,7 @@ static void describe_ipv6_rules(struct datapath_stats *stats, const struct pipel
 			describe_rule(
 				&stats->rules[slot->rule - 1], slot->key.word,
 				config->nat6_shape[slot->key.word[4] >> NAT_SHAPE_SHIFT].mask.word,
-				5, slot->address, slot->port, slot->flags & NAT_SET_PORT);
+				5, slot->address, slot->port);
 	}
 }
 

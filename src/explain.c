@@ -48,15 +48,21 @@ static void compare_fields(struct explain_out *out, const struct dissection *bef
 	}
 }
 
-/* What follows the headers must leave as it came, whatever happened to the headers. */
+/*
+ * What follows the headers must leave as it came, whatever happened to the headers. `*at` is how far
+ * the payload has been seen in the frames before, as fragments share it.
+ */
 static bool payload_differs(const struct explain_out *out, const struct dissection *before,
-			    const uint8_t *frame)
+			    const uint8_t *frame, size_t *at, bool last)
 {
 	const struct dissection *after = &out->fields;
+	const uint8_t *expected = frame + before->payload_offset + *at;
+	size_t left = before->payload_length - *at;
 
-	return before->payload_length != after->payload_length ||
-	       memcmp(frame + before->payload_offset, out->bytes + after->payload_offset,
-		      after->payload_length) != 0;
+	if (after->payload_length > left || (last && after->payload_length != left))
+		return true;
+	*at += after->payload_length;
+	return memcmp(expected, out->bytes + after->payload_offset, after->payload_length) != 0;
 }
 
 /* The program's word on where the inner frame starts counts more than the dissector's. */
@@ -82,12 +88,12 @@ static bool program_lets_go(const struct datapath_outcome *outcome)
 	       outcome->action == XDP_REDIRECT;
 }
 
-static void dissect_out(struct explanation *explanation, struct inner_frame inner,
-			uint16_t tunnel_port)
+static void dissect_outs(struct explanation *explanation, struct inner_frame inner,
+			 uint16_t tunnel_port)
 {
-	struct explain_out *out = &explanation->out;
 	const uint8_t *frame = inner.bytes;
 	const struct dissection *before = &explanation->inner;
+	size_t at = 0;
 
 	if (!explain_forwarded(explanation) || !explanation->has_inner) {
 		frame = explanation->packet.bytes;
@@ -95,9 +101,16 @@ static void dissect_out(struct explanation *explanation, struct inner_frame inne
 	} else {
 		tunnel_port = 0;
 	}
-	dissect(&out->fields, out->bytes, out->length, tunnel_port);
-	compare_fields(out, before);
-	out->payload_changed = payload_differs(out, before, frame);
+	for (size_t i = 0; i < explanation->out_count; i++) {
+		struct explain_out *out = &explanation->outs[i];
+
+		out->bytes = explanation->outcome.frames[i].bytes;
+		out->length = explanation->outcome.frames[i].length;
+		dissect(&out->fields, out->bytes, out->length, tunnel_port);
+		compare_fields(out, before);
+		out->payload_changed =
+			payload_differs(out, before, frame, &at, i + 1 == explanation->out_count);
+	}
 }
 
 /* Returns 0 with `problem` set when it is the packet that cannot be run. */
@@ -111,8 +124,7 @@ static int run(struct explanation *explanation, struct datapath *datapath, struc
 			 "%zu bytes are less than an Ethernet header", packet->captured);
 		return 0;
 	}
-	err = datapath_run(datapath, packet->bytes, packet->captured, explanation->out.bytes,
-			   &explanation->outcome, error);
+	err = datapath_run(datapath, packet->bytes, packet->captured, &explanation->outcome, error);
 	if (err == -EMSGSIZE) {
 		snprintf(explanation->problem, sizeof(explanation->problem),
 			 "%zu bytes are more than the %d that the kernel takes for a trial run",
@@ -131,9 +143,9 @@ int explain_packet(struct explanation *explanation, struct datapath *datapath,
 
 	explanation->packet = *packet;
 	explanation->problem[0] = '\0';
-	explanation->outcome = (struct datapath_outcome){.trace.vni = VNI_NONE};
+	explanation->outcome.trace = (struct trace){.vni = VNI_NONE};
 	explanation->rule = NULL;
-	explanation->leaves = false;
+	explanation->out_count = 0;
 	dissect(&explanation->outer, packet->bytes, packet->captured, config->listen.port);
 	err = run(explanation, datapath, error);
 	if (err)
@@ -147,10 +159,9 @@ int explain_packet(struct explanation *explanation, struct datapath *datapath,
 		return 0;
 	if (explanation->outcome.trace.rule - 1U < config->rule_count)
 		explanation->rule = &config->rules[explanation->outcome.trace.rule - 1];
-	explanation->leaves = program_lets_go(&explanation->outcome);
-	explanation->out.length = explanation->outcome.length;
-	if (explanation->leaves)
-		dissect_out(explanation, inner, config->listen.port);
+	if (program_lets_go(&explanation->outcome))
+		explanation->out_count = explanation->outcome.frame_count;
+	dissect_outs(explanation, inner, config->listen.port);
 	return 0;
 }
 
@@ -165,7 +176,7 @@ void explain_count(struct explain_totals *totals, const struct explanation *expl
 
 bool explain_forwarded(const struct explanation *explanation)
 {
-	return explanation->leaves &&
+	return explanation->out_count &&
 	       verdict_class(explanation->outcome.trace.verdict) == VERDICT_CLASS_FORWARDED;
 }
 

@@ -15,7 +15,7 @@ struct explain_change {
 
 /* A frame that leaves. */
 struct explain_out {
-	uint8_t bytes[DATAPATH_MAX_FRAME];
+	const uint8_t *bytes; /* in the outcome's frames */
 	size_t length;
 	struct dissection fields;
 	struct explain_change changes[2 * DISSECT_MAX_FIELDS];
@@ -32,8 +32,8 @@ struct explanation {
 	struct dissection outer;     /* holds even if the packet was not run */
 	struct dissection inner;     /* with has_inner */
 	bool has_inner;
-	bool leaves; /* one frame, `out`; the kernel gets one untouched with VERDICT_CLASS_KERNEL */
-	struct explain_out out;
+	size_t out_count; /* 0: nothing leaves; the kernel gets one untouched with VERDICT_CLASS_KERNEL */
+	struct explain_out outs[MAX_FRAGMENTS]; /* more than one: fragments, in order */
 };
 
 struct explain_totals {

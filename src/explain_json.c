@@ -78,13 +78,14 @@ static json_t *optional_text(const char *text)
 	return text ? json_string(text) : json_null();
 }
 
+/* Against the first frame that leaves: fragments share their headers. */
 static json_t *changes_value(const struct explanation *explanation)
 {
-	const struct explain_out *out = &explanation->out;
+	const struct explain_out *out = &explanation->outs[0];
 	json_t *array = json_array();
 	char name[64];
 
-	for (size_t i = 0; explanation->leaves && i < out->change_count; i++) {
+	for (size_t i = 0; explanation->out_count && i < out->change_count; i++) {
 		const struct dissect_field *from = out->changes[i].from;
 		const struct dissect_field *to = out->changes[i].to;
 		json_t *change = json_object();
@@ -120,19 +121,19 @@ static json_t *in_value(const struct explanation *explanation)
 
 static json_t *out_value(const struct explanation *explanation)
 {
-	const struct explain_out *out = &explanation->out;
 	json_t *array = json_array();
-	json_t *frame;
 
-	if (!explanation->leaves)
-		return array;
-	frame = json_object();
-	json_object_set_new(frame, "length", json_integer((json_int_t)out->length));
-	json_object_set_new(frame, "hex", hex_value(out->bytes, out->length));
-	json_object_set_new(frame, "summary", text_value(out->fields.summary));
-	json_object_set_new(frame, "fields", fields_value(&out->fields));
-	json_object_set_new(frame, "payload_changed", json_boolean(out->payload_changed));
-	json_array_append_new(array, frame);
+	for (size_t i = 0; i < explanation->out_count; i++) {
+		const struct explain_out *out = &explanation->outs[i];
+		json_t *frame = json_object();
+
+		json_object_set_new(frame, "length", json_integer((json_int_t)out->length));
+		json_object_set_new(frame, "hex", hex_value(out->bytes, out->length));
+		json_object_set_new(frame, "summary", text_value(out->fields.summary));
+		json_object_set_new(frame, "fields", fields_value(&out->fields));
+		json_object_set_new(frame, "payload_changed", json_boolean(out->payload_changed));
+		json_array_append_new(array, frame);
+	}
 	return array;
 }
 

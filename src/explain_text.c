@@ -169,7 +169,8 @@ static void print_change(const struct explain_text *text, const struct explain_c
 /* The verdict does not say why the kernel got it. */
 static void print_oversize(const struct explain_text *text, const struct explanation *explanation)
 {
-	const struct dissect_field *length = dissect_find(&explanation->out.fields, "ip.len", 1);
+	const struct dissect_field *length =
+		dissect_find(&explanation->outs[0].fields, "ip.len", 1);
 
 	if (explanation->outcome.trace.verdict != VERDICT_PASSED || !length ||
 	    strtoul(length->text, NULL, 10) <= text->mtu)
@@ -177,14 +178,8 @@ static void print_oversize(const struct explain_text *text, const struct explana
 	fprintf(text->stream, "             larger than the MTU: the kernel is to fragment it\n");
 }
 
-static void print_departure(const struct explain_text *text, const struct explanation *explanation)
+static void print_out(const struct explain_text *text, const struct explain_out *out)
 {
-	const struct explain_out *out = &explanation->out;
-
-	if (!explanation->leaves)
-		return;
-	if (!explain_forwarded(explanation) && !out->change_count && !out->payload_changed)
-		return; /* the verdict says it: untouched */
 	print_label(text, "leaves");
 	fprintf(text->stream, "%s (%zu bytes)\n", out->fields.summary, out->length);
 	for (size_t i = 0; i < out->change_count; i++)
@@ -196,6 +191,18 @@ static void print_departure(const struct explain_text *text, const struct explan
 		fprintf(text->stream, "%spayload as it came (%zu bytes)",
 			out->change_count ? "" : "no field changed, ", out->fields.payload_length);
 	fputc('\n', text->stream);
+}
+
+static void print_departure(const struct explain_text *text, const struct explanation *explanation)
+{
+	const struct explain_out *first = &explanation->outs[0];
+
+	if (!explanation->out_count)
+		return;
+	if (!explain_forwarded(explanation) && !first->change_count && !first->payload_changed)
+		return; /* the verdict says it: untouched */
+	for (size_t i = 0; i < explanation->out_count; i++)
+		print_out(text, &explanation->outs[i]);
 	print_oversize(text, explanation);
 }
 

@@ -176,6 +176,18 @@ void instance_unlock(const char *name, int fd)
 	rmdir(INSTANCE_RUN);
 }
 
+void instance_tidy(const char *name)
+{
+	char path[INSTANCE_PATH_SIZE];
+	int fd;
+
+	if (access(run_path(path, name, "lock"), F_OK) < 0)
+		return;
+	fd = open_locked(path);
+	if (fd >= 0)
+		instance_unlock(name, fd);
+}
+
 pid_t instance_daemon(const char *name)
 {
 	char path[INSTANCE_PATH_SIZE], text[16] = "";

@@ -35,6 +35,9 @@ int instance_remove_pins(const char *name, struct error *error);
 int instance_lock(const char *name, struct error *error);
 void instance_unlock(const char *name, int fd);
 
+/* Removes what a daemon that was killed left in INSTANCE_RUN; nothing while one runs. */
+void instance_tidy(const char *name);
+
 /* The process id of the instance's daemon; 0 when none runs. */
 pid_t instance_daemon(const char *name);
 

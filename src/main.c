@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	{"stats", cmd_stats, "every counter"},
 	{"monitor", cmd_monitor, "live table of rates"},
 	{"explain", cmd_explain, "what the program does with the packets of a capture"},
+	{"generate", cmd_generate, "VXLAN test traffic, and what became of it"},
 };
 
 static void print_help(FILE *stream)

@@ -102,22 +102,22 @@ static int family_collect(struct family *family, const struct nat_rule *rules, s
 }
 
 static void fill_ipv4_slot(struct nat4_slot *slot, const uint64_t *key, uint32_t number,
-			   const struct nat_rule *rule)
+			   const struct nat_rule *rule, uint16_t next_hop)
 {
 	memcpy(slot->key.word, key, sizeof(slot->key.word));
 	memcpy(&slot->address, rule->to.address.bytes, sizeof(slot->address));
 	slot->port = htons(rule->to.port);
-	slot->flags = rule->to.port ? NAT_SET_PORT : 0;
+	slot->next_hop = next_hop;
 	slot->rule = number;
 }
 
 static void fill_ipv6_slot(struct nat6_slot *slot, const uint64_t *key, uint32_t number,
-			   const struct nat_rule *rule)
+			   const struct nat_rule *rule, uint16_t next_hop)
 {
 	memcpy(slot->key.word, key, sizeof(slot->key.word));
 	memcpy(slot->address, rule->to.address.bytes, sizeof(slot->address));
 	slot->port = htons(rule->to.port);
-	slot->flags = rule->to.port ? NAT_SET_PORT : 0;
+	slot->next_hop = next_hop;
 	slot->rule = number;
 }
 
@@ -137,8 +137,41 @@ static int lookup_table_take(struct lookup_table *table, struct table_layout *la
 	return 0;
 }
 
+static int compare_addresses(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ip_address));
+}
+
+/* The different targets of all rules, sorted. */
+static int targets_collect(struct nat_tables *tables, const struct nat_rule *rules, size_t count)
+{
+	size_t kept = 0;
+
+	tables->targets = calloc(count + 1, sizeof(*tables->targets));
+	if (!tables->targets)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		tables->targets[i] = rules[i].to.address;
+	qsort(tables->targets, count, sizeof(*tables->targets), compare_addresses);
+	for (size_t i = 0; i < count; i++) {
+		if (!kept || compare_addresses(&tables->targets[kept - 1], &tables->targets[i]))
+			tables->targets[kept++] = tables->targets[i];
+	}
+	tables->target_count = kept;
+	return 0;
+}
+
+static uint16_t target_index(const struct nat_tables *tables, const struct nat_rule *rule)
+{
+	const struct ip_address *found =
+		bsearch(&rule->to.address, tables->targets, tables->target_count,
+			sizeof(*tables->targets), compare_addresses);
+
+	return found - tables->targets;
+}
+
 static int family_build(struct family *family, const struct nat_rule *rules, size_t count,
-			struct lookup_table *table)
+			struct lookup_table *table, const struct nat_tables *tables)
 {
 	struct table_layout layout = {0};
 	int err = family_collect(family, rules, count);
@@ -150,13 +183,14 @@ static int family_build(struct family *family, const struct nat_rule *rules, siz
 	for (size_t i = 0; !err && i < family->count; i++) {
 		const struct nat_rule *rule = &rules[family->rules[i] - 1];
 		const uint64_t *key = family->keys + i * family->words;
+		uint16_t next_hop = target_index(tables, rule);
 
 		if (family->words == IPV4_WORDS)
 			fill_ipv4_slot((struct nat4_slot *)table->slots + layout.slot_of[i], key,
-				       family->rules[i], rule);
+				       family->rules[i], rule, next_hop);
 		else
 			fill_ipv6_slot((struct nat6_slot *)table->slots + layout.slot_of[i], key,
-				       family->rules[i], rule);
+				       family->rules[i], rule, next_hop);
 	}
 	table_clear(&layout);
 	free(family->keys);
@@ -171,9 +205,11 @@ int nat_tables_build(struct nat_tables *tables, const struct nat_rule *rules, si
 	int err;
 
 	memset(tables, 0, sizeof(*tables));
-	err = family_build(&ipv4, rules, count, &tables->ipv4);
+	err = targets_collect(tables, rules, count);
 	if (!err)
-		err = family_build(&ipv6, rules, count, &tables->ipv6);
+		err = family_build(&ipv4, rules, count, &tables->ipv4, tables);
+	if (!err)
+		err = family_build(&ipv6, rules, count, &tables->ipv6, tables);
 	if (err) {
 		nat_tables_clear(tables);
 		return err;
@@ -197,6 +233,7 @@ void nat_tables_clear(struct nat_tables *tables)
 {
 	lookup_table_clear(&tables->ipv4);
 	lookup_table_clear(&tables->ipv6);
+	free(tables->targets);
 	memset(tables, 0, sizeof(*tables));
 }
 

@@ -24,6 +24,8 @@ struct nat_tables {
 	struct nat6_shape ipv6_shapes[PIPELINE_MAX_SHAPES];
 	size_t ipv4_shape_count;
 	size_t ipv6_shape_count;
+	struct ip_address *targets; /* different ones; a slot's next_hop is an index into them */
+	size_t target_count;
 };
 
 /*

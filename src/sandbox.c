@@ -337,7 +337,10 @@ int sandbox_enter(const struct config *config, struct datapath_links *links, str
 		err = error_set(error, -errno, "sandbox: cannot reach rtnetlink: %s",
 				strerror(errno));
 	} else {
-		sandbox.links.egress_mtu = sandbox.mtu;
+		/* forward.mtu is what may be sent; the device is to take all that comes */
+		sandbox.links.listen_mtu = DATAPATH_MAX_FRAME;
+		sandbox.links.egress_mtu =
+			config->forward.mtu ? DATAPATH_MAX_FRAME : SANDBOX_DEFAULT_MTU;
 		err = furnish(&sandbox, error);
 	}
 	if (!err)

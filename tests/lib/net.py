@@ -17,12 +17,13 @@ import subprocess
 import time
 import unittest
 
-from . import program
+from . import frames, program
 
 ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
 BPFFS = "/sys/fs/bpf"
+HEARTBEAT_LIFETIME = 3.5  # seconds after which a dead daemon's next hops are not trusted any more
 PINS = os.path.join(BPFFS, "vxlan-pipeline")
 STATE = "/run/vxlan-pipeline"
 
@@ -66,7 +67,13 @@ def mount_bpffs(test):
     """As every systemd machine has it; taken away again if it was not there."""
     if not os.path.ismount(BPFFS):
         run("mount", "-t", "bpf", "bpf", BPFFS)
-        test.addCleanup(run, "umount", BPFFS, check=False)
+        test.addCleanup(unmount_bpffs)
+
+
+def unmount_bpffs():
+    """Not while an instance, somebody else's by now, has its pins there."""
+    if not os.path.isdir(PINS) or not os.listdir(PINS):
+        run("umount", BPFFS, check=False)
 
 
 class Namespace:
@@ -121,17 +128,18 @@ class Namespace:
         return [link["ifname"] for link in links if link.get("xdp")]
 
 
-def veth(test, one, one_name, two, two_name, mtu=1500):
+def veth(one, one_name, two, two_name, mtu=1500):
     """A pair with no offloads that would leave frames half made; NAPI on both ends."""
     one.ip("link", "add", one_name, "mtu", str(mtu), "type", "veth", "peer", "name", two_name,
            "mtu", str(mtu), "netns", two.name)
     for namespace, name in ((one, one_name), (two, two_name)):
         namespace.run("ethtool", "-K", name, "tx", "off", "txvlan", "off", "tso", "off", "gso",
                       "off", "gro", "on", check=False)
+    # In this order: an end that comes up takes redirected frames if its peer has GRO by then.
+    for namespace, name in ((one, one_name), (two, two_name)):
         namespace.ip("link", "set", name, "up")
     for namespace, name in ((one, one_name), (two, two_name)):
         wait_for(lambda n=namespace, i=name: n.link(i)["operstate"] == "UP", 5, f"{name} up")
-    del test
 
 
 class Port:
@@ -144,9 +152,9 @@ class Port:
         self.socket.bind((interface, ETH_P_ALL))
         self.socket.setblocking(False)
 
-    def send(self, *frames):
+    def send(self, *batch):
         """Slowly enough for a veth ring of 256 entries."""
-        for number, frame in enumerate(frames, 1):
+        for number, frame in enumerate(batch, 1):
             self.socket.send(frame)
             if number % 40 == 0:
                 time.sleep(0.002)
@@ -266,8 +274,10 @@ class Ground(unittest.TestCase):
         self.sender.sysctl("net.ipv6.conf.default.disable_ipv6=1")
         self.appliance = Namespace(self, "a")
         self.collector = Namespace(self, "c")
-        veth(self, self.sender, "s0", self.appliance, "in0", self.MTU_IN)
-        veth(self, self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
+        veth(self.sender, "s0", self.appliance, "in0", self.MTU_IN)
+        veth(self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
+        # Mirrored traffic comes addressed to the host; the kernel drops other hosts' frames.
+        self.appliance.ip("link", "set", "in0", "address", frames.OUTER_DESTINATION_MAC)
         self.addresses()
         self.in_port = Port(self, self.sender, "s0")
         self.out_port = Port(self, self.collector, "c0")
@@ -286,6 +296,18 @@ class Ground(unittest.TestCase):
                               "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.in0.rp_filter=0",
                               "net.ipv4.conf.all.send_redirects=0",
                               "net.ipv4.conf.in0.send_redirects=0")
+
+    def attach_program(self, namespace, interface):
+        """Somebody else's XDP program, which passes everything; returns its id."""
+        need_commands("clang")
+        source = self.work.file("foreign.c", """
+            __attribute__((section("xdp"), used)) int somebody_elses(void *ctx) { return 2; }
+            char _license[] __attribute__((section("license"), used)) = "GPL";
+        """)
+        built = os.path.join(self.work.path, "foreign.o")
+        run("clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", built)
+        namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
+        return namespace.xdp(interface)["prog"]["id"]
 
     def remove_instance(self, instance=None):
         """Whatever state a test has left the instance in."""

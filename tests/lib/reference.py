@@ -189,7 +189,7 @@ class Reference:
         if ethertype == ETH_IPV6 and l4 + 8 > end and l4 > at + 40:
             return unclear
         if l4 + 4 > len(frame):
-            return (Outcome("not_tunnel", "malformed", "outer_fragment"), None) if piece else unclear
+            return (Outcome("not_tunnel", "outer_fragment"), None) if piece else unclear
         if struct.unpack_from("!H", frame, l4 + 2)[0] != self.port:
             return (Outcome("not_tunnel", "outer_fragment"), None) if piece else other
         if piece:
@@ -358,11 +358,11 @@ class Reference:
 
     def _passed(self, packet):
         frame = packet.frame
-        too_big = packet.length > self.mtu and (packet.version == 6 or frame[20] & 0x40)
-        if too_big:
-            return {"passed", "oversize"}
-        return {"passed", "no_route"} if frame[22 if packet.version == 4 else 21] <= 1 else \
-            {"passed"}
+        unfragmentable = packet.version == 6 or frame[20] & 0x40
+        used_up = frame[22 if packet.version == 4 else 21] <= 1
+        if used_up or packet.length > self.mtu and unfragmentable:
+            return {"passed", "oversize", "no_route"}
+        return {"passed"}
 
     def _cut_trailer(self, packet, outcome):
         if packet.present > packet.length and packet.present > self.mtu:
@@ -394,6 +394,8 @@ class Reference:
                 outcome.verdicts = frozenset({"oversize"})
             else:
                 outcome.verdicts = CUT_TO_FIT
+                if frame[22] <= 1:  # not the kernel's to cut: it would answer instead
+                    outcome.verdicts |= {"oversize"}
                 outcome.bytes_open = packet.fragment is not None
         outcome.events |= events
         outcome.fresh_id = fresh

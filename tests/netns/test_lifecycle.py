@@ -5,65 +5,16 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import threading
 import time
 
 from lib import frames, net, program
-
-TARGETS = ("10.20.0.2:8081", "10.20.0.2:9092")
-
-
-def tunnels(count, first=0):
-    return [frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514,
-                                                  b"number %06d" % n)))
-            for n in range(first, first + count)]
-
-
-def rules(target):
-    return {"nat": [{"match": {"source_port": 1000}, "to": target}]}
-
-
-class Lifecycle(net.Ground):
-    def setUp(self):
-        super().setUp()
-        self.know_neighbour()
-
-    def forwards(self, count=10):
-        """Sends a few packets and says whether they all arrive."""
-        self.in_port.send(*tunnels(count))
-        return len(self.out_port.receive(net.is_ip, count)) == count
-
-    def fails(self, *words, status=1, **options):
-        """The command fails with one line that says why; returns that line."""
-        result = self.cli(*words, check=False, **options)
-        self.assertEqual(result.returncode, status, result.stdout + result.stderr)
-        lines = result.stderr.strip().splitlines()
-        self.assertEqual(len(lines), 1, result.stderr)
-        self.assertEqual(result.stdout, "")
-        return lines[0]
-
-    def start_fails(self, *changes, status=1, words=()):
-        return self.fails("run", "-c", self.write(*changes), "--instance", self.instance,
-                          "-d", "5", *words, status=status)
-
-    def attach_foreign(self, interface):
-        """Somebody else's XDP program; returns its id."""
-        net.need_commands("clang")
-        source = self.work.file("foreign.c", """
-            __attribute__((section("xdp"), used)) int somebody_elses(void *ctx) { return 2; }
-            char license[] __attribute__((section("license"), used)) = "GPL";
-        """)
-        foreign = os.path.join(self.work.path, "foreign.o")
-        net.run("clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", foreign)
-        self.appliance.ip("link", "set", "dev", interface, "xdp", "obj", foreign, "sec", "xdp")
-        return self.appliance.xdp(interface)["prog"]["id"]
+from lib.life import TARGETS, Lifecycle, Traffic, rules, tunnels
 
 
 class Start(Lifecycle):
     def test_foreign_program(self):
         """Refused, named, and left alone."""
-        foreign = self.attach_foreign("in0")
+        foreign = self.attach_program(self.appliance, "in0")
         line = self.start_fails()
         self.assertIn("in0", line)
         self.assertTrue("somebody_elses" in line or str(foreign) in line, line)
@@ -73,7 +24,7 @@ class Start(Lifecycle):
 
     def test_foreign_program_on_the_way_out(self):
         """Not ours to replace; where it passes packets on, ours goes on working beside it."""
-        foreign = self.attach_foreign("out0")
+        foreign = self.attach_program(self.appliance, "out0")
         daemon = self.start()
         self.assertEqual(self.appliance.xdp("out0")["prog"]["id"], foreign)
         self.assertTrue(self.forwards())
@@ -96,12 +47,13 @@ class Start(Lifecycle):
         self.assert_nothing_left()
 
     def test_not_root(self):
-        """One line that says that it takes privileges, not what failed for lack of them."""
+        """One line that says that it takes privileges; never "done", nor "not running"."""
         net.need_commands("setpriv")
         os.chmod(self.work.path, 0o755)
         path = self.write()
         copy = shutil.copy(program.PROGRAM, self.work.path)
-        for command in (("run", "-c", path), ("stop",)):
+        self.start()
+        for command in (("run", "-c", path), ("stop",), ("status",), ("stats",)):
             with self.subTest(command[0]):
                 result = self.appliance.run("setpriv", "--reuid=65534", "--regid=65534",
                                             "--clear-groups", copy, *command, "--instance",
@@ -109,7 +61,7 @@ class Start(Lifecycle):
                 self.assertEqual(result.returncode, 1, result.stderr)
                 self.assertEqual(len(result.stderr.strip().splitlines()), 1, result.stderr)
                 self.assertRegex(result.stderr.lower(), "root|privilege|cap_|permi|permission")
-        self.assert_nothing_left()
+        self.assertTrue(self.forwards())
 
     def test_configuration_errors(self):
         path = self.work.file("broken.yaml", "listen: {interface: in0, port: 99999}\nforwrd: 1\n")
@@ -232,24 +184,26 @@ class Stop(Lifecycle):
 
     def test_instances_are_independent(self):
         """Stopping one leaves the other; each counts its own."""
+        net.veth(self.sender, "s1", self.appliance, "in1")
+        self.attach_program(self.sender, "s1")
+        other_port = net.Port(self, self.sender, "s1")
         first = self.start()
         other = net.unique("i")
         self.addCleanup(self.remove_instance, other)
-        config = program.to_yaml({"listen": {"interface": "out0", "vnis": [5]},
-                                  "forward": {"interface": "in0", "next_hop": "keep",
-                                              "unmatched": "forward"}, "http": {"listen": "off"}})
+        config = program.to_yaml({"listen": {"interface": "in1", "vnis": [5]},
+                                  "forward": {"next_hop": "keep", "unmatched": "forward"},
+                                  "http": {"listen": "off"}})
         second = net.Daemon(self, self.appliance, "-c", self.work.file("other.yaml", config),
                             instance=other).ready()
         self.assertTrue(self.forwards())
-        self.out_port.send(*[frames.tunnel(frames.inner(frames.udp("10.3.0.1", "10.3.0.2", 1, 2)),
-                                           vni=5)] * 3)
-        self.assertEqual(len(self.in_port.receive(net.is_ip, 3)), 3)
+        other_port.send(*[frames.tunnel(frames.inner(frames.udp("10.3.0.1", "10.3.0.2", 1, 2)),
+                                        vni=5)] * 3)
+        self.assertEqual(len(other_port.receive(net.is_ip, 3)), 3)
         self.assertEqual(self.verdicts(), {"redirected": 10})
         self.assertEqual(second.terminate(), 0)
         self.assertTrue(self.forwards(), "the first goes on")
         self.assertEqual(first.terminate(), 0)
         self.assert_nothing_left()
-
 
 class Death(Lifecycle):
     def test_killed(self):
@@ -298,44 +252,6 @@ class Death(Lifecycle):
         self.assertEqual(daemon.terminate(), 0)
         self.start()
         self.assertEqual(self.verdicts(), {})
-
-
-class Traffic:
-    """A steady stream of numbered packets from a thread, while the test does something."""
-
-    def __init__(self, test, pause=0.004, batch=10):
-        self.test, self.pause, self.batch, self.sent = test, pause, batch, 0
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._send)
-        self.frames = None
-
-    def _send(self):
-        while not self.stop.is_set() and self.sent < 100000:
-            self.test.in_port.send(*tunnels(self.batch, self.sent))
-            self.sent += self.batch
-            time.sleep(self.pause)
-
-    def __enter__(self):
-        self.thread.start()
-        time.sleep(0.1)
-        return self
-
-    def __exit__(self, *_):
-        time.sleep(0.1)
-        self.stop.set()
-        self.thread.join()
-
-    def collect(self):
-        if self.frames is None:
-            self.frames = self.test.out_port.receive(net.is_ip, quiet=0.5)
-        return self.frames
-
-    def arrived(self):
-        """How many arrived; each must be a different one."""
-        numbers = {frame[42:55] for frame in self.collect()}
-        if len(numbers) != len(self.frames):
-            raise AssertionError(f"{len(self.frames) - len(numbers)} packets came twice")
-        return len(numbers)
 
 
 class Reload(Lifecycle):
@@ -414,150 +330,3 @@ class Reload(Lifecycle):
         self.in_port.send(frames.tunnel(frames.inner(later)))
         got = self.out_port.receive(net.is_ip, 1)
         self.assertEqual([frame[30:34] for frame in got], [socket.inet_aton("10.20.0.2")])
-
-
-class Flags(Lifecycle):
-    """The flags of old, under the old name."""
-
-    def loader(self):
-        path = os.path.join(self.work.path, "vxlan_loader")
-        os.symlink(program.PROGRAM, path)
-        return path
-
-    def check(self, *arguments, environment=None, name=None, executable=None, target=8081):
-        daemon = net.Daemon(self, self.appliance, *arguments, instance=self.instance, name=name,
-                            executable=executable, environment=environment).ready()
-        self.in_port.send(*tunnels(5))
-        got = self.out_port.receive(net.is_ip, 5)
-        self.assertEqual([frame[30:34] + frame[36:38] for frame in got],
-                         [socket.inet_aton("10.20.0.2") + target.to_bytes(2, "big")] * 5)
-        rule = self.stats()["rules"][0]
-        self.assertEqual((rule["to"], rule["packets"]), (f"10.20.0.2:{target}", 5))
-        self.assertEqual(daemon.terminate(), 0)
-        self.assert_nothing_left()
-
-    def test_vxlan_loader(self):
-        self.check("-i", "in0", "-t", "out0", "-a", "10.20.0.2", "-p", "8081", "-s", "1000",
-                   executable=self.loader())
-
-    def test_run_takes_them_too(self):
-        self.check("--interface", "in0", "--target", "out0", "--nat-target", "10.20.0.2",
-                   "--nat-port", "8081", "--source-port", "1000", name="run")
-
-    def test_environment(self):
-        """What stands in the environment stands in for what no flag says."""
-        environment = {"AWS_IPSEC_VM_IP": "10.20.0.2", "AWS_IPSEC_VM_PORT": "7777"}
-        self.check("-i", "in0", "-t", "out0", "-s", "1000", environment=environment,
-                   executable=self.loader(), target=7777)
-        self.check("-i", "in0", "-t", "out0", "-s", "1000", "-p", "8081", name="run",
-                   environment=environment)
-
-    def test_flags_win_over_the_file(self):
-        path = self.write({"listen": {"interface": "nic9"}, "forward": {"interface": "nic8"}},
-                          rules("10.20.0.77:1"))
-        self.check("-c", path, "-i", "in0", "-t", "out0", "-a", "10.20.0.2", "-p", "8081", "-s",
-                   "1000", name="run")
-
-    def test_dump_stats(self):
-        """The counters once, and the end; the instance is not touched."""
-        daemon = self.start()
-        self.assertTrue(self.forwards(13))
-        for command in ((program.PROGRAM, "run"), (self.loader(),)):
-            result = self.appliance.run(*command, "--dump-stats", "--instance", self.instance)
-            self.assertRegex(result.stdout, r"redirected\D+13\b")
-        self.assertIsNone(daemon.process.poll())
-        self.assertTrue(self.forwards())
-
-    def test_verbose(self):
-        """A dashboard every interval."""
-        daemon = self.start(arguments=["-v", "-I", "1"])
-        net.wait_for(lambda: "PPS" in daemon.stdout + daemon.stderr, 10, "a dashboard")
-        self.assertEqual(daemon.terminate(), 0)
-
-
-class Views(Lifecycle):
-    """status, stats and monitor."""
-
-    def test_status(self):
-        self.assertEqual(self.json("status")["state"], "detached")
-        daemon = self.start()
-        status = self.json("status")
-        self.assertLessEqual({"state", "mode", "pid", "since", "healthy", "reasons", "pps"},
-                             set(status))
-        self.assertEqual((status["state"], status["mode"], status["pid"]),
-                         ("running", "native", daemon.pid))
-        self.assertIs(status["healthy"], True)
-        self.assertEqual(status["reasons"], [])
-        text = self.cli("status", "--instance", self.instance).stdout
-        for word in ("running", "native", "in0"):
-            self.assertIn(word, text)
-
-    def test_status_names_a_link_that_is_down(self):
-        self.start()
-        self.appliance.ip("link", "set", "out0", "down")
-
-        def unhealthy():
-            status = self.json("status")
-            return not status["healthy"] and status
-        status = net.wait_for(unhealthy, 10, "the status to turn")
-        self.assertIn("out0", " ".join(status["reasons"]))
-
-    def test_status_names_the_link_it_listens_on(self):
-        self.start()
-        self.appliance.ip("link", "set", "in0", "down")
-
-        def unhealthy():
-            status = self.json("status")
-            return not status["healthy"] and status
-        self.assertIn("in0", " ".join(net.wait_for(unhealthy, 10, "the status")["reasons"]))
-
-    def test_rate(self):
-        self.start()
-        with Traffic(self):
-            rates = [self.json("status")["pps"] for _ in range(3)]
-        self.assertGreater(max(rates), 100)
-
-    def test_stats_without_an_instance(self):
-        self.assertIn(self.instance, self.fails("stats", "--instance", self.instance))
-
-    def test_stats_text(self):
-        self.start()
-        self.assertTrue(self.forwards(13))
-        self.assertRegex(self.cli("stats", "--instance", self.instance).stdout,
-                         r"redirected\D+13\b")
-
-    def monitor(self, seconds, *words):
-        """The lines that `monitor` writes into a pipe."""
-        process = subprocess.Popen(  # pylint: disable=consider-using-with
-            self.appliance.command(program.PROGRAM, "monitor", "-I", "1", "--instance",
-                                   self.instance, *words), stdout=subprocess.PIPE, text=True)
-        try:
-            time.sleep(seconds)
-            process.send_signal(signal.SIGINT)
-            return process.communicate(timeout=5)[0].splitlines()
-        finally:
-            process.kill()
-            process.wait()
-
-    def test_monitor(self):
-        self.start()
-        lines = self.monitor(3.5)
-        self.assertEqual(lines[0].split(), ["TIME", "PPS", "VXLAN_PPS", "NAT_HIT%", "REDIRECTED",
-                                            "ERRORS", "STATUS"])
-        self.assertIn(len(lines) - 1, (2, 3, 4), "a line an interval")
-        for line in lines[1:]:
-            self.assertEqual(len(line.split()), 7, line)
-            self.assertEqual(line.split()[-1], "IDLE")
-        self.assertNotIn("\033", "\n".join(lines), "no colour in a pipe")
-
-    def test_monitor_judges_the_rate(self):
-        for target, warning, status in ((100, 50, "OK"), (1000000, 100, "LOW"),
-                                        (1000000, 999999, "BELOW")):
-            with self.subTest(status):
-                daemon = self.start({"monitor": {"target_pps": target, "warning_pps": warning}})
-                with Traffic(self, pause=0.01):
-                    lines = self.monitor(3.2)
-                last = lines[-1].split()
-                self.assertEqual(last[-1], status, lines)
-                self.assertGreater(int(last[1].replace(",", "")), 100)
-                self.assertEqual(daemon.terminate(), 0)

@@ -55,34 +55,39 @@ class RuleTable(PacketTable):
 
 
 class Keys(RuleTable):
-    def check(self, match, base, to, misses):
-        config = self.rules((match, to))
-        self.run_table(config, [self.matches(config, f"{match} matches", base, 1)] + [
-            self.matches(config, f"{match} does not match {miss}", base, 0, **miss)
-            for miss in misses])
+    def check(self, cases):
+        """(match, packet that it takes, target, changes to the packet that it does not take)"""
+        tables = []
+        for match, base, to, misses in cases:
+            config = self.rules((match, to))
+            tables.append((config, [self.matches(config, f"{match} matches", base, 1)] + [
+                self.matches(config, f"{match} does not match {miss}", base, 0, **miss)
+                for miss in misses]))
+        self.run_tables(tables)
 
     def test_each_alone(self):
-        for base, to, source, prefix in ((PACKET, TO, "10.2.41.20", "10.0.0.0/8"),
-                                         (PACKET6, TO6, "2001:db8:1::20", "2001:db8:2::/48")):
-            other = ("10.2.41.21", "11.9.8.7") if to == TO else ("2001:db8:1::21",
-                                                               "2001:db8:3::7")
-            self.check({"source_port": 42844}, base, to,
-                       [{"source_port": 42845}, {"source_port": 514, "destination_port": 42844}])
-            self.check({"destination_port": 514}, base, to,
-                       [{"destination_port": 515}, {"destination_port": 0x0202 ^ 0xFFFF}])
-            self.check({"protocol": "udp"}, base, to, [{"protocol": "tcp"}])
-            self.check({"protocol": "tcp"}, dict(base, protocol="tcp"), to,
-                       [{"protocol": "udp"}])
-            self.check({"vni": 1}, base, to, [{"vni": 0}, {"vni": 2}, {"vni": 0xFFFFFF}])
-            self.check({"source": source}, base, to, [{"source": other[0]}])
-            self.check({"destination": prefix}, base, to, [{"destination": other[1]}])
+        cases = []
+        for base, to, source, prefix, other_source, other_destination in (
+                (PACKET, TO, "10.2.41.20", "10.0.0.0/8", "10.2.41.21", "11.9.8.7"),
+                (PACKET6, TO6, "2001:db8:1::20", "2001:db8:2::/48", "2001:db8:1::21",
+                 "2001:db8:3::7")):
+            cases += [
+                ({"source_port": 42844}, base, to,
+                 [{"source_port": 42845}, {"source_port": 514, "destination_port": 42844}]),
+                ({"destination_port": 514}, base, to,
+                 [{"destination_port": 515}, {"destination_port": 0x0202 ^ 0xFFFF}]),
+                ({"protocol": "udp"}, base, to, [{"protocol": "tcp"}]),
+                ({"protocol": "tcp"}, dict(base, protocol="tcp"), to, [{"protocol": "udp"}]),
+                ({"vni": 1}, base, to, [{"vni": 0}, {"vni": 2}, {"vni": 0xFFFFFF}]),
+                ({"source": source}, base, to, [{"source": other_source}]),
+                ({"destination": prefix}, base, to, [{"destination": other_destination}])]
+        self.check(cases)
 
     def test_the_ends_of_the_ranges(self):
-        for key, low, high in (("source_port", 1, 65535), ("destination_port", 1, 65535),
-                               ("vni", 0, 16777215)):
-            for value in (low, high):
-                self.check({key: value}, dict(PACKET, **{key: value}), TO,
-                           [{key: low if value == high else high}])
+        self.check(({key: value}, dict(PACKET, **{key: value}), TO, [{key: other}])
+                   for key, low, high in (("source_port", 1, 65535),
+                                          ("destination_port", 1, 65535), ("vni", 0, 16777215))
+                   for value, other in ((low, high), (high, low)))
 
     def test_all_pairs(self):
         """Every two keys together: both must hold."""
@@ -90,22 +95,22 @@ class Keys(RuleTable):
                 "protocol": ("udp", "tcp"), "vni": (1, 2),
                 "source": ("10.2.41.0/24", "10.2.42.20"),
                 "destination": ("10.0.0.0/8", "11.9.8.7")}
-        for one, two in itertools.combinations(keys, 2):
-            self.check({one: keys[one][0], two: keys[two][0]}, PACKET, TO,
-                       [{one: keys[one][1]}, {two: keys[two][1]}])
+        self.check(({one: keys[one][0], two: keys[two][0]}, PACKET, TO,
+                    [{one: keys[one][1]}, {two: keys[two][1]}])
+                   for one, two in itertools.combinations(keys, 2))
 
     def test_all_keys_together(self):
         match = {"source_port": 42844, "protocol": "udp", "vni": 1, "source": "10.2.41.20",
                  "destination": "10.0.0.0/8", "destination_port": 514}
-        self.check(match, PACKET, TO, [
-            {"source_port": 1}, {"protocol": "tcp"}, {"vni": 3}, {"source": "10.2.41.21"},
-            {"destination": "11.0.0.1"}, {"destination_port": 515}])
         match6 = dict(match, source="2001:db8:1::20", destination="2001:db8:2::/48")
-        self.check(match6, PACKET6, TO6, [
-            {"source_port": 1}, {"protocol": "tcp"}, {"vni": 3}, {"source": "2001:db8:1::21"},
-            {"destination": "2001:db8:3::7"}, {"destination_port": 515}])
+        others = [{"source_port": 1}, {"protocol": "tcp"}, {"vni": 3}, {"destination_port": 515}]
+        self.check([
+            (match, PACKET, TO, others + [{"source": "10.2.41.21"}, {"destination": "11.0.0.1"}]),
+            (match6, PACKET6, TO6, others + [{"source": "2001:db8:1::21"},
+                                             {"destination": "2001:db8:3::7"}])])
 
     def test_prefix_lengths(self):
+        tables = []
         for length in (0, 1, 7, 8, 9, 15, 17, 23, 24, 31, 32):
             host = (1 << (32 - length)) - 1
             network = 0xC0A85AA5 & ~host & 0xFFFFFFFF
@@ -120,9 +125,11 @@ class Keys(RuleTable):
             if length:
                 rows.append(self.matches(config, f"/{length} ends", PACKET, 0,
                                          source=text(network ^ 1 << (32 - length))))
-            self.run_table(config, rows)
+            tables.append((config, rows))
+        self.run_tables(tables)
 
     def test_prefix_lengths_ipv6(self):
+        tables = []
         for length in (0, 3, 32, 63, 64, 65, 96, 127, 128):
             host = (1 << (128 - length)) - 1
             network = 0x20010DB8A5A5A5A5_5A5A5A5AA5A5A5A5 & ~host
@@ -136,7 +143,8 @@ class Keys(RuleTable):
             if length:
                 rows.append(self.matches(config, f"/{length} ends", PACKET6, 0,
                                          destination=text(network ^ 1 << (128 - length))))
-            self.run_table(config, rows)
+            tables.append((config, rows))
+        self.run_tables(tables)
 
 
 class Families(RuleTable):
@@ -328,13 +336,17 @@ class Unmatched(RuleTable):
                        b"\x08\0\xf7\xff" + bytes(4), 1, "10.2.41.20", "10.9.8.7")))),
                    ("a bad UDP checksum stays bad", frames.tunnel(frames.inner(frames.udp(
                        "10.2.41.20", "10.9.8.7", 1, 2, b"x", udp_checksum=0xBAD))))]
-        for mode, verdict in (("drop", "unmatched"), ("pass", "passed"),
-                              ("forward", "redirected"), (None, "unmatched")):
-            config = self.rules(({"source_port": 9}, TO), forward={"unmatched": mode})
-            for checksum in ("update", "zero", "preserve"):
-                config["inner"] = {"udp_checksum": checksum}
-                self.run_table(config, [Row(f"{mode}, {checksum}: {what}", packet, verdict, 0,
-                                            []) for what, packet in packets])
+        tables = []
+        for mode, verdict, checksum in (
+                (None, "unmatched", "update"), ("drop", "unmatched", "zero"),
+                ("pass", "passed", "update"), ("pass", "passed", "zero"),
+                ("forward", "redirected", "update"), ("forward", "redirected", "zero"),
+                ("forward", "redirected", "preserve")):
+            config = self.rules(({"source_port": 9}, TO), forward={"unmatched": mode},
+                                inner={"udp_checksum": checksum})
+            tables.append((config, [Row(f"{mode}, {checksum}: {what}", packet, verdict, 0, [])
+                                    for what, packet in packets]))
+        self.run_tables(tables)
 
     def test_without_any_rule(self):
         config = self.config({"forward": {"unmatched": "forward"}, "nat": []})

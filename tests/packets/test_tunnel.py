@@ -269,18 +269,20 @@ class VxlanHeader(PacketTable):
         ])
 
     def test_vnis(self):
-        def rows(known, unknown, config):
-            self.run_table(self.config({"listen": {"vnis": config}}),
-                           [Row(f"{config}: VNI {vni} is known", frames.tunnel(INNER, vni=vni),
-                                "redirected", 1, vni=vni) for vni in known] +
-                           [Row(f"{config}: VNI {vni} is not", frames.tunnel(INNER, vni=vni),
-                                "unknown_vni", vni=vni) for vni in unknown])
-        rows([1], [0, 2, 256, 65537, 0x010000, 0xFFFFFF], None)
-        rows([0], [1, 0xFFFFFF, 0x800000], [0])
-        rows([0xFFFFFF], [0, 1, 0x7FFFFF, 0xFFFFFE], [16777215])
-        rows([0, 5, 4096, 0xFFFFFF], [1, 4, 6, 4095, 0x100000, 0xFFFFFE], [5, 16777215, 0, 4096])
-        rows(range(100, 1000, 3), range(101, 1000, 3), list(range(100, 1000, 3)))
-        rows([0, 1, 77, 0x123456, 0xFFFFFF], [], "any")
+        def table(known, unknown, config):
+            return (self.config({"listen": {"vnis": config}}),
+                    [Row(f"{config}: VNI {vni} is known", frames.tunnel(INNER, vni=vni),
+                         "redirected", 1, vni=vni) for vni in known] +
+                    [Row(f"{config}: VNI {vni} is not", frames.tunnel(INNER, vni=vni),
+                         "unknown_vni", vni=vni) for vni in unknown])
+        self.run_tables([
+            table([1], [0, 2, 256, 65537, 0x010000, 0xFFFFFF], None),
+            table([0], [1, 0xFFFFFF, 0x800000], [0]),
+            table([0xFFFFFF], [0, 1, 0x7FFFFF, 0xFFFFFE], [16777215]),
+            table([0, 5, 4096, 0xFFFFFF], [1, 4, 6, 4095, 0x100000, 0xFFFFFE],
+                  [5, 16777215, 0, 4096]),
+            table(range(100, 1000, 3), range(101, 1000, 3), list(range(100, 1000, 3))),
+            table([0, 1, 77, 0x123456, 0xFFFFFF], [], "any")])
 
     def test_vni_default_is_one(self):
         config = self.config()
@@ -302,6 +304,7 @@ class InnerFrame(PacketTable):
                 ("MPLS", inner(bytes(4) + MATCHED, 0x8847))]
 
     def test_not_ip(self):
+        tables = []
         for name, change in (
                 ("default", {}),
                 ("next_hop keep, unmatched drop", {"next_hop": "keep", "unmatched": "drop"}),
@@ -310,9 +313,10 @@ class InnerFrame(PacketTable):
                  {"next_hop": "route", "unmatched": "forward"}),
                 ("next_hop MAC, unmatched forward",
                  {"next_hop": "02:00:00:00:00:09", "unmatched": "forward"})):
-            self.run_table(self.config({"forward": change}), [
+            tables.append((self.config({"forward": change}), [
                 Row(f"{name}: {what}", frames.tunnel(frame), "inner_not_ip", vni=1)
-                for what, frame in self.other_frames()])
+                for what, frame in self.other_frames()]))
+        self.run_tables(tables)
 
     def test_not_ip_is_forwarded_as_it_is(self):
         config = self.config({"forward": {"next_hop": "keep", "unmatched": "forward"}})

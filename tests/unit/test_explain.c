@@ -33,7 +33,8 @@ static const uint8_t arrival[] =
 
 static struct {
 	int err;
-	struct datapath_outcome outcome;
+	struct trace trace;
+	uint32_t action;
 	size_t patch_at; /* in the inner frame; 0: leaves as it came */
 	uint8_t patch;
 	size_t length; /* of what leaves; 0: as it came */
@@ -43,20 +44,22 @@ static struct {
 static struct explanation explanation;
 static struct nat_rule rule = {.to = {.port = 8081}};
 
-int datapath_run(struct datapath *datapath, const void *frame, size_t length, void *out,
+int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 		 struct datapath_outcome *outcome, struct error *error)
 {
 	size_t offset = program.untouched ? 0 : INNER_OFFSET;
-	uint8_t *bytes = out;
+	struct datapath_frame *out = &outcome->frames[0];
 
 	(void)datapath;
 	if (program.err)
 		return error_set(error, program.err, "played");
-	memcpy(out, (const uint8_t *)frame + offset, length - offset);
-	*outcome = program.outcome;
-	outcome->length = program.length ? program.length : length - offset;
+	outcome->trace = program.trace;
+	outcome->action = program.action;
+	outcome->frame_count = 1;
+	memcpy(out->bytes, (const uint8_t *)frame + offset, length - offset);
+	out->length = program.length ? program.length : length - offset;
 	if (program.patch_at)
-		bytes[program.patch_at] = program.patch;
+		out->bytes[program.patch_at] = program.patch;
 	return 0;
 }
 
@@ -75,18 +78,18 @@ static int redirects(void **state)
 {
 	(void)state;
 	memset(&program, 0, sizeof(program));
-	program.outcome = (struct datapath_outcome){.action = XDP_REDIRECT,
-						    .trace = {.verdict = VERDICT_REDIRECTED,
-							      .vni = 42,
-							      .inner_offset = INNER_OFFSET}};
+	program.action = XDP_REDIRECT;
+	program.trace = (struct trace){.verdict = VERDICT_REDIRECTED,
+				       .vni = 42,
+				       .inner_offset = INNER_OFFSET};
 	return 0;
 }
 
 static void expect_change(size_t index, const char *name, const char *from, const char *to)
 {
-	const struct explain_change *change = &explanation.out.changes[index];
+	const struct explain_change *change = &explanation.outs[0].changes[index];
 
-	assert_true(index < explanation.out.change_count);
+	assert_true(index < explanation.outs[0].change_count);
 	assert_string_equal(change->from->name, name);
 	assert_string_equal(change->from->text, from);
 	assert_string_equal(change->to->text, to);
@@ -98,8 +101,8 @@ static void test_nothing_changed(void **state)
 	assert_int_equal(explain(ARRIVAL_LENGTH), 0);
 	assert_true(explanation.has_inner);
 	assert_true(explain_forwarded(&explanation));
-	assert_int_equal(explanation.out.change_count, 0);
-	assert_false(explanation.out.payload_changed);
+	assert_int_equal(explanation.outs[0].change_count, 0);
+	assert_false(explanation.outs[0].payload_changed);
 	assert_null(explanation.rule);
 }
 
@@ -108,12 +111,12 @@ static void test_destination_changed(void **state)
 	(void)state;
 	program.patch_at = IP_DESTINATION;
 	program.patch = 0x0b;
-	program.outcome.trace.rule = 1;
+	program.trace.rule = 1;
 	assert_int_equal(explain(ARRIVAL_LENGTH), 0);
 	assert_ptr_equal(explanation.rule, &rule);
-	assert_int_equal(explanation.out.change_count, 3);
+	assert_int_equal(explanation.outs[0].change_count, 3);
 	expect_change(1, "ip.dst", "10.1.0.2", "11.1.0.2");
-	assert_false(explanation.out.payload_changed);
+	assert_false(explanation.outs[0].payload_changed);
 }
 
 /* The address changed and the checksums did not: the same value, but now it is wrong. */
@@ -124,11 +127,11 @@ static void test_stale_checksums_are_changes(void **state)
 	program.patch = 0x0b;
 	assert_int_equal(explain(ARRIVAL_LENGTH), 0);
 	expect_change(0, "ip.checksum", "0x26c1", "0x26c1");
-	assert_int_equal(explanation.out.changes[0].from->checksum, DISSECT_CORRECT);
-	assert_int_equal(explanation.out.changes[0].to->checksum, DISSECT_WRONG);
-	assert_int_equal(explanation.out.changes[0].to->right, 0x25c1);
+	assert_int_equal(explanation.outs[0].changes[0].from->checksum, DISSECT_CORRECT);
+	assert_int_equal(explanation.outs[0].changes[0].to->checksum, DISSECT_WRONG);
+	assert_int_equal(explanation.outs[0].changes[0].to->right, 0x25c1);
 	expect_change(2, "udp.checksum", "0x9273", "0x9273");
-	assert_int_equal(explanation.out.changes[2].to->right, 0x9173);
+	assert_int_equal(explanation.outs[0].changes[2].to->right, 0x9173);
 }
 
 static void test_checksum_taken_away(void **state)
@@ -136,7 +139,7 @@ static void test_checksum_taken_away(void **state)
 	(void)state;
 	program.patch_at = UDP_CHECKSUM;
 	assert_int_equal(explain(ARRIVAL_LENGTH), 0);
-	assert_int_equal(explanation.out.change_count, 1);
+	assert_int_equal(explanation.outs[0].change_count, 1);
 	expect_change(0, "udp.checksum", "0x9273", "0x0073");
 }
 
@@ -146,7 +149,7 @@ static void test_payload_changed(void **state)
 	program.patch_at = PAYLOAD + 4;
 	program.patch = 'a';
 	assert_int_equal(explain(ARRIVAL_LENGTH), 0);
-	assert_true(explanation.out.payload_changed);
+	assert_true(explanation.outs[0].payload_changed);
 }
 
 static void test_payload_cut(void **state)
@@ -154,30 +157,29 @@ static void test_payload_cut(void **state)
 	(void)state;
 	program.length = INNER_LENGTH - 1;
 	assert_int_equal(explain(ARRIVAL_LENGTH), 0);
-	assert_true(explanation.out.payload_changed);
+	assert_true(explanation.outs[0].payload_changed);
 }
 
 static void test_left_to_the_kernel(void **state)
 {
 	(void)state;
 	program.untouched = true;
-	program.outcome = (struct datapath_outcome){.action = XDP_PASS,
-						    .trace = {.verdict = VERDICT_NOT_TUNNEL,
-							      .vni = VNI_NONE}};
+	program.action = XDP_PASS;
+	program.trace = (struct trace){.verdict = VERDICT_NOT_TUNNEL, .vni = VNI_NONE};
 	assert_int_equal(explain(ARRIVAL_LENGTH), 0);
-	assert_true(explanation.leaves);
+	assert_int_equal(explanation.out_count, 1);
 	assert_false(explain_forwarded(&explanation));
-	assert_int_equal(explanation.out.change_count, 0);
-	assert_false(explanation.out.payload_changed);
+	assert_int_equal(explanation.outs[0].change_count, 0);
+	assert_false(explanation.outs[0].payload_changed);
 }
 
 static void test_dropped(void **state)
 {
 	(void)state;
-	program.outcome.action = XDP_DROP;
-	program.outcome.trace.verdict = VERDICT_UNMATCHED;
+	program.action = XDP_DROP;
+	program.trace.verdict = VERDICT_UNMATCHED;
 	assert_int_equal(explain(ARRIVAL_LENGTH), 0);
-	assert_false(explanation.leaves);
+	assert_int_equal(explanation.out_count, 0);
 	assert_false(explain_forwarded(&explanation));
 	assert_true(explanation.has_inner);
 }
@@ -191,7 +193,7 @@ static void test_not_run(void **state)
 	program.err = -EMSGSIZE;
 	assert_int_equal(explain(ARRIVAL_LENGTH), 0);
 	assert_string_not_equal(explanation.problem, "");
-	assert_false(explanation.leaves);
+	assert_int_equal(explanation.out_count, 0);
 	explain_count(&totals, &explanation);
 	program.err = -ENOMEM;
 	assert_int_equal(explain(13), 0);

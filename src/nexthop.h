@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Keeps the datapath's next hops (struct next_hop) as the kernel's routing and neighbour tables have
+ * them: one for each target that rules name, refreshed on every event that may change it.
+ */
+#ifndef NEXTHOP_H
+#define NEXTHOP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../bpf/pipeline.h"
+#include "addr.h"
+#include "error.h"
+
+struct next_hops;
+
+struct next_hops_setup {
+	const struct ip_address *targets; /* stay the caller's, and must outlive the next hops */
+	size_t count;
+	struct next_hop *table; /* table[i] is the way to targets[i] */
+	int ifindex;            /* of forward.interface */
+	char interface[16];
+};
+
+/* Finds all next hops for the first time. */
+int next_hops_open(struct next_hops **hops, const struct next_hops_setup *setup,
+		   struct error *error);
+void next_hops_close(struct next_hops *hops); /* NULL is allowed */
+
+int next_hops_fd(const struct next_hops *hops); /* readable when next_hops_handle() is due */
+void next_hops_handle(struct next_hops *hops);
+
+/* Does what is due at `now` (CLOCK_MONOTONIC, ms) and returns when it wants to be called again. */
+int64_t next_hops_tick(struct next_hops *hops, int64_t now);
+
+struct next_hops_summary {
+	size_t resolved;
+	size_t local;
+	size_t unresolved;
+};
+
+struct next_hops_summary next_hops_summarise(const struct next_hops *hops);
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "cleanup.h"
+#include "xdp.h"
+
+struct xdp_program xdp_program_on(int ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	struct xdp_program program = {0};
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+	_cleanup_close_ int fd = -1;
+
+	if (bpf_xdp_query(ifindex, 0, &query))
+		return program;
+	program.id = query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
+	if (!program.id)
+		program.id = query.prog_id;
+	fd = program.id ? bpf_prog_get_fd_by_id(program.id) : -1;
+	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0)
+		memcpy(program.name, info.name, sizeof(program.name));
+	return program;
+}
+
+bool xdp_program_ours(const struct xdp_program *program)
+{
+	return strncmp(program->name, "vxlan_pipeline", strlen("vxlan_pipeline")) == 0 ||
+	       strncmp(program->name, "generate_", strlen("generate_")) == 0;
+}
+
+int xdp_program_in_the_way(const struct xdp_program *program, const char *interface,
+			   struct error *error)
+{
+	if (xdp_program_ours(program))
+		return error_set(error, -EBUSY,
+				 "%s already carries the XDP program '%s' (id %u) of a "
+				 "vxlan-pipeline that runs; end that first",
+				 interface, program->name, program->id);
+	return error_set(error, -EBUSY,
+			 "%s already carries the XDP program '%s' (id %u), which is not ours; "
+			 "remove it first: ip link set dev %s xdp off",
+			 interface, program->name, program->id, interface);
+}

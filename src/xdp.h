@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which XDP program an interface carries. */
+#ifndef XDP_H
+#define XDP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "error.h"
+
+struct xdp_program {
+	uint32_t id; /* 0: none */
+	char name[16];
+};
+
+struct xdp_program xdp_program_on(int ifindex);
+/* Is it one of this product's programs, by its name? */
+bool xdp_program_ours(const struct xdp_program *program);
+/* -EBUSY, and the text that says which program is in the way. */
+int xdp_program_in_the_way(const struct xdp_program *program, const char *interface,
+			   struct error *error);
+
+#endif

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The flags of old, and what status, stats and monitor show."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from lib import frames, net, program
+from lib.life import Lifecycle, Traffic, rules, tunnels
+
+
+class Flags(Lifecycle):
+    """The flags of old, under the old name."""
+
+    def loader(self):
+        path = os.path.join(self.work.path, "vxlan_loader")
+        os.symlink(program.PROGRAM, path)
+        return path
+
+    def check(self, *arguments, environment=None, name=None, executable=None, target=8081):
+        daemon = net.Daemon(self, self.appliance, *arguments, instance=self.instance, name=name,
+                            executable=executable, environment=environment).ready()
+        self.in_port.send(*tunnels(5))
+        got = self.out_port.receive(net.is_ip, 5)
+        self.assertEqual([frame[30:34] + frame[36:38] for frame in got],
+                         [socket.inet_aton("10.20.0.2") + target.to_bytes(2, "big")] * 5)
+        rule = self.stats()["rules"][0]
+        self.assertEqual((rule["to"], rule["packets"]), (f"10.20.0.2:{target}", 5))
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+
+    def test_vxlan_loader(self):
+        self.check("-i", "in0", "-t", "out0", "-a", "10.20.0.2", "-p", "8081", "-s", "1000",
+                   executable=self.loader())
+
+    def test_run_takes_them_too(self):
+        self.check("--interface", "in0", "--target", "out0", "--nat-target", "10.20.0.2",
+                   "--nat-port", "8081", "--source-port", "1000", name="run")
+
+    def test_environment(self):
+        """What stands in the environment stands in for what no flag says."""
+        environment = {"AWS_IPSEC_VM_IP": "10.20.0.2", "AWS_IPSEC_VM_PORT": "7777"}
+        self.check("-i", "in0", "-t", "out0", "-s", "1000", environment=environment,
+                   executable=self.loader(), target=7777)
+        self.check("-i", "in0", "-t", "out0", "-s", "1000", "-p", "8081", name="run",
+                   environment=environment)
+
+    def test_flags_win_over_the_file(self):
+        path = self.write({"listen": {"interface": "nic9"}, "forward": {"interface": "nic8"}},
+                          rules("10.20.0.77:1"))
+        self.check("-c", path, "-i", "in0", "-t", "out0", "-a", "10.20.0.2", "-p", "8081", "-s",
+                   "1000", name="run")
+
+    def test_dump_stats(self):
+        """The counters once, and the end; the instance is not touched."""
+        daemon = self.start()
+        self.assertTrue(self.forwards(13))
+        for command in ((program.PROGRAM, "run"), (self.loader(),)):
+            result = self.appliance.run(*command, "--dump-stats", "--instance", self.instance)
+            self.assertRegex(result.stdout, r"(?i)redirected\D+13\b")
+        self.assertIsNone(daemon.process.poll())
+        self.assertTrue(self.forwards())
+
+    def test_verbose(self):
+        """A dashboard every interval."""
+        daemon = self.start(arguments=["-v", "-I", "1"])
+        self.assertTrue(self.forwards(17))
+        net.wait_for(lambda: re.search(r"(?i)redirected\D+17\b", daemon.stdout), 10,
+                     "a dashboard with the packets")
+        shown = daemon.stdout.upper().count("REDIRECTED")
+        net.wait_for(lambda: daemon.stdout.upper().count("REDIRECTED") > shown, 5, "the next")
+        self.assertEqual(daemon.terminate(), 0)
+
+
+class Views(Lifecycle):
+    """status, stats and monitor."""
+
+    def test_status(self):
+        self.assertEqual(self.json("status")["state"], "detached")
+        daemon = self.start()
+        status = self.json("status")
+        self.assertLessEqual({"state", "mode", "pid", "since", "healthy", "reasons", "pps"},
+                             set(status))
+        self.assertEqual((status["state"], status["mode"], status["pid"]),
+                         ("running", "native", daemon.pid))
+        self.assertIs(status["healthy"], True)
+        self.assertEqual(status["reasons"], [])
+        text = self.cli("status", "--instance", self.instance).stdout
+        for word in ("running", "native", "in0"):
+            self.assertIn(word, text)
+
+    def test_status_names_a_link_that_is_down(self):
+        self.start()
+        self.appliance.ip("link", "set", "out0", "down")
+
+        def unhealthy():
+            status = self.json("status")
+            return not status["healthy"] and status
+        status = net.wait_for(unhealthy, 10, "the status to turn")
+        self.assertIn("out0", " ".join(status["reasons"]))
+
+    def test_status_names_the_link_it_listens_on(self):
+        self.start()
+        self.appliance.ip("link", "set", "in0", "down")
+
+        def unhealthy():
+            status = self.json("status")
+            return not status["healthy"] and status
+        self.assertIn("in0", " ".join(net.wait_for(unhealthy, 10, "the status")["reasons"]))
+
+    def test_rate(self):
+        self.start()
+        with Traffic(self):
+            rates = [self.json("status")["pps"] for _ in range(3)]
+        self.assertGreater(max(rates), 100)
+
+    def test_stats_without_an_instance(self):
+        self.assertIn(self.instance, self.fails("stats", "--instance", self.instance))
+
+    def test_stats_text(self):
+        self.start()
+        self.assertTrue(self.forwards(13))
+        self.assertRegex(self.cli("stats", "--instance", self.instance).stdout,
+                         r"(?i)redirected\D+13\b")
+
+    def monitor(self, seconds, *words):
+        """The lines that `monitor` writes into a pipe."""
+        process = subprocess.Popen(  # pylint: disable=consider-using-with
+            self.appliance.command(program.PROGRAM, "monitor", "-I", "1", "--instance",
+                                   self.instance, *words), stdout=subprocess.PIPE, text=True)
+        try:
+            time.sleep(seconds)
+            process.send_signal(signal.SIGINT)
+            return process.communicate(timeout=5)[0].splitlines()
+        finally:
+            process.kill()
+            process.wait()
+
+    def test_monitor(self):
+        self.start()
+        lines = self.monitor(3.5)
+        self.assertEqual(lines[0].split(), ["TIME", "PPS", "VXLAN_PPS", "NAT_HIT%", "REDIRECTED",
+                                            "ERRORS", "STATUS"])
+        self.assertIn(len(lines) - 1, (2, 3, 4), "a line an interval")
+        for line in lines[1:]:
+            self.assertEqual(len(line.split()), 7, line)
+            self.assertEqual(line.split()[-1], "IDLE")
+        self.assertNotIn("\033", "\n".join(lines), "no colour in a pipe")
+
+    def test_monitor_judges_the_rate(self):
+        for target, warning, status in ((100, 50, "OK"), (1000000, 100, "LOW"),
+                                        (1000000, 999999, "BELOW")):
+            with self.subTest(status):
+                daemon = self.start({"monitor": {"target_pps": target, "warning_pps": warning}})
+                with Traffic(self, pause=0.01):
+                    lines = self.monitor(3.2)
+                last = lines[-1].split()
+                self.assertEqual(last[-1], status, lines)
+                self.assertGreater(int(last[1].replace(",", "")), 100)
+                self.assertEqual(daemon.terminate(), 0)
