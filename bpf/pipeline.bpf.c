@@ -40,6 +40,7 @@ static __always_inline enum verdict judge(struct packet *packet)
 	if (verdict != VERDICT_GO_ON)
 		return verdict;
 	packet->transport = packet_forget_path(packet, packet->transport);
+	packet_forget_numbers(packet);
 	verdict = nat_apply(packet);
 	if (verdict != VERDICT_GO_ON)
 		return verdict;

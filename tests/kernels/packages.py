@@ -11,6 +11,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # What Debian's cloud images run: smaller than the general one, and it has the ENA driver.
 METAPACKAGE = "linux-image-cloud-amd64"
 RELEASES = {"bullseye": "Debian 11", "bookworm": "Debian 12", "trixie": "Debian 13"}
+WITHOUT_BROADCAST = {"bullseye"}  # to a devmap, which fragmentation needs: Linux 5.14
 
 
 class Unavailable(Exception):
