@@ -323,12 +323,12 @@ struct pipeline_config {
 	__u32 mtu;            /* largest IP packet to send, in bytes */
 	__u32 device_mtu;     /* of forward.interface, in bytes */
 	__u32 egress_ifindex;
-	__u32 cpus;            /* possible CPUs, which share the space of IP IDs */
-	__u16 listen_mac[3];   /* destination of what is passed to the kernel */
-	__u16 next_hop_mac[3]; /* with NEXT_HOP_MAC */
-	__u16 egress_mac[3];   /* source address with NEXT_HOP_MAC */
-	__u8 multi_buffer;     /* frames may come in several buffers */
-	__u8 reserved;
+	__u32 cpus;                /* possible CPUs, which share the space of IP IDs */
+	__u16 listen_mac[3];       /* destination of what is passed to the kernel */
+	__u16 next_hop_mac[3];     /* with NEXT_HOP_MAC */
+	__u16 egress_mac[3];       /* source address with NEXT_HOP_MAC */
+	__u8 multi_buffer;         /* frames may come in several buffers */
+	__u8 transmit_by_redirect; /* single_arm: through the devmap, not by XDP_TX */
 	__u32 reserved2;
 	__u64 fragment_mark; /* struct fragment_shim */
 	__u32 nat4_shapes;   /* how many of nat4_shape[] are in use */

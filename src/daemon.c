@@ -73,6 +73,8 @@ static int find_links(const struct config *config, struct datapath_links *links,
 			    config->forward.interface);
 	links->listen_ifindex = listen.ifindex;
 	links->egress_ifindex = egress.ifindex;
+	/* in-tree ENA; a redirect is flushed once for many (ena_xdp.c) */
+	links->rings_each = strcmp(listen.driver, "ena") == 0;
 	links->listen_mtu = listen.mtu;
 	links->egress_mtu = egress.mtu;
 	memcpy(links->listen_mac, listen.mac, sizeof(links->listen_mac));

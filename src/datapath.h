@@ -24,6 +24,7 @@ struct datapath_links {
 	uint8_t egress_mac[6];
 	uint32_t listen_mtu; /* of the interfaces, in bytes */
 	uint32_t egress_mtu;
+	bool rings_each; /* the driver of listen.interface rings its doorbell for each XDP_TX */
 };
 
 struct datapath; /* a generation that this process has loaded */

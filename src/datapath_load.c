@@ -125,6 +125,7 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	to->oversize = from->forward.oversize;
 	to->next_hop = from->forward.next_hop;
 	to->single_arm = links->listen_ifindex == links->egress_ifindex;
+	to->transmit_by_redirect = to->single_arm && links->rings_each;
 	to->clear_df_above = from->inner.clear_df_above;
 	to->mtu = from->forward.mtu ? from->forward.mtu : links->egress_mtu;
 	to->device_mtu = links->egress_mtu;
