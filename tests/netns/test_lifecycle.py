@@ -83,6 +83,13 @@ class Start(Lifecycle):
                 self.assertTrue(result.stderr)
         self.assert_nothing_left()
 
+    def test_options_given_again(self):
+        """The last one counts, however many there are."""
+        line = self.fails("run", "-i", "in0", *["-t", "out0", "-I", "1"] * 20, "-t", "nic9",
+                          "--instance", self.instance, "-d", "5")
+        self.assertIn("nic9", line)
+        self.assert_nothing_left()
+
     def test_second_daemon(self):
         daemon = self.start()
         line = self.start_fails()
