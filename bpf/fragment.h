@@ -35,6 +35,13 @@ static __always_inline __u32 fragment_chunk(__u32 mtu)
 	return (mtu - sizeof(struct iphdr)) & ~(FRAGMENT_UNIT - 1);
 }
 
+static __always_inline bool cutting_is_open(void)
+{
+	__u32 zero = 0, *open = bpf_map_lookup_elem(&cutting_open, &zero);
+
+	return open && *open;
+}
+
 /* Into how many fragments the packet has to be cut; 0: that cannot be done here. */
 static __always_inline __u32 fragment_count(const struct packet *packet)
 {
@@ -51,7 +58,7 @@ static __always_inline __u32 fragment_count(const struct packet *packet)
 	    FRAME_HEADROOM + packet->inner_offset + sizeof(struct ethhdr) + packet->ip_length >
 		    COPY_ROOM)
 		return 0;
-	if (packet->mtu < sizeof(*ip) + FRAGMENT_UNIT)
+	if (packet->mtu < sizeof(*ip) + FRAGMENT_UNIT || !cutting_is_open())
 		return 0;
 	chunk = fragment_chunk(packet->mtu);
 	for (__u32 count = 2; count <= MAX_FRAGMENTS; count++) {

@@ -268,6 +268,14 @@ static int fill_egress(struct datapath *datapath)
 	return 0;
 }
 
+int datapath_open_cutting(struct datapath *datapath)
+{
+	int fd = bpf_map__fd(datapath->skeleton->maps.cutting_open);
+	uint32_t zero = 0, open = 1;
+
+	return bpf_map_update_elem(fd, &zero, &open, BPF_ANY) ? -errno : 0;
+}
+
 static int fill_maps(struct datapath *datapath, const struct config *config,
 		     const struct tables *tables)
 {
@@ -290,11 +298,9 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 /* The mark of this instance's frames to be cut: the same in all its generations. */
 static int choose_mark(const char *instance, __u64 *mark)
 {
-	struct instance_info info = {0};
-	uint32_t zero = 0;
-	_cleanup_close_ int fd = instance ? datapath_open_pin(instance, "instance") : -1;
+	struct instance_info info;
 
-	if (fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0 && info.fragment_mark) {
+	if (instance && datapath_read_info(instance, &info) == 0 && info.fragment_mark) {
 		*mark = info.fragment_mark;
 		return 0;
 	}
@@ -365,6 +371,8 @@ static int load(struct datapath *datapath, const struct config *config,
 	if (err)
 		return explain_load_failure(err, error);
 	err = fill_maps(datapath, config, tables);
+	if (!err && !options->instance)
+		err = datapath_open_cutting(datapath);
 	if (err)
 		return error_set(error, err, "cannot fill the program's tables: %s",
 				 strerror(-err));
