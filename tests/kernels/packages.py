@@ -56,7 +56,8 @@ class Apt:
         for setting in (f"Dir::Etc::SourceList={sources}", "Dir::Etc::SourceParts=-",
                         f"Dir::State::Lists={directory}/lists", f"Dir::Cache={directory}",
                         "Dir::State::Status=/dev/null", "APT::Architecture=amd64",
-                        "APT::Sandbox::User=root", "Acquire::Retries=3"):
+                        "APT::Sandbox::User=root", "APT::Update::Error-Mode=any",
+                        "Acquire::Retries=3"):
             self.options += ["-o", setting]
 
     def get(self, *words):
