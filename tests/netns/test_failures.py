@@ -19,13 +19,12 @@ class FailedReload(Lifecycle):
 
     def test_native_mode_that_is_not_to_be_had(self):
         """The generic program has to go for a try at native mode: it comes back."""
-        self.appliance.ip("link", "set", "in0", "mtu", "9000")
-        self.sender.ip("link", "set", "s0", "mtu", "9000")
-        daemon = self.start({"listen": {"xdp_mode": "generic"}})
+        self.bridge()
+        daemon = self.start({"listen": {"interface": "br0", "xdp_mode": "generic"}})
         self.assertTrue(self.forwards(4))
         before = self.json("status")
-        said = self.reload_fails(daemon, {"listen": {"xdp_mode": "native"}})
-        self.assertIn("in0", said)
+        said = self.reload_fails(daemon, {"listen": {"interface": "br0", "xdp_mode": "native"}})
+        self.assertIn("br0", said)
         after = self.json("status")
         self.assertEqual((after["state"], after["mode"]), ("running", "generic"), after)
         self.assertEqual(after["since"], before["since"])
