@@ -40,7 +40,9 @@ struct datapath_commit {
 	int link_fd;       /* the link before, or -1 */
 	struct bpf_link_info link;
 	bool was_generic; /* the attachment before */
+	bool detached;    /* this commit took it off its interface */
 	bool new_egress;  /* this commit pinned the egress link */
+	bool same_egress; /* the one pinned before serves on */
 };
 
 /*

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What fails halfway: a reload or a start that cannot be completed leaves what ran as it was."""
+
+import signal
+
+from lib import net
+from lib.life import Lifecycle
+
+
+class FailedReload(Lifecycle):
+    def reload_fails(self, daemon, *changes):
+        logged = len(daemon.stderr)
+        self.write(*changes)
+        daemon.signal(signal.SIGHUP)
+        net.wait_for(lambda: "not reloaded" in daemon.stderr[logged:], 10, "a refused reload")
+        return daemon.stderr[logged:]
+
+    def test_native_mode_that_is_not_to_be_had(self):
+        """The generic program has to go for a try at native mode: it comes back."""
+        self.appliance.ip("link", "set", "in0", "mtu", "9000")
+        self.sender.ip("link", "set", "s0", "mtu", "9000")
+        daemon = self.start({"listen": {"xdp_mode": "generic"}})
+        self.assertTrue(self.forwards(4))
+        before = self.json("status")
+        said = self.reload_fails(daemon, {"listen": {"xdp_mode": "native"}})
+        self.assertIn("in0", said)
+        after = self.json("status")
+        self.assertEqual((after["state"], after["mode"]), ("running", "generic"), after)
+        self.assertEqual(after["since"], before["since"])
+        self.assertTrue(self.forwards(5), "the configuration before is in force")
+        self.assertEqual(self.verdicts(), {"redirected": 9})
+        self.assertEqual(self.stats()["rules"][0]["packets"], 9)
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+
+    def test_foreign_program_on_the_new_interface(self):
+        """The program on the way out of before stays, too."""
+        net.veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        net.veth(self.appliance, "out1", self.collector, "c1")
+        foreign = self.attach_program(self.appliance, "in1")
+        daemon = self.start()
+        before = self.appliance.xdp("out0")["prog"]["id"]
+        said = self.reload_fails(daemon, {"listen": {"interface": "in1"},
+                                          "forward": {"interface": "out1"}})
+        self.assertIn("in1", said)
+        self.assertEqual(self.appliance.xdp("in1")["prog"]["id"], foreign)
+        self.assertIsNone(self.appliance.xdp("out1"))
+        self.assertIsNotNone(self.appliance.xdp("out0"), "the program on the way out stays")
+        self.assertEqual(self.appliance.xdp("out0")["prog"]["id"], before)
+        self.assertTrue(self.forwards())
+        self.assertEqual(daemon.terminate(), 0)
+        self.appliance.ip("link", "set", "dev", "in1", "xdp", "off")
+        self.assert_nothing_left()
+
+
+class Leftovers(Lifecycle):
+    def test_another_way_out_that_has_a_program(self):
+        """Our program does not stay on an interface that is not used any more."""
+        net.veth(self.appliance, "out1", self.collector, "c1")
+        self.attach_program(self.appliance, "out1")
+        daemon = self.start()
+        self.write({"forward": {"interface": "out1"}})
+        daemon.signal(signal.SIGHUP)
+        net.wait_for(lambda: self.stats()["target"] == "out1", 10, "the reload")
+        self.assertIsNone(self.appliance.xdp("out0"))
+        self.assertEqual(daemon.terminate(), 0)
