@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What fails halfway: a reload or a start that cannot be completed leaves what ran as it was."""
 
+import os
 import signal
 
-from lib import net
+from lib import net, program
 from lib.life import Lifecycle
 
 
@@ -64,3 +65,32 @@ class Leftovers(Lifecycle):
         net.wait_for(lambda: self.stats()["target"] == "out1", 10, "the reload")
         self.assertIsNone(self.appliance.xdp("out0"))
         self.assertEqual(daemon.terminate(), 0)
+
+    def test_full_run_directory(self):
+        """A start that cannot say who it is leaves no lock behind."""
+        result = self.appliance.run(
+            "unshare", "--mount", "--propagation", "private", "sh", "-c",
+            'mount -t tmpfs -o size=16k tmpfs /run && head -c 16k /dev/zero > /run/full; "$@"; '
+            'echo "exit $?"; ls /run', "sh", program.PROGRAM, "run", "-c", self.write(),
+            "--instance", self.instance, "-d", "1", check=False)
+        self.assertIn("No space left", result.stderr)
+        self.assertEqual(result.stdout.split(), ["exit", "1", "full"])
+        self.assert_nothing_left()
+
+
+class Lock(Lifecycle):
+    def test_nobody_else_can_hold_it(self):
+        """Who may open the file may lock it for reading, and no daemon could start."""
+        self.start()
+        mode = os.stat(os.path.join(net.STATE, self.instance, "lock")).st_mode
+        self.assertEqual(mode & 0o077, 0)
+
+    def test_stopped_while_it_cannot_listen(self):
+        """`stop` detaches in spite of it; what it finds when it wakes is no failure."""
+        daemon = self.start()
+        daemon.signal(signal.SIGSTOP)
+        self.assertIn(str(daemon.pid), self.fails("stop", "--instance", self.instance))
+        self.assertEqual(self.appliance.xdp_interfaces(), [])
+        daemon.signal(signal.SIGCONT)
+        self.assertEqual(daemon.wait(), 0, daemon.stderr)
+        self.assert_nothing_left()
