@@ -335,13 +335,15 @@ static void start_clocks(struct daemon *daemon)
 static enum command_status end(const struct daemon_options *options)
 {
 	struct error error;
+	int err;
 
 	sd_notify(0, "STOPPING=1");
 	if (options->linger) {
 		log_info("the daemon ends, the datapath goes on");
 		return COMMAND_DONE;
 	}
-	if (datapath_remove(options->instance, &error) < 0)
+	err = datapath_remove(options->instance, &error);
+	if (err && err != -ENOENT) /* `stop` may have been faster */
 		return command_fail(&error);
 	log_info("detached");
 	return COMMAND_DONE;
