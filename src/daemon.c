@@ -21,11 +21,16 @@
 
 #define NEVER INT64_MAX
 
+/* What keeps the next hops of a generation fresh. */
+struct watch {
+	struct datapath_control control;
+	struct next_hops *next_hops; /* NULL: none are kept */
+};
+
 struct daemon {
 	const struct daemon_options *options;
 	struct config config; /* in force */
-	struct datapath_control control;
-	struct next_hops *next_hops; /* NULL: the configuration asks for none */
+	struct watch watch;
 	struct monitor monitor;
 	int64_t next_hops_at;
 	int64_t beat_at;
@@ -117,32 +122,36 @@ static void report(const struct config *config, const struct datapath_attached *
 		 config->rule_count == 1 ? "" : "s");
 }
 
-/* The next hops of the generation that was just put in force; without them the datapath asks. */
-static void watch_next_hops(struct daemon *daemon, const struct config *config,
-			    struct datapath *datapath, const struct datapath_links *links)
+/*
+ * Finds the next hops of a generation, before it is put in force: from its first packet on it
+ * knows what the one before knew. Without them the datapath asks.
+ */
+static void watch_start(struct watch *watch, const struct config *config, struct datapath *datapath,
+			const struct datapath_links *links)
 {
 	struct next_hops_setup setup = {.ifindex = links->egress_ifindex};
 	struct error error;
+	int err;
 
-	next_hops_close(daemon->next_hops);
-	daemon->next_hops = NULL;
-	datapath_release_control(&daemon->control);
-	daemon->beat_at = daemon->next_hops_at = NEVER;
 	if (config->forward.next_hop != NEXT_HOP_ROUTE)
 		return;
-	if (datapath_take_control(datapath, &daemon->control, &error)) {
-		log_warning("%s; every packet asks the kernel for its next hop", error.text);
-		return;
+	err = datapath_take_control(datapath, &watch->control, &error);
+	if (!err) {
+		setup.targets = watch->control.targets;
+		setup.count = watch->control.target_count;
+		setup.table = watch->control.next_hops;
+		snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
+		err = next_hops_open(&watch->next_hops, &setup, &error);
 	}
-	setup.targets = daemon->control.targets;
-	setup.count = daemon->control.target_count;
-	setup.table = daemon->control.next_hops;
-	snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
-	if (next_hops_open(&daemon->next_hops, &setup, &error)) {
+	if (err)
 		log_warning("%s; every packet asks the kernel for its next hop", error.text);
-		return;
-	}
-	daemon->beat_at = daemon->next_hops_at = 0;
+}
+
+static void watch_end(struct watch *watch)
+{
+	next_hops_close(watch->next_hops);
+	watch->next_hops = NULL;
+	datapath_release_control(&watch->control);
 }
 
 /* Prepares the configuration in one XDP mode beside what is in force, then swaps. */
@@ -153,14 +162,21 @@ static int put_in_force_as(struct daemon *daemon, const struct config *config,
 		.instance = daemon->options->instance,
 		.generic = generic,
 	};
+	struct watch watch = {.control.beat_fd = -1};
 	struct datapath_attached attached;
 	struct datapath *datapath = NULL;
 	int err = datapath_load(&datapath, config, links, &options, error);
 
-	if (!err)
-		err = datapath_commit(datapath, options.instance, config, &attached, error);
 	if (!err) {
-		watch_next_hops(daemon, config, datapath, links);
+		watch_start(&watch, config, datapath, links);
+		err = datapath_commit(datapath, options.instance, config, &attached, error);
+	}
+	if (err) {
+		watch_end(&watch);
+	} else {
+		watch_end(&daemon->watch);
+		daemon->watch = watch;
+		daemon->beat_at = daemon->next_hops_at = watch.next_hops ? 0 : NEVER;
 		report(config, &attached, generic);
 	}
 	datapath_free(datapath);
@@ -253,11 +269,11 @@ static bool tick(struct daemon *daemon)
 		daemon->dashboard_at += daemon->config.monitor.interval * 1000LL;
 	}
 	if (now >= daemon->beat_at) {
-		datapath_beat(&daemon->control);
+		datapath_beat(&daemon->watch.control);
 		daemon->beat_at = now + HEARTBEAT_EVERY_MS;
 	}
-	if (daemon->next_hops && now >= daemon->next_hops_at)
-		daemon->next_hops_at = next_hops_tick(daemon->next_hops, now);
+	if (daemon->watch.next_hops && now >= daemon->next_hops_at)
+		daemon->next_hops_at = next_hops_tick(daemon->watch.next_hops, now);
 	if (now >= daemon->watchdog_at) {
 		sd_notify(0, "WATCHDOG=1");
 		daemon->watchdog_at = now + daemon->watchdog_every;
@@ -283,7 +299,7 @@ static void control(struct daemon *daemon, int signals)
 	while (tick(daemon)) {
 		struct pollfd fds[] = {
 			{.fd = signals, .events = POLLIN},
-			{.fd = daemon->next_hops ? next_hops_fd(daemon->next_hops) : -1,
+			{.fd = daemon->watch.next_hops ? next_hops_fd(daemon->watch.next_hops) : -1,
 			 .events = POLLIN},
 		};
 		struct signalfd_siginfo signal;
@@ -291,7 +307,7 @@ static void control(struct daemon *daemon, int signals)
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_time(daemon)) <= 0)
 			continue;
 		if (fds[1].revents) {
-			next_hops_handle(daemon->next_hops);
+			next_hops_handle(daemon->watch.next_hops);
 			daemon->next_hops_at = 0;
 		}
 		if (!fds[0].revents || read(signals, &signal, sizeof(signal)) != sizeof(signal))
@@ -371,8 +387,7 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 		   daemon->config.forward.interface, daemon->config.rule_count);
 	control(daemon, signals);
 	status = end(daemon->options);
-	next_hops_close(daemon->next_hops);
-	datapath_release_control(&daemon->control);
+	watch_end(&daemon->watch);
 	config_clear(&daemon->config);
 	close(signals);
 	return status;
@@ -380,7 +395,7 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 
 enum command_status daemon_run(const struct daemon_options *options)
 {
-	struct daemon daemon = {.options = options, .control.beat_fd = -1};
+	struct daemon daemon = {.options = options, .watch.control.beat_fd = -1};
 	enum command_status status;
 	struct config config;
 	struct error error;

@@ -3,9 +3,10 @@
 
 import os
 import signal
+import time
 
 from lib import net, program
-from lib.life import Lifecycle
+from lib.life import Lifecycle, Traffic, tunnels
 
 
 class FailedReload(Lifecycle):
@@ -52,6 +53,32 @@ class FailedReload(Lifecycle):
         self.assertEqual(daemon.terminate(), 0)
         self.appliance.ip("link", "set", "dev", "in1", "xdp", "off")
         self.assert_nothing_left()
+
+
+class LocalTarget(Lifecycle):
+    """The collector runs on the appliance itself: the kernel gets every packet."""
+
+    LOCAL = {"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.1:8081"}]}
+
+    def test_without_a_daemon(self):
+        daemon = self.start(self.LOCAL)
+        self.in_port.send(*tunnels(5))
+        net.wait_for(lambda: self.verdicts() == {"passed": 5}, 5, "5 packets")
+        daemon.kill()
+        time.sleep(net.HEARTBEAT_LIFETIME)
+        self.in_port.send(*tunnels(5))
+        net.wait_for(lambda: sum(self.verdicts().values()) == 10, 5, "5 more")
+        self.assertEqual(self.verdicts(), {"passed": 10})
+
+    def test_reload_under_traffic(self):
+        """A new program knows from its first packet on what the one before knew."""
+        daemon = self.start(self.LOCAL)
+        with Traffic(self) as traffic:
+            for _ in range(5):
+                daemon.signal(signal.SIGHUP)
+                daemon.notified("RELOADING=1")
+                daemon.notified("READY=1")
+        self.assertEqual(self.verdicts(), {"passed": traffic.sent})
 
 
 class Leftovers(Lifecycle):
