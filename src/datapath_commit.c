@@ -191,12 +191,10 @@ static int switch_current(const struct datapath_commit *commit)
 static void find_previous(struct datapath_commit *commit)
 {
 	struct instance_info info = {0};
-	uint32_t zero = 0, size = sizeof(commit->link);
-	_cleanup_close_ int fd = datapath_open_pin(commit->instance, "instance");
+	uint32_t size = sizeof(commit->link);
 
-	commit->fresh = fd < 0;
-	if (fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0)
-		commit->was_generic = info.generic;
+	commit->fresh = datapath_read_info(commit->instance, &info) == -ENOENT;
+	commit->was_generic = info.generic;
 	commit->previous = info.generation;
 	commit->link_fd = datapath_open_pin(commit->instance, PIN_LINK);
 	if (commit->link_fd < 0 || bpf_obj_get_info_by_fd(commit->link_fd, &commit->link, &size) ||
@@ -257,11 +255,9 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 
 bool datapath_is_generic(const char *instance)
 {
-	_cleanup_close_ int fd = datapath_open_pin(instance, "instance");
-	struct instance_info info = {0};
-	uint32_t zero = 0;
+	struct instance_info info;
 
-	return fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0 && info.generic;
+	return datapath_read_info(instance, &info) == 0 && info.generic;
 }
 
 int datapath_remove(const char *instance, struct error *error)

@@ -64,6 +64,15 @@ int datapath_open_pin(const char *instance, const char *name);
 /* Does a pinned map still have the shape this build gives it? */
 bool datapath_map_fits(int fd, const struct bpf_map *map);
 
+/*
+ * Before a value is read into memory of `value_size` bytes: 0, or -EPROTO when the map's values have
+ * another size, as one of another version of this program may.
+ */
+int datapath_check_value(int fd, size_t value_size);
+
+/* What the instance says of itself: 0, or -errno and *info is untouched. */
+int datapath_read_info(const char *instance, struct instance_info *info);
+
 /* "generation-N", or "generation-N/below". Returns `pin`, which holds PIN_SIZE bytes. */
 const char *datapath_generation_pin(char *pin, uint32_t generation, const char *below);
 

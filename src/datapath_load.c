@@ -275,11 +275,9 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 /* The mark of this instance's frames to be cut: the same in all its generations. */
 static int choose_mark(const char *instance, __u64 *mark)
 {
-	struct instance_info info = {0};
-	uint32_t zero = 0;
-	_cleanup_close_ int fd = instance ? datapath_open_pin(instance, "instance") : -1;
+	struct instance_info info;
 
-	if (fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0 && info.fragment_mark) {
+	if (instance && datapath_read_info(instance, &info) == 0 && info.fragment_mark) {
 		*mark = info.fragment_mark;
 		return 0;
 	}

@@ -105,6 +105,25 @@ class Leftovers(Lifecycle):
         self.assert_nothing_left()
 
 
+class OtherVersion(Lifecycle):
+    def test_maps_of_another_size(self):
+        """Reading them would write over our own memory; a start replaces them and goes on."""
+        net.need_commands("bpftool")
+        daemon = self.start(arguments=["--linger"])
+        self.assertEqual(daemon.terminate(), 0)
+        for name, kind in (("instance", "array"), ("counters", "percpu_array")):
+            path = os.path.join(net.PINS, self.instance, name)
+            os.unlink(path)
+            net.run("bpftool", "map", "create", path, "type", kind, "key", "4", "value", "4096",
+                    "entries", "1", "name", name)
+        for command in (("status",), ("stats",), ("monitor", "-n", "1"), ("run", "--dump-stats")):
+            with self.subTest(command[0]):
+                self.assertIn("version", self.fails(*command, "--instance", self.instance))
+        self.start()
+        self.assertTrue(self.forwards())
+        self.assertEqual(self.verdicts(), {"redirected": 10})
+
+
 class Lock(Lifecycle):
     def test_nobody_else_can_hold_it(self):
         """Who may open the file may lock it for reading, and no daemon could start."""
