@@ -36,6 +36,7 @@ struct datapath_commit {
 	struct datapath_attached *attached;
 	struct error *error;
 	uint32_t previous; /* generation in force before; 0: none */
+	uint32_t recorded; /* the one that the instance says was */
 	bool fresh;        /* nothing was pinned before */
 	int link_fd;       /* the link before, or -1 */
 	struct bpf_link_info link;

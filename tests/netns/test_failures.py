@@ -81,6 +81,32 @@ class LocalTarget(Lifecycle):
         self.assertEqual(self.verdicts(), {"passed": traffic.sent})
 
 
+class KilledHalfway(Lifecycle):
+    def test_between_swap_and_bookkeeping(self):
+        """The next start finds out what is attached and loses no count of it, nor of before."""
+        net.need_commands("strace")
+        daemon = self.start(arguments=["--linger"])
+        self.assertTrue(self.forwards(5))
+        self.assertEqual(daemon.terminate(), 0)
+        for number, call in enumerate(("membarrier", "symlink"), 1):
+            with self.subTest(call):
+                killed = self.appliance.run(
+                    "strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                    f"inject={call}:signal=KILL", program.PROGRAM, "run", "-c", self.write(),
+                    "--instance", self.instance, "-d", "1", "--linger", check=False)
+                self.assertNotEqual(killed.returncode, 0, "the call was made")
+                self.assertTrue(self.forwards(5))
+                daemon = self.start(arguments=["--linger"])
+                counted = 5 + 5 * number
+                self.assertEqual(self.verdicts(), {"redirected": counted})
+                stats = self.stats()
+                self.assertEqual(stats["rules"][0]["packets"], counted)
+                self.assertEqual([vni["packets"] for vni in stats["vnis"]], [counted])
+                self.assertEqual(daemon.terminate(), 0)
+        self.cli("stop", "--instance", self.instance)
+        self.assert_nothing_left()
+
+
 class Leftovers(Lifecycle):
     def test_another_way_out_that_has_a_program(self):
         """Our program does not stay on an interface that is not used any more."""
