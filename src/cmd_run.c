@@ -172,7 +172,7 @@ static int parse(int argc, char **argv, struct run_options *options, enum comman
 			*status = COMMAND_DONE;
 			return 1;
 		default:
-			*status = COMMAND_USAGE;
+			*status = command_usage_hint("run");
 			return 1;
 		}
 	}

@@ -76,11 +76,16 @@ class Start(Lifecycle):
 
     def test_usage_errors(self):
         for words in (("run", "--no-such-flag"), ("run", "stray"), ("no-such-command",),
-                      ("run", "-d", "minus"), ("run", "-c", "/nonexistent/file.yaml")):
+                      ("run", "-d", "minus"), ("run", "-d"), ("stats", "-x"),
+                      ("status", "--json=1"), ("explain", "-x"), ("generate", "--no-such-flag")):
             with self.subTest(" ".join(words)):
                 result = self.cli(*words, check=False, timeout=10)
-                self.assertIn(result.returncode, (1, 2) if "-c" in words else (2,))
-                self.assertTrue(result.stderr)
+                self.assertEqual(result.returncode, 2)
+                self.assertRegex(result.stderr, "^vxlan-pipeline.*: .*\nTry 'vxlan-pipeline .*--help'"
+                                                "\\.\n$")
+        result = self.cli("run", "-c", "/nonexistent/file.yaml", check=False, timeout=10)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("/nonexistent/file.yaml", result.stderr)
         self.assert_nothing_left()
 
     def test_options_given_again(self):
