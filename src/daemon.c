@@ -105,7 +105,7 @@ static void warn_of_forwarding(const struct config *config)
 		if (uses_version(config, version) && !netdev_forwards(egress, version))
 			log_warning("IPv%d forwarding is off on %s, so the kernel tells no next "
 				    "hops and every packet ends as no_route; sysctl -w "
-				    "net.ipv%d.conf.%s.forwarding=1",
+				    "net/ipv%d/conf/%s/forwarding=1", /* names may have dots */
 				    version, egress, version, egress);
 	}
 }
@@ -215,6 +215,12 @@ static void adopt_settings(struct daemon *daemon, struct config *config)
 				       : NEVER;
 }
 
+static void notify_ready(const struct daemon *daemon)
+{
+	sd_notifyf(0, "READY=1\nSTATUS=%s -> %s, %zu rules", daemon->config.listen.interface,
+		   daemon->config.forward.interface, daemon->config.rule_count);
+}
+
 /* SIGHUP: all of the new configuration, or none of it. */
 static void reload(struct daemon *daemon)
 {
@@ -235,7 +241,7 @@ static void reload(struct daemon *daemon)
 		log_info("reloaded");
 		adopt_settings(daemon, &config);
 	}
-	sd_notify(0, "READY=1");
+	notify_ready(daemon);
 }
 
 static void dashboard(struct daemon *daemon)
@@ -383,8 +389,7 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 	start_clocks(daemon);
 	if (daemon->options->verbose)
 		dashboard(daemon); /* takes the first reading, prints nothing */
-	sd_notifyf(0, "READY=1\nSTATUS=%s -> %s, %zu rules", daemon->config.listen.interface,
-		   daemon->config.forward.interface, daemon->config.rule_count);
+	notify_ready(daemon);
 	control(daemon, signals);
 	status = end(daemon->options);
 	watch_end(&daemon->watch);
