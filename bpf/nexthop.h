@@ -79,8 +79,12 @@ static __always_inline enum verdict next_hop_by_table(struct packet *packet)
 	state = rest >> NEXT_HOP_STATE_SHIFT;
 	if (state == NEXT_HOP_LOCAL)
 		return forward_to_kernel(packet);
-	if (state != NEXT_HOP_RESOLVED || !next_hops_are_fresh())
+	if (state == NEXT_HOP_UNKNOWN || !next_hops_are_fresh())
 		return next_hop_by_fib(packet);
+	if (state == NEXT_HOP_FAILED) {
+		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
+		return VERDICT_NO_ROUTE;
+	}
 	packet->addresses[0] = *(volatile __u64 *)&hop->word[0];
 	packet->addresses[1] = rest;
 	mtu = (__u16)(rest >> NEXT_HOP_MTU_SHIFT);

@@ -217,7 +217,8 @@ struct next_hop {
 enum next_hop_state {
 	NEXT_HOP_UNKNOWN, /* ask the kernel */
 	NEXT_HOP_RESOLVED,
-	NEXT_HOP_LOCAL, /* the target is this host: pass */
+	NEXT_HOP_LOCAL,  /* the target is this host: pass */
+	NEXT_HOP_FAILED, /* nobody answers: drop, since the kernel would tell the captured sender */
 };
 
 /*

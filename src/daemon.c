@@ -127,7 +127,10 @@ static void warn_of_cutting(const struct config *config, enum datapath_cutting c
 			"this kernel does not copy frames in XDP (Linux 5.14 does), so the "
 			"kernel fragments what is larger than forward.mtu, several times slower");
 	if (cutting == DATAPATH_GENERIC_MODE)
-		log_info("in generic mode the kernel fragments what is larger than forward.mtu");
+		log_info("in generic mode the kernel fragments, to the MTU of the route: give "
+			 "routes "
+			 "out of %s forward.mtu as theirs (ip route ... mtu)",
+			 egress);
 }
 
 static void report(const struct config *config, const struct datapath_attached *attached,

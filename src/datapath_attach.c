@@ -147,6 +147,7 @@ static void put_back(struct datapath_commit *commit, int egress_before)
 	_cleanup_close_ int program = -1;
 	_cleanup_close_ int link = -1;
 	size_t used = strlen(commit->error->text);
+	char pin[PIN_SIZE];
 	int err;
 
 	if (commit->new_egress && egress_before >= 0)
@@ -155,8 +156,9 @@ static void put_back(struct datapath_commit *commit, int egress_before)
 		unpin_egress(commit);
 	if (!commit->detached)
 		return;
-	program = bpf_prog_get_fd_by_id(commit->link.prog_id);
-	link = program < 0 ? -errno
+	program = datapath_open_pin(commit->instance,
+				    datapath_generation_pin(pin, commit->previous, PIN_PROGRAM));
+	link = program < 0 ? program
 			   : attach(program, commit->link.xdp.ifindex, commit->was_generic);
 	err = link < 0 ? link : datapath_pin(commit->instance, PIN_LINK, link);
 	if (err)

@@ -107,6 +107,31 @@ class NextHops(net.Ground):
         self.route(FIRST)
         net.wait_for(lambda: self.destinations() == {GATEWAYS[FIRST]}, 2, "the table")
 
+    def test_target_that_nobody_has(self):
+        """
+        The kernel would tell the captured sender, a production host: once it is known that nobody
+        answers, the packets are dropped, and when somebody does, they are delivered.
+        """
+        self.start({"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.77:8081"}]})
+
+        def dropped():
+            self.in_port.send(*packets(1))
+            time.sleep(0.05)
+            return self.verdicts().get("no_route", 0) > 3
+        net.wait_for(dropped, 10, "no_route")
+        self.in_port.receive(net.is_ip)
+        self.out_port.receive(net.is_ip)
+        self.in_port.send(*packets(50))
+        time.sleep(4)
+        for port in (self.in_port, self.out_port):
+            self.assertEqual(port.receive(net.is_ip), [], "no ICMP to anybody")
+        self.collector.ip("addr", "add", "10.20.0.77/24", "dev", "c0")
+        net.wait_for(lambda: self.delivered(), 10, "delivery")
+
+    def delivered(self):
+        self.in_port.send(*packets(1))
+        return self.out_port.receive(net.is_ip, 1, seconds=0.3) != []
+
     def test_local_target(self):
         """A target that is this host itself gets its packets through the kernel."""
         server = self.appliance.socket(socket.AF_INET, socket.SOCK_DGRAM)
