@@ -15,6 +15,7 @@
 #include "csum.h"
 #include "parse.h"
 
+#define MAX_DATAGRAM   65535
 #define FRAGMENT_UNIT  8    /* fragment offsets count in these */
 #define COPY_ROOM      3776 /* a page without the space that the kernel needs at its end */
 #define FRAME_HEADROOM 256  /* XDP_PACKET_HEADROOM */
@@ -35,6 +36,13 @@ static __always_inline __u32 fragment_chunk(__u32 mtu)
 	return (mtu - sizeof(struct iphdr)) & ~(FRAGMENT_UNIT - 1);
 }
 
+static __always_inline bool cutting_is_open(void)
+{
+	__u32 zero = 0, *open = bpf_map_lookup_elem(&cutting_open, &zero);
+
+	return open && *open;
+}
+
 /* Into how many fragments the packet has to be cut; 0: that cannot be done here. */
 static __always_inline __u32 fragment_count(const struct packet *packet)
 {
@@ -47,11 +55,15 @@ static __always_inline __u32 fragment_count(const struct packet *packet)
 	/* options are not to be copied blindly, and what is missing cannot be cut */
 	if (ipv4_header_length(ip) != sizeof(*ip) || bpf_ntohs(ip->tot_len) != packet->ip_length)
 		return 0;
+	/* a fragment that ends beyond what a datagram can hold is nothing to build on */
+	if ((bpf_ntohs(ip->frag_off) & IPV4_FRAGMENT_OFFSET) * FRAGMENT_UNIT + payload >
+	    MAX_DATAGRAM)
+		return 0;
 	if (packet->ip_length + sizeof(struct fragment_shim) > config.device_mtu + 4 ||
 	    FRAME_HEADROOM + packet->inner_offset + sizeof(struct ethhdr) + packet->ip_length >
 		    COPY_ROOM)
 		return 0;
-	if (packet->mtu < sizeof(*ip) + FRAGMENT_UNIT)
+	if (packet->mtu < sizeof(*ip) + FRAGMENT_UNIT || !cutting_is_open())
 		return 0;
 	chunk = fragment_chunk(packet->mtu);
 	for (__u32 count = 2; count <= MAX_FRAGMENTS; count++) {

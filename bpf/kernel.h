@@ -78,7 +78,10 @@ static __always_inline bool kernel_would_forward(const struct packet *packet)
 
 /*
  * The kernel gets the decapsulated packet, unless all it would do is to send an ICMP error to the
- * captured packet's sender: mirrored traffic must never make this host speak to production.
+ * captured packet's sender: mirrored traffic must not make this host speak to production. What can
+ * be seen here is an expired TTL and a size; of a neighbour that does not answer the daemon keeps
+ * packets away (NEXT_HOP_FAILED). Whoever passes by configuration (`pass`) has the kernel answer as
+ * any host would: docs/configuration.md says how to keep it silent.
  */
 static __always_inline enum verdict forward_to_kernel(struct packet *packet)
 {

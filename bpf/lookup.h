@@ -45,37 +45,71 @@ struct nat_target {
 	__u16 next_hop;
 };
 
-static __always_inline void nat4_find(const struct nat4_key *key, struct nat_target *target)
+/*
+ * Does the rule found so far come before rule `rule`? Having found none counts as a rule behind all.
+ * `zero` is an unknown one: were the verifier to learn from the answer, it would go through the rest
+ * of the shapes once for each thing that can be known.
+ */
+static __always_inline bool comes_before(const struct nat_target *target, __u32 rule, __u64 zero)
 {
-	target->rule = 0;
-	for (__u32 i = 0; i < PIPELINE_MAX_SHAPES; i++) {
-		const volatile struct nat4_shape *shape = &config.nat4_shape[i];
-		struct nat4_slot *slot;
-		__u64 word0, word1;
-		__u32 number;
+	__u32 found = target->rule + zero;
 
-		if (i >= config.nat4_shapes)
+	return found - 1 < rule - 1;
+}
+
+/* One rule is compared with the constants that it is. */
+static __always_inline void nat4_compare(const struct nat4_key *key, struct nat_target *target)
+{
+	const volatile struct nat4_slot *only = &config.nat4_only;
+	const volatile struct nat4_shape *shape = &config.nat4_shape[0];
+
+	if ((key->word[0] & shape->mask.word[0]) != only->key.word[0] ||
+	    (key->word[1] & shape->mask.word[1]) != only->key.word[1])
+		return;
+	target->rule = only->rule;
+	target->address[0] = only->address;
+	target->port = only->port;
+	target->next_hop = only->next_hop;
+}
+
+/* What the table says of a packet in one shape, unless an earlier rule was found before. */
+static __always_inline void nat4_look_up(const struct nat4_key *key, __u32 number, __u64 zero,
+					 struct nat_target *target)
+{
+	const volatile struct nat4_shape *shape = &config.nat4_shape[number];
+	__u64 word0 = key->word[0] & shape->mask.word[0];
+	__u64 word1 = (key->word[1] & shape->mask.word[1]) | (__u64)number << NAT_SHAPE_SHIFT;
+	__u32 place = table_find(&config.nat4, &nat4_displacements,
+				 table_mix(table_mix(config.nat4.seed, word0), word1));
+	struct nat4_slot *slot = bpf_map_lookup_elem(&nat4_slots, &place);
+
+	if (!slot || (slot->key.word[1] ^ word1) | (slot->key.word[0] ^ word0) ||
+	    comes_before(target, slot->rule, zero))
+		return;
+	target->rule = slot->rule;
+	target->address[0] = slot->address;
+	target->port = slot->port;
+	target->next_hop = slot->next_hop;
+}
+
+static __always_inline void nat4_find(const struct nat4_key *key, __u64 zero,
+				      struct nat_target *target)
+{
+	if (config.nat4_rules == 1) {
+		nat4_compare(key, target);
+		return;
+	}
+	for (__u32 i = 0; i < PIPELINE_MAX_SHAPES; i++) {
+		if (i >= config.nat4_shapes ||
+		    comes_before(target, config.nat4_shape[i].first_rule, zero))
 			break;
-		if (target->rule && target->rule < shape->first_rule)
-			break;
-		word0 = key->word[0] & shape->mask.word[0];
-		word1 = (key->word[1] & shape->mask.word[1]) | (__u64)i << NAT_SHAPE_SHIFT;
-		number = table_find(&config.nat4, &nat4_displacements,
-				    table_mix(table_mix(config.nat4.seed, word0), word1));
-		slot = bpf_map_lookup_elem(&nat4_slots, &number);
-		if (!slot || slot->key.word[1] != word1 || slot->key.word[0] != word0 ||
-		    !slot->rule || (target->rule && target->rule < slot->rule))
-			continue;
-		target->rule = slot->rule;
-		target->address[0] = slot->address;
-		target->port = slot->port;
-		target->next_hop = slot->next_hop;
+		nat4_look_up(key, i, zero, target);
 	}
 }
 
-static __always_inline void nat6_find(const struct nat6_key *key, struct nat_target *target)
+static __always_inline void nat6_find(const struct nat6_key *key, __u64 zero,
+				      struct nat_target *target)
 {
-	target->rule = 0;
 	for (__u32 i = 0; i < PIPELINE_MAX_SHAPES; i++) {
 		const volatile struct nat6_shape *shape = &config.nat6_shape[i];
 		struct nat6_slot *slot;
@@ -83,9 +117,7 @@ static __always_inline void nat6_find(const struct nat6_key *key, struct nat_tar
 		struct nat6_key masked;
 		__u32 number;
 
-		if (i >= config.nat6_shapes)
-			break;
-		if (target->rule && target->rule < shape->first_rule)
+		if (i >= config.nat6_shapes || comes_before(target, shape->first_rule, zero))
 			break;
 		for (int n = 0; n < 5; n++) {
 			word = key->word[n] & shape->mask.word[n];
@@ -96,7 +128,7 @@ static __always_inline void nat6_find(const struct nat6_key *key, struct nat_tar
 		}
 		number = table_find(&config.nat6, &nat6_displacements, hash);
 		slot = bpf_map_lookup_elem(&nat6_slots, &number);
-		if (!slot || !slot->rule || (target->rule && target->rule < slot->rule))
+		if (!slot || comes_before(target, slot->rule, zero))
 			continue;
 		for (int n = 0; n < 5; n++)
 			differ |= slot->key.word[n] ^ masked.word[n];

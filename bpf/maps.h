@@ -158,6 +158,17 @@ struct {
 	__type(value, __u32);
 } sources SEC(".maps");
 
+/*
+ * 0 until no frame of the generation before is on its way: such a frame may have claimed the
+ * device's queue for a program that does not cut.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} cutting_open SEC(".maps");
+
 /* Index: struct nat4_slot.next_hop. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -24,8 +24,14 @@ static __always_inline enum verdict nat_unmatched(struct packet *packet)
 static __always_inline void nat_find(const struct packet *packet, struct nat_target *target)
 {
 	const struct udphdr *ports = packet->transport;
-	__u64 word;
+	__u64 word, zero = unknown_zero(packet->start);
 
+	/* so that to the verifier a rule that was found looks like none that was */
+	target->rule = zero;
+	target->port = zero;
+	target->next_hop = zero;
+	for (int i = 0; i < 4; i++)
+		target->address[i] = zero;
 	if (!packet_holds(packet, packet->transport, sizeof(*ports)))
 		return;
 	word = nat_key_word(ports->source, ports->dest, packet->vni,
@@ -39,7 +45,7 @@ static __always_inline void nat_find(const struct packet *packet, struct nat_tar
 			return;
 		key.word[0] = (__u64)ip->daddr << 32 | ip->saddr;
 		key.word[1] = word;
-		nat4_find(&key, target);
+		nat4_find(&key, zero, target);
 	} else if (packet->version == 6 && config.nat6_shapes) {
 		const struct ipv6hdr *ip = packet->ip;
 		struct nat6_key key;
@@ -49,7 +55,7 @@ static __always_inline void nat_find(const struct packet *packet, struct nat_tar
 		__builtin_memcpy(&key.word[0], &ip->saddr, 16);
 		__builtin_memcpy(&key.word[2], &ip->daddr, 16);
 		key.word[4] = word;
-		nat6_find(&key, target);
+		nat6_find(&key, zero, target);
 	}
 }
 

@@ -42,6 +42,9 @@ static __always_inline enum verdict next_hop_by_fib(struct packet *packet)
 		return VERDICT_GO_ON;
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
+		/* the kernel would cut it */
+		if (config.oversize == OVERSIZE_DROP && packet->ip_length > packet->mtu)
+			return VERDICT_OVERSIZE;
 		return forward_to_kernel(packet);
 	default:
 		return VERDICT_NO_ROUTE;
@@ -56,33 +59,38 @@ static __always_inline bool next_hops_are_fresh(void)
 	return beat && bpf_jiffies64() < beat->trusted_until;
 }
 
-/* What the daemon keeps for the rule's target, as long as it is there to keep it. */
+/*
+ * What the daemon keeps for the rule's target. Ways out are trusted as long as it is there to keep
+ * them; that the target is this host holds on, since a FIB lookup cannot tell it from no route.
+ */
 static __always_inline enum verdict next_hop_by_table(struct packet *packet)
 {
-	__u32 index = packet->next_hop - 1;
+	__u32 index = packet->next_hop - 1, state;
 	struct next_hop *hop;
 	__u64 rest;
 	__u32 mtu;
 
-	if (!packet->next_hop || !next_hops_are_fresh())
+	if (!packet->next_hop)
 		return next_hop_by_fib(packet);
 	hop = bpf_map_lookup_elem(&next_hops, &index);
 	if (!hop)
 		return VERDICT_ERROR;
 	rest = *(volatile __u64 *)&hop->word[1];
-	switch (rest >> NEXT_HOP_STATE_SHIFT) {
-	case NEXT_HOP_RESOLVED:
-		packet->addresses[0] = *(volatile __u64 *)&hop->word[0];
-		packet->addresses[1] = rest;
-		mtu = (__u16)(rest >> NEXT_HOP_MTU_SHIFT);
-		if (mtu < packet->mtu)
-			packet->mtu = mtu;
-		return VERDICT_GO_ON;
-	case NEXT_HOP_LOCAL:
+	state = rest >> NEXT_HOP_STATE_SHIFT;
+	if (state == NEXT_HOP_LOCAL)
 		return forward_to_kernel(packet);
-	default:
+	if (state == NEXT_HOP_UNKNOWN || !next_hops_are_fresh())
 		return next_hop_by_fib(packet);
+	if (state == NEXT_HOP_FAILED) {
+		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
+		return VERDICT_NO_ROUTE;
 	}
+	packet->addresses[0] = *(volatile __u64 *)&hop->word[0];
+	packet->addresses[1] = rest;
+	mtu = (__u16)(rest >> NEXT_HOP_MTU_SHIFT);
+	if (mtu < packet->mtu)
+		packet->mtu = mtu;
+	return VERDICT_GO_ON;
 }
 
 /* Sets packet->addresses and lowers packet->mtu to what the path takes. */

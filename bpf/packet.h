@@ -100,6 +100,34 @@ static __always_inline bool packet_is_scattered(const struct packet *packet)
 	return config.multi_buffer && packet->length > bytes_between(packet->start, packet->end);
 }
 
+/*
+ * A zero that the verifier takes for any number, made of a pointer into the packet. What it is added
+ * to, the verifier no longer knows.
+ */
+static __always_inline __u64 unknown_zero(const void *at)
+{
+	__u64 zero;
+
+	asm volatile("%0 = %1\n\t%0 -= %1" : "=&r"(zero) : "r"(at));
+	return zero;
+}
+
+/*
+ * Makes the verifier forget what it learned of the inner packet. Otherwise it goes through the
+ * lookup of rules once for each combination of what can be known, and the kernels before 6.12 give
+ * up: they look at a million instructions, however few the program has.
+ */
+static __always_inline void packet_forget_numbers(struct packet *packet)
+{
+	__u64 zero = unknown_zero(packet->start);
+
+	packet->l4_protocol += zero;
+	packet->ip_length += zero;
+	packet->fragment_id += zero;
+	packet->fragment_part += zero;
+	packet->ip_protocol += zero;
+}
+
 /* Are there `size` bytes at `at`? */
 static __always_inline bool packet_holds(const struct packet *packet, void *at, __u32 size)
 {

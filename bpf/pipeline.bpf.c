@@ -40,6 +40,7 @@ static __always_inline enum verdict judge(struct packet *packet)
 	if (verdict != VERDICT_GO_ON)
 		return verdict;
 	packet->transport = packet_forget_path(packet, packet->transport);
+	packet_forget_numbers(packet);
 	verdict = nat_apply(packet);
 	if (verdict != VERDICT_GO_ON)
 		return verdict;
@@ -54,7 +55,9 @@ static __always_inline int carry_out(const struct packet *packet, enum verdict v
 	case VERDICT_PASSED:
 		return XDP_PASS;
 	case VERDICT_TRANSMITTED:
-		return XDP_TX;
+		if (!config.transmit_by_redirect)
+			return XDP_TX;
+		return bpf_redirect_map(&egress, 0, XDP_ABORTED);
 	case VERDICT_REDIRECTED:
 		return bpf_redirect_map(&egress, 0, XDP_ABORTED);
 	case VERDICT_FRAGMENTED:
@@ -102,8 +105,8 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	if (leaves_decapsulated(verdict) && !decapsulate(&packet))
 		verdict = VERDICT_ERROR;
 	action = carry_out(&packet, verdict);
-	if ((verdict == VERDICT_REDIRECTED || verdict == VERDICT_FRAGMENTED) &&
-	    action != XDP_REDIRECT)
+	/* a redirect that does not come about */
+	if (action == XDP_ABORTED)
 		verdict = VERDICT_ERROR;
 
 	hits_add(&packet.counters->verdict[verdict], &packet);

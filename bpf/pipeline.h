@@ -217,7 +217,8 @@ struct next_hop {
 enum next_hop_state {
 	NEXT_HOP_UNKNOWN, /* ask the kernel */
 	NEXT_HOP_RESOLVED,
-	NEXT_HOP_LOCAL, /* the target is this host: pass */
+	NEXT_HOP_LOCAL,  /* the target is this host: pass */
+	NEXT_HOP_FAILED, /* nobody answers: drop, since the kernel would tell the captured sender */
 };
 
 /*
@@ -323,16 +324,19 @@ struct pipeline_config {
 	__u32 mtu;            /* largest IP packet to send, in bytes */
 	__u32 device_mtu;     /* of forward.interface, in bytes */
 	__u32 egress_ifindex;
-	__u32 cpus;            /* possible CPUs, which share the space of IP IDs */
-	__u16 listen_mac[3];   /* destination of what is passed to the kernel */
-	__u16 next_hop_mac[3]; /* with NEXT_HOP_MAC */
-	__u16 egress_mac[3];   /* source address with NEXT_HOP_MAC */
-	__u8 multi_buffer;     /* frames may come in several buffers */
-	__u8 reserved;
+	__u32 cpus;                /* possible CPUs, which share the space of IP IDs */
+	__u16 listen_mac[3];       /* destination of what is passed to the kernel */
+	__u16 next_hop_mac[3];     /* with NEXT_HOP_MAC */
+	__u16 egress_mac[3];       /* source address with NEXT_HOP_MAC */
+	__u8 multi_buffer;         /* frames may come in several buffers */
+	__u8 transmit_by_redirect; /* single_arm: through the devmap, not by XDP_TX */
 	__u32 reserved2;
 	__u64 fragment_mark; /* struct fragment_shim */
 	__u32 nat4_shapes;   /* how many of nat4_shape[] are in use */
 	__u32 nat6_shapes;
+	__u32 nat4_rules; /* 1: the one is in nat4_only, and no table is asked */
+	__u32 reserved3;
+	struct nat4_slot nat4_only;
 	struct table nat4;
 	struct table nat6;
 	struct table vnis;

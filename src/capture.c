@@ -117,6 +117,8 @@ int capture_next(struct capture *capture, struct capture_packet *packet, struct 
 				 pcap_geterr(capture->pcap));
 	packet->time.tv_sec = header->ts.tv_sec;
 	packet->time.tv_nsec = header->ts.tv_usec; /* asked for as nanoseconds */
+	if (packet->time.tv_nsec < 0 || packet->time.tv_nsec >= 1000000000)
+		packet->time.tv_nsec = 0; /* damaged, and no reason to stop */
 	packet->length = header->len > header->caplen ? header->len : header->caplen;
 	packet->captured = header->caplen;
 	packet->bytes = bytes;

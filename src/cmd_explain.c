@@ -105,7 +105,6 @@ static bool parse_options(struct explain_options *options, int argc, char **argv
 	};
 	int option;
 
-	opterr = 0;
 	*status = COMMAND_DONE;
 	while ((option = getopt_long(argc, argv, "c:w:hV", longs, NULL)) != -1) {
 		switch (option) {
@@ -133,8 +132,7 @@ static bool parse_options(struct explain_options *options, int argc, char **argv
 			printf("vxlan-pipeline %s\n", VERSION);
 			return false;
 		default:
-			*status = command_usage("explain", "'%s' is unknown, or lacks its value",
-						argv[optind - 1]);
+			*status = command_usage_hint("explain");
 			return false;
 		}
 	}

@@ -10,7 +10,7 @@
 #include "instance.h"
 #include "stats.h"
 
-#define MAX_OVERRIDES 8
+#define MAX_OVERRIDES 8 /* more than there are different ones */
 #define MAX_DURATION  (366 * 24 * 3600)
 
 /* The options as given; NULL: not given. */
@@ -54,11 +54,18 @@ static void print_help(const char *name)
 	       name);
 }
 
+/* An option that is given again takes the place of the one before. */
 static void override(struct run_options *options, const char *path, const char *value,
 		     const char *origin)
 {
-	options->overrides[options->override_count++] =
+	size_t i = 0;
+
+	while (i < options->override_count && strcmp(options->overrides[i].path, path) != 0)
+		i++;
+	options->overrides[i] =
 		(struct config_override){.path = path, .value = value, .origin = origin};
+	if (i == options->override_count)
+		options->override_count++;
 }
 
 /* Makes one rule of -a, -p and -s and what stands in for them. */
@@ -165,7 +172,7 @@ static int parse(int argc, char **argv, struct run_options *options, enum comman
 			*status = COMMAND_DONE;
 			return 1;
 		default:
-			*status = COMMAND_USAGE;
+			*status = command_usage_hint("run");
 			return 1;
 		}
 	}

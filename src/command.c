@@ -31,7 +31,13 @@ enum command_status command_usage(const char *command, const char *format, ...)
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	fprintf(stderr, "\nTry 'vxlan-pipeline %s --help'.\n", command);
+	fputc('\n', stderr);
+	return command_usage_hint(command);
+}
+
+enum command_status command_usage_hint(const char *command)
+{
+	fprintf(stderr, "Try 'vxlan-pipeline %s --help'.\n", command);
 	return COMMAND_USAGE;
 }
 

@@ -18,7 +18,10 @@ enum command_status {
 
 struct command {
 	const char *name;
-	/* argv[0] is the subcommand's name; parses with getopt_long, answers --help itself. */
+	/*
+	 * argv[0] is "vxlan-pipeline NAME", with which getopt_long() begins its messages; answers
+	 * --help itself.
+	 */
 	enum command_status (*run)(int argc, char **argv);
 	const char *summary; /* one line for the overview */
 };
@@ -43,6 +46,9 @@ enum command_status command_fail(const struct error *error);
 /* Prints "vxlan-pipeline COMMAND: TEXT" and where help is; returns COMMAND_USAGE. */
 enum command_status command_usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Where help is, after getopt_long() has said what it does not like. */
+enum command_status command_usage_hint(const char *command);
 
 /*
  * Loads the configuration; on failure prints every problem and returns false, and *status is

@@ -21,11 +21,16 @@
 
 #define NEVER INT64_MAX
 
+/* What keeps the next hops of a generation fresh. */
+struct watch {
+	struct datapath_control control;
+	struct next_hops *next_hops; /* NULL: none are kept */
+};
+
 struct daemon {
 	const struct daemon_options *options;
 	struct config config; /* in force */
-	struct datapath_control control;
-	struct next_hops *next_hops; /* NULL: the configuration asks for none */
+	struct watch watch;
 	struct monitor monitor;
 	int64_t next_hops_at;
 	int64_t beat_at;
@@ -73,6 +78,8 @@ static int find_links(const struct config *config, struct datapath_links *links,
 			    config->forward.interface);
 	links->listen_ifindex = listen.ifindex;
 	links->egress_ifindex = egress.ifindex;
+	/* in-tree ENA; a redirect is flushed once for many (ena_xdp.c) */
+	links->rings_each = strcmp(listen.driver, "ena") == 0;
 	links->listen_mtu = listen.mtu;
 	links->egress_mtu = egress.mtu;
 	memcpy(links->listen_mac, listen.mac, sizeof(links->listen_mac));
@@ -100,9 +107,30 @@ static void warn_of_forwarding(const struct config *config)
 		if (uses_version(config, version) && !netdev_forwards(egress, version))
 			log_warning("IPv%d forwarding is off on %s, so the kernel tells no next "
 				    "hops and every packet ends as no_route; sysctl -w "
-				    "net.ipv%d.conf.%s.forwarding=1",
+				    "net/ipv%d/conf/%s/forwarding=1", /* names may have dots */
 				    version, egress, version, egress);
 	}
+}
+
+/* Packets that XDP cannot cut go through the kernel's stack, several times slower. */
+static void warn_of_cutting(const struct config *config, enum datapath_cutting cutting)
+{
+	const char *egress = config->forward.interface;
+
+	if (cutting == DATAPATH_DEVICE_TOO_SMALL)
+		log_warning("%s's MTU lets no packet pass that has to be fragmented, so the kernel "
+			    "fragments, which is several times slower; set forward.mtu to what may "
+			    "be sent, and: ip link set dev %s mtu 3498",
+			    egress, egress);
+	if (cutting == DATAPATH_KERNEL_TOO_OLD)
+		log_warning(
+			"this kernel does not copy frames in XDP (Linux 5.14 does), so the "
+			"kernel fragments what is larger than forward.mtu, several times slower");
+	if (cutting == DATAPATH_GENERIC_MODE)
+		log_info("in generic mode the kernel fragments, to the MTU of the route: give "
+			 "routes "
+			 "out of %s forward.mtu as theirs (ip route ... mtu)",
+			 egress);
 }
 
 static void report(const struct config *config, const struct datapath_attached *attached,
@@ -116,32 +144,36 @@ static void report(const struct config *config, const struct datapath_attached *
 		 config->forward.interface, config->rule_count, config->rule_count == 1 ? "" : "s");
 }
 
-/* The next hops of the generation that was just put in force; without them the datapath asks. */
-static void watch_next_hops(struct daemon *daemon, const struct config *config,
-			    struct datapath *datapath, const struct datapath_links *links)
+/*
+ * Finds the next hops of a generation, before it is put in force: from its first packet on it
+ * knows what the one before knew. Without them the datapath asks.
+ */
+static void watch_start(struct watch *watch, const struct config *config, struct datapath *datapath,
+			const struct datapath_links *links)
 {
 	struct next_hops_setup setup = {.ifindex = links->egress_ifindex};
 	struct error error;
+	int err;
 
-	next_hops_close(daemon->next_hops);
-	daemon->next_hops = NULL;
-	datapath_release_control(&daemon->control);
-	daemon->beat_at = daemon->next_hops_at = NEVER;
 	if (config->forward.next_hop != NEXT_HOP_ROUTE)
 		return;
-	if (datapath_take_control(datapath, &daemon->control, &error)) {
-		log_warning("%s; every packet asks the kernel for its next hop", error.text);
-		return;
+	err = datapath_take_control(datapath, &watch->control, &error);
+	if (!err) {
+		setup.targets = watch->control.targets;
+		setup.count = watch->control.target_count;
+		setup.table = watch->control.next_hops;
+		snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
+		err = next_hops_open(&watch->next_hops, &setup, &error);
 	}
-	setup.targets = daemon->control.targets;
-	setup.count = daemon->control.target_count;
-	setup.table = daemon->control.next_hops;
-	snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
-	if (next_hops_open(&daemon->next_hops, &setup, &error)) {
+	if (err)
 		log_warning("%s; every packet asks the kernel for its next hop", error.text);
-		return;
-	}
-	daemon->beat_at = daemon->next_hops_at = 0;
+}
+
+static void watch_end(struct watch *watch)
+{
+	next_hops_close(watch->next_hops);
+	watch->next_hops = NULL;
+	datapath_release_control(&watch->control);
 }
 
 /* Ways to attach, the fastest first. */
@@ -165,6 +197,7 @@ static int put_in_force_as(struct daemon *daemon, const struct config *config,
 		.generic = way->generic,
 		.multi_buffer = way->multi_buffer,
 	};
+	struct watch watch = {.control.beat_fd = -1};
 	struct datapath_attached attached;
 	struct datapath *datapath = NULL;
 	int err = datapath_load(&datapath, config, links, &options, error);
@@ -172,10 +205,17 @@ static int put_in_force_as(struct daemon *daemon, const struct config *config,
 	/* Linux before 5.18 does not know the flag: that way is closed, not the instance broken */
 	if (err && way->multi_buffer)
 		return -EOPNOTSUPP;
-	if (!err)
-		err = datapath_commit(datapath, options.instance, config, &attached, error);
 	if (!err) {
-		watch_next_hops(daemon, config, datapath, links);
+		watch_start(&watch, config, datapath, links);
+		err = datapath_commit(datapath, options.instance, config, &attached, error);
+	}
+	if (err) {
+		watch_end(&watch);
+	} else {
+		watch_end(&daemon->watch);
+		daemon->watch = watch;
+		daemon->beat_at = daemon->next_hops_at = watch.next_hops ? 0 : NEVER;
+		warn_of_cutting(config, datapath_cutting(datapath));
 		report(config, &attached, way->name);
 	}
 	datapath_free(datapath);
@@ -229,6 +269,12 @@ static void adopt_settings(struct daemon *daemon, struct config *config)
 				       : NEVER;
 }
 
+static void notify_ready(const struct daemon *daemon)
+{
+	sd_notifyf(0, "READY=1\nSTATUS=%s -> %s, %zu rules", daemon->config.listen.interface,
+		   daemon->config.forward.interface, daemon->config.rule_count);
+}
+
 /* SIGHUP: all of the new configuration, or none of it. */
 static void reload(struct daemon *daemon)
 {
@@ -249,7 +295,7 @@ static void reload(struct daemon *daemon)
 		log_info("reloaded");
 		adopt_settings(daemon, &config);
 	}
-	sd_notify(0, "READY=1");
+	notify_ready(daemon);
 }
 
 static void dashboard(struct daemon *daemon)
@@ -283,11 +329,11 @@ static bool tick(struct daemon *daemon)
 		daemon->dashboard_at += daemon->config.monitor.interval * 1000LL;
 	}
 	if (now >= daemon->beat_at) {
-		datapath_beat(&daemon->control);
+		datapath_beat(&daemon->watch.control);
 		daemon->beat_at = now + HEARTBEAT_EVERY_MS;
 	}
-	if (daemon->next_hops && now >= daemon->next_hops_at)
-		daemon->next_hops_at = next_hops_tick(daemon->next_hops, now);
+	if (daemon->watch.next_hops && now >= daemon->next_hops_at)
+		daemon->next_hops_at = next_hops_tick(daemon->watch.next_hops, now);
 	if (now >= daemon->watchdog_at) {
 		sd_notify(0, "WATCHDOG=1");
 		daemon->watchdog_at = now + daemon->watchdog_every;
@@ -313,7 +359,7 @@ static void control(struct daemon *daemon, int signals)
 	while (tick(daemon)) {
 		struct pollfd fds[] = {
 			{.fd = signals, .events = POLLIN},
-			{.fd = daemon->next_hops ? next_hops_fd(daemon->next_hops) : -1,
+			{.fd = daemon->watch.next_hops ? next_hops_fd(daemon->watch.next_hops) : -1,
 			 .events = POLLIN},
 		};
 		struct signalfd_siginfo signal;
@@ -321,7 +367,7 @@ static void control(struct daemon *daemon, int signals)
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_time(daemon)) <= 0)
 			continue;
 		if (fds[1].revents) {
-			next_hops_handle(daemon->next_hops);
+			next_hops_handle(daemon->watch.next_hops);
 			daemon->next_hops_at = 0;
 		}
 		if (!fds[0].revents || read(signals, &signal, sizeof(signal)) != sizeof(signal))
@@ -365,13 +411,15 @@ static void start_clocks(struct daemon *daemon)
 static enum command_status end(const struct daemon_options *options)
 {
 	struct error error;
+	int err;
 
 	sd_notify(0, "STOPPING=1");
 	if (options->linger) {
 		log_info("the daemon ends, the datapath goes on");
 		return COMMAND_DONE;
 	}
-	if (datapath_remove(options->instance, &error) < 0)
+	err = datapath_remove(options->instance, &error);
+	if (err && err != -ENOENT) /* `stop` may have been faster */
 		return command_fail(&error);
 	log_info("detached");
 	return COMMAND_DONE;
@@ -395,12 +443,10 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 	start_clocks(daemon);
 	if (daemon->options->verbose)
 		dashboard(daemon); /* takes the first reading, prints nothing */
-	sd_notifyf(0, "READY=1\nSTATUS=%s -> %s, %zu rules", daemon->config.listen.interface,
-		   daemon->config.forward.interface, daemon->config.rule_count);
+	notify_ready(daemon);
 	control(daemon, signals);
 	status = end(daemon->options);
-	next_hops_close(daemon->next_hops);
-	datapath_release_control(&daemon->control);
+	watch_end(&daemon->watch);
 	config_clear(&daemon->config);
 	close(signals);
 	return status;
@@ -408,7 +454,7 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 
 enum command_status daemon_run(const struct daemon_options *options)
 {
-	struct daemon daemon = {.options = options, .control.beat_fd = -1};
+	struct daemon daemon = {.options = options, .watch.control.beat_fd = -1};
 	enum command_status status;
 	struct config config;
 	struct error error;

@@ -24,6 +24,7 @@ struct datapath_links {
 	uint8_t egress_mac[6];
 	uint32_t listen_mtu; /* of the interfaces, in bytes */
 	uint32_t egress_mtu;
+	bool rings_each; /* the driver of listen.interface rings its doorbell for each XDP_TX */
 };
 
 struct datapath; /* a generation that this process has loaded */
@@ -40,6 +41,17 @@ struct datapath_options {
 int datapath_load(struct datapath **out, const struct config *config,
 		  const struct datapath_links *links, const struct datapath_options *options,
 		  struct error *error);
+/* Who cuts what is larger than may be sent, and why not the datapath itself. */
+enum datapath_cutting {
+	DATAPATH_CUTS,
+	DATAPATH_NOTHING_TO_CUT,   /* not asked for, or nothing that large can arrive */
+	DATAPATH_KERNEL_TOO_OLD,   /* it does not copy frames (Linux 5.14) */
+	DATAPATH_GENERIC_MODE,     /* where copies share their data */
+	DATAPATH_DEVICE_TOO_SMALL, /* forward.interface does not admit a frame to be cut */
+};
+
+enum datapath_cutting datapath_cutting(const struct datapath *datapath);
+
 void datapath_free(struct datapath *datapath); /* NULL is allowed; what is pinned stays */
 
 #define DATAPATH_MAX_FRAME 3520 /* bytes that BPF_PROG_RUN takes in one buffer */

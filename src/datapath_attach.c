@@ -70,10 +70,9 @@ static int pin_link(const struct datapath_commit *commit, const char *name, int 
 }
 
 /* Many drivers send redirected frames only while they have a program of their own. */
-static int attach_egress(struct datapath_commit *commit)
+static int attach_egress(struct datapath_commit *commit, int before)
 {
 	const struct datapath_links *links = &commit->datapath->links;
-	_cleanup_close_ int before = datapath_open_pin(commit->instance, PIN_EGRESS_LINK);
 	_cleanup_close_ int fd = -1;
 	struct bpf_link_info link = {0};
 	uint32_t size = sizeof(link);
@@ -81,8 +80,10 @@ static int attach_egress(struct datapath_commit *commit)
 	int err;
 
 	if (before >= 0 && bpf_obj_get_info_by_fd(before, &link, &size) == 0 &&
-	    (int)link.xdp.ifindex == links->egress_ifindex)
+	    (int)link.xdp.ifindex == links->egress_ifindex) {
+		commit->same_egress = true;
 		return 0;
+	}
 	if (xdp_program_on(links->egress_ifindex).id)
 		return 0; /* any program will do */
 	fd = attach(program_fd, links->egress_ifindex, false);
@@ -125,7 +126,7 @@ static int attach_listen(struct datapath_commit *commit)
 	}
 	/* one interface cannot carry a native and a generic program at once */
 	if (commit->link_fd >= 0 && (int)commit->link.xdp.ifindex == ifindex)
-		bpf_link_detach(commit->link_fd);
+		commit->detached = bpf_link_detach(commit->link_fd) == 0;
 	fd = attach(program_fd, ifindex, generic);
 	if (fd == -EBUSY || fd == -EEXIST)
 		return xdp_program_in_the_way(ifindex, interface, commit->error);
@@ -140,17 +141,45 @@ static int attach_listen(struct datapath_commit *commit)
 	return pin_link(commit, PIN_LINK, fd);
 }
 
+/* What was to be replaced takes its place again. */
+static void put_back(struct datapath_commit *commit, int egress_before)
+{
+	_cleanup_close_ int program = -1;
+	_cleanup_close_ int link = -1;
+	size_t used = strlen(commit->error->text);
+	char pin[PIN_SIZE];
+	int err;
+
+	if (commit->new_egress && egress_before >= 0)
+		datapath_pin(commit->instance, PIN_EGRESS_LINK, egress_before);
+	else if (commit->new_egress)
+		unpin_egress(commit);
+	if (!commit->detached)
+		return;
+	program = datapath_open_pin(commit->instance,
+				    datapath_generation_pin(pin, commit->previous, PIN_PROGRAM));
+	link = program < 0 ? program
+			   : attach(program, commit->link.xdp.ifindex, commit->was_generic);
+	err = link < 0 ? link : datapath_pin(commit->instance, PIN_LINK, link);
+	if (err)
+		snprintf(commit->error->text + used, sizeof(commit->error->text) - used,
+			 "; nor can the program before be attached again: %s", strerror(-err));
+}
+
 int datapath_attach(struct datapath_commit *commit)
 {
 	const struct datapath_links *links = &commit->datapath->links;
 	bool wants_egress =
 		links->listen_ifindex != links->egress_ifindex && !commit->datapath->generic;
-	int err = wants_egress ? attach_egress(commit) : 0;
+	/* held, so that the link outlives its pin until it is sure that it has to go */
+	_cleanup_close_ int egress_before = datapath_open_pin(commit->instance, PIN_EGRESS_LINK);
+	int err = wants_egress ? attach_egress(commit, egress_before) : 0;
 
 	if (!err)
 		err = attach_listen(commit);
-	/* not wanted any more, or wanted in vain */
-	if (err ? commit->new_egress : !wants_egress)
+	if (err)
+		put_back(commit, egress_before);
+	else if (egress_before >= 0 && !commit->same_egress && !commit->new_egress)
 		unpin_egress(commit);
 	return err;
 }

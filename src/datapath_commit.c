@@ -83,14 +83,23 @@ static int compare_rules(const void *a, const void *b)
 	return memcmp(a, b, offsetof(struct datapath_rule, hits));
 }
 
-/* Gives each rule what the same rule (match and target) counted in the generation before. */
-static int carry_rules(const struct datapath *datapath, struct datapath_stats *old,
+static int open_of_generation(const char *instance, uint32_t generation, const char *name)
+{
+	char pin[PIN_SIZE];
+
+	return datapath_open_pin(instance, datapath_generation_pin(pin, generation, name));
+}
+
+/* Gives each rule of `to` what the same rule (match and target) counted in the generation before. */
+static int carry_rules(const char *instance, uint32_t to, struct datapath_stats *old,
 		       const struct datapath_stats *new)
 {
-	int fd = bpf_map__fd(datapath->skeleton->maps.rule_base);
+	_cleanup_close_ int fd = open_of_generation(instance, to, "rule_base");
 	struct hits *base;
 	size_t size;
 
+	if (fd < 0)
+		return fd;
 	if (!old->rule_count || !new->rule_count)
 		return 0;
 	base = datapath_map_array(fd, PROT_READ | PROT_WRITE, &size);
@@ -109,10 +118,12 @@ static int carry_rules(const struct datapath *datapath, struct datapath_stats *o
 	return 0;
 }
 
-static int carry_vnis(const struct datapath *datapath, const struct datapath_stats *old)
+static int carry_vnis(const char *instance, uint32_t to, const struct datapath_stats *old)
 {
-	int fd = bpf_map__fd(datapath->skeleton->maps.vni_base);
+	_cleanup_close_ int fd = open_of_generation(instance, to, "vni_base");
 
+	if (fd < 0)
+		return fd;
 	for (size_t i = 0; i < old->vni_count; i++) {
 		if (bpf_map_update_elem(fd, &old->vnis[i].vni, &old->vnis[i].hits, BPF_ANY) &&
 		    errno != E2BIG)
@@ -121,26 +132,33 @@ static int carry_vnis(const struct datapath *datapath, const struct datapath_sta
 	return 0;
 }
 
-/* What the generation before counted by rule and by VNI, into the new one's base. */
-static int carry_counters(const struct datapath_commit *commit)
+/* What one generation counted by rule and by VNI, into the next one's base; again, if need be. */
+static int carry(const char *instance, uint32_t from, uint32_t to)
 {
 	struct datapath_stats old = {0}, new = {0};
-	int err;
+	int err = datapath_read_generation(instance, from, &old);
 
-	if (!commit->previous)
-		return 0;
-	wait_for_old_program();
-	err = datapath_read_generation(commit->instance, commit->previous, &old);
 	if (!err)
-		err = datapath_read_generation(commit->instance, commit->datapath->generation,
-					       &new);
+		err = datapath_read_generation(instance, to, &new);
 	if (!err)
-		err = carry_rules(commit->datapath, &old, &new);
+		err = carry_rules(instance, to, &old, &new);
 	if (!err)
-		err = carry_vnis(commit->datapath, &old);
+		err = carry_vnis(instance, to, &old);
 	datapath_stats_clear(&old);
 	datapath_stats_clear(&new);
 	return err;
+}
+
+static int carry_counters(const struct datapath_commit *commit)
+{
+	int err = 0;
+
+	if (!commit->previous)
+		return 0;
+	/* a daemon that was killed between swap and bookkeeping left this to us */
+	if (commit->recorded && commit->recorded != commit->previous)
+		err = carry(commit->instance, commit->recorded, commit->previous);
+	return err ? err : carry(commit->instance, commit->previous, commit->datapath->generation);
 }
 
 static uint64_t now(clockid_t clock)
@@ -191,13 +209,11 @@ static int switch_current(const struct datapath_commit *commit)
 static void find_previous(struct datapath_commit *commit)
 {
 	struct instance_info info = {0};
-	uint32_t zero = 0, size = sizeof(commit->link);
-	_cleanup_close_ int fd = datapath_open_pin(commit->instance, "instance");
+	uint32_t size = sizeof(commit->link);
 
-	commit->fresh = fd < 0;
-	if (fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0)
-		commit->was_generic = info.generic;
-	commit->previous = info.generation;
+	commit->fresh = datapath_read_info(commit->instance, &info) == -ENOENT;
+	commit->was_generic = info.generic;
+	commit->previous = commit->recorded = info.generation;
 	commit->link_fd = datapath_open_pin(commit->instance, PIN_LINK);
 	if (commit->link_fd < 0 || bpf_obj_get_info_by_fd(commit->link_fd, &commit->link, &size) ||
 	    !commit->link.xdp.ifindex)
@@ -242,6 +258,9 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 	}
 
 	/* The datapath is in force. Nothing that fails from here on may stop it. */
+	if (commit.previous)
+		wait_for_old_program();
+	datapath_open_cutting(datapath);
 	if (carry_counters(&commit))
 		snprintf(attached->warning, sizeof(attached->warning),
 			 "the counters of rules and VNIs start anew: those of the program before "
@@ -257,11 +276,9 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 
 bool datapath_is_generic(const char *instance)
 {
-	_cleanup_close_ int fd = datapath_open_pin(instance, "instance");
-	struct instance_info info = {0};
-	uint32_t zero = 0;
+	struct instance_info info;
 
-	return fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0 && info.generic;
+	return datapath_read_info(instance, &info) == 0 && info.generic;
 }
 
 int datapath_remove(const char *instance, struct error *error)

@@ -14,6 +14,7 @@ struct datapath {
 	struct datapath_links links;
 	uint32_t generation;
 	bool generic;
+	enum datapath_cutting cutting;
 	struct ip_address *targets; /* of the rules; next_hops[i] is the way to targets[i] */
 	size_t target_count;
 };
@@ -36,11 +37,14 @@ struct datapath_commit {
 	struct datapath_attached *attached;
 	struct error *error;
 	uint32_t previous; /* generation in force before; 0: none */
+	uint32_t recorded; /* the one that the instance says was */
 	bool fresh;        /* nothing was pinned before */
 	int link_fd;       /* the link before, or -1 */
 	struct bpf_link_info link;
 	bool was_generic; /* the attachment before */
+	bool detached;    /* this commit took it off its interface */
 	bool new_egress;  /* this commit pinned the egress link */
+	bool same_egress; /* the one pinned before serves on */
 };
 
 /*
@@ -53,6 +57,9 @@ int datapath_attach(struct datapath_commit *commit);
 #define SHARED_MAPS 5
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
 
+/* Lets the generation cut: nothing of the one before is on its way any more. 0 or -errno. */
+int datapath_open_cutting(struct datapath *datapath);
+
 /* Can this kernel send a frame several times over (BPF_F_BROADCAST)? */
 bool datapath_can_broadcast(void);
 
@@ -61,6 +68,15 @@ int datapath_open_pin(const char *instance, const char *name);
 
 /* Does a pinned map still have the shape this build gives it? */
 bool datapath_map_fits(int fd, const struct bpf_map *map);
+
+/*
+ * Before a value is read into memory of `value_size` bytes: 0, or -EPROTO when the map's values have
+ * another size, as one of another version of this program may.
+ */
+int datapath_check_value(int fd, size_t value_size);
+
+/* What the instance says of itself: 0, or -errno and *info is untouched. */
+int datapath_read_info(const char *instance, struct instance_info *info);
 
 /* "generation-N", or "generation-N/below". Returns `pin`, which holds PIN_SIZE bytes. */
 const char *datapath_generation_pin(char *pin, uint32_t generation, const char *below);

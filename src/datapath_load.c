@@ -85,19 +85,31 @@ static enum vni_mode vni_mode_of(const struct config *config)
 }
 
 /* Outer IPv4, UDP, VXLAN and inner Ethernet header, in bytes: what the tunnel takes of the MTU. */
-#define TUNNEL_OVERHEAD 50
+#define TUNNEL_OVERHEAD    50
+/* By so much the kernel lets redirected frames be longer than MTU and Ethernet header. */
+#define DATAPATH_VLAN_ROOM 4
 
 /*
- * Fragmenting costs every packet a few nanoseconds, so it is left out where nothing to cut can come,
- * or where nothing larger than what may be sent gets past the device.
+ * Cutting costs every packet a few nanoseconds, so it is left out where nothing to cut can come, or
+ * where nothing larger than what may be sent gets past the device.
  */
-static bool fragments_in_xdp(const struct config *config, const struct datapath_links *links,
-			     const struct pipeline_config *constants, bool generic)
+static enum datapath_cutting choose_cutting(const struct config *config,
+					    const struct datapath_links *links,
+					    const struct pipeline_config *constants, bool generic)
 {
-	return config->forward.oversize == OVERSIZE_FRAGMENT && !generic &&
-	       links->listen_mtu > constants->mtu + TUNNEL_OVERHEAD &&
-	       links->egress_mtu + 4 > constants->mtu + sizeof(struct fragment_shim) &&
-	       datapath_can_broadcast();
+	if (config->forward.oversize != OVERSIZE_FRAGMENT ||
+	    links->listen_mtu <= constants->mtu + TUNNEL_OVERHEAD)
+		return DATAPATH_NOTHING_TO_CUT;
+	if (generic)
+		return DATAPATH_GENERIC_MODE;
+	if (links->egress_mtu + DATAPATH_VLAN_ROOM <= constants->mtu + sizeof(struct fragment_shim))
+		return DATAPATH_DEVICE_TOO_SMALL;
+	return datapath_can_broadcast() ? DATAPATH_CUTS : DATAPATH_KERNEL_TOO_OLD;
+}
+
+enum datapath_cutting datapath_cutting(const struct datapath *datapath)
+{
+	return datapath->cutting;
 }
 
 static void fill_constants(struct pipeline_config *to, const struct config *from,
@@ -113,6 +125,7 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	to->oversize = from->forward.oversize;
 	to->next_hop = from->forward.next_hop;
 	to->single_arm = links->listen_ifindex == links->egress_ifindex;
+	to->transmit_by_redirect = to->single_arm && links->rings_each;
 	to->clear_df_above = from->inner.clear_df_above;
 	to->mtu = from->forward.mtu ? from->forward.mtu : links->egress_mtu;
 	to->device_mtu = links->egress_mtu;
@@ -121,6 +134,8 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	memcpy(to->listen_mac, links->listen_mac, sizeof(to->listen_mac));
 	memcpy(to->egress_mac, links->egress_mac, sizeof(to->egress_mac));
 	memcpy(to->next_hop_mac, from->forward.next_hop_mac, sizeof(to->next_hop_mac));
+	to->nat4_rules = tables->nat.ipv4_rules;
+	to->nat4_only = tables->nat.ipv4_only;
 	to->nat4 = tables->nat.ipv4.geometry;
 	to->nat6 = tables->nat.ipv6.geometry;
 	to->vnis = tables->vnis.geometry;
@@ -253,6 +268,14 @@ static int fill_egress(struct datapath *datapath)
 	return 0;
 }
 
+int datapath_open_cutting(struct datapath *datapath)
+{
+	int fd = bpf_map__fd(datapath->skeleton->maps.cutting_open);
+	uint32_t zero = 0, open = 1;
+
+	return bpf_map_update_elem(fd, &zero, &open, BPF_ANY) ? -errno : 0;
+}
+
 static int fill_maps(struct datapath *datapath, const struct config *config,
 		     const struct tables *tables)
 {
@@ -275,11 +298,9 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 /* The mark of this instance's frames to be cut: the same in all its generations. */
 static int choose_mark(const char *instance, __u64 *mark)
 {
-	struct instance_info info = {0};
-	uint32_t zero = 0;
-	_cleanup_close_ int fd = instance ? datapath_open_pin(instance, "instance") : -1;
+	struct instance_info info;
 
-	if (fd >= 0 && bpf_map_lookup_elem(fd, &zero, &info) == 0 && info.fragment_mark) {
+	if (instance && datapath_read_info(instance, &info) == 0 && info.fragment_mark) {
 		*mark = info.fragment_mark;
 		return 0;
 	}
@@ -297,7 +318,8 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	constants->generation = datapath->generation;
 	constants->trace = options->trace;
 	constants->multi_buffer = options->multi_buffer;
-	cut = fragments_in_xdp(config, &datapath->links, constants, options->generic);
+	datapath->cutting = choose_cutting(config, &datapath->links, constants, options->generic);
+	cut = datapath->cutting == DATAPATH_CUTS;
 	constants->fragment_in_xdp = cut;
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, cut);
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_explain, cut && options->trace);
@@ -349,6 +371,8 @@ static int load(struct datapath *datapath, const struct config *config,
 	if (err)
 		return explain_load_failure(err, error);
 	err = fill_maps(datapath, config, tables);
+	if (!err && !options->instance)
+		err = datapath_open_cutting(datapath);
 	if (err)
 		return error_set(error, err, "cannot fill the program's tables: %s",
 				 strerror(-err));

@@ -38,6 +38,27 @@ bool datapath_map_fits(int fd, const struct bpf_map *map)
 	       info.value_size == bpf_map__value_size(map);
 }
 
+int datapath_check_value(int fd, size_t value_size)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	return info.value_size == value_size ? 0 : -EPROTO;
+}
+
+int datapath_read_info(const char *instance, struct instance_info *info)
+{
+	_cleanup_close_ int fd = datapath_open_pin(instance, "instance");
+	uint32_t zero = 0;
+	int err = fd < 0 ? fd : datapath_check_value(fd, sizeof(*info));
+
+	if (err)
+		return err;
+	return bpf_map_lookup_elem(fd, &zero, info) ? -errno : 0;
+}
+
 void *datapath_map_array(int map_fd, int protection, size_t *size)
 {
 	struct bpf_map_info info = {0};

@@ -33,11 +33,11 @@ static void sum_cpus(const uint64_t *values, size_t words, int cpus, uint64_t *s
 
 static int read_percpu(int fd, const void *key, void *out, size_t size)
 {
-	int cpus = libbpf_num_possible_cpus();
+	int cpus = libbpf_num_possible_cpus(), err = datapath_check_value(fd, size);
 	_cleanup_free_ uint64_t *values = cpus > 0 ? calloc(cpus, size) : NULL;
 
-	if (!values)
-		return -ENOMEM;
+	if (err || !values)
+		return err ? err : -ENOMEM;
 	if (bpf_map_lookup_elem(fd, key, values))
 		return -errno;
 	sum_cpus(values, size / sizeof(uint64_t), cpus, out);
@@ -88,15 +88,11 @@ static int read_hits(int fd, struct hits **out, size_t *count)
 static int read_constants(const char *instance, uint32_t generation, struct pipeline_config *config)
 {
 	_cleanup_close_ int fd = open_generation(instance, generation, PIN_CONSTANTS);
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info), zero = 0;
+	int err = fd < 0 ? fd : datapath_check_value(fd, sizeof(*config));
+	uint32_t zero = 0;
 
-	if (fd < 0)
-		return fd;
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
-	if (info.value_size != sizeof(*config))
-		return -EPROTO; /* of another version of this program */
+	if (err)
+		return err;
 	return bpf_map_lookup_elem(fd, &zero, config) ? -errno : 0;
 }
 
@@ -329,13 +325,11 @@ int datapath_read_generation(const char *instance, uint32_t generation,
 static int read_shared(const char *instance, struct counters *sum, struct instance_info *info)
 {
 	_cleanup_close_ int counters_fd = datapath_open_pin(instance, "counters");
-	_cleanup_close_ int info_fd = datapath_open_pin(instance, "instance");
+	int err = counters_fd < 0 ? counters_fd : datapath_read_info(instance, info);
 	uint32_t zero = 0;
 
-	if (counters_fd < 0 || info_fd < 0)
-		return counters_fd < 0 ? counters_fd : info_fd;
-	if (bpf_map_lookup_elem(info_fd, &zero, info))
-		return -errno;
+	if (err)
+		return err;
 	return read_percpu(counters_fd, &zero, sum, sizeof(*sum));
 }
 
@@ -350,6 +344,11 @@ static int read_failure(const char *instance, int err, struct error *error)
 	case -EPERM:
 		return error_set(error, err,
 				 "not permitted to read the state of instance %s; run as root",
+				 instance);
+	case -EPROTO:
+		return error_set(error, err,
+				 "instance %s was attached by another version of vxlan-pipeline; "
+				 "`vxlan-pipeline run` replaces it",
 				 instance);
 	default:
 		return error_set(error, err, "cannot read the state of instance %s: %s", instance,

@@ -339,7 +339,7 @@ bool generate_options_parse(int argc, char **argv, struct generate_options *opti
 	set_defaults(options);
 	while ((option = getopt_long(argc, argv, "i:hV", long_options(longs), NULL)) != -1) {
 		if (option == '?')
-			return refuse(status, COMMAND_USAGE);
+			return refuse(status, command_usage_hint("generate"));
 		given[index_of(option)] = true;
 		if (!take(&known[index_of(option)], options, status))
 			return false;

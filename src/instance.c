@@ -122,7 +122,8 @@ static int open_locked(const char *path)
 {
 	for (;;) {
 		struct flock lock = whole_file;
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+		/* nobody else may open it: a lock for reading would keep daemons from starting */
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 		if (fd < 0)
 			return -errno;
@@ -159,7 +160,7 @@ int instance_lock(const char *name, struct error *error)
 				 fd == -EACCES ? "; run as root" : "");
 	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) {
 		err = -errno;
-		close(fd);
+		instance_unlock(name, fd);
 		return error_set(error, err, "cannot write %s: %s", path, strerror(-err));
 	}
 	return fd;

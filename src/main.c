@@ -36,6 +36,15 @@ static bool is_option(const char *arg, const char *brief, const char *full)
 	return strcmp(arg, brief) == 0 || strcmp(arg, full) == 0;
 }
 
+static int dispatch(const struct command *command, int argc, char **argv)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "vxlan-pipeline %s", command->name);
+	argv[0] = name;
+	return command->run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 0 && strcmp(basename(argv[0]), "vxlan_loader") == 0)
@@ -54,7 +63,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return dispatch(&commands[i], argc - 1, argv + 1);
 	}
 	fprintf(stderr, "vxlan-pipeline: unknown command '%s'\nTry 'vxlan-pipeline --help'.\n",
 		argv[1]);

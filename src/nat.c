@@ -198,6 +198,18 @@ static int family_build(struct family *family, const struct nat_rule *rules, siz
 	return err;
 }
 
+/* The slot of a single rule, for the datapath's constants. */
+static void keep_only(struct nat_tables *tables, size_t rules)
+{
+	const struct nat4_slot *slots = tables->ipv4.slots;
+
+	tables->ipv4_rules = rules;
+	for (size_t i = 0; rules == 1 && i < tables->ipv4.slot_count; i++) {
+		if (slots[i].rule)
+			tables->ipv4_only = slots[i];
+	}
+}
+
 int nat_tables_build(struct nat_tables *tables, const struct nat_rule *rules, size_t count)
 {
 	struct family ipv4 = {.words = IPV4_WORDS, .slot_size = sizeof(struct nat4_slot)};
@@ -214,6 +226,7 @@ int nat_tables_build(struct nat_tables *tables, const struct nat_rule *rules, si
 		nat_tables_clear(tables);
 		return err;
 	}
+	keep_only(tables, ipv4.count);
 	tables->ipv4_shape_count = ipv4.shapes;
 	for (size_t i = 0; i < ipv4.shapes; i++) {
 		memcpy(tables->ipv4_shapes[i].mask.word, ipv4.masks[i],

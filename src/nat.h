@@ -19,6 +19,8 @@ struct lookup_table {
 
 struct nat_tables {
 	struct lookup_table ipv4;
+	size_t ipv4_rules;
+	struct nat4_slot ipv4_only; /* with one IPv4 rule: it */
 	struct lookup_table ipv6;
 	struct nat4_shape ipv4_shapes[PIPELINE_MAX_SHAPES];
 	struct nat6_shape ipv6_shapes[PIPELINE_MAX_SHAPES];

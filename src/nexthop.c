@@ -18,6 +18,7 @@ struct neighbour {
 	uint8_t mac[6];
 	bool valid;
 	bool stale;
+	bool failed; /* until it answers, however often it is asked for in between */
 };
 
 /* What the routing table says of a target; its neighbour is found by address. */
@@ -87,6 +88,8 @@ static void publish_all(struct next_hops *hops)
 			neighbour = &hops->neighbours[target->neighbour];
 		if (neighbour && neighbour->valid && hops->egress.up)
 			state = NEXT_HOP_RESOLVED;
+		else if (neighbour && neighbour->failed)
+			state = NEXT_HOP_FAILED;
 		if (target->route.mtu && target->route.mtu < mtu)
 			mtu = target->route.mtu;
 		publish(&hops->setup.table[i], neighbour ? neighbour->mac : NULL, hops->egress.mac,
@@ -103,6 +106,7 @@ static void learn_neighbour(void *data, const struct rtnl_neighbour *news)
 	memcpy(neighbour->mac, news->mac, sizeof(neighbour->mac));
 	neighbour->valid = news->valid;
 	neighbour->stale = news->stale;
+	neighbour->failed = !news->valid && (news->failed || neighbour->failed);
 }
 
 /* The different next hops of all targets, sorted; what the kernel knows of them. */
@@ -123,6 +127,11 @@ static int collect_neighbours(struct next_hops *hops)
 	for (size_t i = 0; i < count; i++) {
 		if (!kept || compare_neighbours(&neighbours[kept - 1], &neighbours[i]))
 			neighbours[kept++] = neighbours[i];
+	}
+	for (size_t i = 0; i < kept; i++) {
+		const struct neighbour *before = find_neighbour(hops, &neighbours[i].address);
+
+		neighbours[i].failed = before && before->failed;
 	}
 	free(hops->neighbours);
 	hops->neighbours = neighbours;

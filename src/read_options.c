@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <getopt.h>
+#include <string.h>
 
 #include "instance.h"
 #include "read_options.h"
@@ -11,7 +12,7 @@ enum { INSTANCE = 256, JSON, COLOR };
 
 static void print_help(const char *command, unsigned int takes, const char *help)
 {
-	printf("Usage: vxlan-pipeline %s [OPTIONS]\n\n%s\n\n"
+	printf("Usage: %s [OPTIONS]\n\n%s\n\n"
 	       "      --instance NAME   which instance (default " COMMAND_DEFAULT_INSTANCE ")\n",
 	       command, help);
 	if (takes & READ_JSON)
@@ -56,6 +57,7 @@ static bool take(int option, const char *command, struct read_options *options)
 		command_usage(command, "--count '%s': not a number of lines", optarg);
 		return false;
 	default:
+		command_usage_hint(command);
 		return false;
 	}
 }
@@ -87,6 +89,7 @@ static size_t choose_options(unsigned int takes, struct option *longs)
 bool read_options_parse(int argc, char **argv, unsigned int takes, const char *help,
 			struct read_options *options, enum command_status *status)
 {
+	const char *command = argv[0] + strlen("vxlan-pipeline ");
 	const char *shorts = takes & READ_INTERVAL ? "hVI:n:" : "hV";
 	struct option longs[16] = {0};
 	int option;
@@ -103,13 +106,13 @@ bool read_options_parse(int argc, char **argv, unsigned int takes, const char *h
 			printf("vxlan-pipeline %s\n", VERSION);
 			return false;
 		}
-		if (!take(option, argv[0], options)) {
+		if (!take(option, command, options)) {
 			*status = COMMAND_USAGE;
 			return false;
 		}
 	}
 	if (optind == argc)
 		return true;
-	*status = command_usage(argv[0], "unexpected argument '%s'", argv[optind]);
+	*status = command_usage(command, "unexpected argument '%s'", argv[optind]);
 	return false;
 }

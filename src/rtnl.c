@@ -116,6 +116,7 @@ static int ask(struct rtnl *rtnl, struct nlmsghdr *request, mnl_cb_t callback, v
 	unsigned int port = mnl_socket_get_portid(rtnl->requests);
 	int result = MNL_CB_OK;
 
+	/* answers to an earlier request that was given up halfway are passed over */
 	request->nlmsg_seq = ++rtnl->sequence;
 	if (mnl_socket_sendto(rtnl->requests, request, request->nlmsg_len) < 0)
 		return -errno;
@@ -124,6 +125,8 @@ static int ask(struct rtnl *rtnl, struct nlmsghdr *request, mnl_cb_t callback, v
 
 		if (length < 0)
 			return -errno;
+		if (!mnl_nlmsg_seq_ok((struct nlmsghdr *)rtnl->buffer, rtnl->sequence))
+			continue;
 		result = mnl_cb_run(rtnl->buffer, length, rtnl->sequence, port, callback, data);
 	}
 	return result < 0 ? -errno : 0;
@@ -264,6 +267,7 @@ static int take_neighbour(const struct nlmsghdr *message, void *data)
 	neighbour.valid =
 		has_mac && message->nlmsg_type == RTM_NEWNEIGH && header->ndm_state & NEIGHBOUR_OK;
 	neighbour.stale = header->ndm_state & NUD_STALE;
+	neighbour.failed = header->ndm_state & NUD_FAILED;
 	visit->visit(visit->data, &neighbour);
 	visit->visited = true;
 	return MNL_CB_OK;

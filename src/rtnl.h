@@ -33,8 +33,9 @@ int rtnl_get_route(struct rtnl *rtnl, const struct ip_address *destination, int 
 struct rtnl_neighbour {
 	struct ip_address address;
 	uint8_t mac[6];
-	bool valid; /* mac may be used */
-	bool stale; /* but should be confirmed */
+	bool valid;  /* mac may be used */
+	bool stale;  /* but should be confirmed */
+	bool failed; /* nobody answers there */
 };
 
 /* Calls `visit` for each neighbour on the interface that the kernel knows. 0 or -errno. */

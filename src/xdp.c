@@ -37,8 +37,14 @@ int xdp_program_in_the_way(int ifindex, const char *interface, struct error *err
 {
 	struct xdp_program program = xdp_program_on(ifindex);
 
+	if (xdp_program_ours(&program))
+		return error_set(error, -EBUSY,
+				 "%s already serves another instance (program '%s', id %u); ls "
+				 "/sys/fs/bpf/vxlan-pipeline names them, and: vxlan-pipeline stop "
+				 "--instance NAME",
+				 interface, program.name, program.id);
 	return error_set(error, -EBUSY,
 			 "%s already carries the XDP program '%s' (id %u), which is not ours; "
-			 "remove it first: ip link set dev %s xdp off",
+			 "remove it with the tool that attached it, or: ip link set dev %s xdp off",
 			 interface, program.name, program.id, interface);
 }

@@ -16,6 +16,7 @@ TO_V4, TO_V6 = "192.0.2.9:8081", "[2001:db8::9]:8081"
 FIRST_PORT = 1000  # rule n matches source port FIRST_PORT + n
 SHAPES = 64        # the most there are of one address family
 RULES = 65536
+TRAFFIC_MTU = 3000  # of the interfaces; what leaves is cut to forward.mtu
 VNIS = sorted(random.Random(1).sample(range(2, 1 << 24), 4095) + [1])
 
 
@@ -154,8 +155,8 @@ def traffic_configurations():
 
 
 def traffic():
-    """Packets that fit an MTU of 1500 with their tunnel, each told from the others."""
+    """Packets of three sizes, the largest too long for forward.mtu, each told from the others."""
     packets = [frames.udp(*both, FIRST_PORT + number, 514, b"%d" % number + b"x" * size)
-               for both in (V4, V6) for number in range(SHAPES + 1) for size in (10, 1300)]
-    return [frames.tunnel(frames.inner(packet), vni=(1, 7, 8)[number % 3])
+               for both in (V4, V6) for number in range(SHAPES + 1) for size in (10, 1300, 2400)]
+    return [frames.tunnel(frames.inner(packet), vni=(1, 1, 1, 7, 8)[number % 5])
             for number, packet in enumerate(packets)]

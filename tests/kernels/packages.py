@@ -11,6 +11,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # What Debian's cloud images run: smaller than the general one, and it has the ENA driver.
 METAPACKAGE = "linux-image-cloud-amd64"
 RELEASES = {"bullseye": "Debian 11", "bookworm": "Debian 12", "trixie": "Debian 13"}
+WITHOUT_BROADCAST = {"bullseye"}  # to a devmap, which fragmentation needs: Linux 5.14
 
 
 class Unavailable(Exception):
@@ -55,7 +56,8 @@ class Apt:
         for setting in (f"Dir::Etc::SourceList={sources}", "Dir::Etc::SourceParts=-",
                         f"Dir::State::Lists={directory}/lists", f"Dir::Cache={directory}",
                         "Dir::State::Status=/dev/null", "APT::Architecture=amd64",
-                        "APT::Sandbox::User=root", "Acquire::Retries=3"):
+                        "APT::Sandbox::User=root", "APT::Update::Error-Mode=any",
+                        "Acquire::Retries=3"):
             self.options += ["-o", setting]
 
     def get(self, *words):

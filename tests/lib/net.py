@@ -297,6 +297,14 @@ class Ground(unittest.TestCase):
                               "net.ipv4.conf.all.send_redirects=0",
                               "net.ipv4.conf.in0.send_redirects=0")
 
+    def bridge(self):
+        """Puts in0 into a bridge, br0: an interface whose driver has no native XDP."""
+        mac = self.appliance.mac("in0")
+        self.appliance.ip("link", "add", "br0", "type", "bridge")
+        self.appliance.ip("link", "set", "in0", "master", "br0")
+        self.appliance.ip("link", "set", "br0", "address", mac, "up")
+        wait_for(lambda: self.appliance.link("br0")["operstate"] == "UP", 5, "br0 up")
+
     def attach_program(self, namespace, interface):
         """Somebody else's XDP program, which passes everything; returns its id."""
         need_commands("clang")

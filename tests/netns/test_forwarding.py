@@ -151,6 +151,15 @@ class Forwarding(net.Ground):
         self.expect(sent, self.out_port.receive(net.is_ip, 50), self.config())
         self.assertEqual(self.verdicts(), {"passed": 1, "redirected": 50})
 
+    def test_neighbour_unknown_and_oversize_dropped(self):
+        """What is not to be sent is not handed to the kernel either, which would cut it."""
+        self.start({"forward": {"oversize": "drop"},
+                    "nat": [{"match": {"source_port": 1000}, "to": "10.20.0.99:8081"}]})
+        self.in_port.send(frames.tunnel(frames.inner(
+            frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, bytes(2000)))), *tunnels(1))
+        net.wait_for(lambda: sum(self.verdicts().values()) == 2, 5, "two packets")
+        self.assertEqual(self.verdicts(), {"oversize": 1, "passed": 1})
+
     def test_neighbours_are_asked_for(self):
         """With a daemon no packet has to wait for its neighbour."""
         self.start()

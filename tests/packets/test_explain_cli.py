@@ -160,7 +160,7 @@ class Usage(ExplainCase):
                 ("no capture", [], "which capture"),
                 ("two captures", [capture, "b.pcap"], "'b.pcap' is too many"),
                 ("an option that there is not", [capture, "--frobnicate"], "--frobnicate"),
-                ("an option without its value", [capture, "-w"], "-w"),
+                ("an option without its value", [capture, "-w"], "'w'"),
                 ("a colour that there is not", ["--color=red", capture], "not 'red'"),
                 ("two documents on standard output", ["--json", "-w", "-", capture], "--json")):
             with self.subTest(sentence):

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Fragmentation inside XDP: what a receiver's kernel puts together is what was sent."""
+
+import random
+import signal
+import socket
+import struct
+
+from lib import frames, net
+
+PORT = 8081
+
+
+def datagram(number, size, **fields):
+    """An inner IPv4 packet of `size` bytes with DF and ID 0, whose payload tells its number."""
+    payload = struct.pack("!I", number) + random.Random(number).randbytes(size - 32)
+    fields = {"df": True, "ident": 0} | fields
+    return frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, payload, **fields), payload
+
+
+class Cutting(net.Ground):
+    MTU_OUT = 3498
+
+    def setUp(self):
+        super().setUp()
+        self.know_neighbour()
+        self.server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.server.close)
+        self.server.setsockopt(socket.SOL_SOCKET, net.SO_RCVBUFFORCE, 16 << 20)
+        self.server.bind(("10.20.0.2", PORT))
+        self.server.settimeout(3)
+
+    def deliver(self, sizes, **fields):
+        """Sends datagrams of these sizes and has every one of them arrive intact."""
+        pairs = [datagram(n, size, **fields) for n, size in enumerate(sizes)]
+        for at in range(0, len(pairs), 50):
+            part = pairs[at:at + 50]
+            self.in_port.send(*[frames.tunnel(frames.inner(packet)) for packet, _ in part])
+            got = sorted(self.server.recv(65535) for _ in part)
+            self.assertEqual(got, sorted(payload for _, payload in part))
+
+    def start_cutting(self, mtu=1500, **listen):
+        return self.start({"forward": {"mtu": mtu}, "listen": listen})
+
+    def test_jumbo_datagrams(self):
+        """2852 bytes leave as two fragments each, without the kernel's stack."""
+        self.start_cutting()
+        self.deliver([2852] * 200)
+        self.assertEqual(self.verdicts(), {"fragmented": 200})
+        fragments = self.out_port.receive(net.is_ip, 400)
+        self.assertEqual(len(fragments), 400)
+        for frame in fragments:
+            self.assertLessEqual(len(frame) - 14, 1500)
+            self.assertEqual(frames.checksum(frame[14:34]), 0, "the header's checksum is right")
+            self.assertEqual(frame[22], 64, "the TTL stays")
+        idents = [frame[18:20] for frame in fragments]
+        self.assertEqual(len(set(idents)), 200, "an ID for each datagram")
+        self.assertNotIn(b"\0\0", idents)
+
+    def test_every_size(self):
+        """From what needs no cutting to the largest, odd lengths and exact fits included."""
+        self.start_cutting()
+        sizes = [1400, 1499, 1500, 1501, 1502, 1507, 1508, 1509, 2000, 2972, 2979, 2980, 2981,
+                 2988, 3001, 3400]
+        self.deliver(sizes * 3)
+        self.assertEqual(self.verdicts(), {"redirected": 9, "fragmented": 39})
+
+    def test_mixed_bursts(self):
+        """Whole packets and packets to cut in one burst: one program serves the device's queue."""
+        self.start_cutting()
+        shuffled = [100, 2852, 64, 1500, 3000] * 60
+        random.Random(1).shuffle(shuffled)
+        self.deliver(shuffled)
+        self.assertEqual(self.verdicts(), {"redirected": 180, "fragmented": 120})
+
+    def test_many_fragments(self):
+        """Three, five, eight: as many as forward.mtu asks for; beyond that the kernel cuts."""
+        for mtu, verdict in ((1400, "fragmented"), (700, "fragmented"), (400, "fragmented"),
+                             (300, "passed")):
+            with self.subTest(mtu=mtu):
+                # The kernel cuts to the route's MTU.
+                self.appliance.ip("route", "replace", "10.20.0.0/24", "dev", "out0", "mtu",
+                                  str(mtu))
+                daemon = self.start_cutting(mtu)
+                self.deliver([2852] * 20)
+                self.assertEqual(self.verdicts(), {verdict: 20})
+                self.assertEqual(daemon.terminate(), 0)
+
+    def test_fragments_of_fragments(self):
+        """A fragment that is too large is cut again, at the right offsets."""
+        self.start_cutting()
+        packet, payload = datagram(7, 20 + 8 + 4800, ident=99, df=False)
+        body = packet[20:]
+        pieces = []
+        for at in range(0, len(body), 2400):
+            piece = body[at:at + 2400]
+            pieces.append(frames.ipv4(piece, 17, "10.1.0.1", "10.1.0.2", ident=99,
+                                      mf=at + len(piece) < len(body), fragment_offset=at))
+        self.in_port.send(*[frames.tunnel(frames.inner(piece)) for piece in pieces])
+        self.assertEqual(self.server.recv(65535), payload)
+        self.assertEqual(self.verdicts().get("fragmented"), 2)
+
+    def test_options_go_to_the_kernel(self):
+        """Which options belong in later fragments is the kernel's business."""
+        self.appliance.ip("route", "replace", "10.20.0.0/24", "dev", "out0", "mtu", "1500")
+        self.start_cutting()
+        self.deliver([2852] * 5, options=b"\1\1\1\0")
+        self.assertEqual(self.verdicts(), {"passed": 5})
+
+    def test_generic_mode_goes_to_the_kernel(self):
+        """Copies share their data there."""
+        self.appliance.ip("route", "replace", "10.20.0.0/24", "dev", "out0", "mtu", "1500")
+        self.start_cutting(xdp_mode="generic")
+        self.deliver([2852] * 10)
+        self.assertEqual(self.verdicts(), {"passed": 10})
+
+    def test_reload_while_cutting(self):
+        daemon = self.start_cutting()
+        for round_number in range(5):
+            self.deliver([2852, 100] * 20)
+            if round_number < 4:
+                daemon.signal(signal.SIGHUP)
+                daemon.notified("READY=1")
+        self.assertEqual(self.verdicts(), {"fragmented": 100, "redirected": 100})
+
+
+class SmallDevice(net.Ground):
+    """A forward.interface that does not admit the whole frame."""
+
+    def test_told_at_start(self):
+        daemon = self.start({"forward": {"mtu": 1500}})
+        self.assertIn("out0", daemon.stderr)
+        self.assertIn("mtu", daemon.stderr.lower())
+        self.assertRegex(daemon.stderr, r"ip link set dev out0 mtu \d+")
+
+
+class JumboIngress(net.Ground):
+    """An MTU beyond what one buffer holds."""
+
+    MTU_IN, MTU_OUT = 9000, 9000
+
+    def test_multi_buffer(self):
+        """Frames in several buffers are decapsulated and handed to the kernel; others fly by."""
+        self.know_neighbour()
+        server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(server.close)
+        server.bind(("10.20.0.2", PORT))
+        server.settimeout(3)
+        self.start()
+        sizes = [100, 2000, 6000, 8900]
+        pairs = [datagram(n, size) for n, size in enumerate(sizes)]
+        for packet, payload in pairs:
+            self.in_port.send(frames.tunnel(frames.inner(packet)))
+            self.assertEqual(server.recv(65535), payload)
+        self.assertEqual(self.verdicts(), {"redirected": 2, "passed": 2})
+        self.assertEqual(self.json("status")["mode"], "native")

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Next hops that change while packets flow: the daemon follows, and without one the datapath asks."""
+
+import signal
+import socket
+import time
+
+from lib import frames, net
+
+TARGET = "198.51.100.1"
+GATEWAYS = {"10.20.0.101": "02:00:5e:00:00:aa", "10.20.0.102": "02:00:5e:00:00:bb"}
+FIRST, SECOND = GATEWAYS
+UDP = 17
+
+
+def packets(count, size=100):
+    return [frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514,
+                                                  n.to_bytes(4, "big") + bytes(size))))
+            for n in range(count)]
+
+
+class NextHops(net.Ground):
+    def gateways(self):
+        """Two routers that are only MACs: what is sent to them is seen at the collector."""
+        for address, mac in GATEWAYS.items():
+            self.appliance.ip("neigh", "replace", address, "lladdr", mac, "dev", "out0", "nud",
+                              "permanent")
+
+    def route(self, gateway, *more):
+        self.appliance.ip("route", "replace", "198.51.100.0/24", "via", gateway, *more)
+
+    def start_via(self, gateway):
+        self.gateways()
+        self.route(gateway)
+        return self.start({"nat": [{"match": {"source_port": 1000}, "to": f"{TARGET}:8081"}]})
+
+    def destinations(self, count=20):
+        """The MACs that a burst of packets goes to; every packet leaves."""
+        self.in_port.send(*packets(count))
+        got = self.out_port.receive(lambda frame: net.is_ip(frame) and frame[23] == UDP, count)
+        self.assertEqual(len(got), count, "every packet leaves")
+        return {frame[:6].hex(":") for frame in got}
+
+    def test_gateway(self):
+        """A target behind a router is sent to the router's MAC, and the FIB is not asked."""
+        self.start_via(FIRST)
+        self.assertEqual(self.destinations(), {GATEWAYS[FIRST]})
+        self.assertEqual(self.verdicts(), {"redirected": 20})
+
+    def test_route_moves(self):
+        """Traffic follows a route to its new gateway, and nothing is lost on the way."""
+        self.start_via(FIRST)
+        self.assertEqual(self.destinations(), {GATEWAYS[FIRST]})
+        self.route(SECOND)
+        net.wait_for(lambda: self.destinations() == {GATEWAYS[SECOND]}, 2, "the new gateway")
+
+    def test_mac_changes(self):
+        """A router that gets another MAC is followed."""
+        self.start_via(FIRST)
+        self.assertEqual(self.destinations(), {GATEWAYS[FIRST]})
+        self.appliance.ip("neigh", "replace", FIRST, "lladdr", "02:00:5e:00:00:cc", "dev", "out0",
+                          "nud", "permanent")
+        net.wait_for(lambda: self.destinations() == {"02:00:5e:00:00:cc"}, 2, "the new MAC")
+
+    def test_real_neighbour_changes_its_mac(self):
+        """So is a host that says so itself, as a failover pair does."""
+        self.start()
+        net.wait_for(lambda: self.destinations(1) == {self.collector.mac("c0")}, 5, "delivery")
+        self.collector.ip("link", "set", "c0", "address", "02:00:5e:00:00:dd")
+        self.collector.run("ping", "-c", "1", "-W", "1", "10.20.0.1", check=False)
+        net.wait_for(lambda: self.destinations(1) == {"02:00:5e:00:00:dd"}, 5, "the new MAC")
+
+    def test_route_goes_and_comes(self):
+        self.start_via(FIRST)
+        self.assertEqual(self.destinations(), {GATEWAYS[FIRST]})
+        self.appliance.ip("route", "del", "198.51.100.0/24")
+
+        def refused():
+            before = self.verdicts().get("no_route", 0)
+            self.in_port.send(*packets(1))
+            time.sleep(0.05)
+            return self.verdicts().get("no_route", 0) > before
+        net.wait_for(refused, 2, "no_route")
+        self.out_port.receive(net.is_ip)
+        self.route(SECOND)
+        time.sleep(0.5)
+        self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
+
+    def test_killed_daemon(self):
+        """Without a daemon nobody follows: after a while the datapath asks the kernel itself."""
+        self.start_via(FIRST).kill()
+        self.assertEqual(self.destinations(), {GATEWAYS[FIRST]}, "goes on at once")
+        self.route(SECOND)
+        time.sleep(net.HEARTBEAT_LIFETIME)
+        self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
+        self.assertEqual(self.verdicts(), {"redirected": 40})
+
+    def test_stopped_daemon(self):
+        """One that hangs is as good as none; when it goes on, so does its table."""
+        daemon = self.start_via(FIRST)
+        daemon.signal(signal.SIGSTOP)
+        self.addCleanup(daemon.signal, signal.SIGCONT)
+        self.route(SECOND)
+        time.sleep(net.HEARTBEAT_LIFETIME)
+        self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
+        daemon.signal(signal.SIGCONT)
+        self.route(FIRST)
+        net.wait_for(lambda: self.destinations() == {GATEWAYS[FIRST]}, 2, "the table")
+
+    def test_target_that_nobody_has(self):
+        """
+        The kernel would tell the captured sender, a production host: once it is known that nobody
+        answers, the packets are dropped, and when somebody does, they are delivered.
+        """
+        self.start({"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.77:8081"}]})
+
+        def dropped():
+            self.in_port.send(*packets(1))
+            time.sleep(0.05)
+            return self.verdicts().get("no_route", 0) > 3
+        net.wait_for(dropped, 10, "no_route")
+        self.in_port.receive(net.is_ip)
+        self.out_port.receive(net.is_ip)
+        self.in_port.send(*packets(50))
+        time.sleep(4)
+        for port in (self.in_port, self.out_port):
+            self.assertEqual(port.receive(net.is_ip), [], "no ICMP to anybody")
+        self.collector.ip("addr", "add", "10.20.0.77/24", "dev", "c0")
+        net.wait_for(lambda: self.delivered(), 10, "delivery")
+
+    def delivered(self):
+        self.in_port.send(*packets(1))
+        return self.out_port.receive(net.is_ip, 1, seconds=0.3) != []
+
+    def test_local_target(self):
+        """A target that is this host itself gets its packets through the kernel."""
+        server = self.appliance.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(server.close)
+        server.bind(("10.20.0.1", 8081))
+        server.settimeout(5)
+        self.start({"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.1:8081"}]})
+        self.in_port.send(*packets(5))
+        self.assertEqual([server.recv(2000)[:4] for _ in range(5)],
+                         [n.to_bytes(4, "big") for n in range(5)])
+        self.assertEqual(self.verdicts(), {"passed": 5})
+
+    def test_route_mtu(self):
+        """A path that takes less than forward.mtu: cut for it, or dropped where that is wanted."""
+        self.gateways()
+        self.route(FIRST, "mtu", "1000")
+        self.start({"nat": [{"match": {"source_port": 1000}, "to": f"{TARGET}:8081"}]},
+                   {"forward": {"oversize": "drop"}})
+        self.in_port.send(*packets(3, 900), *packets(4, 1200))
+        self.assertEqual(len(self.out_port.receive(net.is_ip)), 3)
+        self.assertEqual(self.verdicts(), {"redirected": 3, "oversize": 4})
+
+    def test_ipv6_gateway(self):
+        self.appliance.ip("neigh", "replace", "fd20::fe", "lladdr", GATEWAYS[FIRST], "dev", "out0",
+                          "nud", "permanent")
+        self.appliance.ip("route", "replace", "2001:db8:9::/48", "via", "fd20::fe")
+        self.start({"nat": [{"match": {"source_port": 1000}, "to": "[2001:db8:9::1]:8081"}]})
+        self.in_port.send(*[frames.tunnel(frames.inner(frames.udp(
+            "2001:db8::1", "2001:db8::2", 1000, 514, b"six"))) for _ in range(7)])
+        got = self.out_port.receive(net.is_ip, 7)
+        self.assertEqual({frame[:6].hex(":") for frame in got}, {GATEWAYS[FIRST]})
+        self.assertEqual(self.verdicts(), {"redirected": 7})
