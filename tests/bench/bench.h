@@ -57,6 +57,7 @@ struct sink_count {
 /* How long a program took, one for each CPU. */
 struct timing {
 	__u64 started; /* ns; 0: not running */
+	__u64 clock;   /* the shortest that reading the clock took, ns */
 	__u64 bucket[LATENCY_BUCKETS]; /* see bpf/latency.h */
 };
 

@@ -312,7 +312,7 @@ def steady(findings, scope, pace):
 
 
 def time_programs(findings, chain, bare, pace):
-    """Each time holds one reading of the clock and the redirect, which the bare one's shows."""
+    """Each time holds the redirect's enqueueing, which the bare one shows."""
     seconds, turns = (1, 1) if pace.quick else (4, 3)
     link = os.path.join(net.PINS, chain.instance, "link")
     p99, series = [], {"vxlan-pipeline": {}, "bare redirect": {}}
