@@ -83,14 +83,14 @@ lint: ## format, static analysis and a warning-free build; changes nothing
 
 # What `make lint` runs: clang-tidy on every C file, each as it is compiled. Reports go to files;
 # only the findings are shown.
-TIDY_C   := $(addprefix tidy-,$(wildcard src/*.c tests/*/*.c))
-TIDY_BPF := $(addprefix tidy-,$(wildcard bpf/*.bpf.c))
+TIDY_C   := $(addprefix tidy-,$(filter-out %.bpf.c,$(wildcard src/*.c tests/*/*.c)))
+TIDY_BPF := $(addprefix tidy-,$(wildcard bpf/*.bpf.c tests/*/*.bpf.c))
 TIDY_LOG  = $(BUILD)/tidy.$(subst /,.,$*)
 TIDY      = clang-tidy --quiet $* -- $(1) > $(TIDY_LOG) 2>&1 || \
 	{ grep -E ': (error|warning): ' $(TIDY_LOG); echo "$*: how it comes about: $(TIDY_LOG)"; false; }
 .PHONY: tidy $(TIDY_C) $(TIDY_BPF)
 tidy: $(TIDY_C) $(TIDY_BPF)
-$(TIDY_C): tidy-%: | $(SKELETONS)
+$(TIDY_C): tidy-%: | $(SKELETONS) $(BENCH_SKELETONS)
 	@$(call TIDY,$(ALL_CFLAGS) -Isrc)
 $(TIDY_BPF): tidy-%: | $(BUILD)
 	@$(call TIDY,$(BPF_CFLAGS))

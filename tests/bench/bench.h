@@ -11,19 +11,19 @@
  * The frames of the bench: what stands where in 98 bytes and more of Ethernet, IPv4, UDP, VXLAN,
  * Ethernet, IPv4, UDP. tests/bench/traffic.py makes them.
  */
-#define BENCH_ETHERNET    14
-#define BENCH_VNI         46 /* the upper 24 bits of this word */
-#define BENCH_INNER       50 /* inner Ethernet header */
-#define BENCH_IP          64 /* inner IPv4 header */
-#define BENCH_IP_CHECK    (BENCH_IP + 10)
-#define BENCH_IP_SOURCE   (BENCH_IP + 12)
-#define BENCH_IP_TARGET   (BENCH_IP + 16)
-#define BENCH_UDP         84
-#define BENCH_UDP_SOURCE  BENCH_UDP
-#define BENCH_UDP_TARGET  (BENCH_UDP + 2)
-#define BENCH_UDP_CHECK   (BENCH_UDP + 6)
-#define BENCH_HEAD_WORDS  12 /* of 8 bytes: all headers */
-#define BENCH_MAX_FRAME   3408
+#define BENCH_ETHERNET   14
+#define BENCH_VNI        46 /* the upper 24 bits of this word */
+#define BENCH_INNER      50 /* inner Ethernet header */
+#define BENCH_IP         64 /* inner IPv4 header */
+#define BENCH_IP_CHECK   (BENCH_IP + 10)
+#define BENCH_IP_SOURCE  (BENCH_IP + 12)
+#define BENCH_IP_TARGET  (BENCH_IP + 16)
+#define BENCH_UDP        84
+#define BENCH_UDP_SOURCE BENCH_UDP
+#define BENCH_UDP_TARGET (BENCH_UDP + 2)
+#define BENCH_UDP_CHECK  (BENCH_UDP + 6)
+#define BENCH_HEAD_WORDS 12 /* of 8 bytes: all headers */
+#define BENCH_MAX_FRAME  3408
 
 /* What every peer does to the packets of this source port: the rule of the bench. */
 #define BENCH_PORT        4789
@@ -56,8 +56,8 @@ struct sink_count {
 
 /* How long a program took, one for each CPU. */
 struct timing {
-	__u64 started; /* ns; 0: not running */
-	__u64 clock;   /* the shortest that reading the clock took, ns */
+	__u64 started;                 /* ns; 0: not running */
+	__u64 clock;                   /* the shortest that reading the clock took, ns */
 	__u64 bucket[LATENCY_BUCKETS]; /* see bpf/latency.h */
 };
 

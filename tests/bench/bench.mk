@@ -6,6 +6,8 @@ BENCH_OBJECTS  := $(patsubst tests/bench/%.bpf.c,$(BENCH_BUILD)/%.bpf.o,$(wildca
 BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BENCH_BUILD)/%,\
 	$(filter-out %.bpf.c,$(wildcard tests/bench/*.c)))
 
+BENCH_SKELETONS := $(BENCH_PROGRAMS:%=%.skel.h)
+
 .PHONY: bench
 bench: all bench-programs ## measure against the kernel's other ways to do this job (root)
 	@tests/bench/run $(BENCH)

@@ -87,24 +87,17 @@ def contestants(chains, size):
 
 def throughput(findings, scope, pace):
     chains = {name: make(scope) for name, make in PEERS.items()}
-    chains["dropped at once"] = Empty(scope)
-    sent = {size: {} for size in SIZES}
+    findings.series["throughput"] = {}
     for size in (98, JUMBO) if pace.quick else SIZES:
-        named = contestants({name: chain for name, chain in chains.items()
-                             if name != "dropped at once"}, size)
+        named = contestants(chains, size)
         if size == 98:
-            empty = chains["dropped at once"]
-            named["dropped at once"] = (SentOnly(empty, size), 1)
+            named["dropped at once"] = (SentOnly(Empty(scope), size), 1)
         rates = alternate(named, pace)
-        sent[size] = {name: rates.rate(name) for name in named}
+        findings.series["throughput"][str(size)] = {
+            name: rates.rate(name) for name in named if name != "dropped at once"}
         judge_throughput(findings, size, rates)
         for source, _ in named.values():
             source.close()
-    cost = findings.series.setdefault("cost", {})
-    findings.series["throughput"] = {
-        str(size): {name: rate for name, rate in by_name.items() if name != "dropped at once"}
-        for size, by_name in sent.items() if by_name}
-    findings.series["cost"] = cost
 
 
 class SentOnly(Source):
@@ -146,13 +139,13 @@ def rules(findings, scope, pace):
         ("vnis", Pipeline(scope, vnis(4096)), 1, 4096),
         ("everything", Pipeline(scope, everything()), 4096, 4096),
     )
-    rate = {}
+    rate = {"one": None}
     for name, chain, flows, numbers in cases:
         pair = {name: (Source(chain, 98, flows, numbers), 1), "one": (Source(one, 98, flows, -numbers), 1)}
         rates = alternate(pair, pace)
         findings.figure(name, rates.ratio(name, "one"))
         rate[name] = rates.rate(name)
-        rate.setdefault("one", rates.rate("one"))
+        rate["one"] = rate["one"] or rates.rate("one")
         for source, _ in pair.values():
             source.close()
         only = chain.verdicts()
@@ -171,11 +164,11 @@ def cores(findings, scope, pace):
     two = {"pipeline": Pipeline(scope, queues=2), "bare": Redirect(scope, queues=2)}
     named = {}
     for name, chain in two.items():
-        named[f"{name}, one"] = (Source(chain, cpus=cpus[-1:]), 1)
-        named[f"{name}, two"] = (Source(chain, cpus=cpus), 1)
+        named[f"{name}, one core"] = (Source(chain, cpus=cpus[-1:]), 1)
+        named[f"{name}, two cores"] = (Source(chain, cpus=cpus), 1)
     rates = alternate(named, pace)
-    findings.figure("cores", rates.ratio("pipeline, two", "pipeline, one"))
-    findings.figure("cores_bare", rates.ratio("bare, two", "bare, one"))
+    findings.figure("cores", rates.ratio("pipeline, two cores", "pipeline, one core"))
+    findings.figure("cores_bare", rates.ratio("bare, two cores", "bare, one core"))
     findings.series["cores"] = {name: rates.rate(name) for name in named}
 
 

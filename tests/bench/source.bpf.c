@@ -47,7 +47,8 @@ static __always_inline void next_flow(void *frame)
 
 static __always_inline void next_vni(void *frame)
 {
-	*(__be32 *)(frame + BENCH_VNI) = bpf_htonl((config.vni + (state.vni & config.vni_mask)) << 8);
+	*(__be32 *)(frame + BENCH_VNI) =
+		bpf_htonl((config.vni + (state.vni & config.vni_mask)) << 8);
 	state.vni = step(state.vni, config.vni_stride, config.vnis);
 }
 

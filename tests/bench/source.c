@@ -285,7 +285,8 @@ int main(int argc, char **argv)
 		senders[sender_count].cpu = number(argv[i]);
 		load(&senders[sender_count], ifindex, argv[4], argv[5]);
 	}
-	setpriority(PRIO_PROCESS, 0, -15); /* what else goes on should disturb as little as it can */
+	setpriority(PRIO_PROCESS, 0,
+		    -15); /* what else goes on should disturb as little as it can */
 	puts("ready");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin) && sscanf(line, "%u %u", &warm, &length) == 2)

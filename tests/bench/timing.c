@@ -88,7 +88,8 @@ static int watch(struct timing_bpf *skeleton, const struct target *target)
 
 	if (timing_bpf__load(skeleton))
 		return complain("load");
-	if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.timed), &zero, &target->program, BPF_ANY))
+	if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.timed), &zero, &target->program,
+				BPF_ANY))
 		return complain("cannot call the program");
 	skeleton->links.timing_end = bpf_program__attach(skeleton->progs.timing_end);
 	if (!skeleton->links.timing_end)
