@@ -60,8 +60,9 @@ static void warn_of_forwarding(const struct config *config)
 		return;
 	for (int version = 4; version <= 6; version += 2) {
 		if (uses_version(config, version) && !netdev_forwards(egress, version))
-			log_warning("IPv%d forwarding is off on %s, so the kernel tells no next "
-				    "hops and every packet ends as no_route; sysctl -w "
+			log_warning("IPv%d forwarding is off on %s, so the kernel tells the "
+				    "datapath no next hops: what no rule re-addresses ends as "
+				    "no_route, and everything does while no daemon runs; sysctl -w "
 				    "net/ipv%d/conf/%s/forwarding=1", /* names may have dots */
 				    version, egress, version, egress);
 	}
