@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Routes, neighbours and changes of both, over rtnetlink. Only this file and sandbox.c know libmnl. */
+/* Routes, neighbours and changes of both, over rtnetlink. */
 #ifndef RTNL_H
 #define RTNL_H
 

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "netdev.h"
+#include "rollout.h"
+
+/* The interfaces as they are now; -ERANGE: the configuration asks for what they cannot do. */
+static int find_links(const struct config *config, struct datapath_links *links,
+		      struct error *error)
+{
+	struct netdev listen, egress;
+	int err = netdev_get(config->listen.interface, &listen, error);
+
+	if (!err)
+		err = netdev_get(config->forward.interface, &egress, error);
+	if (err)
+		return err;
+	if (config->forward.mtu > egress.mtu)
+		return error_set(error, -ERANGE,
+				 "forward.mtu: %" PRIu32 " is more than the MTU of %s, %" PRIu32
+				 "; lower it, or: ip link set dev %s mtu %" PRIu32,
+				 config->forward.mtu, config->forward.interface, egress.mtu,
+				 config->forward.interface, config->forward.mtu);
+	if (!listen.up)
+		log_warning("%s is down; ip link set dev %s up", config->listen.interface,
+			    config->listen.interface);
+	if (!egress.up && egress.ifindex != listen.ifindex)
+		log_warning("%s is down; ip link set dev %s up", config->forward.interface,
+			    config->forward.interface);
+	links->listen_ifindex = listen.ifindex;
+	links->egress_ifindex = egress.ifindex;
+	/* in-tree ENA; a redirect is flushed once for many (ena_xdp.c) */
+	links->rings_each = strcmp(listen.driver, "ena") == 0;
+	links->listen_mtu = listen.mtu;
+	links->egress_mtu = egress.mtu;
+	memcpy(links->listen_mac, listen.mac, sizeof(links->listen_mac));
+	memcpy(links->egress_mac, egress.mac, sizeof(links->egress_mac));
+	return 0;
+}
+
+static bool uses_version(const struct config *config, int version)
+{
+	for (size_t i = 0; i < config->rule_count; i++) {
+		if (config->rules[i].to.address.version == version)
+			return true;
+	}
+	return version == 4 && config->forward.unmatched == FALLBACK_FORWARD;
+}
+
+/* The kernel answers routing questions only for interfaces that forward. */
+static void warn_of_forwarding(const struct config *config)
+{
+	const char *egress = config->forward.interface;
+
+	if (config->forward.next_hop != NEXT_HOP_ROUTE)
+		return;
+	for (int version = 4; version <= 6; version += 2) {
+		if (uses_version(config, version) && !netdev_forwards(egress, version))
+			log_warning("IPv%d forwarding is off on %s, so the kernel tells the "
+				    "datapath no next hops: what no rule re-addresses ends as "
+				    "no_route, and everything does while no daemon runs; sysctl -w "
+				    "net/ipv%d/conf/%s/forwarding=1", /* names may have dots */
+				    version, egress, version, egress);
+	}
+}
+
+/* Packets that XDP cannot cut go through the kernel's stack, several times slower. */
+static void warn_of_cutting(const struct config *config, enum datapath_cutting cutting)
+{
+	const char *egress = config->forward.interface;
+
+	if (cutting == DATAPATH_DEVICE_TOO_SMALL)
+		log_warning("%s's MTU lets no packet pass that has to be fragmented, so the kernel "
+			    "fragments, which is several times slower; set forward.mtu to what may "
+			    "be sent, and: ip link set dev %s mtu 3498",
+			    egress, egress);
+	if (cutting == DATAPATH_KERNEL_TOO_OLD)
+		log_warning(
+			"this kernel does not copy frames in XDP (Linux 5.14 does), so the "
+			"kernel fragments what is larger than forward.mtu, several times slower");
+	if (cutting == DATAPATH_GENERIC_MODE)
+		log_info("in generic mode the kernel fragments, to the MTU of the route: give "
+			 "routes "
+			 "out of %s forward.mtu as theirs (ip route ... mtu)",
+			 egress);
+}
+
+static void report(const struct config *config, const struct datapath_attached *attached,
+		   const char *way)
+{
+	if (*attached->warning)
+		log_warning("%s", attached->warning);
+	warn_of_forwarding(config);
+	log_info("%s: %s, %s mode, forwarding to %s, %zu rule%s", config->listen.interface,
+		 attached->adopted ? "program replaced" : "attached", way,
+		 config->forward.interface, config->rule_count, config->rule_count == 1 ? "" : "s");
+}
+
+/*
+ * Finds the next hops of a generation, before it is put in force: from its first packet on it
+ * knows what the one before knew. Without them the datapath asks.
+ */
+static void find_next_hops(struct rollout *rollout, const struct config *config,
+			   struct datapath *datapath, const struct datapath_links *links)
+{
+	struct next_hops_setup setup = {.ifindex = links->egress_ifindex};
+	struct error error;
+	int err;
+
+	if (config->forward.next_hop != NEXT_HOP_ROUTE)
+		return;
+	err = datapath_take_control(datapath, &rollout->control, &error);
+	if (!err) {
+		setup.targets = rollout->control.targets;
+		setup.count = rollout->control.target_count;
+		setup.table = rollout->control.next_hops;
+		snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
+		err = next_hops_open(&rollout->next_hops, &setup, &error);
+	}
+	if (err)
+		log_warning("%s; every packet asks the kernel for its next hop", error.text);
+}
+
+void rollout_end(struct rollout *rollout)
+{
+	next_hops_close(rollout->next_hops);
+	rollout->next_hops = NULL;
+	datapath_release_control(&rollout->control);
+}
+
+/* Ways to attach, the fastest first. */
+static const struct way {
+	const char *name;
+	bool generic;
+	bool multi_buffer;
+} ways[] = {
+	{"native", false, false},
+	{"native, multi-buffer", false, true},
+	{"generic", true, false},
+};
+
+/* Prepares the configuration for one way to attach beside what is in force, then swaps. */
+static int put_in_force_as(struct rollout *rollout, const char *instance,
+			   const struct config *config, const struct datapath_links *links,
+			   const struct way *way, struct error *error)
+{
+	const struct datapath_options options = {
+		.instance = instance,
+		.generic = way->generic,
+		.multi_buffer = way->multi_buffer,
+	};
+	struct rollout fresh = ROLLOUT_NONE;
+	struct datapath_attached attached;
+	struct datapath *datapath = NULL;
+	int err = datapath_load(&datapath, config, links, &options, error);
+
+	/* Linux before 5.18 does not know the flag: that way is closed, not the instance broken */
+	if (err && way->multi_buffer)
+		return -EOPNOTSUPP;
+	if (!err) {
+		find_next_hops(&fresh, config, datapath, links);
+		err = datapath_commit(datapath, instance, config, &attached, error);
+	}
+	if (err) {
+		rollout_end(&fresh);
+	} else {
+		rollout_end(rollout);
+		*rollout = fresh;
+		warn_of_cutting(config, datapath_cutting(datapath));
+		report(config, &attached, way->name);
+	}
+	datapath_free(datapath);
+	return err;
+}
+
+/* May this way be taken? What had to be generic is not tried again: that would interrupt traffic. */
+static bool way_allowed(const struct way *way, enum xdp_mode mode, bool is_generic)
+{
+	if (mode == XDP_MODE_AUTO)
+		return way->generic || !is_generic;
+	return way->generic == (mode == XDP_MODE_GENERIC);
+}
+
+int rollout_put_in_force(struct rollout *rollout, const char *instance, const struct config *config,
+			 struct error *error)
+{
+	bool is_generic = datapath_is_generic(instance);
+	struct datapath_links links;
+	struct error refusal = {0};
+	int err;
+
+	log_set_level(config->log.level);
+	err = find_links(config, &links, error);
+	if (err)
+		return err;
+	err = -EOPNOTSUPP;
+	for (size_t i = 0; err == -EOPNOTSUPP && i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (!way_allowed(&ways[i], config->listen.xdp_mode, is_generic))
+			continue;
+		/* the first refusal is the one to mend: it says why the fastest way is closed */
+		if (ways[i].generic && *refusal.text)
+			log_warning("%s; using generic mode, which is several times slower",
+				    refusal.text);
+		err = put_in_force_as(rollout, instance, config, &links, &ways[i], error);
+		if (err == -EOPNOTSUPP && !*refusal.text)
+			refusal = *error;
+	}
+	if (err == -EOPNOTSUPP)
+		*error = refusal;
+	return err;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Putting a configuration in force: the fastest way to attach that its interfaces allow. */
+#ifndef ROLLOUT_H
+#define ROLLOUT_H
+
+#include "datapath.h"
+#include "nexthop.h"
+
+/* What keeps the next hops of the generation in force fresh. */
+struct rollout {
+	struct datapath_control control;
+	struct next_hops *next_hops; /* NULL: none are kept */
+};
+
+#define ROLLOUT_NONE                  \
+	{                             \
+		.control.beat_fd = -1 \
+	}
+
+/*
+ * Prepares the configuration beside what the instance runs now, swaps, and tells the log how. On
+ * success *rollout is what is in force; on failure it is untouched, and so is what runs.
+ * -ERANGE: the configuration asks for what its interfaces cannot do.
+ */
+int rollout_put_in_force(struct rollout *rollout, const char *instance, const struct config *config,
+			 struct error *error);
+void rollout_end(struct rollout *rollout); /* the datapath goes on */
+
+#endif
