@@ -294,7 +294,12 @@ struct source_key {
 
 #define SOURCE_VERSION_BITS 32
 
-enum vni_mode { VNI_ONE, VNI_LISTED, VNI_ANY };
+enum vni_mode {
+	VNI_ONE,
+	VNI_RANGE, /* one after the other: no table is asked */
+	VNI_LISTED,
+	VNI_ANY,
+};
 enum next_hop_mode { NEXT_HOP_ROUTE, NEXT_HOP_KEEP, NEXT_HOP_MAC };
 enum oversize_mode { OVERSIZE_FRAGMENT, OVERSIZE_PASS, OVERSIZE_DROP };
 enum fallback { FALLBACK_DROP, FALLBACK_PASS, FALLBACK_FORWARD };
@@ -311,7 +316,7 @@ struct pipeline_config {
 	__be16 port; /* UDP port of the tunnel */
 	__u8 check_sources;
 	__u8 vni_mode;        /* enum vni_mode */
-	__u32 vni;            /* with VNI_ONE: the one */
+	__u32 vni;            /* with VNI_ONE: the one; with VNI_RANGE: the first */
 	__u8 truncated;       /* enum fallback */
 	__u8 unmatched;       /* enum fallback */
 	__u8 udp_checksum;    /* enum udp_checksum_mode */
@@ -330,9 +335,9 @@ struct pipeline_config {
 	__u16 egress_mac[3];       /* source address with NEXT_HOP_MAC */
 	__u8 multi_buffer;         /* frames may come in several buffers */
 	__u8 transmit_by_redirect; /* single_arm: through the devmap, not by XDP_TX */
-	__u32 reserved2;
-	__u64 fragment_mark; /* struct fragment_shim */
-	__u32 nat4_shapes;   /* how many of nat4_shape[] are in use */
+	__u32 vni_count;           /* with VNI_RANGE */
+	__u64 fragment_mark;       /* struct fragment_shim */
+	__u32 nat4_shapes;         /* how many of nat4_shape[] are in use */
 	__u32 nat6_shapes;
 	__u32 nat4_rules; /* 1: the one is in nat4_only, and no table is asked */
 	__u32 reserved3;

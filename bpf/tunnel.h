@@ -106,6 +106,11 @@ static __always_inline enum verdict vni_count(struct packet *packet)
 		if (packet->vni != config.vni)
 			return VERDICT_UNKNOWN_VNI;
 		break;
+	case VNI_RANGE:
+		index = packet->vni - config.vni;
+		if (index >= config.vni_count)
+			return VERDICT_UNKNOWN_VNI;
+		break;
 	case VNI_LISTED:
 		if (!vni_find(packet->vni, &index))
 			return VERDICT_UNKNOWN_VNI;

@@ -79,9 +79,17 @@ static int tables_build(struct tables *tables, const struct config *config, stru
 
 static enum vni_mode vni_mode_of(const struct config *config)
 {
+	const uint32_t *vnis = config->listen.vnis;
+
 	if (config->listen.any_vni)
 		return VNI_ANY;
-	return config->listen.vni_count == 1 ? VNI_ONE : VNI_LISTED;
+	if (config->listen.vni_count == 1)
+		return VNI_ONE;
+	for (size_t i = 1; i < config->listen.vni_count; i++) {
+		if (vnis[i] != vnis[0] + i)
+			return VNI_LISTED;
+	}
+	return VNI_RANGE;
 }
 
 /* Outer IPv4, UDP, VXLAN and inner Ethernet header, in bytes: what the tunnel takes of the MTU. */
@@ -118,7 +126,8 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	to->port = htons(from->listen.port);
 	to->check_sources = from->listen.source_count > 0;
 	to->vni_mode = vni_mode_of(from);
-	to->vni = to->vni_mode == VNI_ONE ? from->listen.vnis[0] : VNI_NONE;
+	to->vni = to->vni_mode == VNI_ANY ? VNI_NONE : from->listen.vnis[0];
+	to->vni_count = from->listen.vni_count;
 	to->truncated = from->inner.truncated;
 	to->unmatched = from->forward.unmatched;
 	to->udp_checksum = from->inner.udp_checksum;

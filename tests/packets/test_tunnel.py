@@ -282,6 +282,9 @@ class VxlanHeader(PacketTable):
             table([0, 5, 4096, 0xFFFFFF], [1, 4, 6, 4095, 0x100000, 0xFFFFFE],
                   [5, 16777215, 0, 4096]),
             table(range(100, 1000, 3), range(101, 1000, 3), list(range(100, 1000, 3))),
+            table([100, 101, 150, 199], [0, 99, 200, 0xFFFFFF], list(range(100, 200))),
+            table([0xFFFFFE, 0xFFFFFF], [0, 1, 0xFFFFFD], [0xFFFFFE, 0xFFFFFF]),
+            table([7, 8, 9], [6, 10], [9, 8, 7]),
             table([0, 1, 77, 0x123456, 0xFFFFFF], [], "any")])
 
     def test_vni_default_is_one(self):
