@@ -121,6 +121,9 @@ static void find_next_hops(struct rollout *rollout, const struct config *config,
 		snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
 		err = next_hops_open(&rollout->next_hops, &setup, &error);
 	}
+	/* trusted from the first packet on, not only from the daemon's next beat */
+	if (!err)
+		datapath_beat(&rollout->control);
 	if (err)
 		log_warning("%s; every packet asks the kernel for its next hop", error.text);
 }
