@@ -192,10 +192,10 @@ class Reference:
             return (Outcome("not_tunnel", "outer_fragment"), None) if piece else unclear
         if struct.unpack_from("!H", frame, l4 + 2)[0] != self.port:
             return (Outcome("not_tunnel", "outer_fragment"), None) if piece else other
+        if l4 + 8 > len(frame):  # the port is there, its header is not whole
+            return (Outcome("not_tunnel", "outer_fragment"), None) if piece else unclear
         if piece:
             return Outcome("outer_fragment"), None
-        if l4 + 8 > len(frame):
-            return unclear
         if self.sources is not None and not any(
                 ipaddress.ip_address(source) in prefix for prefix in self.sources):
             return Outcome("source_denied"), None
