@@ -12,7 +12,6 @@
 
 #include "packet.h"
 
-#define IPV4_RESERVED        0x8000
 #define IPV4_DF              0x4000
 #define IPV4_MF              0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff

@@ -165,7 +165,7 @@ static void control(struct daemon *daemon, int signals)
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_time(daemon)) <= 0)
 			continue;
 		if (fds[1].revents) {
-			next_hops_handle(daemon->rollout.next_hops);
+			next_hops_handle(daemon->rollout.next_hops, milliseconds());
 			daemon->next_hops_at = 0;
 		}
 		if (!fds[0].revents || read(signals, &signal, sizeof(signal)) != sizeof(signal))

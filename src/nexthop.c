@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "netdev.h"
 #include "nexthop.h"
@@ -206,15 +205,7 @@ int next_hops_fd(const struct next_hops *hops)
 	return rtnl_event_fd(hops->rtnl);
 }
 
-static int64_t milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-void next_hops_handle(struct next_hops *hops)
+void next_hops_handle(struct next_hops *hops, int64_t now)
 {
 	struct rtnl_events events;
 	int err = rtnl_read_events(hops->rtnl, hops->setup.ifindex, &events, learn_neighbour, hops);
@@ -222,7 +213,7 @@ void next_hops_handle(struct next_hops *hops)
 	if (events.neighbours)
 		publish_all(hops);
 	if ((err || events.routes || events.link || events.lost) && hops->resolve_at == INT64_MAX)
-		hops->resolve_at = milliseconds() + RESOLVE_DELAY_MS;
+		hops->resolve_at = now + RESOLVE_DELAY_MS;
 }
 
 /*
@@ -254,23 +245,4 @@ int64_t next_hops_tick(struct next_hops *hops, int64_t now)
 		hops->confirm_at = now + CONFIRM_EVERY_MS;
 	}
 	return hops->resolve_at < hops->confirm_at ? hops->resolve_at : hops->confirm_at;
-}
-
-struct next_hops_summary next_hops_summarise(const struct next_hops *hops)
-{
-	struct next_hops_summary summary = {0};
-
-	for (size_t i = 0; i < hops->setup.count; i++) {
-		switch (hops->setup.table[i].word[1] >> NEXT_HOP_STATE_SHIFT) {
-		case NEXT_HOP_RESOLVED:
-			summary.resolved++;
-			break;
-		case NEXT_HOP_LOCAL:
-			summary.local++;
-			break;
-		default:
-			summary.unresolved++;
-		}
-	}
-	return summary;
 }

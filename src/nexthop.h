@@ -29,17 +29,10 @@ int next_hops_open(struct next_hops **out, const struct next_hops_setup *setup,
 void next_hops_close(struct next_hops *hops); /* NULL is allowed */
 
 int next_hops_fd(const struct next_hops *hops); /* readable when next_hops_handle() is due */
-void next_hops_handle(struct next_hops *hops);
+/* `now` here and below: CLOCK_MONOTONIC, in ms. */
+void next_hops_handle(struct next_hops *hops, int64_t now);
 
-/* Does what is due at `now` (CLOCK_MONOTONIC, ms) and returns when it wants to be called again. */
+/* Does what is due at `now` and returns when it wants to be called again. */
 int64_t next_hops_tick(struct next_hops *hops, int64_t now);
-
-struct next_hops_summary {
-	size_t resolved;
-	size_t local;
-	size_t unresolved;
-};
-
-struct next_hops_summary next_hops_summarise(const struct next_hops *hops);
 
 #endif
