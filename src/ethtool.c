@@ -51,8 +51,9 @@ int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_
 	values = calloc(1, sizeof(*values) + number * sizeof(values->data[0]));
 	if (!names || !values)
 		return -ENOMEM;
-	*names = (struct ethtool_gstrings){
-		.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_STATS, .len = number};
+	*names = (struct ethtool_gstrings){.cmd = ETHTOOL_GSTRINGS,
+					   .string_set = ETH_SS_STATS,
+					   .len = number};
 	*values = (struct ethtool_stats){.cmd = ETHTOOL_GSTATS, .n_stats = number};
 	err = request(fd, interface, names);
 	if (!err)
