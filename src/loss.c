@@ -10,29 +10,38 @@
 #include "ethtool.h"
 #include "loss.h"
 #include "names.h"
+#include "rtnl_stats.h"
 
 /*
- * Statistics that mean lost packets. Those of the kernel's own, below /sys/class/net, first; then
+ * Statistics that mean lost packets. Those of the kernel's own first; then
  * the drivers', where a queue's number stands for `N`: ena_ethtool.c, virtio_net.c, veth.c. What
  * they count of XDP (xdp_drop and the like) is left out: that is the program's verdicts again.
  */
 enum side { LISTEN = 1, EGRESS = 2, BOTH = LISTEN | EGRESS };
 
-struct statistic {
+#define KERNEL_STAT(name, side, meaning)                                       \
+	{                                                                      \
+#name, side, meaning, offsetof(struct rtnl_link_stats64, name) \
+	}
+
+static const struct kernel_stat {
 	const char *name;
 	unsigned int side;
 	const char *meaning;
+	size_t offset; /* in struct rtnl_link_stats64, a __u64 */
+} kernel_stats[] = {
+	KERNEL_STAT(rx_missed_errors, LISTEN, "no room in the receive ring: the host was too slow"),
+	KERNEL_STAT(rx_over_errors, LISTEN, "the receive ring overran"),
+	KERNEL_STAT(rx_fifo_errors, LISTEN, "the NIC's own buffer overran"),
+	KERNEL_STAT(tx_dropped, EGRESS, "the driver dropped what was to be sent"),
+	KERNEL_STAT(tx_fifo_errors, EGRESS, "the NIC's own buffer ran empty"),
 };
 
-static const struct statistic kernel_stats[] = {
-	{"rx_missed_errors", LISTEN, "no room in the receive ring: the host was too slow"},
-	{"rx_over_errors", LISTEN, "the receive ring overran"},
-	{"rx_fifo_errors", LISTEN, "the NIC's own buffer overran"},
-	{"tx_dropped", EGRESS, "the driver dropped what was to be sent"},
-	{"tx_fifo_errors", EGRESS, "the NIC's own buffer ran empty"},
-};
-
-static const struct statistic driver_stats[] = {
+static const struct {
+	const char *name;
+	unsigned int side;
+	const char *meaning;
+} driver_stats[] = {
 	{"bw_in_allowance_exceeded", LISTEN, "more bandwidth than the instance type has"},
 	{"bw_out_allowance_exceeded", EGRESS, "more bandwidth than the instance type has"},
 	{"pps_allowance_exceeded", BOTH,
@@ -80,21 +89,19 @@ static int add(struct loss_table *table, enum loss_place place, const char *inte
 
 static int add_kernel_stats(struct loss_table *table, const char *interface, unsigned int side)
 {
+	struct rtnl_link_stats64 stats;
 	int err = 0;
 
+	if (rtnl_read_stats(interface, &stats))
+		return 0; /* it is gone */
 	for (size_t i = 0; !err && i < sizeof(kernel_stats) / sizeof(kernel_stats[0]); i++) {
-		_cleanup_fclose_ FILE *file = NULL;
-		char path[128];
+		const struct kernel_stat *stat = &kernel_stats[i];
 		uint64_t value;
 
-		if (!(kernel_stats[i].side & side))
-			continue;
-		snprintf(path, sizeof(path), "/sys/class/net/%s/statistics/%s", interface,
-			 kernel_stats[i].name);
-		file = fopen(path, "re");
-		if (file && fscanf(file, "%" SCNu64, &value) == 1)
-			err = add(table, LOSS_PLACE_NIC, interface, kernel_stats[i].name, value,
-				  kernel_stats[i].meaning);
+		memcpy(&value, (const char *)&stats + stat->offset, sizeof(value));
+		if (stat->side & side)
+			err = add(table, LOSS_PLACE_NIC, interface, stat->name, value,
+				  stat->meaning);
 	}
 	return err;
 }
