@@ -65,7 +65,7 @@ static __always_inline int note(const struct net_device *device, enum place plac
 /* What a tracepoint hands over: its arguments, a word each. */
 
 SEC("tp_btf/xdp_devmap_xmit")
-int devmap_xmit(__u64 *arguments) /* from, to, sent, drops, err */
+int devmap_xmit(const __u64 *arguments) /* from, to, sent, drops, err */
 {
 	const struct net_device *to = (void *)arguments[1];
 	int lost = arguments[3], err = arguments[4];
@@ -74,13 +74,13 @@ int devmap_xmit(__u64 *arguments) /* from, to, sent, drops, err */
 }
 
 SEC("tp_btf/xdp_redirect_err")
-int redirect_err(__u64 *arguments) /* device, program, target, err, ... */
+int redirect_err(const __u64 *arguments) /* device, program, target, err, ... */
 {
 	return note((void *)arguments[0], REDIRECT, arguments[3], 1);
 }
 
 SEC("tp_btf/xdp_exception")
-int exception(__u64 *arguments) /* device, program, action */
+int exception(const __u64 *arguments) /* device, program, action */
 {
 	return note((void *)arguments[0], EXCEPTION, arguments[2], 1);
 }

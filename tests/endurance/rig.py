@@ -67,6 +67,11 @@ def flow_source(number):
     return f"10.2.41.{20 + number}"
 
 
+def moved(side, mac):
+    """The side's own outcome, were its destination behind another MAC."""
+    return frames.mac(mac) + side.own[6:]
+
+
 # They differ in everything that the rules and the settings decide of a packet.
 OLD = Side("old", "10.20.0.3", 8000, OLD_MAC, {"clear_df_above": "never", "udp_checksum": "update"})
 NEW = Side("new", "10.20.0.4", 9000, NEW_MAC, {"clear_df_above": 90, "udp_checksum": "zero"})
@@ -213,14 +218,18 @@ class Ground(net.Ground):
 
     def setUp(self):
         super().setUp()
-        for last, mac in ((2, COMMON_MAC), (3, OLD_MAC), (4, NEW_MAC)):
-            self.set_neighbour(last, mac)
+        self.set_neighbours()
         self.journal = Journal()
         self.judge = Judge(self, self.collector, "c0")
-        self.drops = Drops(self, ((self.sender, "s0"), (self.appliance, "in0"),
+        # `generate` makes its frames as if they came in on the loopback interface
+        self.drops = Drops(self, ((self.sender, "lo"), (self.sender, "s0"), (self.appliance, "in0"),
                                   (self.appliance, "out0"), (self.collector, "c0")))
         self.turns = 0  # how often the configuration in force changed to the other side
         self.side = None
+
+    def set_neighbours(self):
+        for last, mac in ((2, COMMON_MAC), (3, OLD_MAC), (4, NEW_MAC)):
+            self.set_neighbour(last, mac)
 
     def set_neighbour(self, last, mac):
         self.appliance.ip("neigh", "replace", f"10.20.0.{last}", "lladdr", mac, "dev", "out0",
@@ -248,6 +257,15 @@ class Ground(net.Ground):
         if sender.process.poll() is not None:
             sender.end()
         return sender
+
+    def start_over(self, *arguments, executable=None):
+        """A new daemon with the other rules; returns when they are in force."""
+        daemon = self.daemon(self.other_side(), *arguments, executable=executable)
+        self.journal.note(f"start, {self.side.name} rules")
+        daemon.ready()
+        self.journal.note("ready")
+        self.check_in_force()
+        return daemon
 
     def other_side(self):
         return NEW if self.side is OLD else OLD
