@@ -104,17 +104,17 @@ static void read_xdp(struct host_link *link, int ifindex, const char *instance)
 {
 	struct xdp_program program = xdp_program_on(ifindex);
 	int64_t features = host_xdp_features(ifindex);
-	const char *owner = "foreign";
 
 	link->xdp_id = program.id;
 	if (program.id) {
 		copy_text(link->xdp_name, sizeof(link->xdp_name), program.name,
 			  sizeof(program.name));
 		strcpy(link->xdp_mode, program.generic ? "generic" : "native");
-		if (xdp_program_ours(&program))
-			owner = datapath_owns(instance, program.id) ? "instance" : "ours";
-		if (*link->xdp_name)
-			strcpy(link->xdp_owner, owner);
+		/* names take CAP_SYS_ADMIN, the pins of this instance do not */
+		if (datapath_owns(instance, program.id))
+			strcpy(link->xdp_owner, "instance");
+		else if (*program.name)
+			strcpy(link->xdp_owner, xdp_program_ours(&program) ? "ours" : "foreign");
 	}
 	if (features < 0)
 		return;
