@@ -37,7 +37,7 @@ def command_lines(text):
     """(words of the command, its options) of each call of the program in a text."""
     text = text.replace("\\\n", " ")
     for call in re.findall(r"(?<![\w./-])(vxlan-pipeline +[a-z].*|vxlan_loader +-.*)", text):
-        words = re.split(r"\s*(?:[|;>)]|&&|  #)", call)[0].split()
+        words = re.split(r"\s*(?:[|;>)`]|&&|  #)", call)[0].split()
         names = [("run",)] if words[0] == "vxlan_loader" else [tuple(words[1:3]), tuple(words[1:2])]
         yield names, re.findall(r"(?<=\s)--?[a-zA-Z][a-z-]*", " ".join(words))
 
