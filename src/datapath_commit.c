@@ -29,6 +29,11 @@ static int pin_shared(const struct datapath_commit *commit)
 		if (fd >= 0 && datapath_map_fits(fd, shared[i]) &&
 		    datapath_is_pinned(commit->instance, name))
 			continue;
+		if (fd >= 0 && shared[i] == commit->datapath->skeleton->maps.counters &&
+		    !datapath_map_fits(fd, shared[i]))
+			snprintf(commit->attached->warning, sizeof(commit->attached->warning),
+				 "the counters start anew: another version pinned those that are "
+				 "there, and counts otherwise");
 		err = datapath_pin(commit->instance, name, bpf_map__fd(shared[i]));
 		if (err)
 			return err;

@@ -56,8 +56,8 @@ static void judge_attachment(struct health *health, const struct datapath_condit
 			health_add(
 				health,
 				"the program was detached from %s, which carries the XDP program "
-				"'%s' (id %" PRIu32 ") instead",
-				listen, other.name, other.id);
+				"%s (id %" PRIu32 ") instead",
+				listen, *other.name ? other.name : "of another tool", other.id);
 		else
 			health_add(health,
 				   "the program was detached from %s; a reload attaches it "

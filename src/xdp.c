@@ -43,6 +43,13 @@ int xdp_program_in_the_way(int ifindex, const char *interface, struct error *err
 				 "/sys/fs/bpf/vxlan-pipeline names them, and: vxlan-pipeline stop "
 				 "--instance NAME",
 				 interface, program.name, program.id);
+	/* a daemon that has given up CAP_SYS_ADMIN learns no names */
+	if (!*program.name)
+		return error_set(
+			error, -EBUSY,
+			"%s already carries an XDP program (id %u), of another instance or "
+			"another tool; bpftool prog show id %u names it",
+			interface, program.id, program.id);
 	return error_set(error, -EBUSY,
 			 "%s already carries the XDP program '%s' (id %u), which is not ours; "
 			 "remove it with the tool that attached it, or: ip link set dev %s xdp off",
