@@ -2,6 +2,7 @@
 """The manual pages say what the program says: commands, options, keys, verdicts, statuses."""
 
 import glob
+import json
 import os
 import re
 import subprocess
@@ -144,6 +145,19 @@ class Lists(unittest.TestCase):
     def test_counters(self):
         self.assertEqual(self.status_list("COUNTERS"),
                          lists.x_macro("STATS_COUNTERS", "src/stats.h"))
+
+    def test_the_document_of_status(self):
+        text = "\n".join(mdoc.read("vxlan-pipeline-status.8"))
+        listed = re.findall(r"^\.Ic (\w+)", text.split("The document has")[1].split(".Ss")[0], re.M)
+        said = subprocess.run([program.PROGRAM, "status", "--json", "--instance", "nobody"],
+                              capture_output=True, text=True, check=True).stdout
+        self.assertEqual(listed, list(json.loads(said)))
+
+    def test_places_of_loss(self):
+        text = "\n".join(mdoc.read("vxlan-pipeline-status.8"))
+        for _, name, _ in lists.x_macro("LOSS_PLACES", "src/loss.h"):
+            with self.subTest(name):
+                self.assertIn(f"\n.Cm {name}\n", text)
 
     def test_environment(self):
         listed = set()
