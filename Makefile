@@ -56,6 +56,7 @@ $(BUILD):
 
 include tests/unit/unit.mk
 include tests/bench/bench.mk
+include dist/install.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and its kin; root)
