@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Packages and the repositories they are published in.
+
+.PHONY: deb
+deb: ## build the Debian package; SNAPSHOT=SUFFIX: numbered VERSION+SUFFIX
+	@dist/deb $(SNAPSHOT)
+
+.PHONY: deps-packages
+deps-packages: ## install what deb, repo and test-system need besides (Debian and its kin; root)
+	@.ci/deps packages
