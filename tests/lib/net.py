@@ -305,8 +305,8 @@ class Ground(unittest.TestCase):
         self.appliance.ip("link", "set", "br0", "address", mac, "up")
         wait_for(lambda: self.appliance.link("br0")["operstate"] == "UP", 5, "br0 up")
 
-    def attach_program(self, namespace, interface):
-        """Somebody else's XDP program, which passes everything; returns its id."""
+    def build_foreign(self):
+        """Somebody else's XDP program, which passes everything: foreign.o in the work directory."""
         need_commands("clang")
         source = self.work.file("foreign.c", """
             __attribute__((section("xdp"), used)) int somebody_elses(void *ctx) { return 2; }
@@ -314,6 +314,11 @@ class Ground(unittest.TestCase):
         """)
         built = os.path.join(self.work.path, "foreign.o")
         run("clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", built)
+        return built
+
+    def attach_program(self, namespace, interface):
+        """Attaches it; returns its id."""
+        built = self.build_foreign()
         namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
         return namespace.xdp(interface)["prog"]["id"]
 
