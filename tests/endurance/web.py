@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Thousands of clients of the HTTP server: they cost the datapath nothing, and block nobody."""
 
-import http.client
 import json
 import os
 import subprocess
@@ -9,7 +8,7 @@ import sys
 import time
 
 import rig
-from lib import net, program
+from lib import net
 from soak import Holdings
 
 QUICK = bool(os.environ.get("ENDURANCE_QUICK"))
@@ -22,7 +21,6 @@ WORST = "p99" if QUICK else "max"  # what that is said of: in a minute's run oth
 RSS_LIMIT = 32 * 1024  # KiB of the daemon, at any time
 RSS_TOLERANCE = 4096  # KiB by which one wave may have had more connections than the other
 CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients.py")
-ADDRESS, PORT = "127.0.0.1", 9789
 
 
 class Clients:
@@ -30,7 +28,7 @@ class Clients:
 
     def __init__(self, test, *words):
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            test.appliance.command(sys.executable, CLIENTS, words[0], f"{ADDRESS}:{PORT}",
+            test.appliance.command(sys.executable, CLIENTS, words[0], rig.SERVED,
                                    *map(str, words[1:])),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         test.addCleanup(self.end)
@@ -61,18 +59,7 @@ class Wave:
 
 
 class Web(rig.Ground):
-    CONFIG = program.merge(rig.Ground.CONFIG, {"http": {"listen": f"{ADDRESS}:{PORT}"}})
-
-    def request(self, method, path):
-        with rig.inside(self.appliance):
-            connection = http.client.HTTPConnection(ADDRESS, PORT, timeout=20)
-            connection.connect()
-        try:
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+    CONFIG = rig.SERVING
 
     def test_clients(self):
         """Slow ones in two waves, beside others who want an answer, and a reload in each."""
