@@ -20,7 +20,7 @@
 #define LIFETIME_MS    10000 /* of a connection, however busy */
 #define IDLE_S         5
 #define CLIENT_MEMORY  16384 /* bytes; a request that needs more is refused */
-#define LISTEN_BACKLOG 1024
+#define LISTEN_BACKLOG 4096
 
 struct client {
 	int fd;
