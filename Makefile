@@ -55,6 +55,7 @@ $(BUILD):
 	mkdir -p $@
 
 include tests/unit/unit.mk
+include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 
 .PHONY: deps
