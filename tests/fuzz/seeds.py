@@ -85,6 +85,16 @@ def captures():
     yield pcapng(packets[:2], ">")
 
 
+def requests():
+    for start in ("GET / HTTP/1.1", "HEAD /metrics HTTP/1.1", "GET /healthz?a=b HTTP/1.0",
+                  "GET /stats.json HTTP/1.1", "GET /nothing HTTP/1.1", "DELETE / HTTP/1.1"):
+        yield b"\0" + f"{start}\r\nHost: a\r\n\r\n".encode()
+    yield b"\1POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+    yield (b"\2PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+           b"Expect: 100-continue\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+    yield b"\3GET / HTTP/1.1\r\nHost: a\r\nCookie: a=b; c=\"d\"\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+
+
 def seeds():
     configs = []
     for name in sorted(glob.glob(os.path.join(ROOT, "docs", "examples", "*.yaml"))):
@@ -96,7 +106,8 @@ def seeds():
     imports = ["---\n".join((ENV, NAT_RULES, INTERFACES)), ENV, "---\n" + NAT_RULES,
                "---\n---\n" + INTERFACES, "INTERFACE=a\n---\n1=10.0.0.1:1\n"]
     return {"config": configs, "import": [text.encode() for text in imports],
-            "capture": list(captures()), "dissect": some_frames()}
+            "capture": list(captures()), "dissect": some_frames(),
+            "http": list(requests())}
 
 
 def main():
