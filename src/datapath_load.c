@@ -254,29 +254,6 @@ static int fill_sources(const struct bpf_map *map, const struct config *config)
 	return 0;
 }
 
-/* Every entry of every map that sends frames names the egress interface and, if need be, the cutter. */
-static int fill_egress(struct datapath *datapath)
-{
-	struct pipeline_bpf *skeleton = datapath->skeleton;
-	bool cut = skeleton->rodata->config.fragment_in_xdp;
-	const struct bpf_map *const maps[] = {
-		skeleton->maps.egress,   skeleton->maps.copies_2, skeleton->maps.copies_3,
-		skeleton->maps.copies_4, skeleton->maps.copies_5, skeleton->maps.copies_6,
-		skeleton->maps.copies_7, skeleton->maps.copies_8,
-	};
-	struct bpf_devmap_val value = {.ifindex = datapath->links.egress_ifindex};
-
-	if (cut)
-		value.bpf_prog.fd = bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment);
-	for (size_t i = 0; i < (cut ? sizeof(maps) / sizeof(maps[0]) : 1); i++) {
-		for (uint32_t key = 0; key < bpf_map__max_entries(maps[i]); key++) {
-			if (bpf_map_update_elem(bpf_map__fd(maps[i]), &key, &value, BPF_ANY))
-				return -errno;
-		}
-	}
-	return 0;
-}
-
 int datapath_open_cutting(struct datapath *datapath)
 {
 	int fd = bpf_map__fd(datapath->skeleton->maps.cutting_open);
@@ -301,7 +278,7 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 				 skeleton->maps.vni_slots);
 	if (!err)
 		err = fill_sources(skeleton->maps.sources, config);
-	return err ? err : fill_egress(datapath);
+	return err ? err : datapath_fill_egress(datapath);
 }
 
 /* The mark of this instance's frames to be cut: the same in all its generations. */
@@ -370,6 +347,8 @@ static int load(struct datapath *datapath, const struct config *config,
 	err = choose_constants(datapath, config, options, tables);
 	if (!err)
 		err = size_maps(datapath->skeleton, config, tables);
+	if (!err && options->generic)
+		err = datapath_shrink_egress(datapath->skeleton);
 	if (err)
 		return error_set(error, err, "cannot prepare the program: %s", strerror(-err));
 	if (options->instance)
