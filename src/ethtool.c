@@ -75,3 +75,10 @@ int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_
 	*count = known;
 	return 0;
 }
+
+int ethtool_request(const char *interface, void *command)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : request(fd, interface, command);
+}

@@ -227,7 +227,8 @@ static int refresh(struct http_server *server, size_t number)
 
 static enum MHD_Result answer(void *data, struct MHD_Connection *connection, const char *url,
 			      const char *method, const char *version, const char *upload,
-			      size_t *upload_size, void **context)
+			      size_t *upload_size, /* NOLINT(readability-non-const-parameter) */
+			      void **context)
 {
 	struct http_server *server = data;
 

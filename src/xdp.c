@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/if_link.h>
 
 #include "cleanup.h"
 #include "xdp.h"
@@ -21,6 +22,7 @@ struct xdp_program xdp_program_on(int ifindex)
 	program.id = query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
 	if (!program.id)
 		program.id = query.prog_id;
+	program.generic = query.attach_mode == XDP_ATTACHED_SKB;
 	fd = program.id ? bpf_prog_get_fd_by_id(program.id) : -1;
 	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0)
 		memcpy(program.name, info.name, sizeof(program.name));

@@ -63,6 +63,14 @@ class Verdicts(unittest.TestCase):
                                  its == group, f"{counter}: {name}")
 
 
+class Checks(unittest.TestCase):
+    def test_checks_and_what_they_find(self):
+        documented = [tuple(row[:2]) for row in markdown.table("docs/check.md", "check")]
+        defined = x_macro("CHECKS", "src/check.h")
+        self.assertGreater(len(defined), 20)
+        self.assertEqual(documented, defined)
+
+
 class Keys(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
