@@ -159,15 +159,21 @@ class Lists(unittest.TestCase):
             with self.subTest(name):
                 self.assertIn(f"\n.Cm {name}\n", text)
 
+    def test_findings_of_check(self):
+        lines = mdoc.sections(mdoc.read("vxlan-pipeline-check.8"))["FINDINGS"]
+        self.assertEqual(list(mdoc.entries(lines)), lists.x_macro("CHECKS", "src/check.h"))
+
     def test_environment(self):
-        listed = set()
-        for head, _ in mdoc.entries(mdoc.sections(mdoc.read("vxlan-pipeline.8"))["ENVIRONMENT"]):
-            listed |= set(head.replace(" , Ev", "").split())
-        read = set()
-        for path in glob.glob(os.path.join(program.ROOT, "src", "*.c")):
+        listed, sources = set(), ""
+        for name in mdoc.NAMES:
+            for head, _ in mdoc.entries(mdoc.sections(mdoc.read(name)).get("ENVIRONMENT", [])):
+                listed |= set(head.replace(" , Ev", "").split())
+        for path in glob.glob(os.path.join(program.ROOT, "src", "*.[ch]")):
             with open(path, encoding="utf-8") as file:
-                read |= set(re.findall(r'\bgetenv\("(\w+)"\)', file.read()))
-        self.assertEqual(listed, read | LIBRARY_ENVIRONMENT)
+                sources += file.read()
+        names = dict(re.findall(r'^#define +(\w+) +"(\w+)"', sources, re.M))
+        read = {argument.strip('"') for argument in re.findall(r"getenv\((\w+|\"\w+\")\)", sources)}
+        self.assertEqual(listed, {names.get(name, name) for name in read} | LIBRARY_ENVIRONMENT)
 
     def test_configurations_load(self):
         blocks = [text for name in mdoc.NAMES for text in mdoc.literals(mdoc.read(name))
