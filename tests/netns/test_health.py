@@ -59,8 +59,7 @@ class Health(Watched):
     def foreign(self):
         """Somebody else's program, pinned; returns the path."""
         path = self.pin("foreign")
-        self.build_foreign()
-        self.bpftool("prog", "load", os.path.join(self.work.path, "foreign.o"), path)
+        self.bpftool("prog", "load", self.build_foreign(), path)
         return path
 
     def test_links(self):
@@ -125,10 +124,8 @@ class Health(Watched):
     def test_foreign_program(self):
         """A foreign program is refused while ours is there, and named when it took the place."""
         daemon = self.start()
-        self.build_foreign()
         refused = self.appliance.ip("link", "set", "dev", "in0", "xdp", "obj",
-                                    os.path.join(self.work.path, "foreign.o"), "sec", "xdp",
-                                    check=False)
+                                    self.build_foreign(), "sec", "xdp", check=False)
         self.assertNotEqual(refused.returncode, 0, "the link keeps its interface")
         self.assertTrue(self.forwards())
 
