@@ -240,7 +240,7 @@ int host_save(const struct host *host, const char *path, struct error *error)
 	return err;
 }
 
-int host_load(struct host *host, const char *path, struct error *error)
+static int load(struct host *host, const char *path, struct error *error)
 {
 	bool standard = strcmp(path, "-") == 0;
 	struct error inner;
@@ -257,4 +257,24 @@ int host_load(struct host *host, const char *path, struct error *error)
 	err = host_from_json(host, document, &inner);
 	json_decref(document);
 	return err ? error_set(error, err, "%s: %s", path, inner.text) : 0;
+}
+
+int host_load_for(struct host *host, const char *path, const struct config *config,
+		  struct error *error)
+{
+	struct host loaded;
+	int err = load(&loaded, path, error);
+
+	if (err)
+		return err;
+	if (strcmp(loaded.listen.name, config->listen.interface) != 0 ||
+	    strcmp(loaded.forward.name, config->forward.interface) != 0)
+		return error_set(error, -EINVAL,
+				 "%s: facts of %s and %s, while the configuration is about %s and "
+				 "%s; record them with this configuration: vxlan-pipeline check "
+				 "--record",
+				 path, loaded.listen.name, loaded.forward.name,
+				 config->listen.interface, config->forward.interface);
+	*host = loaded;
+	return 0;
 }
