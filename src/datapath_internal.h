@@ -57,6 +57,10 @@ int datapath_attach(struct datapath_commit *commit);
 #define SHARED_MAPS 5
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
 
+/* Pins of what counts losses: maps, and programs attached to tracepoints. */
+#define LOSS_PINS 6
+extern const char *const datapath_loss_pins[LOSS_PINS];
+
 /* Lets the generation cut: nothing of the one before is on its way any more. 0 or -errno. */
 int datapath_open_cutting(struct datapath *datapath);
 
