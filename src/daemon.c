@@ -50,6 +50,7 @@ struct daemon {
 	int64_t due[JOB_COUNT]; /* likewise */
 	int64_t watchdog_every; /* ms */
 	bool linger;
+	bool drained; /* while the instance was pinned last */
 };
 
 static int64_t microseconds(void)
@@ -183,6 +184,7 @@ static int64_t job_next_hops(struct daemon *daemon, int64_t now)
 static int64_t job_follow(struct daemon *daemon, int64_t now)
 {
 	struct error why, error;
+	bool unpinned;
 
 	if (!rollout_is_outdated(&daemon->rollout, daemon->options->instance, &daemon->config,
 				 &why)) {
@@ -192,8 +194,12 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	if (!*daemon->trouble.text)
 		log_info("%s: putting the configuration in force again", why.text);
 	pages_set_busy(daemon->web.pages);
-	if (put_in_force(daemon, &daemon->config, &error) == 0)
+	unpinned = datapath_is_unpinned(daemon->options->instance);
+	if (put_in_force(daemon, &daemon->config, &error) == 0) {
+		if (unpinned && daemon->drained) /* the pins took that with them */
+			instance_set_drained(daemon->options->instance, true, &error);
 		return now + FOLLOW_MS;
+	}
 	if (strcmp(daemon->trouble.text, error.text) != 0)
 		log_error("%s, and the configuration cannot be put in force again: %s", why.text,
 			  error.text);
@@ -264,6 +270,8 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 	} else {
 		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
 			     &condition, getpid());
+		if (condition.state != DATAPATH_ABSENT)
+			daemon->drained = instance_is_drained(daemon->options->instance);
 	}
 	if (*daemon->trouble.text)
 		health_add(&daemon->health, "the configuration cannot be put in force again: %s",
