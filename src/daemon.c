@@ -98,9 +98,10 @@ static void notify_status(const struct daemon *daemon, const char *state)
 {
 	const struct health *health = &daemon->health;
 
-	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rules%s%s", state, daemon->config.listen.interface,
+	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
 		   daemon->config.forward.interface, daemon->config.rule_count,
-		   health->count ? "; not well: " : "", health->count ? health->reasons[0] : "");
+		   daemon->config.rule_count == 1 ? "" : "s", health->count ? "; not well: " : "",
+		   health->count ? health->reasons[0] : "");
 }
 
 /* All of a configuration, its HTTP server included, or nothing. */
