@@ -36,6 +36,33 @@ class Reload(rig.Ground):
         self.check(sender)
 
 
+class Cut(rig.Ground):
+    """Packets that have to be cut: every one of them, in every instant, by one program or the other."""
+
+    RELOADS, PPS = few(10, 100), few(50000, 100000)
+    MTU_OUT, BATCH = 3498, 10
+    SIDES = rig.CUTTING_SIDES
+    JUDGE, VERDICT, INNER_SIZE = "endurance_fragments", "fragmented", rig.CUT_SIZE
+    describe = rig.Fragment.describe
+
+    def test_reloads(self):
+        daemon = self.daemon(self.SIDES[0]).ready()
+        sender = self.send(self.PPS)
+        for _ in range(self.RELOADS):
+            self.reload(daemon)
+            self.check_in_force()
+        daemon.kill()
+        self.start_over()
+        self.check(sender)
+
+    def check_outcomes(self, outcomes):
+        super().check_outcomes(outcomes)
+        for side in self.SIDES:
+            for fragments in side.packets:
+                self.assertEqual(len({outcomes[key] for key in fragments}), 1,
+                                 "as many of each fragment")
+
+
 class Kill(rig.Ground):
     KILLS = few(3, 50)
     KILLS_IN_THE_ACT = few(6, 1000)  # or as many as there are steps
