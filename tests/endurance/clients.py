@@ -21,7 +21,7 @@ import sys
 import time
 
 PATHS = ("/metrics", "/healthz", "/stats.json")
-PATIENCE = 20  # seconds for an answer
+PATIENCE = 60  # seconds for an answer
 TICK = 0.5  # seconds between two bytes of those who send slowly
 AWAY = 2  # seconds until somebody who was shut out comes back
 

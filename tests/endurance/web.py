@@ -14,7 +14,7 @@ from soak import Holdings
 QUICK = bool(os.environ.get("ENDURANCE_QUICK"))
 PPS = 200000 if QUICK else 1000000
 SLOW = 2000
-REQUESTS = 500 if QUICK else 10000  # besides, by each of ASKERS
+REQUESTS = 500 if QUICK else 30000  # besides, by each of ASKERS
 ASKERS = 2
 ANSWER_MS = 100  # /metrics answers within, whatever others do
 WORST = "p99" if QUICK else "max"  # what that is said of
