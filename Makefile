@@ -56,6 +56,7 @@ $(BUILD):
 	mkdir -p $@
 
 include tests/unit/unit.mk
+include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 include tests/endurance/endurance.mk
 include dist/install.mk

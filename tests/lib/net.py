@@ -360,12 +360,17 @@ class Ground(unittest.TestCase):
         self.appliance.ip("link", "set", "br0", "address", mac, "up")
         wait_for(lambda: self.appliance.link("br0")["operstate"] == "UP", 5, "br0 up")
 
-    def attach_program(self, namespace, interface):
-        """Somebody else's XDP program, which passes everything; returns its id."""
+    def build_foreign(self):
+        """The object file of somebody else's XDP program, which passes everything."""
         built = os.path.join(program.ROOT, "build", FOREIGN)
         if not os.path.exists(built):
             need_commands("clang")
             built = compile_foreign(self.work.path)
+        return built
+
+    def attach_program(self, namespace, interface):
+        """Attaches it; returns its id."""
+        built = self.build_foreign()
         namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
         return namespace.xdp(interface)["prog"]["id"]
 
