@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`check` on real interfaces: what it finds, that its commands mend it, and what it needs not."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -282,8 +283,14 @@ class Ec2(Checked):
                          "--network-interface-id eni-0aa1bb2cc3dd4ee5f --no-source-dest-check")
 
     def test_metadata_of_no_use(self):
-        def broken(answer):
+        def broken(answer, drip=None):
             listener = self.listener()
+
+            def answer_slowly(connection):
+                with contextlib.suppress(OSError):
+                    while True:
+                        connection.sendall(answer)
+                        time.sleep(drip)
 
             def serve():
                 while True:
@@ -293,7 +300,10 @@ class Ec2(Checked):
                         return
                     with connection:
                         connection.recv(4096)
-                        connection.sendall(answer)
+                        if drip:
+                            answer_slowly(connection)
+                        else:
+                            connection.sendall(answer)
             threading.Thread(target=serve, daemon=True).start()
             self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
             return listener
@@ -305,6 +315,11 @@ class Ec2(Checked):
             ("no HTTP", broken(b"220 smtp ready\r\n\r\nhello")),
             ("an empty answer", broken(b"")),
             ("text that is none", broken(b"HTTP/1.1 200 OK\r\n\r\n\x1b[31m;reboot")),
+            ("an id that would be a command", self.serve({
+                "instance-id": "i-0123456789abcdef0",
+                f"network/interfaces/macs/{self.appliance.mac('out0')}/interface-id":
+                    "eni-1;reboot"})),
+            ("a byte at a time", broken(b"x", 0.1)),
             ("more than fits", broken(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100000)),
         )
         for sentence, listener in rows:
