@@ -13,7 +13,7 @@ ifdef WERROR
 WARNINGS += -Werror
 endif
 CFLAGS   ?= -O2 -g
-PKGS     := libbpf yaml-0.1 jansson libmnl libpcap libsystemd
+PKGS     := libbpf yaml-0.1 jansson libmnl libpcap libsystemd libmicrohttpd libcap
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
 ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I$(BUILD) $(PKG_CFLAGS)
@@ -59,6 +59,7 @@ include tests/unit/unit.mk
 include tests/bench/bench.mk
 include dist/install.mk
 include dist/packages.mk
+include tests/endurance/endurance.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and its kin; root)

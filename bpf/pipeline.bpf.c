@@ -137,8 +137,10 @@ int vxlan_pipeline_beat(struct xdp_md *ctx)
 	struct heartbeat *beat = bpf_map_lookup_elem(&heartbeat, &zero);
 
 	(void)ctx;
-	if (beat)
+	if (beat) {
 		beat->trusted_until = bpf_jiffies64() + HEARTBEAT_LIFETIME;
+		beat->beaten_at = bpf_ktime_get_ns();
+	}
 	return XDP_PASS;
 }
 

@@ -219,6 +219,7 @@ enum next_hop_state {
 	NEXT_HOP_RESOLVED,
 	NEXT_HOP_LOCAL,  /* the target is this host: pass */
 	NEXT_HOP_FAILED, /* nobody answers: drop, since the kernel would tell the captured sender */
+	NEXT_HOP_STATES
 };
 
 /*
@@ -228,6 +229,7 @@ enum next_hop_state {
  */
 struct heartbeat {
 	__u64 trusted_until;
+	__u64 beaten_at; /* CLOCK_MONOTONIC, ns: for user space, which does not know jiffies */
 };
 
 #define HEARTBEAT_LIFETIME 300
@@ -362,8 +364,11 @@ struct trace {
 struct instance_info {
 	__u64 attached_at;       /* CLOCK_REALTIME, ns */
 	__u64 attached_boottime; /* CLOCK_BOOTTIME, ns */
+	__u64 configured_at;     /* CLOCK_REALTIME, ns: when the generation was put in force */
 	__u32 generation;
 	__u32 generic; /* XDP mode: 0 native, 1 generic */
+	__u32 listen_ifindex;
+	__u32 egress_ifindex;
 	char listen[16];
 	char egress[16];
 	__u64 fragment_mark;    /* every generation of the instance has the same */
@@ -385,6 +390,7 @@ PIPELINE_SIZE_IS(struct next_hop, 16);
 PIPELINE_SIZE_IS(struct fragment_shim, 16);
 PIPELINE_SIZE_IS(struct source_key, 24);
 PIPELINE_SIZE_IS(struct trace, 20);
-PIPELINE_SIZE_IS(struct instance_info, 80);
+PIPELINE_SIZE_IS(struct heartbeat, 16);
+PIPELINE_SIZE_IS(struct instance_info, 96);
 
 #endif

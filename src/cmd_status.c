@@ -1,143 +1,158 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
 #include <jansson.h>
 
+#include "health.h"
 #include "instance.h"
+#include "loss.h"
 #include "monitor.h"
-#include "netdev.h"
 #include "read_options.h"
 
-#define SAMPLE_NS   500000000L /* how long the rate is measured */
-#define MAX_REASONS 8
+#define SAMPLE_NS 500000000L /* between the two readings of rate and health */
 
 static const char help[] =
 	"Says whether an instance is attached, in which mode, since when, whether it is healthy\n"
-	"or why not, and how many packets a second arrive.";
+	"or why not, how many packets a second arrive, and where packets are lost.";
 
 struct status {
-	const char *state; /* running, detached or unattended */
-	const char *mode;  /* NULL: not attached */
-	pid_t pid;         /* 0: no daemon */
-	char since[32];    /* RFC 3339; empty: not attached */
-	char listen[16];
-	char egress[16];
-	char reasons[MAX_REASONS][128];
-	size_t reason_count;
+	struct datapath_condition condition;
+	struct health health;
+	struct loss_table losses;
+	pid_t pid; /* 0: no daemon */
 	double pps;
 };
 
-static void add_reason(struct status *status, const char *name, const char *text)
+/* running, detached or unattended */
+static const char *state_of(const struct status *status)
 {
-	if (status->reason_count < MAX_REASONS)
-		snprintf(status->reasons[status->reason_count++], sizeof(status->reasons[0]),
-			 "%s%s%s", name, *name ? " " : "", text);
+	enum datapath_state state = status->condition.state;
+
+	if (state != DATAPATH_ATTACHED && state != DATAPATH_REPLACED)
+		return "detached";
+	return status->pid ? "running" : "unattended";
 }
 
-static void check_link(struct status *status, const char *name)
+static bool is_attached(const struct status *status)
 {
-	struct netdev netdev;
-	struct error error;
-
-	if (netdev_get(name, &netdev, &error))
-		add_reason(status, name, "does not exist");
-	else if (!netdev.up)
-		add_reason(status, name, "is down");
-	else if (!netdev.carrier)
-		add_reason(status, name, "has no carrier");
-}
-
-static int measure(const char *instance, struct status *status, struct error *error)
-{
-	const struct timespec pause = {.tv_nsec = SAMPLE_NS};
-	struct monitor monitor = {0};
-	struct instance_info info;
-	struct counters counters;
-
-	for (int reading = 0; reading < 2; reading++) {
-		int err = datapath_read_counters(instance, &counters, &info, error);
-
-		if (err)
-			return err;
-		status->pps = monitor_take(&monitor, &counters).pps;
-		if (reading == 0)
-			nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
-static void format_since(const struct instance_info *info, char *text, size_t size)
-{
-	time_t seconds = info->attached_at / 1000000000;
-	struct tm utc;
-
-	gmtime_r(&seconds, &utc);
-	strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return strcmp(state_of(status), "detached") != 0;
 }
 
 static int find_out(const char *instance, struct status *status, struct error *error)
 {
-	struct datapath_stats stats;
-	int err = datapath_read(instance, &stats, error);
+	const struct timespec pause = {.tv_nsec = SAMPLE_NS};
+	struct health_watch watch = {0};
+	struct monitor monitor = {0};
 
-	if (err)
-		return err;
-	status->pid = instance_daemon(instance);
-	if (stats.state != DATAPATH_ATTACHED) {
-		status->state = "detached";
-		add_reason(status, "",
-			   stats.state == DATAPATH_ABSENT
-				   ? "nothing is attached"
-				   : "the program was detached from its interface");
-	} else {
-		status->state = status->pid ? "running" : "unattended";
-		status->mode = stats_mode(&stats.info);
-		snprintf(status->listen, sizeof(status->listen), "%s", stats.info.listen);
-		snprintf(status->egress, sizeof(status->egress), "%s", stats.info.egress);
-		format_since(&stats.info, status->since, sizeof(status->since));
-		check_link(status, status->listen);
-		check_link(status, status->egress);
-		err = measure(instance, status, error);
+	for (int reading = 0; reading < 2; reading++) {
+		int err = datapath_inspect(instance, &status->condition, error);
+
+		if (err)
+			return err;
+		status->pid = instance_daemon(instance);
+		health_judge(&status->health, &watch, instance, &status->condition, status->pid);
+		if (status->condition.state == DATAPATH_ABSENT)
+			return 0;
+		status->pps = monitor_take(&monitor, &status->condition.counters).pps;
+		if (reading == 0)
+			nanosleep(&pause, NULL);
 	}
-	datapath_stats_clear(&stats);
-	return err;
+	if (loss_collect(&status->losses, &status->condition.counters, &status->condition.losses,
+			 &status->condition.info))
+		return error_set(error, -ENOMEM, "no memory");
+	return 0;
+}
+
+/* Returns `text`, RFC 3339. */
+static const char *format_time(uint64_t ns, char *text, size_t size)
+{
+	time_t seconds = ns / 1000000000;
+	struct tm utc;
+
+	gmtime_r(&seconds, &utc);
+	strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return text;
 }
 
 static void print_json(const char *instance, const struct status *status)
 {
+	const struct instance_info *info = &status->condition.info;
 	json_t *reasons = json_array(), *document;
+	bool attached = is_attached(status);
+	char since[32], configured[32];
 
-	for (size_t i = 0; i < status->reason_count; i++)
-		json_array_append_new(reasons, json_string(status->reasons[i]));
-	document = json_pack("{s:s, s:s, s:s?, s:o, s:s?, s:b, s:o, s:f}", "instance", instance,
-			     "state", status->state, "mode", status->mode, "pid",
-			     status->pid ? json_integer(status->pid) : json_null(), "since",
-			     *status->since ? status->since : NULL, "healthy",
-			     status->reason_count == 0, "reasons", reasons, "pps", status->pps);
+	for (size_t i = 0; i < status->health.count; i++)
+		json_array_append_new(reasons, json_string(status->health.reasons[i]));
+	document = json_pack(
+		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:b, s:b, s:o, s:f, s:o}", "instance", instance,
+		"state", state_of(status), "mode", attached ? stats_mode(info) : NULL, "pid",
+		status->pid ? json_integer(status->pid) : json_null(), "since",
+		attached ? format_time(info->attached_at, since, sizeof(since)) : NULL,
+		"configured",
+		attached ? format_time(info->configured_at, configured, sizeof(configured)) : NULL,
+		"healthy", status->health.count == 0, "draining", instance_is_drained(instance),
+		"reasons", reasons, "pps", status->pps, "losses", loss_json(&status->losses));
 	json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	putchar('\n');
 	json_decref(document);
 }
 
-static void print_text(const char *instance, const struct status *status, bool color)
+static void print_health(const struct health *health, bool color)
 {
-	bool healthy = status->reason_count == 0;
+	bool healthy = health->count == 0;
 
-	printf("instance %s: %s\n", instance, status->state);
-	if (status->mode)
-		printf("  interfaces  %s -> %s, %s mode\n  since       %s\n", status->listen,
-		       status->egress, status->mode, status->since);
-	if (status->pid)
-		printf("  daemon      process %d\n", (int)status->pid);
-	else if (status->mode)
-		printf("  daemon      none; the datapath goes on without it\n");
-	if (status->mode)
-		printf("  rate        %.0f packets a second\n", status->pps);
 	printf("  health      %s%s%s\n", color ? (healthy ? "\033[32m" : "\033[31m") : "",
 	       healthy ? "good" : "bad", color ? "\033[0m" : "");
-	for (size_t i = 0; i < status->reason_count; i++)
-		printf("              %s\n", status->reasons[i]);
+	for (size_t i = 0; i < health->count; i++)
+		printf("              %s\n", health->reasons[i]);
+}
+
+static void print_losses(const struct loss_table *losses)
+{
+	bool none = true;
+
+	for (size_t i = 0; i < losses->count; i++) {
+		const struct loss_row *row = &losses->rows[i];
+
+		if (!row->packets)
+			continue;
+		if (none)
+			printf("  lost        %-8s %-10s %-28s %12s\n", "WHERE", "INTERFACE",
+			       "REASON", "PACKETS");
+		none = false;
+		printf("              %-8s %-10s %-28s %12" PRIu64 "  %s\n",
+		       loss_place_name(row->place), *row->interface ? row->interface : "-",
+		       row->reason, row->packets, row->meaning);
+	}
+	if (none)
+		printf("  lost        nothing\n");
+	printf("              " LOSS_AT_THE_SOURCE "\n");
+}
+
+static void print_text(const char *instance, const struct status *status, bool color)
+{
+	const struct instance_info *info = &status->condition.info;
+	bool attached = is_attached(status);
+	char since[32], configured[32];
+
+	printf("instance %s: %s\n", instance, state_of(status));
+	if (attached)
+		printf("  interfaces  %s -> %s, %s mode\n  since       %s, configured %s\n",
+		       info->listen, info->egress, stats_mode(info),
+		       format_time(info->attached_at, since, sizeof(since)),
+		       format_time(info->configured_at, configured, sizeof(configured)));
+	if (status->pid)
+		printf("  daemon      process %d\n", (int)status->pid);
+	else if (attached)
+		printf("  daemon      none; the datapath goes on without it\n");
+	if (attached)
+		printf("  rate        %.0f packets a second\n", status->pps);
+	print_health(&status->health, color);
+	if (status->condition.state != DATAPATH_ABSENT)
+		print_losses(&status->losses);
 }
 
 enum command_status cmd_status(int argc, char **argv)
@@ -149,11 +164,14 @@ enum command_status cmd_status(int argc, char **argv)
 
 	if (!read_options_parse(argc, argv, READ_JSON | READ_COLOR, help, &options, &status))
 		return status;
-	if (find_out(options.instance, &found, &error))
+	if (find_out(options.instance, &found, &error)) {
+		loss_table_clear(&found.losses);
 		return command_fail(&error);
+	}
 	if (options.json)
 		print_json(options.instance, &found);
 	else
 		print_text(options.instance, &found, command_color_on(options.color, stdout));
+	loss_table_clear(&found.losses);
 	return COMMAND_DONE;
 }

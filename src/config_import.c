@@ -160,8 +160,6 @@ static void take_setting(struct import *import, struct place place, const struct
 		strcpy(value->text, line->value);
 }
 
-typedef void line_taker(struct import *, struct place, const struct env_line *);
-
 typedef void line_taker(struct import *import, struct place place, const struct env_line *line);
 
 static void read_line(struct import *import, struct place place, char *line, size_t length,
@@ -230,9 +228,9 @@ int config_import(const struct config_import_files *files, FILE *out, FILE *mess
 	if (!import.rules)
 		return -ENOMEM;
 	read_lines(&import, files->env, take_setting);
-	import_translate_rule(&import);
-	read_lines(&import, files->nat_rules, take_rule);
 	read_lines(&import, files->interfaces, take_setting);
+	import_translate_rule(&import); /* the first rule */
+	read_lines(&import, files->nat_rules, take_rule);
 	import_translate(&import);
 	err = config_load(&config, NULL, import.overrides, import.override_count, &problems);
 	config_problems_print(&problems, messages);

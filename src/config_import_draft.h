@@ -65,7 +65,7 @@ void import_add(struct import *import, struct place place, const char *path, con
 void import_add_rule(struct import *import, struct place place, const char *port,
 		     const struct ip_endpoint *target);
 
-/* From the rule that .env describes in several settings. */
+/* From the rule that is described in several settings. */
 void import_translate_rule(struct import *import);
 /* From all other settings. */
 void import_translate(struct import *import);

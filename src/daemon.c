@@ -13,24 +13,43 @@
 #include "cleanup.h"
 #include "daemon.h"
 #include "datapath.h"
+#include "health.h"
 #include "instance.h"
 #include "log.h"
 #include "monitor.h"
+#include "privilege.h"
 #include "rollout.h"
+#include "web.h"
 
-#define NEVER INT64_MAX
+#define NEVER     INT64_MAX
+#define FOLLOW_MS 200  /* how often the interfaces are looked at */
+#define RETRY_MS  1000 /* after what could not be put in force again */
+#define HEALTH_MS 500
+
+/* What the control loop does from time to time; job_* below say when again. */
+enum job {
+	JOB_BEAT,
+	JOB_NEXT_HOPS,
+	JOB_FOLLOW,
+	JOB_HEALTH,
+	JOB_DASHBOARD,
+	JOB_WATCHDOG,
+	JOB_COUNT
+};
 
 struct daemon {
 	const struct daemon_options *options;
 	struct config config; /* in force */
 	struct rollout rollout;
 	struct monitor monitor;
-	int64_t next_hops_at;
-	int64_t beat_at;
-	int64_t end_at;       /* CLOCK_MONOTONIC, ms; NEVER: at a signal */
-	int64_t dashboard_at; /* when the next one is due */
-	int64_t watchdog_at;
+	struct web web;
+	struct health health; /* as it was published last */
+	struct health_watch health_watch;
+	struct error trouble;   /* why the configuration could not be put in force again */
+	int64_t end_at;         /* CLOCK_MONOTONIC, ms; NEVER: at a signal */
+	int64_t due[JOB_COUNT]; /* likewise */
 	int64_t watchdog_every; /* ms */
+	bool linger;
 };
 
 static int64_t milliseconds(void)
@@ -50,8 +69,11 @@ static int put_in_force(struct daemon *daemon, const struct config *config, stru
 {
 	int err = rollout_put_in_force(&daemon->rollout, daemon->options->instance, config, error);
 
-	if (!err)
-		daemon->beat_at = daemon->next_hops_at = daemon->rollout.next_hops ? 0 : NEVER;
+	if (!err) {
+		daemon->due[JOB_BEAT] = 0;
+		daemon->due[JOB_NEXT_HOPS] = daemon->rollout.next_hops ? 0 : NEVER;
+		*daemon->trouble.text = '\0';
+	}
 	return err;
 }
 
@@ -61,15 +83,40 @@ static void adopt_settings(struct daemon *daemon, struct config *config)
 	daemon->config = *config;
 	daemon->monitor.target_pps = config->monitor.target_pps;
 	daemon->monitor.warning_pps = config->monitor.warning_pps;
-	daemon->dashboard_at = daemon->options->verbose
-				       ? milliseconds() + config->monitor.interval * 1000LL
-				       : NEVER;
+	daemon->due[JOB_DASHBOARD] = daemon->options->verbose
+					     ? milliseconds() + config->monitor.interval * 1000LL
+					     : NEVER;
 }
 
-static void notify_ready(const struct daemon *daemon)
+static void notify_status(const struct daemon *daemon, const char *state)
 {
-	sd_notifyf(0, "READY=1\nSTATUS=%s -> %s, %zu rules", daemon->config.listen.interface,
-		   daemon->config.forward.interface, daemon->config.rule_count);
+	const struct health *health = &daemon->health;
+
+	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rules%s%s", state, daemon->config.listen.interface,
+		   daemon->config.forward.interface, daemon->config.rule_count,
+		   health->count ? "; not well: " : "", health->count ? health->reasons[0] : "");
+}
+
+/* All of a configuration, its HTTP server included, or nothing. */
+static int install(struct daemon *daemon, struct config *config, struct error *error)
+{
+	struct error failure;
+	int err = web_prepare(&daemon->web, config->http.listen, error);
+
+	if (err)
+		return err;
+	err = put_in_force(daemon, config, error);
+	if (err) {
+		web_abort(&daemon->web);
+		return err;
+	}
+	/* threads have what capabilities this one has when it starts them */
+	if (privilege_drop(&failure))
+		log_warning("%s", failure.text);
+	if (web_commit(&daemon->web, config->http.listen, &failure))
+		log_warning("%s; nothing is served", failure.text);
+	adopt_settings(daemon, config);
+	return 0;
 }
 
 /* SIGHUP: all of the new configuration, or none of it. */
@@ -79,23 +126,25 @@ static void reload(struct daemon *daemon)
 	enum command_status status;
 	struct config config;
 	struct error error;
+	bool failed = true;
 
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, milliseconds() * 1000);
 	if (!command_load_config(&config, options->config_path, options->overrides,
 				 options->override_count, &status)) {
 		log_error("not reloaded: the configuration has errors; the one before stays");
-	} else if (put_in_force(daemon, &config, &error)) {
+	} else if (install(daemon, &config, &error)) {
 		log_error("not reloaded: %s; the configuration before stays", error.text);
 		log_set_level(daemon->config.log.level);
 		config_clear(&config);
 	} else {
 		log_info("reloaded");
-		adopt_settings(daemon, &config);
+		failed = false;
 	}
-	notify_ready(daemon);
+	pages_note_reload(daemon->web.pages, failed);
+	notify_status(daemon, "READY=1\n");
 }
 
-static void dashboard(struct daemon *daemon)
+static int64_t job_dashboard(struct daemon *daemon, int64_t now)
 {
 	struct instance_info info;
 	struct counters counters;
@@ -104,48 +153,110 @@ static void dashboard(struct daemon *daemon)
 
 	if (datapath_read_counters(daemon->options->instance, &counters, &info, &error)) {
 		log_warning("%s", error.text);
-		return;
+	} else {
+		rates = monitor_take(&daemon->monitor, &counters);
+		if (rates.seconds > 0)
+			monitor_print_dashboard(&daemon->monitor, &rates, stdout);
 	}
-	rates = monitor_take(&daemon->monitor, &counters);
-	if (rates.seconds > 0)
-		monitor_print_dashboard(&daemon->monitor, &rates, stdout);
+	return now + daemon->config.monitor.interval * 1000LL;
 }
 
-static int64_t earliest(int64_t a, int64_t b)
+static int64_t job_beat(struct daemon *daemon, int64_t now)
 {
-	return a < b ? a : b;
+	datapath_beat(&daemon->rollout.control);
+	return now + HEARTBEAT_EVERY_MS;
 }
+
+static int64_t job_next_hops(struct daemon *daemon, int64_t now)
+{
+	return next_hops_tick(daemon->rollout.next_hops, now);
+}
+
+/* Interfaces that were made anew, or have another MTU: what is in force has to be made for them. */
+static int64_t job_follow(struct daemon *daemon, int64_t now)
+{
+	struct error why, error;
+
+	if (!rollout_is_outdated(&daemon->rollout, daemon->options->instance, &daemon->config,
+				 &why))
+		return now + FOLLOW_MS;
+	if (!*daemon->trouble.text)
+		log_info("%s: putting the configuration in force again", why.text);
+	if (put_in_force(daemon, &daemon->config, &error) == 0)
+		return now + FOLLOW_MS;
+	if (strcmp(daemon->trouble.text, error.text) != 0)
+		log_error("%s, and the configuration cannot be put in force again: %s", why.text,
+			  error.text);
+	daemon->trouble = error;
+	return now + RETRY_MS;
+}
+
+/* Tells the log and the service manager of what has changed; numbers in reasons do not count. */
+static void tell_health(struct daemon *daemon, const struct health *before)
+{
+	const struct health *health = &daemon->health;
+
+	if (health->count == before->count)
+		return;
+	if (!health->count)
+		log_info("well again");
+	for (size_t i = 0; i < health->count; i++)
+		log_warning("not well: %s", health->reasons[i]);
+	notify_status(daemon, "");
+}
+
+static int64_t job_health(struct daemon *daemon, int64_t now)
+{
+	struct datapath_condition condition;
+	struct health before = daemon->health;
+	struct error error;
+
+	if (datapath_inspect(daemon->options->instance, &condition, &error)) {
+		memset(&daemon->health, 0, sizeof(daemon->health));
+		health_add(&daemon->health, "%s", error.text);
+	} else {
+		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
+			     &condition, getpid());
+	}
+	if (*daemon->trouble.text)
+		health_add(&daemon->health, "the configuration cannot be put in force again: %s",
+			   daemon->trouble.text);
+	pages_publish(daemon->web.pages, &daemon->health);
+	tell_health(daemon, &before);
+	return now + HEALTH_MS;
+}
+
+static int64_t job_watchdog(struct daemon *daemon, int64_t now)
+{
+	sd_notify(0, "WATCHDOG=1");
+	return now + daemon->watchdog_every;
+}
+
+static int64_t (*const jobs[JOB_COUNT])(struct daemon *daemon, int64_t now) = {
+	[JOB_BEAT] = job_beat,     [JOB_NEXT_HOPS] = job_next_hops, [JOB_FOLLOW] = job_follow,
+	[JOB_HEALTH] = job_health, [JOB_DASHBOARD] = job_dashboard, [JOB_WATCHDOG] = job_watchdog,
+};
 
 /* What is due now; returns false at the end of the duration. */
 static bool tick(struct daemon *daemon)
 {
-	int64_t now = milliseconds();
+	for (enum job job = 0; job < JOB_COUNT; job++) {
+		int64_t now = milliseconds();
 
-	if (now >= daemon->dashboard_at) {
-		dashboard(daemon);
-		daemon->dashboard_at += daemon->config.monitor.interval * 1000LL;
+		if (now >= daemon->due[job])
+			daemon->due[job] = jobs[job](daemon, now);
 	}
-	if (now >= daemon->beat_at) {
-		datapath_beat(&daemon->rollout.control);
-		daemon->beat_at = now + HEARTBEAT_EVERY_MS;
-	}
-	if (daemon->rollout.next_hops && now >= daemon->next_hops_at)
-		daemon->next_hops_at = next_hops_tick(daemon->rollout.next_hops, now);
-	if (now >= daemon->watchdog_at) {
-		sd_notify(0, "WATCHDOG=1");
-		daemon->watchdog_at = now + daemon->watchdog_every;
-	}
-	return now < daemon->end_at;
+	return milliseconds() < daemon->end_at;
 }
 
 static int wait_time(const struct daemon *daemon)
 {
-	const int64_t due[] = {daemon->end_at, daemon->dashboard_at, daemon->watchdog_at,
-			       daemon->beat_at, daemon->next_hops_at};
-	int64_t first = milliseconds() + 3600000;
+	int64_t first = daemon->end_at;
 
-	for (size_t i = 0; i < sizeof(due) / sizeof(due[0]); i++)
-		first = earliest(first, due[i]);
+	for (enum job job = 0; job < JOB_COUNT; job++) {
+		if (daemon->due[job] < first)
+			first = daemon->due[job];
+	}
 	first -= milliseconds();
 	return first < 0 ? 0 : (int)first;
 }
@@ -166,10 +277,12 @@ static void control(struct daemon *daemon, int signals)
 			continue;
 		if (fds[1].revents) {
 			next_hops_handle(daemon->rollout.next_hops, milliseconds());
-			daemon->next_hops_at = 0;
+			daemon->due[JOB_NEXT_HOPS] = 0;
 		}
 		if (!fds[0].revents || read(signals, &signal, sizeof(signal)) != sizeof(signal))
 			continue;
+		if (signal.ssi_signo == SIGUSR1)
+			daemon->linger = true;
 		if (signal.ssi_signo != SIGHUP)
 			return;
 		reload(daemon);
@@ -185,6 +298,7 @@ static int open_signals(struct error *error)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return error_set(error, -errno, "cannot block signals: %s", strerror(errno));
 	signal(SIGPIPE, SIG_IGN);
@@ -197,62 +311,72 @@ static void start_clocks(struct daemon *daemon)
 	uint64_t watchdog;
 
 	daemon->end_at = NEVER;
-	daemon->watchdog_at = NEVER;
+	daemon->due[JOB_WATCHDOG] = NEVER;
 	if (daemon->options->duration)
 		daemon->end_at = milliseconds() + daemon->options->duration * 1000LL;
 	if (sd_watchdog_enabled(0, &watchdog) > 0) {
 		daemon->watchdog_every = watchdog / 2000;
-		daemon->watchdog_at = milliseconds();
+		daemon->due[JOB_WATCHDOG] = 0;
 	}
 }
 
-static enum command_status end(const struct daemon_options *options)
+static enum command_status end(const struct daemon *daemon)
 {
 	struct error error;
 	int err;
 
 	sd_notify(0, "STOPPING=1");
-	if (options->linger) {
+	if (daemon->linger) {
 		log_info("the daemon ends, the datapath goes on");
 		return COMMAND_DONE;
 	}
-	err = datapath_remove(options->instance, &error);
+	err = datapath_remove(daemon->options->instance, &error);
 	if (err && err != -ENOENT) /* `stop` may have been faster */
 		return command_fail(&error);
 	log_info("detached");
 	return COMMAND_DONE;
 }
 
+static enum command_status start_failed(int err, const struct error *error)
+{
+	command_fail(error);
+	return err == -ERANGE ? COMMAND_USAGE : COMMAND_FAILED;
+}
+
 static enum command_status run_locked(struct daemon *daemon, struct config *config)
 {
+	enum command_status status;
 	struct error error;
 	int signals = open_signals(&error);
-	int err = signals < 0 ? signals : put_in_force(daemon, config, &error);
-	enum command_status status;
+	int err = signals < 0 ? signals : web_open(&daemon->web, daemon->options->instance, &error);
 
+	if (!err)
+		err = install(daemon, config, &error);
 	if (err) {
-		if (signals >= 0)
-			close(signals);
 		config_clear(config);
-		command_fail(&error);
-		return err == -ERANGE ? COMMAND_USAGE : COMMAND_FAILED;
+		status = start_failed(err, &error);
+	} else {
+		start_clocks(daemon);
+		if (daemon->options->verbose)
+			job_dashboard(daemon, 0); /* takes the first reading, prints nothing */
+		notify_status(daemon, "READY=1\n");
+		control(daemon, signals);
+		status = end(daemon);
+		rollout_end(&daemon->rollout);
+		config_clear(&daemon->config);
 	}
-	adopt_settings(daemon, config);
-	start_clocks(daemon);
-	if (daemon->options->verbose)
-		dashboard(daemon); /* takes the first reading, prints nothing */
-	notify_ready(daemon);
-	control(daemon, signals);
-	status = end(daemon->options);
-	rollout_end(&daemon->rollout);
-	config_clear(&daemon->config);
-	close(signals);
+	web_close(&daemon->web);
+	if (signals >= 0)
+		close(signals);
 	return status;
 }
 
 enum command_status daemon_run(const struct daemon_options *options)
 {
-	struct daemon daemon = {.options = options, .rollout = ROLLOUT_NONE};
+	struct daemon daemon = {.options = options,
+				.rollout = ROLLOUT_NONE,
+				.web = WEB_NONE,
+				.linger = options->linger};
 	enum command_status status;
 	struct config config;
 	struct error error;

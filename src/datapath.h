@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../bpf/losses.h"
 #include "config.h"
 #include "error.h"
 
@@ -105,8 +106,19 @@ void datapath_release_control(struct datapath_control *control);
 /* The daemon's sign of life: next hops are trusted for another HEARTBEAT_LIFETIME. */
 int datapath_beat(const struct datapath_control *control);
 
-/* Is the instance attached in generic mode now? */
-bool datapath_is_generic(const char *instance);
+/* Is the instance attached to that interface in generic mode now? */
+bool datapath_is_generic(const char *instance, int listen_ifindex);
+
+/* Is what an instance that runs had pinned gone: was the BPF file system unmounted? */
+bool datapath_is_unpinned(const char *instance);
+
+/*
+ * Keeps the instance's links and counters from now on by descriptor, too, so that they stay when
+ * their pins go; the next commit pins them again. One instance a process; datapath_remove() and
+ * datapath_release() end it.
+ */
+void datapath_hold(const char *instance);
+void datapath_release(void);
 
 /* Detaches and removes all kernel state of the instance. -ENOENT: there was none. */
 int datapath_remove(const char *instance, struct error *error);
@@ -114,7 +126,8 @@ int datapath_remove(const char *instance, struct error *error);
 /* Is the instance's program on its interface? */
 enum datapath_state {
 	DATAPATH_ABSENT,   /* nothing pinned */
-	DATAPATH_DETACHED, /* pinned, but the link holds no interface, or not our program */
+	DATAPATH_DETACHED, /* pinned, but the link holds no interface */
+	DATAPATH_REPLACED, /* the link holds a program that is not this instance's */
 	DATAPATH_ATTACHED,
 };
 
@@ -143,6 +156,49 @@ int datapath_read(const char *instance, struct datapath_stats *stats, struct err
 int datapath_read_counters(const char *instance, struct counters *counters,
 			   struct instance_info *info, struct error *error);
 void datapath_stats_clear(struct datapath_stats *stats);
+
+/* Packets that were believed sent; `error` of the last one is a negative errno, or 0: not known. */
+struct datapath_losses {
+	bool counted; /* false: this kernel does not tell */
+	struct {
+		uint64_t packets;
+		int error;
+	} of[LOSS_COUNT];
+};
+
+/*
+ * Counts them from now on, daemon or no daemon, until datapath_remove(); goes on from earlier
+ * counts. `anew`: with this build's programs instead of those that are attached. 0 or -errno.
+ */
+int datapath_watch_losses(const char *instance, const struct datapath_links *links, bool anew);
+/* 0 or -errno, and then nothing is counted. */
+int datapath_read_losses(const char *instance, struct datapath_losses *losses);
+
+/* A rule's target that the datapath knows no way to. */
+struct datapath_unresolved {
+	struct ip_address target;
+	uint32_t rule; /* the lowest that names it */
+	bool failed;   /* nobody answers; else the kernel is asked for each packet */
+};
+
+#define DATAPATH_UNRESOLVED_SHOWN 4
+
+/* What health is judged by; much cheaper to read than struct datapath_stats. */
+struct datapath_condition {
+	struct instance_info info;
+	struct counters counters;
+	enum datapath_state state; /* DATAPATH_ABSENT: nothing else is known */
+	bool egress_detached;      /* the program on forward.interface was taken off */
+	int64_t beat_age_ms;       /* since the daemon's last sign of life; -1: there was none */
+	uint32_t mtu;              /* largest IP packet that is sent; 0: not known */
+	struct datapath_losses losses;
+	size_t next_hops[NEXT_HOP_STATES];
+	struct datapath_unresolved unresolved[DATAPATH_UNRESOLVED_SHOWN];
+	size_t unresolved_count; /* of those shown */
+};
+
+int datapath_inspect(const char *instance, struct datapath_condition *condition,
+		     struct error *error);
 
 /* libbpf's and the verifier's own words go to this function from now on; NULL: nowhere. */
 void datapath_set_debug(void (*print)(const char *line));

@@ -82,7 +82,9 @@ static int attach_egress(struct datapath_commit *commit, int before)
 	if (before >= 0 && bpf_obj_get_info_by_fd(before, &link, &size) == 0 &&
 	    (int)link.xdp.ifindex == links->egress_ifindex) {
 		commit->same_egress = true;
-		return 0;
+		return datapath_is_pinned(commit->instance, PIN_EGRESS_LINK)
+			       ? 0
+			       : pin_link(commit, PIN_EGRESS_LINK, before);
 	}
 	if (xdp_program_on(links->egress_ifindex).id)
 		return 0; /* any program will do */
@@ -121,7 +123,9 @@ static int attach_listen(struct datapath_commit *commit)
 
 	if (link_serves(commit)) {
 		if (bpf_link_update(commit->link_fd, program_fd, NULL) == 0)
-			return 0;
+			return datapath_is_pinned(commit->instance, PIN_LINK)
+				       ? 0
+				       : pin_link(commit, PIN_LINK, commit->link_fd);
 		return refused(commit, interface, links->listen_mtu, mode, -errno, "");
 	}
 	/* one interface cannot carry a native and a generic program at once */

@@ -26,8 +26,14 @@ static int pin_shared(const struct datapath_commit *commit)
 		_cleanup_close_ int fd = datapath_open_pin(commit->instance, name);
 		int err;
 
-		if (fd >= 0 && datapath_map_fits(fd, shared[i]))
+		if (fd >= 0 && datapath_map_fits(fd, shared[i]) &&
+		    datapath_is_pinned(commit->instance, name))
 			continue;
+		if (fd >= 0 && shared[i] == commit->datapath->skeleton->maps.counters &&
+		    !datapath_map_fits(fd, shared[i]))
+			snprintf(commit->attached->warning, sizeof(commit->attached->warning),
+				 "the counters start anew: another version pinned those that are "
+				 "there, and counts otherwise");
 		err = datapath_pin(commit->instance, name, bpf_map__fd(shared[i]));
 		if (err)
 			return err;
@@ -52,6 +58,7 @@ static int pin_generation(const struct datapath_commit *commit)
 		{"vni_hits", bpf_map__fd(skeleton->maps.vni_hits)},
 		{"vni_any", bpf_map__fd(skeleton->maps.vni_any)},
 		{"vni_base", bpf_map__fd(skeleton->maps.vni_base)},
+		{"next_hops", bpf_map__fd(skeleton->maps.next_hops)},
 	};
 	uint32_t generation = commit->datapath->generation;
 	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
@@ -83,18 +90,11 @@ static int compare_rules(const void *a, const void *b)
 	return memcmp(a, b, offsetof(struct datapath_rule, hits));
 }
 
-static int open_of_generation(const char *instance, uint32_t generation, const char *name)
-{
-	char pin[PIN_SIZE];
-
-	return datapath_open_pin(instance, datapath_generation_pin(pin, generation, name));
-}
-
 /* Gives each rule of `to` what the same rule (match and target) counted in the generation before. */
 static int carry_rules(const char *instance, uint32_t to, struct datapath_stats *old,
 		       const struct datapath_stats *new)
 {
-	_cleanup_close_ int fd = open_of_generation(instance, to, "rule_base");
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, to, "rule_base");
 	struct hits *base;
 	size_t size;
 
@@ -120,7 +120,7 @@ static int carry_rules(const char *instance, uint32_t to, struct datapath_stats 
 
 static int carry_vnis(const char *instance, uint32_t to, const struct datapath_stats *old)
 {
-	_cleanup_close_ int fd = open_of_generation(instance, to, "vni_base");
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, to, "vni_base");
 
 	if (fd < 0)
 		return fd;
@@ -149,16 +149,42 @@ static int carry(const char *instance, uint32_t from, uint32_t to)
 	return err;
 }
 
+/* Did a generation count anything? One that was pinned and never put in force did not. */
+static bool counted_anything(const char *instance, uint32_t generation)
+{
+	struct datapath_stats stats = {0};
+	bool counted = false;
+
+	if (datapath_read_generation(instance, generation, &stats))
+		return false; /* not pinned whole, so never in force */
+	for (size_t i = 0; i < stats.vni_count; i++)
+		counted = counted || stats.vnis[i].hits.packets;
+	datapath_stats_clear(&stats);
+	return counted;
+}
+
+/*
+ * Daemons that were killed between swap and bookkeeping left some of this to us: every generation
+ * that has counted since the recorded one hands on to the next. Done again, it comes to the same.
+ */
 static int carry_counters(const struct datapath_commit *commit)
 {
+	const uint32_t newest = commit->datapath->generation;
+	uint32_t from = commit->recorded ? commit->recorded : commit->previous, to = from;
 	int err = 0;
 
 	if (!commit->previous)
 		return 0;
-	/* a daemon that was killed between swap and bookkeeping left this to us */
-	if (commit->recorded && commit->recorded != commit->previous)
-		err = carry(commit->instance, commit->recorded, commit->previous);
-	return err ? err : carry(commit->instance, commit->previous, commit->datapath->generation);
+	while (!err && to != newest) {
+		to = datapath_generation_after(commit->instance, to);
+		if (!to)
+			return -ENOENT;
+		if (to != newest && !counted_anything(commit->instance, to))
+			continue;
+		err = carry(commit->instance, from, to);
+		from = to;
+	}
+	return err;
 }
 
 static uint64_t now(clockid_t clock)
@@ -181,8 +207,11 @@ static int write_info(const struct datapath_commit *commit)
 		info.attached_at = now(CLOCK_REALTIME);
 		info.attached_boottime = now(CLOCK_BOOTTIME);
 	}
+	info.configured_at = now(CLOCK_REALTIME);
 	info.generation = commit->datapath->generation;
 	info.generic = commit->datapath->generic;
+	info.listen_ifindex = commit->datapath->links.listen_ifindex;
+	info.egress_ifindex = commit->datapath->links.egress_ifindex;
 	info.fragment_mark = commit->datapath->skeleton->rodata->config.fragment_mark;
 	snprintf(info.listen, sizeof(info.listen), "%s", commit->config->listen.interface);
 	snprintf(info.egress, sizeof(info.egress), "%s", commit->config->forward.interface);
@@ -209,7 +238,7 @@ static int switch_current(const struct datapath_commit *commit)
 static void find_previous(struct datapath_commit *commit)
 {
 	struct instance_info info = {0};
-	uint32_t size = sizeof(commit->link);
+	uint32_t size = sizeof(commit->link), swapped;
 
 	commit->fresh = datapath_read_info(commit->instance, &info) == -ENOENT;
 	commit->was_generic = info.generic;
@@ -220,7 +249,10 @@ static void find_previous(struct datapath_commit *commit)
 		return;
 	commit->attached->adopted = true;
 	/* a daemon that was killed in the middle of a commit may have swapped and not said so */
-	commit->previous = datapath_generation_of(commit->instance, commit->link.prog_id);
+	swapped = datapath_generation_of(commit->instance, commit->link.prog_id);
+	/* 0: somebody put another program there; what counted last is what was recorded */
+	if (swapped)
+		commit->previous = swapped;
 }
 
 int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
@@ -274,11 +306,17 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 	return 0;
 }
 
-bool datapath_is_generic(const char *instance)
+bool datapath_is_generic(const char *instance, int listen_ifindex)
 {
 	struct instance_info info;
 
-	return datapath_read_info(instance, &info) == 0 && info.generic;
+	return datapath_read_info(instance, &info) == 0 && info.generic &&
+	       (int)info.listen_ifindex == listen_ifindex;
+}
+
+bool datapath_is_unpinned(const char *instance)
+{
+	return !datapath_is_pinned(instance, PIN_CURRENT);
 }
 
 int datapath_remove(const char *instance, struct error *error)
@@ -286,7 +324,8 @@ int datapath_remove(const char *instance, struct error *error)
 	_cleanup_close_ int link = datapath_open_pin(instance, PIN_LINK);
 	_cleanup_close_ int egress = datapath_open_pin(instance, PIN_EGRESS_LINK);
 
-	libbpf_set_print(NULL);
+	libbpf_set_print(datapath_print_libbpf);
+	datapath_release();
 	/* detached by force, so that nothing that holds the link by chance keeps it in place */
 	if (link >= 0)
 		bpf_link_detach(link);

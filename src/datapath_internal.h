@@ -63,8 +63,13 @@ int datapath_open_cutting(struct datapath *datapath);
 /* Can this kernel send a frame several times over (BPF_F_BROADCAST)? */
 bool datapath_can_broadcast(void);
 
-/* Opens INSTANCE_PINS/instance/NAME: a file descriptor, or -errno. */
+/* Opens INSTANCE_PINS/instance/NAME, or what datapath_hold() holds of it: a descriptor, or -errno. */
 int datapath_open_pin(const char *instance, const char *name);
+/* Does the pin itself exist? */
+bool datapath_is_pinned(const char *instance, const char *name);
+
+/* What libbpf is to do with its messages, whichever thread calls it. */
+int datapath_print_libbpf(enum libbpf_print_level level, const char *format, va_list args);
 
 /* Does a pinned map still have the shape this build gives it? */
 bool datapath_map_fits(int fd, const struct bpf_map *map);
@@ -84,8 +89,9 @@ const char *datapath_generation_pin(char *pin, uint32_t generation, const char *
 /* Pins `fd` under a name; what was pinned there before goes at the same instant. */
 int datapath_pin(const char *instance, const char *name, int fd);
 
-/* Which generations are pinned: the highest number, and that of a program. 0: none. */
+/* Which generations are pinned: the highest number, the next one, that of a program. 0: none. */
 uint32_t datapath_highest_generation(const char *instance);
+uint32_t datapath_generation_after(const char *instance, uint32_t generation);
 uint32_t datapath_generation_of(const char *instance, uint32_t program_id);
 /* Removes all generations but one. */
 void datapath_keep_generation(const char *instance, uint32_t generation);
@@ -96,6 +102,16 @@ int datapath_read_generation(const char *instance, uint32_t generation,
 
 /* The array behind a BPF_F_MMAPABLE map, or MAP_FAILED; unmap `*size` bytes. */
 void *datapath_map_array(int map_fd, int protection, size_t *size);
+
+/* Opens a pin of a generation: a file descriptor, or -errno. */
+int datapath_open_generation_pin(const char *instance, uint32_t generation, const char *name);
+/* The constants of a pinned generation; 0 or -errno. */
+int datapath_read_constants(const char *instance, uint32_t generation,
+			    struct pipeline_config *config);
+/* The generation in force; 0 or -errno. */
+int datapath_current_generation(const char *instance, uint32_t *generation);
+/* Where the instance's program is; it is known that something is pinned. */
+enum datapath_state datapath_read_state(const char *instance);
 
 /* What the kernel said of the last request that libbpf made for it over netlink; may be empty. */
 const char *datapath_kernel_message(void);

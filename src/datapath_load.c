@@ -33,7 +33,7 @@ const char *datapath_kernel_message(void)
 	return kernel_message;
 }
 
-static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+int datapath_print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char *line = NULL;
 
@@ -388,6 +388,17 @@ static int load(struct datapath *datapath, const struct config *config,
 	return 0;
 }
 
+/* A number that no generation of the instance has had: what is remembered of fragments names it. */
+static uint32_t next_generation(const char *instance)
+{
+	uint32_t highest = instance ? datapath_highest_generation(instance) : 0;
+	struct instance_info info;
+
+	if (instance && datapath_read_info(instance, &info) == 0 && info.generation > highest)
+		highest = info.generation;
+	return highest + 1;
+}
+
 int datapath_load(struct datapath **out, const struct config *config,
 		  const struct datapath_links *links, const struct datapath_options *options,
 		  struct error *error)
@@ -398,11 +409,10 @@ int datapath_load(struct datapath **out, const struct config *config,
 
 	if (!datapath)
 		return error_set(error, -ENOMEM, "no memory");
-	libbpf_set_print(print_libbpf);
+	libbpf_set_print(datapath_print_libbpf);
 	datapath->links = *links;
 	datapath->generic = options->generic;
-	datapath->generation =
-		options->instance ? datapath_highest_generation(options->instance) + 1 : 1;
+	datapath->generation = next_generation(options->instance);
 	err = tables_build(&tables, config, error);
 	if (!err)
 		err = load(datapath, config, options, &tables, error);

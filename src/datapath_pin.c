@@ -2,6 +2,8 @@
 /* Pins of an instance, and the maps behind them. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,12 +13,83 @@
 #include "datapath_internal.h"
 #include "instance.h"
 
-int datapath_open_pin(const char *instance, const char *name)
+/*
+ * Pins that this process, as the daemon of `owner`, holds by descriptor as well: a BPF file system
+ * that somebody unmounts must neither detach the datapath nor end its counters.
+ */
+static struct {
+	pthread_mutex_t lock;
+	char owner[INSTANCE_NAME_MAX + 1];
+	struct {
+		const char *name;
+		int fd; /* valid where name is not NULL */
+	} pins[SHARED_MAPS + 2];
+} held = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int open_held(const char *instance, const char *name)
+{
+	int fd = -ENOENT;
+
+	pthread_mutex_lock(&held.lock);
+	for (size_t i = 0; i < sizeof(held.pins) / sizeof(held.pins[0]); i++) {
+		if (held.pins[i].name && strcmp(held.pins[i].name, name) == 0 &&
+		    strcmp(held.owner, instance) == 0)
+			fd = fcntl(held.pins[i].fd, F_DUPFD_CLOEXEC, 0);
+	}
+	pthread_mutex_unlock(&held.lock);
+	return fd;
+}
+
+static int open_pinned(const char *instance, const char *name)
 {
 	char path[INSTANCE_PATH_SIZE];
 	int fd = bpf_obj_get(instance_pin_path(path, instance, name));
 
 	return fd < 0 ? -errno : fd;
+}
+
+int datapath_open_pin(const char *instance, const char *name)
+{
+	int fd = open_pinned(instance, name);
+
+	return fd == -ENOENT ? open_held(instance, name) : fd;
+}
+
+bool datapath_is_pinned(const char *instance, const char *name)
+{
+	char path[INSTANCE_PATH_SIZE];
+
+	return faccessat(AT_FDCWD, instance_pin_path(path, instance, name), F_OK,
+			 AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void datapath_release(void)
+{
+	pthread_mutex_lock(&held.lock);
+	for (size_t i = 0; i < sizeof(held.pins) / sizeof(held.pins[0]); i++) {
+		if (held.pins[i].name)
+			close(held.pins[i].fd);
+		held.pins[i].name = NULL;
+	}
+	pthread_mutex_unlock(&held.lock);
+}
+
+void datapath_hold(const char *instance)
+{
+	static const char *const names[] = {PIN_LINK,           PIN_EGRESS_LINK, "counters",
+					    "instance",         "fragments",     "heartbeat",
+					    "fragment_progress"};
+
+	_Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(held.pins) / sizeof(held.pins[0]),
+		       "links and shared maps");
+	datapath_release();
+	pthread_mutex_lock(&held.lock);
+	snprintf(held.owner, sizeof(held.owner), "%s", instance);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		held.pins[i].fd = open_pinned(instance, names[i]);
+		held.pins[i].name = held.pins[i].fd < 0 ? NULL : names[i];
+	}
+	pthread_mutex_unlock(&held.lock);
 }
 
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps)
@@ -99,6 +172,13 @@ const char *datapath_generation_pin(char *pin, uint32_t generation, const char *
 	return pin;
 }
 
+int datapath_open_generation_pin(const char *instance, uint32_t generation, const char *name)
+{
+	char pin[PIN_SIZE];
+
+	return datapath_open_pin(instance, datapath_generation_pin(pin, generation, name));
+}
+
 /* Calls `visit` for each pinned generation. */
 static void each_generation(const char *instance, void (*visit)(uint32_t generation, void *data),
 			    void *data)
@@ -131,6 +211,27 @@ uint32_t datapath_highest_generation(const char *instance)
 
 	each_generation(instance, keep_highest, &highest);
 	return highest;
+}
+
+struct next_generation {
+	uint32_t after;
+	uint32_t found;
+};
+
+static void keep_next(uint32_t generation, void *data)
+{
+	struct next_generation *next = data;
+
+	if (generation > next->after && (!next->found || generation < next->found))
+		next->found = generation;
+}
+
+uint32_t datapath_generation_after(const char *instance, uint32_t generation)
+{
+	struct next_generation next = {.after = generation};
+
+	each_generation(instance, keep_next, &next);
+	return next.found;
 }
 
 struct program_search {

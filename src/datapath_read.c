@@ -14,13 +14,6 @@
 
 #define BATCH 1024 /* elements read with one system call */
 
-static int open_generation(const char *instance, uint32_t generation, const char *name)
-{
-	char pin[PIN_SIZE];
-
-	return datapath_open_pin(instance, datapath_generation_pin(pin, generation, name));
-}
-
 /* Adds up `words` 64-bit words over all CPUs, each CPU's beginning `words` after the one before. */
 static void sum_cpus(const uint64_t *values, size_t words, int cpus, uint64_t *sum)
 {
@@ -85,9 +78,10 @@ static int read_hits(int fd, struct hits **out, size_t *count)
 	return 0;
 }
 
-static int read_constants(const char *instance, uint32_t generation, struct pipeline_config *config)
+int datapath_read_constants(const char *instance, uint32_t generation,
+			    struct pipeline_config *config)
 {
-	_cleanup_close_ int fd = open_generation(instance, generation, PIN_CONSTANTS);
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, PIN_CONSTANTS);
 	int err = fd < 0 ? fd : datapath_check_value(fd, sizeof(*config));
 	uint32_t zero = 0;
 
@@ -139,8 +133,8 @@ static void describe_ipv6_rules(struct datapath_stats *stats, const struct pipel
 static int describe_rules(const char *instance, uint32_t generation, struct datapath_stats *stats,
 			  const struct pipeline_config *config)
 {
-	_cleanup_close_ int ipv4 = open_generation(instance, generation, "nat4_slots");
-	_cleanup_close_ int ipv6 = open_generation(instance, generation, "nat6_slots");
+	_cleanup_close_ int ipv4 = datapath_open_generation_pin(instance, generation, "nat4_slots");
+	_cleanup_close_ int ipv6 = datapath_open_generation_pin(instance, generation, "nat6_slots");
 	size_t size4, size6;
 	void *slots4, *slots6;
 
@@ -180,8 +174,10 @@ static int add_rule_base(int fd, struct datapath_stats *stats)
 static int read_rules(const char *instance, uint32_t generation, struct datapath_stats *stats,
 		      const struct pipeline_config *config)
 {
-	_cleanup_close_ int hits_fd = open_generation(instance, generation, "rule_hits");
-	_cleanup_close_ int base_fd = open_generation(instance, generation, "rule_base");
+	_cleanup_close_ int hits_fd =
+		datapath_open_generation_pin(instance, generation, "rule_hits");
+	_cleanup_close_ int base_fd =
+		datapath_open_generation_pin(instance, generation, "rule_base");
 	_cleanup_free_ struct hits *hits = NULL;
 	size_t count;
 	int err;
@@ -226,8 +222,10 @@ static int add_vni(struct datapath_stats *stats, uint32_t vni, struct hits hits)
 static int read_listed_vnis(const char *instance, uint32_t generation, struct datapath_stats *stats,
 			    const struct pipeline_config *config)
 {
-	_cleanup_close_ int hits_fd = open_generation(instance, generation, "vni_hits");
-	_cleanup_close_ int slots_fd = open_generation(instance, generation, "vni_slots");
+	_cleanup_close_ int hits_fd =
+		datapath_open_generation_pin(instance, generation, "vni_hits");
+	_cleanup_close_ int slots_fd =
+		datapath_open_generation_pin(instance, generation, "vni_slots");
 	_cleanup_free_ struct hits *hits = NULL;
 	const struct vni_slot *slots;
 	size_t count, size;
@@ -251,7 +249,7 @@ static int read_listed_vnis(const char *instance, uint32_t generation, struct da
 
 static int read_any_vnis(const char *instance, uint32_t generation, struct datapath_stats *stats)
 {
-	_cleanup_close_ int fd = open_generation(instance, generation, "vni_any");
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "vni_any");
 	uint32_t vni, *previous = NULL;
 	int err = fd < 0 ? fd : 0;
 
@@ -269,7 +267,7 @@ static int read_any_vnis(const char *instance, uint32_t generation, struct datap
 static int add_vni_base(const char *instance, uint32_t generation, struct datapath_stats *stats,
 			bool any)
 {
-	_cleanup_close_ int fd = open_generation(instance, generation, "vni_base");
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "vni_base");
 	uint32_t vni, *previous = NULL;
 	size_t known = stats->vni_count;
 	int err = fd < 0 ? fd : 0;
@@ -313,7 +311,7 @@ int datapath_read_generation(const char *instance, uint32_t generation,
 			     struct datapath_stats *stats)
 {
 	_cleanup_free_ struct pipeline_config *config = calloc(1, sizeof(*config));
-	int err = config ? read_constants(instance, generation, config) : -ENOMEM;
+	int err = config ? datapath_read_constants(instance, generation, config) : -ENOMEM;
 
 	if (!err)
 		err = read_rules(instance, generation, stats, config);
@@ -361,24 +359,12 @@ int datapath_read_counters(const char *instance, struct counters *counters,
 {
 	int err;
 
-	libbpf_set_print(NULL);
+	libbpf_set_print(datapath_print_libbpf);
 	err = read_shared(instance, counters, info);
 	return err ? read_failure(instance, err, error) : 0;
 }
 
-static enum datapath_state read_state(const char *instance)
-{
-	_cleanup_close_ int fd = datapath_open_pin(instance, PIN_LINK);
-	struct bpf_link_info info = {0};
-	uint32_t size = sizeof(info);
-
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) || !info.xdp.ifindex)
-		return DATAPATH_DETACHED;
-	return DATAPATH_ATTACHED;
-}
-
-/* The generation that the symbolic link names; -errno. */
-static int current_generation(const char *instance, uint32_t *generation)
+int datapath_current_generation(const char *instance, uint32_t *generation)
 {
 	char path[INSTANCE_PATH_SIZE], target[PIN_SIZE] = "";
 
@@ -393,11 +379,11 @@ int datapath_read(const char *instance, struct datapath_stats *stats, struct err
 	uint32_t generation;
 	int err;
 
-	libbpf_set_print(NULL);
+	libbpf_set_print(datapath_print_libbpf);
 	/* a reload may take the generation away while it is read: then the next one is there */
 	for (int tries = 0; tries < 5; tries++) {
 		memset(stats, 0, sizeof(*stats));
-		err = current_generation(instance, &generation);
+		err = datapath_current_generation(instance, &generation);
 		if (err == -ENOENT) {
 			stats->state = DATAPATH_ABSENT;
 			return 0;
@@ -414,7 +400,7 @@ int datapath_read(const char *instance, struct datapath_stats *stats, struct err
 		datapath_stats_clear(stats);
 		return read_failure(instance, err, error);
 	}
-	stats->state = read_state(instance);
+	stats->state = datapath_read_state(instance);
 	return 0;
 }
 

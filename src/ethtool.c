@@ -42,7 +42,7 @@ int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_
 	_cleanup_free_ struct ethtool_gstrings *names = NULL;
 	_cleanup_free_ struct ethtool_stats *values = NULL;
 	struct ethtool_stat *found;
-	uint32_t number, known;
+	uint32_t number = 0, known;
 	int err = fd < 0 ? -errno : count_stats(fd, interface, &number);
 
 	if (err)
@@ -74,4 +74,11 @@ int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_
 	*stats = found;
 	*count = known;
 	return 0;
+}
+
+int ethtool_request(const char *interface, void *command)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : request(fd, interface, command);
 }

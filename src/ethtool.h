@@ -18,4 +18,10 @@ struct ethtool_stat {
  */
 int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_t *count);
 
+/*
+ * One request of the kernel's, a struct of linux/ethtool.h with its `cmd` filled in; what is got
+ * comes back in it. 0 or -errno; -EOPNOTSUPP: the driver does not know it.
+ */
+int ethtool_request(const char *interface, void *command);
+
 #endif

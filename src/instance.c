@@ -51,11 +51,16 @@ static int make_directory(const char *path, mode_t mode, struct error *error)
 			 errno == EACCES || errno == EPERM ? "; run as root" : "");
 }
 
-static int mount_bpffs(struct error *error)
+bool instance_has_bpffs(void)
 {
 	struct statfs fs;
 
-	if (statfs(INSTANCE_BPFFS, &fs) == 0 && fs.f_type == BPF_FS_MAGIC)
+	return statfs(INSTANCE_BPFFS, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+}
+
+static int mount_bpffs(struct error *error)
+{
+	if (instance_has_bpffs())
 		return 0;
 	if (mount("bpf", INSTANCE_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0)
 		return 0;
@@ -104,6 +109,35 @@ int instance_remove_pins(const char *name, struct error *error)
 	if (err)
 		return error_set(error, err, "cannot remove %s: %s", path, strerror(-err));
 	return 0;
+}
+
+#define DRAINED "drained" /* a directory, which is all that a BPF file system takes beside pins */
+
+int instance_set_drained(const char *name, bool drained, struct error *error)
+{
+	char path[INSTANCE_PATH_SIZE];
+	int result;
+
+	if (access(instance_pin_path(path, name, NULL), F_OK) < 0)
+		return error_set(
+			error, -errno,
+			errno == ENOENT
+				? "instance %s is not attached; `vxlan-pipeline run` attaches it"
+				: "not permitted to read the state of instance %s; run as root",
+			name);
+	instance_pin_path(path, name, DRAINED);
+	result = drained ? mkdir(path, 0700) : rmdir(path);
+	if (result == 0 || errno == (drained ? EEXIST : ENOENT))
+		return 0;
+	return error_set(error, -errno, "cannot %s %s: %s%s", drained ? "create" : "remove", path,
+			 strerror(errno), errno == EACCES || errno == EPERM ? "; run as root" : "");
+}
+
+bool instance_is_drained(const char *name)
+{
+	char path[INSTANCE_PATH_SIZE];
+
+	return access(instance_pin_path(path, name, DRAINED), F_OK) == 0;
 }
 
 /* An open file description's lock can be asked about without being taken, unlike flock(2)'s. */

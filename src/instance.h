@@ -21,6 +21,7 @@ bool instance_name_valid(const char *name);
 /* INSTANCE_PINS/NAME, or below it. Returns `path`, which holds INSTANCE_PATH_SIZE bytes. */
 const char *instance_pin_path(char *path, const char *name, const char *below);
 
+bool instance_has_bpffs(void); /* is it mounted? */
 /* Mounts the BPF file system if it is not, and makes the instance's directory below it. */
 int instance_make_pins(const char *name, struct error *error);
 /* Removes a directory and all below it: 0, or -errno; -ENOENT when there is none. */
@@ -37,6 +38,13 @@ void instance_unlock(const char *name, int fd);
 
 /* Removes what a daemon that was killed left in INSTANCE_RUN; nothing while one runs. */
 void instance_tidy(const char *name);
+
+/*
+ * A drained instance forwards on, but its health says no, so that a load balancer moves flows away.
+ * Lasts until it is taken back or the instance is removed. 0; -ENOENT: nothing is attached.
+ */
+int instance_set_drained(const char *name, bool drained, struct error *error);
+bool instance_is_drained(const char *name);
 
 /* The process id of the instance's daemon; 0 when none runs. */
 pid_t instance_daemon(const char *name);

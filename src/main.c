@@ -9,6 +9,8 @@
 static const struct command commands[] = {
 	{"run", cmd_run, "attach and forward, in the foreground"},
 	{"stop", cmd_stop, "detach and remove all kernel state"},
+	{"drain", cmd_drain, "unhealthy for load balancers, while forwarding goes on"},
+	{"check", cmd_check, "is this host ready? what is wrong, and what mends it"},
 	{"config", cmd_config, "check, show or import a configuration"},
 	{"status", cmd_status, "attached? healthy? how fast?"},
 	{"stats", cmd_stats, "every counter"},

@@ -20,6 +20,15 @@ static const struct {
 #undef X
 };
 
+static const struct {
+	const char *name;
+	const char *meaning;
+} losses[LOSS_COUNT] = {
+#define X(upper, lower, text) [LOSS_##upper] = {#lower, text},
+	PIPELINE_LOSSES(X)
+#undef X
+};
+
 const char *verdict_name(enum verdict verdict)
 {
 	return verdicts[verdict].name;
@@ -43,4 +52,14 @@ const char *event_name(enum event event)
 const char *event_meaning(enum event event)
 {
 	return events[event].meaning;
+}
+
+const char *loss_name(enum loss loss)
+{
+	return losses[loss].name;
+}
+
+const char *loss_meaning(enum loss loss)
+{
+	return losses[loss].meaning;
 }

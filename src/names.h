@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The names of verdicts and events, from the lists in bpf/pipeline.h. */
+/* The names of verdicts, events and losses, from the lists in bpf/pipeline.h and bpf/losses.h. */
 #ifndef NAMES_H
 #define NAMES_H
 
+#include "../bpf/losses.h"
 #include "../bpf/pipeline.h"
 
 const char *verdict_name(enum verdict verdict);    /* "redirected" */
@@ -10,5 +11,7 @@ const char *verdict_meaning(enum verdict verdict); /* "sent out of forward.inter
 enum verdict_class verdict_class(enum verdict verdict);
 const char *event_name(enum event event); /* "df_cleared" */
 const char *event_meaning(enum event event);
+const char *loss_name(enum loss loss); /* "redirect_failed" */
+const char *loss_meaning(enum loss loss);
 
 #endif

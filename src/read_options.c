@@ -8,7 +8,7 @@
 #define MAX_INTERVAL 86400
 #define MAX_COUNT    1000000000
 
-enum { INSTANCE = 256, JSON, COLOR };
+enum { INSTANCE = 256, JSON, COLOR, UNDO };
 
 static void print_help(const char *command, unsigned int takes, const char *help)
 {
@@ -22,6 +22,8 @@ static void print_help(const char *command, unsigned int takes, const char *help
 		       "  -n, --count N         end after N lines\n");
 	if (takes & READ_COLOR)
 		printf("      --color=WHEN      auto, always or never (default auto)\n");
+	if (takes & READ_UNDO)
+		printf("      --undo            take it back\n");
 	printf("  -h, --help            this text\n"
 	       "  -V, --version         the version\n");
 }
@@ -39,6 +41,9 @@ static bool take(int option, const char *command, struct read_options *options)
 		return false;
 	case JSON:
 		options->json = true;
+		return true;
+	case UNDO:
+		options->undo = true;
 		return true;
 	case COLOR:
 		if (command_color_parse(optarg, &options->color) == 0)
@@ -75,6 +80,7 @@ static size_t choose_options(unsigned int takes, struct option *longs)
 		{{"json", no_argument, NULL, JSON}, READ_JSON},
 		{{"color", required_argument, NULL, COLOR}, READ_COLOR},
 		{{"interval", required_argument, NULL, 'I'}, READ_INTERVAL},
+		{{"undo", no_argument, NULL, UNDO}, READ_UNDO},
 		{{"count", required_argument, NULL, 'n'}, READ_INTERVAL},
 	};
 	size_t count = 0;

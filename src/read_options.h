@@ -8,6 +8,7 @@
 struct read_options {
 	const char *instance;
 	bool json;
+	bool undo;
 	enum command_color color;
 	unsigned int interval; /* seconds; 0: not given */
 	unsigned int count;    /* lines; 0: not given */
@@ -17,6 +18,7 @@ struct read_options {
 #define READ_JSON     1
 #define READ_COLOR    2
 #define READ_INTERVAL 4
+#define READ_UNDO     8
 
 /* Returns true when the command has to go on; else *status says how it ended. */
 bool read_options_parse(int argc, char **argv, unsigned int takes, const char *help,

@@ -4,41 +4,49 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "instance.h"
 #include "log.h"
 #include "netdev.h"
 #include "rollout.h"
 
-/* The interfaces as they are now; -ERANGE: the configuration asks for what they cannot do. */
+/* The interfaces as they are now. */
 static int find_links(const struct config *config, struct datapath_links *links,
-		      struct error *error)
+		      struct netdev *listen, struct netdev *egress, struct error *error)
 {
-	struct netdev listen, egress;
-	int err = netdev_get(config->listen.interface, &listen, error);
+	int err = netdev_get(config->listen.interface, listen, error);
 
 	if (!err)
-		err = netdev_get(config->forward.interface, &egress, error);
+		err = netdev_get(config->forward.interface, egress, error);
 	if (err)
 		return err;
-	if (config->forward.mtu > egress.mtu)
+	memset(links, 0, sizeof(*links));
+	links->listen_ifindex = listen->ifindex;
+	links->egress_ifindex = egress->ifindex;
+	/* in-tree ENA; a redirect is flushed once for many (ena_xdp.c) */
+	links->rings_each = strcmp(listen->driver, "ena") == 0;
+	links->listen_mtu = listen->mtu;
+	links->egress_mtu = egress->mtu;
+	memcpy(links->listen_mac, listen->mac, sizeof(links->listen_mac));
+	memcpy(links->egress_mac, egress->mac, sizeof(links->egress_mac));
+	return 0;
+}
+
+/* -ERANGE: the configuration asks for what the interfaces cannot do. */
+static int check_links(const struct config *config, const struct netdev *listen,
+		       const struct netdev *egress, struct error *error)
+{
+	if (config->forward.mtu > egress->mtu)
 		return error_set(error, -ERANGE,
 				 "forward.mtu: %" PRIu32 " is more than the MTU of %s, %" PRIu32
 				 "; lower it, or: ip link set dev %s mtu %" PRIu32,
-				 config->forward.mtu, config->forward.interface, egress.mtu,
+				 config->forward.mtu, config->forward.interface, egress->mtu,
 				 config->forward.interface, config->forward.mtu);
-	if (!listen.up)
+	if (!listen->up)
 		log_warning("%s is down; ip link set dev %s up", config->listen.interface,
 			    config->listen.interface);
-	if (!egress.up && egress.ifindex != listen.ifindex)
+	if (!egress->up && egress->ifindex != listen->ifindex)
 		log_warning("%s is down; ip link set dev %s up", config->forward.interface,
 			    config->forward.interface);
-	links->listen_ifindex = listen.ifindex;
-	links->egress_ifindex = egress.ifindex;
-	/* in-tree ENA; a redirect is flushed once for many (ena_xdp.c) */
-	links->rings_each = strcmp(listen.driver, "ena") == 0;
-	links->listen_mtu = listen.mtu;
-	links->egress_mtu = egress.mtu;
-	memcpy(links->listen_mac, listen.mac, sizeof(links->listen_mac));
-	memcpy(links->egress_mac, egress.mac, sizeof(links->egress_mac));
 	return 0;
 }
 
@@ -109,12 +117,9 @@ static void find_next_hops(struct rollout *rollout, const struct config *config,
 {
 	struct next_hops_setup setup = {.ifindex = links->egress_ifindex};
 	struct error error;
-	int err;
+	int err = datapath_take_control(datapath, &rollout->control, &error);
 
-	if (config->forward.next_hop != NEXT_HOP_ROUTE)
-		return;
-	err = datapath_take_control(datapath, &rollout->control, &error);
-	if (!err) {
+	if (!err && config->forward.next_hop == NEXT_HOP_ROUTE) {
 		setup.targets = rollout->control.targets;
 		setup.count = rollout->control.target_count;
 		setup.table = rollout->control.next_hops;
@@ -126,6 +131,19 @@ static void find_next_hops(struct rollout *rollout, const struct config *config,
 		datapath_beat(&rollout->control);
 	if (err)
 		log_warning("%s; every packet asks the kernel for its next hop", error.text);
+}
+
+/* `first`: of this process, whose programs are to take the place of those of another build. */
+static void watch_losses(const char *instance, const struct datapath_links *links, bool first)
+{
+	int err = datapath_watch_losses(instance, links, first);
+
+	if (err)
+		log_warning(
+			"packets that drivers refuse to send cannot be counted: %s; this kernel "
+			"has no BTF (CONFIG_DEBUG_INFO_BTF), or tracing programs are not "
+			"permitted (CAP_PERFMON)",
+			strerror(-err));
 }
 
 void rollout_end(struct rollout *rollout)
@@ -171,8 +189,11 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 	if (err) {
 		rollout_end(&fresh);
 	} else {
+		watch_losses(instance, links, !rollout->links.listen_ifindex);
+		datapath_hold(instance);
 		rollout_end(rollout);
 		*rollout = fresh;
+		rollout->links = *links;
 		warn_of_cutting(config, datapath_cutting(datapath));
 		report(config, &attached, way->name);
 	}
@@ -191,15 +212,19 @@ static bool way_allowed(const struct way *way, enum xdp_mode mode, bool is_gener
 int rollout_put_in_force(struct rollout *rollout, const char *instance, const struct config *config,
 			 struct error *error)
 {
-	bool is_generic = datapath_is_generic(instance);
+	struct netdev listen, egress;
 	struct datapath_links links;
 	struct error refusal = {0};
+	bool is_generic;
 	int err;
 
 	log_set_level(config->log.level);
-	err = find_links(config, &links, error);
+	err = find_links(config, &links, &listen, &egress, error);
+	if (!err)
+		err = check_links(config, &listen, &egress, error);
 	if (err)
 		return err;
+	is_generic = datapath_is_generic(instance, links.listen_ifindex);
 	err = -EOPNOTSUPP;
 	for (size_t i = 0; err == -EOPNOTSUPP && i < sizeof(ways) / sizeof(ways[0]); i++) {
 		if (!way_allowed(&ways[i], config->listen.xdp_mode, is_generic))
@@ -215,4 +240,37 @@ int rollout_put_in_force(struct rollout *rollout, const char *instance, const st
 	if (err == -EOPNOTSUPP)
 		*error = refusal;
 	return err;
+}
+
+static bool changed(struct error *why, const char *interface, const char *what)
+{
+	error_set(why, 0, "%s %s", interface, what);
+	return true;
+}
+
+bool rollout_is_outdated(const struct rollout *rollout, const char *instance,
+			 const struct config *config, struct error *why)
+{
+	const struct datapath_links *then = &rollout->links;
+	struct netdev listen, egress;
+	struct datapath_links links;
+
+	/* nothing can be done about an interface that is not there */
+	if (find_links(config, &links, &listen, &egress, why))
+		return false;
+	if (links.listen_ifindex != then->listen_ifindex)
+		return changed(why, config->listen.interface, "was made anew");
+	if (links.egress_ifindex != then->egress_ifindex)
+		return changed(why, config->forward.interface, "was made anew");
+	if (links.listen_mtu != then->listen_mtu)
+		return changed(why, config->listen.interface, "has another MTU");
+	if (links.egress_mtu != then->egress_mtu)
+		return changed(why, config->forward.interface, "has another MTU");
+	if (memcmp(links.listen_mac, then->listen_mac, sizeof(links.listen_mac)) != 0)
+		return changed(why, config->listen.interface, "has another MAC address");
+	if (memcmp(links.egress_mac, then->egress_mac, sizeof(links.egress_mac)) != 0)
+		return changed(why, config->forward.interface, "has another MAC address");
+	if (datapath_is_unpinned(instance) && instance_has_bpffs())
+		return changed(why, INSTANCE_PINS, "was emptied");
+	return false;
 }

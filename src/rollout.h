@@ -8,6 +8,7 @@
 
 /* What keeps the next hops of the generation in force fresh. */
 struct rollout {
+	struct datapath_links links; /* the interfaces, as they were then */
 	struct datapath_control control;
 	struct next_hops *next_hops; /* NULL: none are kept */
 };
@@ -24,6 +25,14 @@ struct rollout {
  */
 int rollout_put_in_force(struct rollout *rollout, const char *instance, const struct config *config,
 			 struct error *error);
+
+/*
+ * Has something changed under a configuration in force that only putting it in force again mends:
+ * an interface made anew, another MTU or MAC, pins that are gone? Then *why says what.
+ */
+bool rollout_is_outdated(const struct rollout *rollout, const char *instance,
+			 const struct config *config, struct error *why);
+
 void rollout_end(struct rollout *rollout); /* the datapath goes on */
 
 #endif

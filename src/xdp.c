@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/if_link.h>
 
 #include "cleanup.h"
 #include "xdp.h"
@@ -21,6 +22,7 @@ struct xdp_program xdp_program_on(int ifindex)
 	program.id = query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
 	if (!program.id)
 		program.id = query.prog_id;
+	program.generic = query.attach_mode == XDP_ATTACHED_SKB;
 	fd = program.id ? bpf_prog_get_fd_by_id(program.id) : -1;
 	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0)
 		memcpy(program.name, info.name, sizeof(program.name));
@@ -43,6 +45,13 @@ int xdp_program_in_the_way(int ifindex, const char *interface, struct error *err
 				 "/sys/fs/bpf/vxlan-pipeline names them, and: vxlan-pipeline stop "
 				 "--instance NAME",
 				 interface, program.name, program.id);
+	/* a daemon that has given up CAP_SYS_ADMIN learns no names */
+	if (!*program.name)
+		return error_set(
+			error, -EBUSY,
+			"%s already carries an XDP program (id %u), of another instance or "
+			"another tool; bpftool prog show id %u names it",
+			interface, program.id, program.id);
 	return error_set(error, -EBUSY,
 			 "%s already carries the XDP program '%s' (id %u), which is not ours; "
 			 "remove it with the tool that attached it, or: ip link set dev %s xdp off",

@@ -9,8 +9,9 @@
 #include "error.h"
 
 struct xdp_program {
-	uint32_t id; /* 0: none */
-	char name[16];
+	uint32_t id;   /* 0: none */
+	char name[16]; /* empty where this process may not ask for it */
+	bool generic;
 };
 
 struct xdp_program xdp_program_on(int ifindex);

@@ -28,7 +28,7 @@ class Cutting(net.Ground):
         self.addCleanup(self.server.close)
         self.server.setsockopt(socket.SOL_SOCKET, net.SO_RCVBUFFORCE, 16 << 20)
         self.server.bind(("10.20.0.2", PORT))
-        self.server.settimeout(3)
+        self.server.settimeout(3 * net.PATIENCE)
 
     def deliver(self, sizes, **fields):
         """Sends datagrams of these sizes and has every one of them arrive intact."""
@@ -145,7 +145,7 @@ class JumboIngress(net.Ground):
         server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
         server.bind(("10.20.0.2", PORT))
-        server.settimeout(3)
+        server.settimeout(3 * net.PATIENCE)
         self.start()
         sizes = [100, 2000, 6000, 8900]
         pairs = [datagram(n, size) for n, size in enumerate(sizes)]

@@ -32,7 +32,7 @@ class Process:
         self.process.stderr.close()
 
     def wait(self, seconds=20):
-        out, err = self.process.communicate(timeout=seconds)
+        out, err = self.process.communicate(timeout=seconds * net.PATIENCE)
         return self.process.returncode, json.loads(out) if out else None, err
 
 
@@ -175,7 +175,7 @@ class Generate(net.Ground):
                 self.addCleanup(server.close)
                 server.setsockopt(socket.SOL_SOCKET, net.SO_RCVBUFFORCE, 64 << 20)
                 server.bind(("10.20.0.2", 8081))
-                server.settimeout(5)
+                server.settimeout(5 * net.PATIENCE)
                 self.collector.sysctl("net.ipv4.conf.all.rp_filter=0",
                                       "net.ipv4.conf.c0.rp_filter=0")
                 self.collector.ip("route", "replace", "10.2.0.0/16", "via", "10.20.0.1")

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A program that answers XDP_REDIRECT or XDP_TX does not learn whether the frame left. The kernel
+ * tells it by tracepoints only: these programs, attached to them, count what did not leave. They run
+ * once for a batch of sent frames, or when something failed.
+ *
+ * The arguments are those of include/trace/events/xdp.h, of which only the first ones are the same
+ * in every kernel from Linux 5.10 on; of a device two fields are read, wherever they are (CO-RE).
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "losses.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct ns_common {
+	unsigned int inum;
+} __attribute__((preserve_access_index));
+
+struct net {
+	struct ns_common ns;
+} __attribute__((preserve_access_index));
+
+typedef struct {
+	struct net *net;
+} __attribute__((preserve_access_index)) possible_net_t;
+
+struct net_device {
+	int ifindex;
+	possible_net_t nd_net;
+} __attribute__((preserve_access_index));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOSS_COUNT);
+	__type(key, __u32);
+	__type(value, struct loss_count);
+} losses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct loss_watch);
+} watched SEC(".maps");
+
+/* What is watched, if `device` is in its network namespace. */
+static __always_inline const struct loss_watch *watch_of(const struct net_device *device)
+{
+	__u32 zero = 0;
+	const struct loss_watch *watch = bpf_map_lookup_elem(&watched, &zero);
+
+	if (!watch || device->nd_net.net->ns.inum != watch->netns)
+		return NULL;
+	return watch;
+}
+
+static __always_inline void count(__u32 kind, int packets, int error)
+{
+	struct loss_count *loss = bpf_map_lookup_elem(&losses, &kind);
+
+	if (!loss || packets <= 0)
+		return;
+	loss->packets += packets;
+	loss->last_at = bpf_ktime_get_ns();
+	loss->error = error;
+}
+
+/* Pointers among a tracepoint's arguments, which come as words; the kernel knows what they point to. */
+static __always_inline const struct net_device *device_of(__u64 argument)
+{
+	return (const struct net_device *)argument;
+}
+
+/* arguments: from, program, target, error, ... */
+SEC("tp_btf/xdp_redirect_err")
+int loss_redirect(__u64 *arguments)
+{
+	const struct net_device *from = device_of(arguments[0]);
+	const struct loss_watch *watch = watch_of(from);
+
+	if (watch && (__u32)from->ifindex == watch->listen_ifindex)
+		count(LOSS_REDIRECT, 1, (int)arguments[3]);
+	return 0;
+}
+
+/* arguments: from, to, sent, drops, error */
+SEC("tp_btf/xdp_devmap_xmit")
+int loss_send(__u64 *arguments)
+{
+	const struct net_device *from = device_of(arguments[0]), *to = device_of(arguments[1]);
+	const struct loss_watch *watch;
+	int drops = (int)arguments[3];
+
+	if (drops <= 0)
+		return 0;
+	watch = watch_of(to);
+	if (watch && (__u32)to->ifindex == watch->egress_ifindex &&
+	    (__u32)from->ifindex == watch->listen_ifindex)
+		count(LOSS_SEND, drops, (int)arguments[4]);
+	return 0;
+}
+
+/* arguments: device, sent, drops, error */
+SEC("tp_btf/xdp_bulk_tx")
+int loss_transmit(__u64 *arguments)
+{
+	const struct net_device *device = device_of(arguments[0]);
+	const struct loss_watch *watch;
+	int drops = (int)arguments[2];
+
+	if (drops <= 0)
+		return 0;
+	watch = watch_of(device);
+	if (watch && (__u32)device->ifindex == watch->listen_ifindex)
+		count(LOSS_TRANSMIT, drops, (int)arguments[3]);
+	return 0;
+}
+
+/*
+ * arguments: device, program, action. Drivers that send each frame by itself, and generic mode,
+ * where redirected frames leave so too.
+ */
+SEC("tp_btf/xdp_exception")
+int loss_exception(__u64 *arguments)
+{
+	const struct net_device *device = device_of(arguments[0]);
+	const struct loss_watch *watch;
+
+	if ((__u32)arguments[2] != XDP_TX)
+		return 0;
+	watch = watch_of(device);
+	if (!watch)
+		return 0;
+	if ((__u32)device->ifindex == watch->listen_ifindex)
+		count(LOSS_TRANSMIT, 1, 0);
+	else if ((__u32)device->ifindex == watch->egress_ifindex)
+		count(LOSS_SEND, 1, 0);
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What losses.bpf.c, which counts the packets that the datapath believed sent and that were not,
+ * shares with user space. Multi-byte fields are in host order.
+ */
+#ifndef LOSSES_H
+#define LOSSES_H
+
+#include <linux/types.h>
+
+/*
+ * Where such packets are lost. X(enumerator, name, meaning); the index of map `losses`, and the
+ * name that JSON, metrics and documentation have.
+ */
+#define PIPELINE_LOSSES(X)                                                            \
+	X(REDIRECT, redirect_failed, "refused before the queue of forward.interface") \
+	X(SEND, send_failed, "not taken by the driver of forward.interface")          \
+	X(TRANSMIT, transmit_failed, "not taken by the driver of listen.interface, single-arm")
+
+enum loss {
+#define X(upper, name, meaning) LOSS_##upper,
+	PIPELINE_LOSSES(X)
+#undef X
+		LOSS_COUNT
+};
+
+/* The value of map `losses`, one for each CPU and enum loss. */
+struct loss_count {
+	__u64 packets;
+	__u64 last_at; /* CLOCK_MONOTONIC, ns */
+	__s32 error;   /* the last one's, a negative errno; 0: the kernel did not say */
+	__u32 reserved;
+};
+
+/* The value of map `watched`, written by user space: whose packets are counted. */
+struct loss_watch {
+	__u32 netns; /* inode number of the network namespace */
+	__u32 listen_ifindex;
+	__u32 egress_ifindex;
+	__u32 reserved;
+};
+
+#endif

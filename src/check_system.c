@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The checks of the host as a whole. */
+#include <stdio.h>
+#include <string.h>
+
+#include "check_internal.h"
+
+#define LIBBPF_MINIMUM 1 /* major version */
+
+void check_permission(const struct check *check)
+{
+	const struct host *host = check->host;
+	const struct {
+		const char *name;
+		enum answer held;
+	} needed[] = {
+		{"CAP_BPF", host->cap_bpf},
+		{"CAP_NET_ADMIN", host->cap_net_admin},
+		{"CAP_PERFMON", host->cap_perfmon},
+	};
+	char missing[64] = "";
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		size_t used = strlen(missing);
+
+		if (needed[i].held == ANSWER_NO)
+			snprintf(missing + used, sizeof(missing) - used, "%s%s", used ? ", " : "",
+				 needed[i].name);
+	}
+	if (*missing)
+		check_fix(check_find(check, FINDING_WARN,
+				     "this process lacks %s, which `run` needs, and without which "
+				     "kernel features and other XDP programs cannot be looked at",
+				     missing),
+			  "sudo vxlan-pipeline check");
+}
+
+static void check_feature(const struct check *check, enum answer answer, const char *lacks,
+			  enum finding_status status)
+{
+	if (answer == ANSWER_NO)
+		check_find(check, status, "Linux %s %s", check->host->kernel, lacks);
+}
+
+void check_kernel(const struct check *check)
+{
+	const struct datapath_features *features = &check->host->features;
+
+	if (features->xdp == ANSWER_UNKNOWN) {
+		check_find(
+			check, FINDING_OK,
+			"not known: Linux %s was not asked what it can do, for want of permission",
+			check->host->kernel);
+		return;
+	}
+	check_feature(check, features->xdp,
+		      "loads no XDP program: it is built without BPF, or too old", FINDING_FAIL);
+	if (features->xdp == ANSWER_NO)
+		return;
+	check_feature(check, features->link,
+		      "has no links for XDP (5.9 has), by which programs are attached",
+		      FINDING_FAIL);
+	check_feature(check, features->devmap,
+		      "runs no programs on the way out of a device (5.8 does), so it has to cut "
+		      "what is larger than forward.mtu itself, several times slower",
+		      FINDING_WARN);
+	if (features->devmap != ANSWER_NO)
+		check_feature(
+			check, features->broadcast,
+			"copies no frames in XDP (5.14 does), so it has to cut what is larger "
+			"than forward.mtu itself, several times slower",
+			FINDING_WARN);
+	check_feature(check, features->frags,
+		      "takes no frames in several buffers (5.18 does), so an MTU above a page "
+		      "cannot be had in native mode",
+		      check->host->listen.mtu > DRIVER_SAFE_MTU ? FINDING_WARN : FINDING_OK);
+}
+
+void check_libbpf(const struct check *check)
+{
+	const char *version = check->host->features.libbpf;
+	unsigned int major;
+
+	if (sscanf(version, "%u", &major) == 1 && major < LIBBPF_MINIMUM)
+		check_find(check, FINDING_FAIL,
+			   "libbpf %s is too old, %d.0 has what this program uses: install the "
+			   "package that brings its own",
+			   version, LIBBPF_MINIMUM);
+	else if (*version)
+		check_find(check, FINDING_OK, "libbpf is %s", version);
+}
+
+void check_bpffs(const struct check *check)
+{
+	if (check->host->bpffs == ANSWER_NO)
+		check_fix(check_find(check, FINDING_WARN,
+				     "no BPF file system is mounted at /sys/fs/bpf; `run` mounts "
+				     "one, which takes root"),
+			  "mount -t bpf bpf /sys/fs/bpf");
+}
+
+void check_jit(const struct check *check)
+{
+	if (check->host->features.jit == ANSWER_NO)
+		check_fix(check_find(check, FINDING_WARN,
+				     "BPF programs are interpreted, which is several times slower"),
+			  "sysctl -w net.core.bpf_jit_enable=1");
+	else if (check->host->features.jit == ANSWER_UNKNOWN)
+		check_find(check, FINDING_OK,
+			   "not known: the kernel was not asked whether it compiles BPF programs");
+}
+
+static void judge_interface(const struct check *check, const struct host_link *link,
+			    const char *key)
+{
+	if (link->exists == ANSWER_NO)
+		check_fix(check_find(check, FINDING_FAIL,
+				     "%s: there is no interface %s on this host", key, link->name),
+			  "ip -br link");
+	else if (link->up == ANSWER_NO)
+		check_fix(check_find(check, FINDING_FAIL, "%s is down", link->name),
+			  "ip link set dev %s up", link->name);
+	else if (link->carrier == ANSWER_NO)
+		check_find(check, FINDING_WARN, "%s is up, but has no carrier", link->name);
+}
+
+void check_interface(const struct check *check)
+{
+	judge_interface(check, &check->host->listen, "listen.interface");
+	if (!check->single_arm)
+		judge_interface(check, &check->host->forward, "forward.interface");
+}
+
+/* The network interface's id is known, or found by its MAC address. */
+static void fix_source_dest_check(struct finding *finding, const struct host_link *link)
+{
+	if (*link->interface_id)
+		check_fix(finding,
+			  "aws ec2 modify-network-interface-attribute --network-interface-id %s "
+			  "--no-source-dest-check",
+			  link->interface_id);
+	else
+		check_fix(finding,
+			  "aws ec2 modify-network-interface-attribute --no-source-dest-check "
+			  "--network-interface-id $(aws ec2 describe-network-interfaces --filters "
+			  "Name=mac-address,Values=%s --query "
+			  "'NetworkInterfaces[0].NetworkInterfaceId' --output text)",
+			  link->mac);
+}
+
+void check_source_dest_check(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	struct finding *finding;
+
+	if (check->host->ec2 == ANSWER_UNKNOWN)
+		check_find(
+			check, FINDING_OK,
+			"not known to be EC2, where foreign source addresses have to be allowed");
+	if (check->host->ec2 != ANSWER_YES)
+		return;
+	if (*link->interface_id)
+		finding =
+			check_find(check, FINDING_WARN,
+				   "%s (%s) sends packets with foreign source addresses, which "
+				   "EC2 drops while its source/destination check is on; that "
+				   "cannot be seen from within, but: aws ec2 "
+				   "describe-network-interface-attribute --network-interface-id %s "
+				   "--attribute sourceDestCheck",
+				   link->name, link->interface_id, link->interface_id);
+	else
+		finding = check_find(
+			check, FINDING_WARN,
+			"%s sends packets with foreign source addresses, which EC2 drops "
+			"while its source/destination check is on; the instance "
+			"metadata %s",
+			link->name,
+			check->host->metadata == ANSWER_YES
+				? "do not know this interface"
+				: "do not answer, so the interface is found by its MAC");
+	fix_source_dest_check(finding, link);
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The checks of what becomes of packets: sizes, fragments, what the kernel gets, losses. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check_internal.h"
+#include "traffic.h"
+
+/* What the tunnel adds to a mirrored packet, as AWS counts it. */
+#define OVERHEAD4 54
+#define OVERHEAD6 74
+
+#define USUAL_MTU 1500
+
+/* Bytes that a frame to be cut must have room for beside its packet. */
+#define CUTTING_ROOM ((int64_t)sizeof(struct fragment_shim) - 4)
+
+static int64_t overhead(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen.source_count; i++) {
+		if (config->listen.sources[i].address.version == 6)
+			return OVERHEAD6;
+	}
+	return OVERHEAD4;
+}
+
+/* What is to be expected: packets as large as forward.mtu says, else as is usual. */
+static int64_t expected_size(const struct check *check)
+{
+	int64_t mtu = traffic_forward_mtu(check->config, check->host);
+
+	if (check->config->forward.mtu)
+		return mtu;
+	return mtu < USUAL_MTU ? mtu : USUAL_MTU;
+}
+
+void check_tunnel_mtu(const struct check *check)
+{
+	const struct host_link *link = &check->host->listen;
+	int64_t needed = expected_size(check) + overhead(check->config);
+	bool fits = !check->listen.xdp_mtu || needed <= check->listen.xdp_mtu;
+	struct finding *finding;
+
+	if (link->mtu >= needed) {
+		check_find(check, FINDING_OK,
+			   "%s takes mirrored packets of up to %" PRId64
+			   " bytes; larger ones are cut short by the mirror",
+			   link->name, link->mtu - overhead(check->config));
+		return;
+	}
+	finding =
+		check_find(check, FINDING_WARN,
+			   "%s has an MTU of %" PRId64 ", so mirrored packets of more than %" PRId64
+			   " bytes arrive cut short, while up to %" PRId64
+			   " could be sent: it takes %" PRId64 "%s",
+			   link->name, link->mtu, link->mtu - overhead(check->config),
+			   expected_size(check), needed,
+			   fits ? "" : ", more than the driver takes with an XDP program");
+	if (fits)
+		check_fix(finding, "ip link set dev %s mtu %" PRId64, link->name, needed);
+}
+
+void check_forward_mtu(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	int64_t wanted = check->config->forward.mtu;
+	struct finding *finding;
+
+	if (wanted <= link->mtu)
+		return;
+	finding = check_find(check, FINDING_FAIL,
+			     "forward.mtu is %" PRId64 ", more than the MTU of %s, %" PRId64,
+			     wanted, link->name, link->mtu);
+	if (!check->forward.xdp_mtu || wanted <= check->forward.xdp_mtu)
+		check_fix(finding, "ip link set dev %s mtu %" PRId64, link->name, wanted);
+}
+
+/* Native mode cuts: does the device admit the largest whole frame that the mode lets in? */
+static void judge_cutting_room(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	int64_t arriving = check->host->listen.mtu, needed;
+	struct finding *finding;
+
+	if (check->listen.xdp_mtu && arriving > check->listen.xdp_mtu)
+		arriving = check->listen.xdp_mtu;
+	needed = arriving - TRAFFIC_TUNNEL + CUTTING_ROOM;
+	if (link->mtu >= needed)
+		return;
+	finding = check_find(
+		check, FINDING_WARN,
+		"%s has an MTU of %" PRId64 ", so packets of more than %" PRId64
+		" bytes cannot be cut in XDP; the kernel cuts them, several times slower",
+		link->name, link->mtu, link->mtu - CUTTING_ROOM);
+	if (!check->forward.xdp_mtu || needed <= check->forward.xdp_mtu)
+		check_fix(finding, "ip link set dev %s mtu %" PRId64, link->name, needed);
+}
+
+void check_cutting(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	bool generic = check->config->listen.xdp_mode == XDP_MODE_GENERIC ||
+		       check->listen.native == ANSWER_NO || check->forward.native == ANSWER_NO;
+
+	switch (traffic_cutting(check->config, check->host, generic)) {
+	case TRAFFIC_CUT_IN_XDP:
+		judge_cutting_room(check);
+		break;
+	case TRAFFIC_GENERIC_MODE:
+		check_find(
+			check, FINDING_WARN,
+			"in generic mode the kernel cuts what is larger than forward.mtu, several "
+			"times slower and to the MTU of the route: give routes out of %s that "
+			"MTU: ip route ... mtu %" PRId64,
+			link->name, traffic_forward_mtu(check->config, check->host));
+		break;
+	case TRAFFIC_DEVICE_TOO_SMALL:
+		check_fix(
+			check_find(check, FINDING_WARN,
+				   "%s's MTU, %" PRId64
+				   ", lets no packet pass that has to be cut, so the kernel cuts, "
+				   "several times slower",
+				   link->name, link->mtu),
+			"ip link set dev %s mtu %d", link->name, DRIVER_SAFE_MTU);
+		break;
+	case TRAFFIC_KERNEL_TOO_OLD:
+		check_find(
+			check, FINDING_WARN,
+			"Linux %s copies no frames in XDP, so the kernel cuts what is larger than "
+			"forward.mtu, several times slower",
+			check->host->kernel);
+		break;
+	case TRAFFIC_NOTHING_TO_CUT:
+		break;
+	}
+}
+
+/* How to switch the limit off; false: this driver cannot. */
+static bool can_bypass(const struct check *check)
+{
+	return check->host->frag_bypass != HOST_UNKNOWN ||
+	       check->forward.version >= DRIVER_ENA_FRAG_BYPASS;
+}
+
+void check_fragment_limit(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	int64_t pieces = traffic_fragments(check->config, check->host);
+	int64_t target = check->config->monitor.target_pps, left;
+	struct finding *finding;
+
+	if (!check->forward.ena || !pieces)
+		return;
+	if (check->host->frag_bypass == 1) {
+		check_find(check, FINDING_OK,
+			   "%s: ENA runs with enable_frag_bypass=1, which lifts its limit of %d IP "
+			   "fragments a second",
+			   link->name, DRIVER_ENA_FRAGMENTS);
+		return;
+	}
+	left = DRIVER_ENA_FRAGMENTS / 2;
+	finding = check_find(check, FINDING_WARN,
+			     "%s: ENA sends at most %d IP fragments a second, which is %" PRId64
+			     " packets cut in two%s; of monitor.target_pps, %" PRId64
+			     ", it would lose %" PRId64
+			     " if all had to be cut, and count them in pps_allowance_exceeded%s",
+			     link->name, DRIVER_ENA_FRAGMENTS, left,
+			     pieces > 2 ? ", fewer where they are larger" : "", target,
+			     target > left ? target - left : 0,
+			     can_bypass(check) ? "" : "; ENA 2.13.3 and later can do without");
+	if (can_bypass(check))
+		check_fix(finding, "echo options ena enable_frag_bypass=1 > "
+				   "/etc/modprobe.d/ena.conf # then reboot");
+	else
+		check_fix(finding, "dkms install amzn-drivers/2.17.0");
+}
+
+static bool passes(const struct check *check)
+{
+	return traffic_passing(check->config, check->host) != TRAFFIC_NEVER_PASSES;
+}
+
+/* By the interface: settings for all would change what other interfaces do. */
+static void judge_forwarding(const struct check *check, const struct host_link *link, int version,
+			     int64_t value, const char *consequence)
+{
+	if (value == 0)
+		check_fix(check_find(check, FINDING_WARN, "IPv%d forwarding is off on %s, so %s",
+				     version, link->name, consequence),
+			  "sysctl -w net/ipv%d/conf/%s/forwarding=1", version, link->name);
+}
+
+void check_forwarding(const struct check *check)
+{
+	static const char no_route[] =
+		"the kernel tells the datapath no next hops: what no rule re-addresses ends as "
+		"no_route, and everything does while no daemon runs";
+	static const char not_passed[] =
+		"what is handed to the kernel goes no further than this host";
+	const struct host *host = check->host;
+
+	for (int version = 4; version <= 6; version += 2) {
+		int64_t out = version == 4 ? host->forward.forwarding4 : host->forward.forwarding6;
+		int64_t in = version == 4 ? host->listen.forwarding4 : host->listen.forwarding6;
+
+		if (!traffic_has_version(check->config, version))
+			continue;
+		if (check->config->forward.next_hop == NEXT_HOP_ROUTE)
+			judge_forwarding(check, &host->forward, version, out, no_route);
+		if (passes(check) &&
+		    (!check->single_arm || check->config->forward.next_hop != NEXT_HOP_ROUTE))
+			judge_forwarding(check, &host->listen, version, in, not_passed);
+	}
+}
+
+/* A setting that is to be 0 on `all` and on listen.interface. */
+static void judge_zero(const struct check *check, const char *setting, int64_t all, int64_t own,
+		       const char *consequence)
+{
+	const char *name = check->host->listen.name;
+	char command[256] = "sysctl -w";
+	size_t used = strlen(command);
+
+	if (!passes(check) || (all <= 0 && own <= 0))
+		return;
+	if (all > 0)
+		used += (size_t)snprintf(command + used, sizeof(command) - used,
+					 " net.ipv4.conf.all.%s=0", setting);
+	if (own > 0)
+		snprintf(command + used, sizeof(command) - used, " net/ipv4/conf/%s/%s=0", name,
+			 setting);
+	check_fix(check_find(check, FINDING_WARN, "%s is %" PRId64 " on %s, so %s", setting,
+			     all > 0 ? all : own,
+			     all > 0 && own > 0 ? "all interfaces"
+			     : all > 0          ? "`all`, which counts for each interface"
+						: name,
+			     consequence),
+		  "%s", command);
+}
+
+void check_rp_filter(const struct check *check)
+{
+	judge_zero(
+		check, "rp_filter", check->host->rp_filter, check->host->listen.rp_filter,
+		"what is handed to the kernel is dropped where its source is not reached through "
+		"the tunnel's interface");
+}
+
+void check_send_redirects(const struct check *check)
+{
+	judge_zero(check, "send_redirects", check->host->send_redirects,
+		   check->host->listen.send_redirects,
+		   "the kernel may tell captured senders, production hosts, of a better way");
+}
+
+void check_rx_ring(const struct check *check)
+{
+	const struct host_link *link = &check->host->listen;
+
+	if (link->rx_ring_max <= 0)
+		check_find(check, FINDING_OK, "%s has no receive ring that could be set",
+			   link->name);
+	else if (link->rx_ring < link->rx_ring_max)
+		check_fix(check_find(check, FINDING_WARN,
+				     "%s has a receive ring of %" PRId64 ", and could have %" PRId64
+				     ", which bridges longer pauses of a CPU",
+				     link->name, link->rx_ring, link->rx_ring_max),
+			  "ethtool -G %s rx %" PRId64, link->name, link->rx_ring_max);
+}
+
+static void judge_losses(const struct check *check, const struct host_link *link,
+			 const struct driver *driver)
+{
+	const struct {
+		const char *name;
+		int64_t count;
+		const char *meaning;
+	} counters[] = {
+		{"bw_in_allowance_exceeded", link->bw_in_exceeded,
+		 "the bandwidth to this instance"},
+		{"bw_out_allowance_exceeded", link->bw_out_exceeded,
+		 "the bandwidth from this instance"},
+		{"pps_allowance_exceeded", link->pps_exceeded,
+		 "the packet rate of this instance, or that of fragments"},
+		{"conntrack_allowance_exceeded", link->conntrack_exceeded,
+		 "the connections that its security groups track"},
+		{"linklocal_allowance_exceeded", link->linklocal_exceeded,
+		 "the packet rate to the instance metadata, DNS and time"},
+	};
+
+	(void)driver;
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		if (counters[i].count > 0)
+			check_find(check, FINDING_WARN,
+				   "%s: %s is %" PRId64
+				   ": so many packets were lost to the limit on "
+				   "%s; a larger instance has a larger one",
+				   link->name, counters[i].name, counters[i].count,
+				   counters[i].meaning);
+	}
+	if (link->rx_overruns > 0) {
+		struct finding *finding =
+			check_find(check, FINDING_WARN,
+				   "%s: %" PRId64 " packets found the receive ring full",
+				   link->name, link->rx_overruns);
+
+		if (link->rx_ring < link->rx_ring_max)
+			check_fix(finding, "ethtool -G %s rx %" PRId64, link->name,
+				  link->rx_ring_max);
+	}
+}
+
+void check_losses(const struct check *check)
+{
+	const struct host_link *link = &check->host->listen;
+
+	if (link->rx_overruns == HOST_UNKNOWN && link->pps_exceeded == HOST_UNKNOWN) {
+		check_find(check, FINDING_OK,
+			   "not known: %s's driver counts no losses that are known "
+			   "here",
+			   link->name);
+		return;
+	}
+	check_each_link(check, judge_losses);
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The checks of interfaces, drivers and XDP. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check_internal.h"
+
+#define ENA_GOOD "2.17.0" /* of amzn-drivers */
+
+static bool generic_wanted(const struct check *check)
+{
+	return check->config->listen.xdp_mode == XDP_MODE_GENERIC;
+}
+
+static void judge_driver(const struct check *check, const struct host_link *link,
+			 const struct driver *driver)
+{
+	if (driver->panics)
+		check_fix(check_find(check, FINDING_FAIL,
+				     "%s: ENA %s panics under load when it sends from XDP",
+				     link->name, link->driver_version),
+			  "dkms install amzn-drivers/" ENA_GOOD);
+	if (driver->fails_xdp)
+		check_fix(
+			check_find(check,
+				   generic_wanted(check) ? FINDING_OK : check_native_status(check),
+				   "%s: the ENA driver of RHEL 9.3 and 9.4 (%s) fails to take XDP "
+				   "programs",
+				   link->name, check->host->kernel),
+			"dnf upgrade kernel");
+}
+
+void check_driver(const struct check *check)
+{
+	check_each_link(check, judge_driver);
+}
+
+void check_xdp_mode(const struct check *check)
+{
+	const struct host_link *link = &check->host->listen;
+	const char *driver = *link->driver ? link->driver : "unknown";
+
+	if (generic_wanted(check)) {
+		check_find(check, FINDING_OK, "generic mode is asked for, which every driver does");
+		return;
+	}
+	if (check->listen.native == ANSWER_NO)
+		check_fix(check_find(check, check_native_status(check),
+				     "%s's driver, %s, has no native XDP; generic mode is several "
+				     "times slower",
+				     link->name, driver),
+			  "ethtool -i %s", link->name);
+	else if (strcmp(link->xdp_owner, "instance") == 0 && strcmp(link->xdp_mode, "generic") == 0)
+		check_fix(
+			check_find(
+				check, check_native_status(check),
+				"this instance runs on %s in generic mode, which is several times "
+				"slower; mend what else is found here, then start it anew",
+				link->name),
+			"systemctl restart vxlan-pipeline%s%s",
+			strcmp(check->instance, "config") == 0 ? "" : "@",
+			strcmp(check->instance, "config") == 0 ? "" : check->instance);
+	else if (check->listen.native == ANSWER_UNKNOWN)
+		check_find(check, FINDING_WARN,
+			   "whether %s's driver, %s, has native XDP is not known; `run` says which "
+			   "mode it got",
+			   link->name, driver);
+	else
+		check_find(check, FINDING_OK, "%s's driver, %s, has native XDP", link->name,
+			   driver);
+}
+
+/* On the way out any program will do. */
+void check_xdp_program(const struct check *check)
+{
+	const struct host_link *link = &check->host->listen;
+
+	if (link->xdp_id <= 0 || strcmp(link->xdp_owner, "instance") == 0)
+		return;
+	if (!*link->xdp_owner)
+		check_fix(check_find(check, FINDING_WARN,
+				     "%s carries an XDP program (id %" PRId64
+				     "), and it takes root to "
+				     "see whose",
+				     link->name, link->xdp_id),
+			  "sudo vxlan-pipeline check");
+	else if (strcmp(link->xdp_owner, "ours") == 0)
+		check_fix(
+			check_find(check, FINDING_FAIL,
+				   "%s serves another instance already (program '%s', id %" PRId64
+				   "); list the instances, and stop that one: vxlan-pipeline stop "
+				   "--instance NAME",
+				   link->name, link->xdp_name, link->xdp_id),
+			"ls /sys/fs/bpf/vxlan-pipeline");
+	else
+		check_fix(check_find(check, FINDING_FAIL,
+				     "%s carries the XDP program '%s' (id %" PRId64
+				     "), which is not ours; better than this command is the tool "
+				     "that attached it",
+				     link->name, link->xdp_name, link->xdp_id),
+			  "ip link set dev %s xdp%s off", link->name,
+			  strcmp(link->xdp_mode, "generic") == 0 ? "generic" : "");
+}
+
+static void judge_refusal(const struct check *check, const struct host_link *link,
+			  const struct driver *driver)
+{
+	(void)driver;
+	if (*link->refusal && link->xdp_id <= 0)
+		check_find(check, FINDING_WARN, "the kernel's log says: %s", link->refusal);
+}
+
+void check_xdp_refused(const struct check *check)
+{
+	if (check->host->kernel_log == ANSWER_YES)
+		check_each_link(check, judge_refusal);
+	else
+		check_find(
+			check, FINDING_OK,
+			"not known: the kernel's log cannot be read, where drivers tell why they "
+			"refuse programs");
+}
+
+static void judge_mtu(const struct check *check, const struct host_link *link,
+		      const struct driver *driver)
+{
+	if (!driver->xdp_mtu || link->mtu <= driver->xdp_mtu)
+		return;
+	if (driver->xdp_mtu_sure)
+		check_fix(check_find(check, check_native_status(check),
+				     "%s has an MTU of %" PRId64
+				     ", and %s takes no XDP program above %" PRId64,
+				     link->name, link->mtu, driver->ena ? "ENA" : link->driver,
+				     driver->xdp_mtu),
+			  "ip link set dev %s mtu %" PRId64, link->name, driver->xdp_mtu);
+	else if (driver->native != ANSWER_NO)
+		check_fix(check_find(
+				  check, FINDING_WARN,
+				  "%s has an MTU of %" PRId64
+				  "; drivers take no XDP program above about a page, which %" PRId64
+				  " keeps to",
+				  link->name, link->mtu, driver->xdp_mtu),
+			  "ip link set dev %s mtu %" PRId64, link->name, driver->xdp_mtu);
+}
+
+void check_xdp_mtu(const struct check *check)
+{
+	if (!generic_wanted(check))
+		check_each_link(check, judge_mtu);
+}
+
+/* virtio_net gives each CPU a channel of its own to send from XDP, as long as there are so many. */
+static void judge_virtio(const struct check *check, const struct host_link *link)
+{
+	int64_t free_for_us = link->channels_max - check->host->cpus;
+
+	if (link->channels == HOST_UNKNOWN ||
+	    link->channels + check->host->cpus <= link->channels_max)
+		return;
+	if (free_for_us >= 1)
+		check_fix(check_find(check, FINDING_WARN,
+				     "%s uses %" PRId64 " of %" PRId64
+				     " channels, so that not every CPU gets one of its own to send "
+				     "from XDP (virtio_net): they share, which is slower",
+				     link->name, link->channels, link->channels_max),
+			  "ethtool -L %s combined %" PRId64, link->name, free_for_us);
+	else
+		check_find(check, FINDING_OK,
+			   "%s has %" PRId64 " channels for %" PRId64
+			   " CPUs: they share what they send from XDP, which is slower",
+			   link->name, link->channels_max, check->host->cpus);
+}
+
+static void judge_channels(const struct check *check, const struct host_link *link,
+			   const struct driver *driver)
+{
+	if (strcmp(link->driver, "virtio_net") == 0)
+		judge_virtio(check, link);
+	if (driver->xdp_channels && link->channels > driver->xdp_channels)
+		check_fix(check_find(check, check_native_status(check),
+				     "%s uses %" PRId64
+				     " channels, and ENA takes no XDP program with "
+				     "more than half of its %" PRId64,
+				     link->name, link->channels, link->channels_max),
+			  "ethtool -L %s combined %" PRId64, link->name, driver->xdp_channels);
+}
+
+void check_channels(const struct check *check)
+{
+	if (!generic_wanted(check))
+		check_each_link(check, judge_channels);
+}
+
+static bool runs_native(const struct check *check)
+{
+	const struct host_link *link = &check->host->listen;
+
+	return strcmp(link->xdp_owner, "instance") == 0 && strcmp(link->xdp_mode, "native") == 0;
+}
+
+void check_egress(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+
+	if (check->single_arm || generic_wanted(check))
+		return;
+	if (check->forward.native == ANSWER_NO)
+		check_fix(
+			check_find(check, check_native_status(check),
+				   "%s's driver, %s, has no native XDP, so no frames can be "
+				   "redirected to it in native mode; generic mode is several times "
+				   "slower",
+				   link->name, *link->driver ? link->driver : "unknown"),
+			"ethtool -i %s", link->name);
+	else if (check->forward.needs_own_program && runs_native(check) && link->xdp_id == 0)
+		check_fix(check_find(check, FINDING_FAIL,
+				     "%s carries no XDP program, and without one %s sends no "
+				     "redirected frames: somebody took ours off",
+				     link->name, check->forward.ena ? "ENA" : link->driver),
+			  "systemctl reload vxlan-pipeline%s%s",
+			  strcmp(check->instance, "config") == 0 ? "" : "@",
+			  strcmp(check->instance, "config") == 0 ? "" : check->instance);
+	else if (strcmp(link->driver, "veth") == 0 && link->transmit == ANSWER_NO)
+		check_find(
+			check, check_native_status(check),
+			"%s's peer takes no redirected frames; on the peer: ethtool -K PEER gro on",
+			link->name);
+}
+
+void check_single_arm(const struct check *check)
+{
+	if (check->single_arm && check->listen.ena && check->listen.in_tree)
+		check_find(
+			check, FINDING_WARN,
+			"%s carries both directions, and in-tree ENA rings its doorbell for each "
+			"packet that XDP sends back: they go through a redirect to itself, by a "
+			"transmit ring of at most 1024; a second interface as forward.interface "
+			"is faster",
+			check->host->listen.name);
+}
+
+static void judge_management(const struct check *check, const struct host_link *link,
+			     const struct driver *driver)
+{
+	if (driver->attach_interrupts && link->default_route == ANSWER_YES && link->xdp_id <= 0)
+		check_fix(check_find(
+				  check, FINDING_WARN,
+				  "%s carries the default route, and ENA takes it down and up when "
+				  "the first XDP program comes and the last one goes: who is "
+				  "logged in through it may be cut off; a timer that undoes it "
+				  "helps",
+				  link->name),
+			  "systemd-run --on-active=5min vxlan-pipeline stop --instance %s",
+			  check->instance);
+}
+
+void check_management(const struct check *check)
+{
+	if (!generic_wanted(check))
+		check_each_link(check, judge_management);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel below the datapath can do, and whose a program is. */
+#ifndef DATAPATH_PROBE_H
+#define DATAPATH_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a look at something says: it may not be allowed, or this kernel may have no way to ask. */
+enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
+
+struct datapath_features {
+	enum answer xdp;       /* XDP programs load */
+	enum answer link;      /* they are attached by links (Linux 5.9) */
+	enum answer devmap;    /* programs run on the way out of a device (5.8) */
+	enum answer broadcast; /* a frame can be sent several times over (5.14) */
+	enum answer frags;     /* frames may come in several buffers (5.18) */
+	enum answer jit;       /* programs are compiled, not interpreted */
+	char libbpf[16];       /* the version that this program runs with: "1.1" */
+};
+
+/* Finds out by trying, on nothing that carries traffic. */
+void datapath_probe(struct datapath_features *features);
+
+/* Is it a program of this instance, in force or before? */
+bool datapath_owns(const char *instance, uint32_t program_id);
+
+#endif

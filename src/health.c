@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "health.h"
+#include "instance.h"
+#include "names.h"
+#include "netdev.h"
+#include "xdp.h"
+
+#define STALLED_MS   2000 /* without a sign of life, where one comes every HEARTBEAT_EVERY_MS */
+#define FAILING_PART 100  /* one packet lost in so many is more than a burst too many */
+
+void health_add(struct health *health, const char *format, ...)
+{
+	va_list args;
+
+	if (health->count == HEALTH_MAX_REASONS)
+		return;
+	va_start(args, format);
+	vsnprintf(health->reasons[health->count++], HEALTH_REASON_SIZE, format, args);
+	va_end(args);
+}
+
+static void judge_attachment(struct health *health, const struct datapath_condition *condition,
+			     pid_t daemon)
+{
+	const char *listen = condition->info.listen;
+	struct xdp_program other;
+	struct error ignored;
+	struct netdev netdev;
+
+	switch (condition->state) {
+	case DATAPATH_ABSENT:
+		if (daemon)
+			health_add(health,
+				   "the pinned state is gone, as when %s was unmounted; mount -t "
+				   "bpf bpf %s, and the daemon pins it again",
+				   INSTANCE_BPFFS, INSTANCE_BPFFS);
+		else
+			health_add(health, "nothing is attached");
+		return;
+	case DATAPATH_REPLACED:
+		health_add(health,
+			   "another tool put its program into %s's link; a reload puts "
+			   "this one back",
+			   listen);
+		return;
+	case DATAPATH_DETACHED:
+		if (netdev_get(listen, &netdev, &ignored))
+			return; /* which is the reason, and said of the interface */
+		other = xdp_program_on(netdev.ifindex);
+		if (other.id)
+			health_add(
+				health,
+				"the program was detached from %s, which carries the XDP program "
+				"%s (id %" PRIu32 ") instead",
+				listen, *other.name ? other.name : "of another tool", other.id);
+		else
+			health_add(health,
+				   "the program was detached from %s; a reload attaches it "
+				   "again",
+				   listen);
+		return;
+	case DATAPATH_ATTACHED:
+		return;
+	}
+}
+
+/* Returns whether the interface can carry traffic. */
+static bool judge_link(struct health *health, const char *name, uint32_t ifindex,
+		       struct netdev *netdev)
+{
+	struct error ignored;
+
+	if (netdev_get(name, netdev, &ignored))
+		health_add(health, "%s does not exist", name);
+	else if ((uint32_t)netdev->ifindex != ifindex)
+		health_add(health,
+			   "%s is not the interface that the program is attached to: it "
+			   "was made anew",
+			   name);
+	else if (!netdev->up)
+		health_add(health, "%s is down", name);
+	else if (!netdev->carrier)
+		health_add(health, "%s has no carrier", name);
+	else
+		return true;
+	return false;
+}
+
+static void judge_egress(struct health *health, const struct datapath_condition *condition,
+			 const struct netdev *egress)
+{
+	const char *name = condition->info.egress;
+
+	if (condition->mtu > egress->mtu)
+		health_add(health,
+			   "%s's MTU is %" PRIu32 ", less than the %" PRIu32
+			   " bytes that packets may have",
+			   name, egress->mtu, condition->mtu);
+	if (condition->egress_detached && !xdp_program_on(egress->ifindex).id)
+		health_add(health,
+			   "the passing program was detached from %s, whose driver may "
+			   "refuse redirected packets without one; a reload attaches it",
+			   name);
+}
+
+static void judge_next_hops(struct health *health, const struct datapath_condition *condition)
+{
+	size_t unknown = condition->next_hops[NEXT_HOP_UNKNOWN];
+	size_t failed = condition->next_hops[NEXT_HOP_FAILED];
+	char text[ADDR_TEXT_SIZE];
+
+	for (size_t i = 0; i < condition->unresolved_count; i++) {
+		const struct datapath_unresolved *hop = &condition->unresolved[i];
+
+		health_add(health, "%s (rule %" PRIu32 "): %s",
+			   ip_address_format(&hop->target, text), hop->rule,
+			   hop->failed ? "its next hop does not answer; packets for it are dropped"
+				       : "no route, or its next hop is not resolved yet");
+	}
+	if (unknown + failed > condition->unresolved_count && condition->unresolved_count)
+		health_add(health, "%zu next hops more are not resolved",
+			   unknown + failed - condition->unresolved_count);
+}
+
+static uint64_t count_sent(const struct counters *counters)
+{
+	return counters->verdict[VERDICT_REDIRECTED].packets +
+	       counters->verdict[VERDICT_TRANSMITTED].packets +
+	       counters->verdict[VERDICT_FRAGMENTED].packets;
+}
+
+/* Packets that were believed sent, since the reading before. */
+static void judge_losses(struct health *health, struct health_watch *watch,
+			 const struct datapath_condition *condition)
+{
+	uint64_t sent = count_sent(&condition->counters);
+
+	for (enum loss kind = 0; kind < LOSS_COUNT; kind++) {
+		uint64_t lost = condition->losses.of[kind].packets;
+		uint64_t fresh = lost - watch->lost[kind];
+		int error = condition->losses.of[kind].error;
+
+		if (watch->seen && lost > watch->lost[kind] && sent >= watch->sent &&
+		    fresh > (sent - watch->sent) / FAILING_PART)
+			health_add(health, "%" PRIu64 " of %" PRIu64 " packets were %s: %s", fresh,
+				   sent - watch->sent > fresh ? sent - watch->sent : fresh,
+				   loss_meaning(kind),
+				   error ? strerror(-error) : "no reason given");
+		watch->lost[kind] = lost;
+	}
+	watch->sent = sent;
+	watch->seen = true;
+}
+
+static void judge_control(struct health *health, const struct datapath_condition *condition,
+			  pid_t daemon)
+{
+	if (!daemon)
+		health_add(health,
+			   "no daemon runs: the kernel is asked for each packet's next hop, "
+			   "and nothing follows changes");
+	else if (condition->beat_age_ms < 0)
+		health_add(health, "the daemon, process %d, has given no sign of life",
+			   (int)daemon);
+	else if (condition->beat_age_ms > STALLED_MS)
+		health_add(health,
+			   "the daemon, process %d, has stalled: its last sign of life was "
+			   "%.1f s ago",
+			   (int)daemon, condition->beat_age_ms / 1e3);
+}
+
+void health_judge(struct health *health, struct health_watch *watch, const char *instance,
+		  const struct datapath_condition *condition, pid_t daemon)
+{
+	const struct instance_info *info = &condition->info;
+	struct netdev listen, egress;
+	bool carries;
+
+	memset(health, 0, sizeof(*health));
+	judge_attachment(health, condition, daemon);
+	if (condition->state == DATAPATH_ABSENT)
+		return;
+	if (instance_is_drained(instance))
+		health_add(health, "draining; vxlan-pipeline drain --undo ends it");
+	carries = judge_link(health, info->listen, info->listen_ifindex, &listen);
+	if (info->egress_ifindex != info->listen_ifindex)
+		carries = judge_link(health, info->egress, info->egress_ifindex, &egress);
+	else
+		egress = listen;
+	if (carries) {
+		judge_egress(health, condition, &egress);
+		judge_next_hops(health, condition);
+	}
+	judge_losses(health, watch, condition);
+	judge_control(health, condition, daemon);
+}

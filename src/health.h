@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Is an instance well, and if not, why: what `status` says and /healthz answers. */
+#ifndef HEALTH_H
+#define HEALTH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "datapath.h"
+
+#define HEALTH_MAX_REASONS 16
+#define HEALTH_REASON_SIZE 200
+
+/* Well if there is no reason why not. */
+struct health {
+	char reasons[HEALTH_MAX_REASONS][HEALTH_REASON_SIZE];
+	size_t count;
+};
+
+/* An earlier reading: whether packets are lost on their way out is seen between two. */
+struct health_watch {
+	bool seen;
+	uint64_t sent;
+	uint64_t lost[LOSS_COUNT];
+};
+
+void health_add(struct health *health, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Judges a reading and makes it the earlier one. `daemon` is the process id of the instance's
+ * daemon, or 0.
+ */
+void health_judge(struct health *health, struct health_watch *watch, const char *instance,
+		  const struct datapath_condition *condition, pid_t daemon);
+
+#endif

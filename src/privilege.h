@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Giving up what a daemon needs no more once its datapath is attached. */
+#ifndef PRIVILEGE_H
+#define PRIVILEGE_H
+
+#include "error.h"
+
+/*
+ * Keeps CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON of what this thread has, which reloads need, and
+ * lets nothing that it may start have more. Threads that run already keep theirs. 0 or -errno.
+ */
+int privilege_drop(struct error *error);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a configuration means for the packets of a host: sizes, and what the kernel gets. Pure. */
+#ifndef TRAFFIC_H
+#define TRAFFIC_H
+
+#include "config.h"
+#include "host.h"
+
+/* Outer IPv4, UDP, VXLAN and inner Ethernet header, in bytes: what the tunnel takes of the MTU. */
+#define TRAFFIC_TUNNEL 50
+
+/* forward.mtu, or that of the interface; HOST_UNKNOWN when neither is known. */
+int64_t traffic_forward_mtu(const struct config *config, const struct host *host);
+/* The largest inner packet that fits listen.interface; HOST_UNKNOWN when its MTU is. */
+int64_t traffic_largest_inner(const struct host *host);
+
+/* Who cuts what is larger than forward.mtu; as the datapath decides when it is loaded. */
+enum traffic_cutting {
+	TRAFFIC_NOTHING_TO_CUT, /* it cannot arrive, or is not to be cut */
+	TRAFFIC_CUT_IN_XDP,
+	TRAFFIC_KERNEL_TOO_OLD,
+	TRAFFIC_GENERIC_MODE,
+	TRAFFIC_DEVICE_TOO_SMALL,
+};
+
+/* `generic`: the mode that the program runs in. */
+enum traffic_cutting traffic_cutting(const struct config *config, const struct host *host,
+				     bool generic);
+/* How many fragments the largest packet makes; 0: nothing has to be cut. */
+int64_t traffic_fragments(const struct config *config, const struct host *host);
+
+/* Are packets handed to the kernel, which then has to forward them? */
+enum traffic_passing {
+	TRAFFIC_NEVER_PASSES,
+	TRAFFIC_MAY_PASS,  /* now and then, as while a neighbour is not known */
+	TRAFFIC_DOES_PASS, /* the configuration says so */
+};
+
+enum traffic_passing traffic_passing(const struct config *config, const struct host *host);
+
+/* May packets of this IP version (4 or 6) leave? */
+bool traffic_has_version(const struct config *config, int version);
+
+#endif

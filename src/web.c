@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "web.h"
+
+#define WANTED_FILES 4096 /* descriptors, so that clients do not take the daemon's own */
+
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= WANTED_FILES)
+		return;
+	limit.rlim_cur = limit.rlim_max < WANTED_FILES ? limit.rlim_max : WANTED_FILES;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int web_open(struct web *web, const char *instance, struct error *error)
+{
+	raise_file_limit();
+	return pages_open(&web->pages, instance, error);
+}
+
+void web_close(struct web *web)
+{
+	web_abort(web);
+	http_stop(web->server);
+	pages_close(web->pages);
+	*web = (struct web)WEB_NONE;
+}
+
+static int serve(struct web *web, int socket, const char *listen, struct error *error)
+{
+	struct http_site site = pages_site(web->pages);
+	int err = http_start(&web->server, socket, &site, error);
+
+	if (!err)
+		snprintf(web->listen, sizeof(web->listen), "%s", listen);
+	return err;
+}
+
+static void end_server(struct web *web)
+{
+	http_stop(web->server);
+	web->server = NULL;
+	*web->listen = '\0';
+}
+
+/* The new address and the one served may be one to the kernel: 127.0.0.1:9789 and 0.0.0.0:9789. */
+static int listen_in_place(struct web *web, const char *listen, struct error *error)
+{
+	struct error ignored;
+	char before[sizeof(web->listen)];
+	int fd;
+
+	memcpy(before, web->listen, sizeof(before));
+	end_server(web);
+	web->fresh = http_listen(listen, error);
+	if (web->fresh >= 0)
+		return 0;
+	fd = http_listen(before, &ignored);
+	if (fd >= 0)
+		serve(web, fd, before, &ignored);
+	return web->fresh;
+}
+
+int web_prepare(struct web *web, const char *listen, struct error *error)
+{
+	if (!*listen || strcmp(listen, web->listen) == 0)
+		return 0;
+	web->fresh = http_listen(listen, error);
+	if (web->fresh == -EADDRINUSE && web->server)
+		listen_in_place(web, listen, error);
+	return web->fresh < 0 ? web->fresh : 0;
+}
+
+int web_commit(struct web *web, const char *listen, struct error *error)
+{
+	int socket = web->fresh;
+
+	web->fresh = -1;
+	if (strcmp(listen, web->listen) == 0)
+		return 0;
+	end_server(web);
+	return *listen ? serve(web, socket, listen, error) : 0;
+}
+
+void web_abort(struct web *web)
+{
+	if (web->fresh >= 0)
+		close(web->fresh);
+	web->fresh = -1;
+}

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`check` on real interfaces: what it finds, that its commands mend it, and what it needs not."""
+
+import http.server
+import json
+import os
+import socket
+import threading
+import time
+
+from lib import net, program
+from lib.life import Lifecycle
+
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
+          "--bounding-set=-all")
+
+
+class Checked(Lifecycle):
+    READY = {"forward": {"mtu": 1500}}
+
+    def setUp(self):
+        super().setUp()
+        self.appliance.ip("link", "set", "out0", "mtu", "3498")
+
+    def check(self, *changes, words=(), status=0, wrapper=(), instance=None, **options):
+        """The findings of `check --json`, which prints nothing else."""
+        result = self.appliance.run(
+            *wrapper, program.PROGRAM, "check", "-c", self.write(self.READY, *changes), "--json",
+            "--instance", instance or self.instance, *words, check=False, **options)
+        self.assertEqual(result.returncode, status, result.stdout + result.stderr)
+        self.assertEqual(result.stderr, "")
+        document = json.loads(result.stdout)
+        self.assertEqual(set(document), {"ready", "findings"})
+        self.assertIs(document["ready"], status == 0)
+        for finding in document["findings"]:
+            self.assertEqual(set(finding), {"check", "status", "why", "fix"})
+            self.assertIn(finding["status"], ("ok", "warn", "fail"))
+            self.assertTrue(finding["why"])
+        return document["findings"]
+
+    @staticmethod
+    def wrong(findings):
+        return [(item["status"], item["check"]) for item in findings if item["status"] != "ok"]
+
+
+class Findings(Checked):
+    def test_ready(self):
+        """Nothing to say, before the instance runs and while it does."""
+        self.assertEqual(self.wrong(self.check()), [])
+        daemon = self.start(self.READY)
+        self.assertEqual(self.wrong(self.check()), [])
+        self.assertEqual(daemon.terminate(), 0)
+
+    # what breaks the host, a change of the configuration, and what is found
+    ROWS = (
+        ("link down", ("ip", "link", "set", "in0", "down"), {}, "fail", "interface"),
+        ("too small for mirrored packets", ("ip", "link", "set", "in0", "mtu", "1500"), {}, "warn",
+         "tunnel_mtu"),
+        ("forward.mtu too large", ("ip", "link", "set", "out0", "mtu", "1400"),
+         {"forward": {"oversize": "drop"}}, "fail", "forward_mtu"),
+        ("no room to cut", ("ip", "link", "set", "out0", "mtu", "1500"), {}, "warn", "cutting"),
+        ("no IPv4 forwarding", ("sysctl", "-w", "net.ipv4.conf.out0.forwarding=0"), {}, "warn",
+         "forwarding"),
+        ("no IPv6 forwarding", ("sysctl", "-w", "net.ipv6.conf.in0.forwarding=0"), {}, "warn",
+         "forwarding"),
+        ("reverse path filtering", ("sysctl", "-w", "net.ipv4.conf.all.rp_filter=1"), {}, "warn",
+         "rp_filter"),
+        ("redirects", ("sysctl", "-w", "net.ipv4.conf.in0.send_redirects=1"), {}, "warn",
+         "send_redirects"),
+    )
+
+    def test_what_is_found_and_that_its_command_mends_it(self):
+        for sentence, broken, change, status, name in self.ROWS:
+            with self.subTest(sentence):
+                self.appliance.run(*broken)
+                findings = self.check(change, status=1 if status == "fail" else 0)
+                self.assertEqual(self.wrong(findings), [(status, name)])
+                fix = next(item["fix"] for item in findings if item["check"] == name)
+                self.appliance.run("sh", "-c", fix)
+                net.wait_for(lambda: self.appliance.link("in0")["operstate"] == "UP", 5, "in0")
+                self.assertEqual(self.wrong(self.check(change)), [], fix)
+
+    def test_foreign_program(self):
+        for mode, words in (("native", "xdp off"), ("generic", "xdpgeneric off")):
+            with self.subTest(mode):
+                self.attach_program(self.appliance, "in0")
+                if mode == "generic":
+                    self.appliance.ip("link", "set", "dev", "in0", "xdp", "off")
+                    self.appliance.ip("link", "set", "dev", "in0", "xdpgeneric", "obj",
+                                      os.path.join(self.work.path, "foreign.o"), "sec", "xdp")
+                finding, = [item for item in self.check(status=1)
+                            if item["check"] == "xdp_program"]
+                self.assertIn("somebody_elses", finding["why"])
+                self.assertEqual(finding["fix"], f"ip link set dev in0 {words}")
+                self.appliance.run("sh", "-c", finding["fix"])
+                self.assertEqual(self.wrong(self.check()), [])
+
+    def test_another_instance(self):
+        self.start(self.READY)
+        findings = self.check(instance=net.unique("o"), status=1)
+        self.assertEqual(self.wrong(findings), [("fail", "xdp_program")])
+
+    def test_no_native_mode(self):
+        self.bridge()
+        for mode, status in (("auto", 0), ("native", 1), ("generic", 0)):
+            with self.subTest(mode):
+                findings = self.check({"listen": {"interface": "br0", "xdp_mode": mode},
+                                       "forward": {"oversize": "drop"}}, status=status)
+                got = [item for item in self.wrong(findings) if item[1] == "xdp_mode"]
+                self.assertEqual(got, {"auto": [("warn", "xdp_mode")],
+                                       "native": [("fail", "xdp_mode")], "generic": []}[mode])
+
+    def test_no_interface(self):
+        findings = self.check({"listen": {"interface": "nic9"}}, status=1)
+        self.assertEqual(self.wrong(findings), [("fail", "interface")])
+        self.assertIn("nic9", findings[-1]["why"])
+
+    def test_no_bpf_file_system(self):
+        """In a mount namespace of its own, where it is not."""
+        wrapper = ("unshare", "--mount", "sh", "-c",
+                   'mount -t tmpfs tmpfs /sys/fs/bpf && exec "$@"', "sh")
+        findings = self.check(wrapper=wrapper)
+        self.assertEqual(self.wrong(findings), [("warn", "bpffs")])
+
+    def test_peer_without_napi(self):
+        self.collector.run("ethtool", "-K", "c0", "gro", "off")
+        net.wait_for(lambda: ("warn", "egress") in self.wrong(self.check()), 5, "the finding")
+
+
+class Command(Checked):
+    def test_needs_no_root(self):
+        os.chmod(self.work.path, 0o755)
+        findings = self.check(wrapper=NOBODY)
+        self.assertEqual(self.wrong(findings), [("warn", "permission")])
+        self.assertIn("sudo", findings[0]["fix"])
+        unknown = {item["check"] for item in findings if item["why"].startswith("not known")}
+        self.assertLessEqual({"kernel", "jit"}, unknown, "what was not looked at is not good")
+
+    def test_nobody_may_not_see_whose_program_it_is(self):
+        self.attach_program(self.appliance, "in0")
+        os.chmod(self.work.path, 0o755)
+        self.assertEqual(self.wrong(self.check(wrapper=NOBODY)),
+                         [("warn", "permission"), ("warn", "xdp_program")])
+
+    def test_changes_nothing(self):
+        def state():
+            links = json.loads(self.appliance.ip("-j", "-d", "link", "show").stdout)
+            sysctls = self.appliance.run("sysctl", "-e", "net.ipv4.conf", "net.ipv6.conf").stdout
+            return links, sysctls
+        before = state()
+        self.check()
+        self.assertEqual(state(), before)
+        self.assert_nothing_left()
+
+    def test_facts_are_judged_as_the_host_they_are_of(self):
+        self.appliance.sysctl("net.ipv4.conf.all.rp_filter=2")
+        facts = os.path.join(self.work.path, "facts.json")
+        here = self.check(words=("--record", facts))
+        self.assertEqual(self.wrong(here), [("warn", "rp_filter")])
+        away = net.run(program.PROGRAM, "check", "-c", self.write(self.READY), "--json",
+                       "--facts", facts, "--instance", self.instance)
+        self.assertEqual(json.loads(away.stdout)["findings"], here)
+        said = self.fails("check", "-c", self.write({"listen": {"interface": "in1"}}), "--facts",
+                          facts, status=2)
+        self.assertIn("in1", said)
+        recorded = self.cli("check", "-c", self.write(self.READY), "--record", "-").stdout
+        self.assertEqual(json.loads(recorded)["listen"]["name"], "in0")
+
+    def test_bad_configuration(self):
+        path = self.work.file("bad.yaml", "listen: {interface: in0, port: 0}\nforward: {ttl: 3}\n")
+        result = self.cli("check", "-c", path, "--json", check=False)
+        known = self.cli("config", "check", "-c", path, check=False)
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertEqual(result.stderr, known.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 2)
+
+    def test_usage(self):
+        facts = self.work.file("facts.json", "{}")
+        for words, said in ((("--colour",), "colour"), (("more",), "more"),
+                            (("--color", "red"), "red"), (("--instance", "a/b"), "a/b"),
+                            (("--record", "x", "--facts", "y"), "--facts"),
+                            (("--json", "--record", "-"), "--record"),
+                            (("--facts", "/nowhere"), "/nowhere"),
+                            (("--facts", facts), "facts.json")):
+            with self.subTest(" ".join(words)):
+                result = self.cli("check", "-c", self.write(), *words, check=False)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(said, result.stderr)
+                self.assertEqual(result.stdout, "")
+
+    def test_text(self):
+        self.appliance.sysctl("net.ipv4.conf.all.rp_filter=1")
+        words = ("check", "-c", self.write(self.READY), "--instance", self.instance)
+        lines = self.cli(*words).stdout.splitlines()
+        at = next(n for n, line in enumerate(lines) if line.startswith("warn  rp_filter "))
+        self.assertEqual(lines[at + 1].strip(), "$ sysctl -w net.ipv4.conf.all.rp_filter=0")
+        self.assertRegex(lines[-1], r"^ready: 0 of \d+ findings fail, 1 warn$")
+        self.assertNotIn("\033", "\n".join(lines), "no colour in a pipe")
+        self.assertIn("\033[33mwarn", self.cli(*words, "--color=always").stdout)
+
+
+class Metadata(http.server.BaseHTTPRequestHandler):
+    """Instance metadata as EC2 serves them: nothing without a token."""
+
+    TOKEN = "c2VjcmV0LXRva2Vu=="
+    answers: dict = {}
+
+    def reply(self, status, text):
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def do_PUT(self):  # pylint: disable=invalid-name
+        good = self.path == "/latest/api/token" and \
+            self.headers["X-aws-ec2-metadata-token-ttl-seconds"]
+        self.reply(*((200, self.TOKEN) if good else (400, "bad")))
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        if self.headers["X-aws-ec2-metadata-token"] != self.TOKEN:
+            return self.reply(401, "who?")
+        text = self.answers.get(self.path.removeprefix("/latest/meta-data/"))
+        return self.reply(200, text) if text else self.reply(404, "no such thing")
+
+    def log_message(self, *_):
+        pass
+
+
+class Ec2(Checked):
+    """A host that says it is EC2's, and a server on loopback that plays the metadata."""
+
+    # /sys/class/dmi may not be there, nor may it be made: another /sys/class is laid over it
+    WRAPPER = ("unshare", "--mount", "sh", "-c",
+               "mount -t tmpfs tmpfs /sys/class && mkdir -p /sys/class/dmi/id && "
+               'echo "$VENDOR" > /sys/class/dmi/id/sys_vendor && exec "$@"', "sh")
+
+    def listener(self):
+        listener = self.appliance.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.addCleanup(listener.close)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        return listener
+
+    def serve(self, answers):
+        listener = self.listener()
+        handler = type("Handler", (Metadata,), {"answers": answers})
+        server = http.server.ThreadingHTTPServer(listener.getsockname(), handler, False)
+        server.socket.close()
+        server.socket = listener
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        return listener
+
+    def ask(self, listener, vendor="Amazon EC2"):
+        environment = {**os.environ, "VENDOR": vendor, "AWS_EC2_METADATA_SERVICE_ENDPOINT":
+                       f"http://127.0.0.1:{listener.getsockname()[1]}"}
+        finding, = [item for item in self.check(wrapper=self.WRAPPER, env=environment)
+                    if item["check"] == "source_dest_check"]
+        return finding
+
+    def test_the_command_names_the_interface(self):
+        mac = self.appliance.mac("out0")
+        finding = self.ask(self.serve({
+            "instance-id": "i-0123456789abcdef0",
+            f"network/interfaces/macs/{mac}/interface-id": "eni-0aa1bb2cc3dd4ee5f"}))
+        self.assertEqual(finding["status"], "warn")
+        self.assertEqual(finding["fix"], "aws ec2 modify-network-interface-attribute "
+                         "--network-interface-id eni-0aa1bb2cc3dd4ee5f --no-source-dest-check")
+
+    def test_metadata_of_no_use(self):
+        def broken(answer):
+            listener = self.listener()
+
+            def serve():
+                while True:
+                    try:
+                        connection = listener.accept()[0]
+                    except OSError:
+                        return
+                    with connection:
+                        connection.recv(4096)
+                        connection.sendall(answer)
+            threading.Thread(target=serve, daemon=True).start()
+            self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
+            return listener
+
+        rows = (
+            ("no interface of its own", self.serve({"instance-id": "i-0123456789abcdef0"})),
+            ("no such instance", self.serve({})),
+            ("never answers", self.listener()),
+            ("no HTTP", broken(b"220 smtp ready\r\n\r\nhello")),
+            ("an empty answer", broken(b"")),
+            ("text that is none", broken(b"HTTP/1.1 200 OK\r\n\r\n\x1b[31m;reboot")),
+            ("more than fits", broken(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100000)),
+        )
+        for sentence, listener in rows:
+            with self.subTest(sentence):
+                began = time.monotonic()
+                finding = self.ask(listener)
+                self.assertLess(time.monotonic() - began, 8)
+                self.assertEqual(finding["status"], "warn")
+                self.assertIn(f"Values={self.appliance.mac('out0')}", finding["fix"])
+                self.assertNotIn("reboot", json.dumps(finding))
+
+    def test_not_asked_elsewhere(self):
+        """Another vendor's machine: nobody is asked."""
+        listener = self.listener()
+        finding = self.ask(listener, vendor="QEMU")
+        self.assertEqual(finding["status"], "ok")
+        listener.setblocking(False)
+        with self.assertRaises(BlockingIOError):
+            listener.accept()

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Hosts, configurations, and what `check` finds; made use of by test_check.c. */
+#ifndef CHECK_ROWS_H
+#define CHECK_ROWS_H
+
+#include <stddef.h>
+
+#define LISTEN  "listen: {interface: ens5}\n"
+#define NATIVE  "listen: {interface: ens5, xdp_mode: native}\n"
+#define GENERIC "listen: {interface: ens5, xdp_mode: generic}\n"
+#define CUT     "forward: {interface: ens6, mtu: 1500}\n"
+#define UNCUT   "forward: {interface: ens6, mtu: 1500, oversize: drop}\n"
+#define KEEP    "forward: {interface: ens6, mtu: 1500, oversize: drop, next_hop: keep}\n"
+#define RULES                                               \
+	"nat:\n- {match: {source_port: 1}, to: 10.0.0.9}\n" \
+	"- {match: {source_port: 1}, to: 'fd00::9'}\n"
+
+/* What every host on EC2 is told, since it cannot be seen from within. */
+#define EC2                                                                   \
+	"warn source_dest_check: aws ec2 modify-network-interface-attribute " \
+	"--network-interface-id eni-0a1b2c3d4e5f60006 --no-source-dest-check\n"
+#define LIMIT "warn fragment_limit: dkms install amzn-drivers/2.17.0\n"
+
+struct row {
+	const char *sentence;
+	const char *facts;
+	const char *change; /* laid over the facts; NULL: none */
+	const char *config;
+	const char *expected; /* what is not ok: "STATUS CHECK: FIX" */
+};
+
+static const struct row right[] = {
+	{"virtio_net", "virtio", NULL, LISTEN CUT RULES, ""},
+	{"in-tree ENA: only what cannot be seen", "ena-in-tree", NULL, NATIVE UNCUT RULES, EC2},
+	{"ENA 2.17 at 9001 with all channels", "ena-2.17", NULL, NATIVE CUT RULES, EC2},
+	{"not at home, no interface of EC2", "ena-in-tree", "{'host': {'ec2': false}}",
+	 LISTEN UNCUT, ""},
+	{"nothing is passed, so nothing about passing matters", "virtio",
+	 "{'host': {'rp_filter': 1, 'send_redirects': 1},"
+	 " 'listen': {'forwarding4': 0, 'forwarding6': 0, 'rp_filter': 1}}",
+	 LISTEN KEEP RULES, ""},
+	{"no rule for IPv6, no need to forward it", "virtio",
+	 "{'listen': {'forwarding6': 0}, 'forward': {'forwarding6': 0}}", LISTEN CUT, ""},
+	{"this instance's own program", "virtio",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'native'},"
+	 " 'forward': {'xdp_id': 8, 'xdp_owner': 'ours', 'xdp_mode': 'native'}}",
+	 LISTEN CUT, ""},
+	{"any program will do on the way out", "virtio",
+	 "{'forward': {'xdp_id': 8, 'xdp_owner': 'foreign', 'xdp_mode': 'native'}}", LISTEN CUT,
+	 ""},
+	{"generic mode needs nothing of the driver", "ena-in-tree",
+	 "{'listen': {'mtu': 9001, 'channels': 8}, 'host': {'ec2': false}}", GENERIC UNCUT, ""},
+	{"ENA says that it has no native XDP while it has too many channels", "ena-in-tree",
+	 "{'listen': {'native': false}, 'host': {'ec2': false}}", NATIVE UNCUT, ""},
+	{"a refusal of before", "virtio",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'native',"
+	 " 'refusal': 'ens5: Failed to set xdp program'}, 'forward': {'xdp_id': 8}}",
+	 LISTEN CUT, ""},
+	{"packets as the mirror cuts them to 1446", "virtio", "{'listen': {'mtu': 1500}}",
+	 "listen: {interface: ens5}\nforward: {interface: ens6, mtu: 1446}\n", ""},
+};
+
+static const struct row drivers[] = {
+	{"ENA at EC2's own MTU, auto", "ena-in-tree", "{'listen': {'mtu': 9001}}", LISTEN UNCUT,
+	 "warn xdp_mtu: ip link set dev ens5 mtu 3498\n" EC2},
+	{"the same, native", "ena-in-tree", "{'listen': {'mtu': 9001}}", NATIVE UNCUT,
+	 "fail xdp_mtu: ip link set dev ens5 mtu 3498\n" EC2},
+	{"its limits bind on the way out, too", "ena-in-tree",
+	 "{'forward': {'mtu': 9001, 'channels': 8}}", NATIVE UNCUT,
+	 "fail xdp_mtu: ip link set dev ens6 mtu 3498\n"
+	 "fail channels: ethtool -L ens6 combined 4\n" EC2},
+	{"ENA with a channel too many", "ena-in-tree", "{'listen': {'channels': 5}}", NATIVE UNCUT,
+	 "fail channels: ethtool -L ens5 combined 4\n" EC2},
+	{"amzn-drivers takes four bytes more", "ena-in-tree",
+	 "{'listen': {'mtu': 3503, 'driver_version': '2.12.0g'}}", NATIVE UNCUT,
+	 "fail xdp_mtu: ip link set dev ens5 mtu 3502\n" EC2},
+	{"2.17 on a kernel without xdp.frags is as before", "ena-2.17",
+	 "{'host': {'xdp_frags': false}}", NATIVE UNCUT,
+	 "warn kernel: -\n"
+	 "fail xdp_mtu: ip link set dev ens5 mtu 3502\n"
+	 "fail xdp_mtu: ip link set dev ens6 mtu 3502\n"
+	 "fail channels: ethtool -L ens5 combined 4\n"
+	 "fail channels: ethtool -L ens6 combined 4\n" EC2},
+	{"ENA 2.13.0 panics", "ena-in-tree", "{'listen': {'driver_version': '2.13.0g'}}",
+	 LISTEN UNCUT, "fail driver: dkms install amzn-drivers/2.17.0\n" EC2},
+	{"2.13.1 does not", "ena-in-tree", "{'listen': {'driver_version': '2.13.1g'}}",
+	 LISTEN UNCUT, EC2},
+	{"RHEL 9.3 as it came", "ena-in-tree",
+	 "{'host': {'kernel': '5.14.0-362.8.1.el9_3.x86_64'},"
+	 " 'listen': {'driver_version': '5.14.0-362.8.1.el9_3.x86_64'},"
+	 " 'forward': {'driver_version': '5.14.0-362.8.1.el9_3.x86_64'}}",
+	 NATIVE UNCUT,
+	 "fail driver: dnf upgrade kernel\n"
+	 "fail driver: dnf upgrade kernel\n" EC2},
+	{"RHEL 9.4 with a driver of its own", "ena-in-tree",
+	 "{'host': {'kernel': '5.14.0-427.13.1.el9_4.x86_64'},"
+	 " 'listen': {'driver_version': '2.14.0g'}, 'forward': {'driver_version': '2.14.0g'}}",
+	 NATIVE UNCUT, EC2},
+	{"somebody took the program off the way out", "ena-in-tree",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'native'}}", LISTEN UNCUT,
+	 "fail egress: systemctl reload vxlan-pipeline\n" EC2},
+	{"one arm on in-tree ENA", "ena-in-tree", "{'forward': {'name': 'ens5'}}",
+	 LISTEN "forward: {mtu: 1500, oversize: drop}\n", "warn single_arm: -\n" EC2},
+	{"the interface that one is logged in through", "ena-in-tree",
+	 "{'listen': {'default_route': true}}", LISTEN UNCUT,
+	 EC2 "warn management: systemd-run --on-active=5min vxlan-pipeline stop --instance "
+	     "config\n"},
+	{"virtio_net without a channel for each CPU", "virtio", "{'listen': {'channels': 5}}",
+	 LISTEN CUT, "warn channels: ethtool -L ens5 combined 4\n"},
+	{"where there can be none, there is nothing to do", "virtio",
+	 "{'listen': {'channels': 1, 'channels_max': 1}}", LISTEN CUT, ""},
+	{"a driver that cannot, auto", "virtio",
+	 "{'listen': {'driver': 'vmxnet3', 'native': null}}", LISTEN UNCUT,
+	 "warn xdp_mode: ethtool -i ens5\n"},
+	{"a driver that cannot on the way out, native", "virtio",
+	 "{'forward': {'driver': 'bridge', 'native': false}}", NATIVE UNCUT,
+	 "fail egress: ethtool -i ens6\n"},
+	{"a driver that nobody knows", "virtio", "{'listen': {'driver': 'own', 'native': null}}",
+	 LISTEN UNCUT, "warn xdp_mode: -\n"},
+	{"an MTU that may be too large", "virtio",
+	 "{'listen': {'mtu': 9000, 'multi_buffer': false}}", NATIVE UNCUT,
+	 "warn xdp_mtu: ip link set dev ens5 mtu 3498\n"},
+	{"native could be had by now", "virtio",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'generic'}}", LISTEN UNCUT,
+	 "warn xdp_mode: systemctl restart vxlan-pipeline\n"},
+};
+
+static const struct row programs[] = {
+	{"somebody else's program", "virtio",
+	 "{'listen': {'xdp_id': 9, 'xdp_owner': 'foreign', 'xdp_mode': 'native',"
+	 " 'xdp_name': 'xdp_filter'}}",
+	 LISTEN UNCUT, "fail xdp_program: ip link set dev ens5 xdp off\n"},
+	{"in generic mode", "virtio",
+	 "{'listen': {'xdp_id': 9, 'xdp_owner': 'foreign', 'xdp_mode': 'generic',"
+	 " 'xdp_name': 'xdp_filter'}}",
+	 LISTEN UNCUT, "fail xdp_program: ip link set dev ens5 xdpgeneric off\n"},
+	{"another instance's", "virtio",
+	 "{'listen': {'xdp_id': 9, 'xdp_owner': 'ours', 'xdp_mode': 'native',"
+	 " 'xdp_name': 'vxlan_pipeline'}}",
+	 LISTEN UNCUT, "fail xdp_program: ls /sys/fs/bpf/vxlan-pipeline\n"},
+	{"whose it is takes root to see", "virtio",
+	 "{'listen': {'xdp_id': 9, 'xdp_mode': 'native'}, 'host': {'cap_bpf': false,"
+	 " 'cap_net_admin': false, 'cap_perfmon': false, 'xdp': null}}",
+	 LISTEN UNCUT,
+	 "warn permission: sudo vxlan-pipeline check\n"
+	 "warn xdp_program: sudo vxlan-pipeline check\n"},
+	{"a refusal in the kernel's log", "virtio",
+	 "{'listen': {'refusal': 'ens5: Failed to set xdp program'}}", LISTEN UNCUT,
+	 "warn xdp_refused: -\n"},
+};
+
+static const struct row systems[] = {
+	{"no XDP", "virtio", "{'host': {'xdp': false, 'xdp_link': null}}", LISTEN UNCUT,
+	 "fail kernel: -\n"},
+	{"Linux 5.8", "virtio",
+	 "{'host': {'xdp_link': false, 'xdp_broadcast': false, 'xdp_frags': false}}", LISTEN UNCUT,
+	 "fail kernel: -\nwarn kernel: -\n"},
+	{"Linux 5.10, and much to cut", "virtio",
+	 "{'host': {'xdp_broadcast': false, 'xdp_frags': false}}", LISTEN CUT,
+	 "warn kernel: -\nwarn cutting: -\n"},
+	{"libbpf of old", "virtio", "{'host': {'libbpf': '0.5'}}", LISTEN UNCUT,
+	 "fail libbpf: -\n"},
+	{"no BPF file system", "virtio", "{'host': {'bpffs': false}}", LISTEN UNCUT,
+	 "warn bpffs: mount -t bpf bpf /sys/fs/bpf\n"},
+	{"no compiler", "virtio", "{'host': {'jit': false}}", LISTEN UNCUT,
+	 "warn jit: sysctl -w net.core.bpf_jit_enable=1\n"},
+	{"no interface, and nothing more to say of it", "virtio",
+	 "{'listen': {'exists': false}, 'forward': {'up': false, 'rx_ring': 1}}", LISTEN UNCUT,
+	 "fail interface: ip -br link\n"
+	 "fail interface: ip link set dev ens6 up\n"},
+	{"no carrier", "virtio", "{'forward': {'carrier': false}}", LISTEN UNCUT,
+	 "warn interface: -\n"},
+	{"metadata that do not answer", "ena-in-tree",
+	 "{'host': {'metadata': false}, 'forward': {'interface_id': null}}", LISTEN UNCUT,
+	 "warn source_dest_check: aws ec2 modify-network-interface-attribute "
+	 "--no-source-dest-check --network-interface-id $(aws ec2 describe-network-interfaces "
+	 "--filters Name=mac-address,Values=02:5e:10:00:00:06 --query "
+	 "'NetworkInterfaces[0].NetworkInterfaceId' --output text)\n"},
+};
+
+static const struct row traffic[] = {
+	{"too small for what is mirrored", "virtio", "{'listen': {'mtu': 1500}}", LISTEN UNCUT,
+	 "warn tunnel_mtu: ip link set dev ens5 mtu 1554\n"},
+	{"IPv6 around it takes more", "virtio", "{'listen': {'mtu': 1570}}",
+	 "listen: {interface: ens5, sources: ['fd00::/8']}\n" UNCUT,
+	 "warn tunnel_mtu: ip link set dev ens5 mtu 1574\n"},
+	{"larger than any MTU with XDP", "ena-in-tree", "{'forward': {'mtu': 3498}}",
+	 LISTEN "forward: {interface: ens6, mtu: 3490, oversize: drop}\n",
+	 "warn tunnel_mtu: -\n" EC2},
+	{"forward.mtu above the interface's", "virtio", "{'forward': {'mtu': 1400}}", LISTEN UNCUT,
+	 "fail forward_mtu: ip link set dev ens6 mtu 1500\n"},
+	{"a device that admits nothing to be cut", "virtio", "{'forward': {'mtu': 1500}}",
+	 LISTEN CUT, "warn cutting: ip link set dev ens6 mtu 3498\n"},
+	{"a device that admits some of it", "virtio", "{'forward': {'mtu': 2000}}", LISTEN CUT,
+	 "warn cutting: ip link set dev ens6 mtu 3460\n"},
+	{"generic mode cannot cut", "virtio", NULL, GENERIC CUT, "warn cutting: -\n"},
+	{"ENA's limit on fragments, in-tree", "ena-in-tree", NULL, LISTEN CUT, LIMIT EC2},
+	{"a driver that could do without it", "ena-2.17", "{'host': {'frag_bypass': 0}}",
+	 LISTEN CUT,
+	 "warn fragment_limit: echo options ena enable_frag_bypass=1 > /etc/modprobe.d/ena.conf "
+	 "# then reboot\n" EC2},
+	{"forwarding off where the kernel is asked for next hops", "virtio",
+	 "{'forward': {'forwarding4': 0}}", LISTEN UNCUT RULES,
+	 "warn forwarding: sysctl -w net/ipv4/conf/ens6/forwarding=1\n"},
+	{"forwarding off where packets are passed", "virtio",
+	 "{'listen': {'forwarding4': 0, 'forwarding6': 0}}", LISTEN UNCUT RULES,
+	 "warn forwarding: sysctl -w net/ipv4/conf/ens5/forwarding=1\n"
+	 "warn forwarding: sysctl -w net/ipv6/conf/ens5/forwarding=1\n"},
+	{"reverse path filtering on `all`", "virtio", "{'host': {'rp_filter': 2}}", LISTEN UNCUT,
+	 "warn rp_filter: sysctl -w net.ipv4.conf.all.rp_filter=0\n"},
+	{"on the interface", "virtio", "{'listen': {'rp_filter': 1}}", LISTEN UNCUT,
+	 "warn rp_filter: sysctl -w net/ipv4/conf/ens5/rp_filter=0\n"},
+	{"redirects, where the configuration passes", "virtio",
+	 "{'host': {'send_redirects': 1}, 'listen': {'send_redirects': 1}}",
+	 LISTEN "forward: {interface: ens6, mtu: 1500, oversize: drop, next_hop: keep, "
+		"unmatched: pass}\n",
+	 "warn send_redirects: sysctl -w net.ipv4.conf.all.send_redirects=0 "
+	 "net/ipv4/conf/ens5/send_redirects=0\n"},
+	{"a short ring", "virtio", "{'listen': {'rx_ring': 128}}", LISTEN UNCUT,
+	 "warn rx_ring: ethtool -G ens5 rx 256\n"},
+	{"allowances used up, a ring that was full", "ena-in-tree",
+	 "{'listen': {'bw_in_exceeded': 5, 'rx_overruns': 3}, 'forward': {'pps_exceeded': 9}}",
+	 LISTEN UNCUT, EC2 "warn losses: -\nwarn losses: -\nwarn losses: -\n"},
+};
+
+/* An instance as EC2 starts it, and ten things more that nobody wants. */
+static const struct row wrong[] = {
+	{"a new instance on EC2", "ena-fresh", NULL, LISTEN CUT RULES,
+	 "warn xdp_refused: -\n"
+	 "warn xdp_mtu: ip link set dev ens5 mtu 3498\n"
+	 "warn xdp_mtu: ip link set dev ens6 mtu 3498\n"
+	 "warn channels: ethtool -L ens5 combined 4\n"
+	 "warn channels: ethtool -L ens6 combined 4\n" LIMIT EC2
+	 "warn forwarding: sysctl -w net/ipv4/conf/ens6/forwarding=1\n"
+	 "warn forwarding: sysctl -w net/ipv4/conf/ens5/forwarding=1\n"
+	 "warn forwarding: sysctl -w net/ipv6/conf/ens6/forwarding=1\n"
+	 "warn forwarding: sysctl -w net/ipv6/conf/ens5/forwarding=1\n"
+	 "warn rp_filter: sysctl -w net.ipv4.conf.all.rp_filter=0 "
+	 "net/ipv4/conf/ens5/rp_filter=0\n"
+	 "warn send_redirects: sysctl -w net.ipv4.conf.all.send_redirects=0 "
+	 "net/ipv4/conf/ens5/send_redirects=0\n"
+	 "warn rx_ring: ethtool -G ens5 rx 8192\n"
+	 "warn management: systemd-run --on-active=5min vxlan-pipeline stop --instance config\n"},
+	{"wrong in ten ways", "ena-in-tree",
+	 "{'host': {'bpffs': false, 'jit': false, 'xdp_frags': false, 'ec2': false},"
+	 " 'listen': {'up': false, 'driver_version': '2.13.0g', 'mtu': 9001, 'channels': 8,"
+	 "  'rx_ring': 256, 'bw_in_exceeded': 1, 'xdp_id': 3, 'xdp_owner': 'foreign',"
+	 "  'xdp_mode': 'generic', 'xdp_name': 'other'},"
+	 " 'forward': {'mtu': 1400}}",
+	 NATIVE UNCUT,
+	 "warn kernel: -\n"
+	 "warn bpffs: mount -t bpf bpf /sys/fs/bpf\n"
+	 "warn jit: sysctl -w net.core.bpf_jit_enable=1\n"
+	 "fail interface: ip link set dev ens5 up\n"
+	 "fail driver: dkms install amzn-drivers/2.17.0\n"
+	 "fail xdp_program: ip link set dev ens5 xdpgeneric off\n"
+	 "fail xdp_mtu: ip link set dev ens5 mtu 3502\n"
+	 "fail channels: ethtool -L ens5 combined 4\n"
+	 "fail forward_mtu: ip link set dev ens6 mtu 1500\n"
+	 "warn rx_ring: ethtool -G ens5 rx 8192\n"
+	 "warn losses: -\n"},
+};
+
+#endif

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What `check` finds on hosts that are written down in facts/, as they are and changed. */
+#include <errno.h>
+#include <jansson.h>
+
+#include "check.h"
+#include "check_rows.h"
+#include "unit.h"
+
+#define FACTS "tests/unit/facts/"
+
+static void load_facts(struct host *host, const char *name, const char *change)
+{
+	json_t *document, *laid_over;
+	char path[128];
+	struct error error;
+
+	snprintf(path, sizeof(path), FACTS "%s.json", name);
+	document = json_load_file(path, 0, NULL);
+	assert_non_null(document);
+	if (change) {
+		char *text = strdup(change);
+
+		for (char *c = text; *c; c++) {
+			if (*c == '\'')
+				*c = '"';
+		}
+		laid_over = json_loads(text, 0, NULL);
+		assert_non_null(laid_over);
+		assert_int_equal(json_object_update_recursive(document, laid_over), 0);
+		json_decref(laid_over);
+		free(text);
+	}
+	if (host_from_json(host, document, &error))
+		fail_msg("%s: %s", name, error.text);
+	json_decref(document);
+}
+
+static void load_config(struct config *config, const char *text)
+{
+	struct config_problems problems = {0};
+
+	if (config_load_text(config, "row", text, strlen(text), NULL, 0, &problems)) {
+		config_problems_print(&problems, stderr);
+		fail_msg("the row's configuration");
+	}
+	config_problems_clear(&problems);
+}
+
+/* Makes all checks; `got` is what is not ok. */
+static void find(const struct row *row, struct findings *findings, char *got, size_t size)
+{
+	static const char *const names[] = {"ok", "warn", "fail"};
+	struct config config;
+	struct host host;
+	size_t used = 0;
+
+	load_facts(&host, row->facts, row->change);
+	load_config(&config, row->config);
+	check_host(&host, &config, "config", findings);
+	*got = '\0';
+	for (size_t i = 0; i < findings->count && used < size; i++) {
+		const struct finding *finding = &findings->list[i];
+
+		if (finding->status != FINDING_OK)
+			used += (size_t)snprintf(got + used, size - used, "%s %s: %s\n",
+						 names[finding->status], finding->check,
+						 *finding->fix ? finding->fix : "-");
+	}
+	config_clear(&config);
+}
+
+static void check_rows(const struct row *rows, size_t count)
+{
+	struct findings findings;
+	int failed = 0;
+	char got[4096];
+
+	for (size_t i = 0; i < count; i++) {
+		find(&rows[i], &findings, got, sizeof(got));
+		failed += row_differs(rows[i].sentence, got, rows[i].expected);
+	}
+	assert_int_equal(failed, 0);
+}
+
+#define TABLE_TEST(name)                          \
+	static void test_##name(void **state)     \
+	{                                         \
+		(void)state;                      \
+		check_rows(name, COUNT_OF(name)); \
+	}
+
+TABLE_TEST(right)
+TABLE_TEST(drivers)
+TABLE_TEST(programs)
+TABLE_TEST(systems)
+TABLE_TEST(traffic)
+TABLE_TEST(wrong)
+
+/* What a finding says has the figures that matter. */
+static void words(void **state)
+{
+	static const struct {
+		const struct row row;
+		const char *check;
+		const char *said;
+	} rows[] = {
+		{{"the rate that the limit leaves", "ena-in-tree", NULL, LISTEN CUT, NULL},
+		 "fragment_limit",
+		 "ens6: ENA sends at most 1024 IP fragments a second, which is 512 packets cut in "
+		 "two, fewer where they are larger; of monitor.target_pps, 85000, it would lose "
+		 "84488 if all had to be cut, and count them in pps_allowance_exceeded; ENA 2.13.3 "
+		 "and later can do without"},
+		{{"what a lower goal would lose", "ena-in-tree", "{'listen': {'mtu': 2902}}",
+		  LISTEN CUT "monitor: {target_pps: 500, warning_pps: 1}\n", NULL},
+		 "fragment_limit",
+		 "ens6: ENA sends at most 1024 IP fragments a second, which is 512 packets cut in "
+		 "two; of monitor.target_pps, 500, it would lose 0 if all had to be cut, and count "
+		 "them in pps_allowance_exceeded; ENA 2.13.3 and later can do without"},
+		{{"the bypass", "ena-2.17", NULL, LISTEN CUT, NULL},
+		 "fragment_limit",
+		 "ens6: ENA runs with enable_frag_bypass=1, which lifts its limit of 1024 IP "
+		 "fragments a second"},
+		{{"the largest packet", "ena-in-tree", NULL, LISTEN UNCUT, NULL},
+		 "tunnel_mtu",
+		 "ens5 takes mirrored packets of up to 3444 bytes; larger ones are cut short by "
+		 "the "
+		 "mirror"},
+		{{"the log", "ena-fresh", NULL, LISTEN UNCUT, NULL},
+		 "xdp_refused",
+		 "the kernel's log says: ena 0000:00:05.0 ens5: Failed to set xdp program, the "
+		 "current MTU (9001) is larger than the maximum allowed MTU (3498) while xdp is "
+		 "on"},
+		{{"a log that cannot be read is not a good sign", "virtio",
+		  "{'host': {'kernel_log': false}}", LISTEN UNCUT, NULL},
+		 "xdp_refused",
+		 "not known: the kernel's log cannot be read, where drivers tell why they refuse "
+		 "programs"},
+	};
+	int failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct findings findings;
+		const char *said = "not found";
+		char got[4096];
+
+		find(&rows[i].row, &findings, got, sizeof(got));
+		for (size_t j = 0; j < findings.count; j++) {
+			if (strcmp(findings.list[j].check, rows[i].check) == 0)
+				said = findings.list[j].why;
+		}
+		failed += row_differs(rows[i].row.sentence, said, rows[i].said);
+	}
+	assert_int_equal(failed, 0);
+}
+
+/* Nothing is known: nothing is found, nothing is made up, and every check has its say. */
+static void ignorance(void **state)
+{
+	struct config config;
+	struct findings findings;
+	struct host host;
+
+	(void)state;
+	host_init(&host);
+	load_config(&config, LISTEN KEEP);
+	strcpy(host.listen.name, "ens5");
+	strcpy(host.forward.name, "ens6");
+	host.listen.exists = host.forward.exists = ANSWER_YES;
+	host.listen.mtu = host.forward.mtu = 3498;
+	check_host(&host, &config, "config", &findings);
+	assert_int_equal(check_count(&findings, FINDING_FAIL), 0);
+	assert_int_equal(check_count(&findings, FINDING_WARN), 1); /* what the driver can do */
+	config_clear(&config);
+}
+
+/* What is written down is read back the same; what is not a fact is refused, with its name. */
+static void records(void **state)
+{
+	static const struct {
+		const char *sentence;
+		const char *document;
+		const char *expected;
+	} rows[] = {
+		{"no object", "[]", "'host' is missing, or no object"},
+		{"a part is missing", "{'host': {}, 'listen': {}}",
+		 "'forward' is missing, or no object"},
+		{"no such fact", "{'host': {'colour': 1}, 'listen': {}, 'forward': {}}",
+		 "host.colour: no such fact"},
+		{"a text for a number", "{'host': {}, 'listen': {'mtu': '9001'}, 'forward': {}}",
+		 "listen.mtu: not a number that fits, nor null"},
+		{"a negative number", "{'host': {}, 'listen': {'mtu': -3}, 'forward': {}}",
+		 "listen.mtu: not a number that fits, nor null"},
+		{"a number for an answer", "{'host': {'btf': 1}, 'listen': {}, 'forward': {}}",
+		 "host.btf: not true or false that fits, nor null"},
+		{"a name that is too long",
+		 "{'host': {}, 'listen': {}, 'forward': {'name': '0123456789abcdef'}}",
+		 "forward.name: not a text that fits, nor null"},
+	};
+	struct host host, again;
+	struct error error;
+	json_t *document;
+	int failed = 0;
+
+	(void)state;
+	load_facts(&host, "ena-fresh", NULL);
+	document = host_json(&host);
+	assert_int_equal(host_from_json(&again, document, &error), 0);
+	assert_memory_equal(&host, &again, sizeof(host));
+	json_decref(document);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text), "%s", rows[i].document);
+		for (char *c = text; *c; c++) {
+			if (*c == '\'')
+				*c = '"';
+		}
+		document = json_loads(text, 0, NULL);
+		assert_non_null(document);
+		assert_int_equal(host_from_json(&again, document, &error), -EINVAL);
+		failed += row_differs(rows[i].sentence, error.text, rows[i].expected);
+		json_decref(document);
+	}
+	assert_memory_equal(&host, &again, sizeof(host)); /* untouched by what failed */
+	assert_int_equal(failed, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_right),    cmocka_unit_test(test_drivers),
+		cmocka_unit_test(test_programs), cmocka_unit_test(test_systems),
+		cmocka_unit_test(test_traffic),  cmocka_unit_test(test_wrong),
+		cmocka_unit_test(words),         cmocka_unit_test(ignorance),
+		cmocka_unit_test(records),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
