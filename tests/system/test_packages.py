@@ -49,6 +49,7 @@ class Story(Scene):
         self.assertEqual(self.machine.state(UNIT), "active")
         self.assertEqual(self.delivered_to(), 8081)
         self.assertIn("running", self.machine.run("vxlan-pipeline", "status", "--json").stdout)
+        self.machine.run("curl", "-fsS", "http://127.0.0.1:9789/healthz")
 
     def start_when_allowed(self):
         """Ten seconds after a series of failures; systemd is not asked for more than a start."""
@@ -138,7 +139,7 @@ class Story(Scene):
         """Removal detaches: what runs, further instances, and what has no controller any more."""
         self.start_when_allowed()
         net.veth(self.appliance, "in1", self.sender, "s1")
-        self.configure({"listen": {"interface": "in1"}}, name="second")
+        self.configure({"listen": {"interface": "in1"}, "http": {"listen": "off"}}, name="second")
         self.systemctl("start", "vxlan-pipeline@second.service")
         self.assertEqual(sorted(os.listdir(net.PINS)), ["config", "second"])
         self.systemctl("stop", UNIT)
@@ -159,3 +160,19 @@ class Story(Scene):
         self.assertEqual(left, [])
         units = self.systemctl("list-units", "--all", "--plain", "vxlan-pipeline*").stdout
         self.assertNotIn("running", units)
+
+
+class Incapable(Scene):
+    """A machine whose kernel lets nobody load programs."""
+
+    BPF = False
+
+    def test_installs_and_says_why_it_does_not_start(self):
+        self.install()
+        self.configure()
+        self.assertNotEqual(self.systemctl("start", UNIT, check=False).returncode, 0)
+        self.assert_journal(r"^fail +")
+        self.assert_journal(r"^not ready: ")
+        self.assert_detached()
+        self.machine.run("apt-get", "-q", "-y", "purge", "vxlan-pipeline")
+        self.assertFalse(self.machine.exists("/usr/bin/vxlan-pipeline"))
