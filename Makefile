@@ -56,10 +56,11 @@ $(BUILD):
 	mkdir -p $@
 
 include tests/unit/unit.mk
+include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
+include tests/endurance/endurance.mk
 include dist/install.mk
 include dist/packages.mk
-include tests/endurance/endurance.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and its kin; root)

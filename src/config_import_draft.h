@@ -38,17 +38,12 @@ struct value {
 	char text[CONFIG_VALUE_SIZE];
 };
 
-struct import_rule {
-	struct place place;
-	struct ip_endpoint target;
-};
-
 struct import {
 	FILE *messages;
 	struct value values[SETTINGS];
 	struct config_override *overrides; /* their values and origins are ours */
 	size_t override_count;
-	struct import_rule *rules; /* by source port */
+	uint32_t *rules; /* by source port: the override that is its rule, from 1; 0: none */
 	int err;
 };
 

@@ -57,6 +57,10 @@ int datapath_attach(struct datapath_commit *commit);
 #define SHARED_MAPS 5
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
 
+/* Before loading for generic mode, 0 or -errno; and after loading, for any. */
+int datapath_shrink_egress(const struct pipeline_bpf *skeleton);
+int datapath_fill_egress(struct datapath *datapath);
+
 /* Lets the generation cut: nothing of the one before is on its way any more. 0 or -errno. */
 int datapath_open_cutting(struct datapath *datapath);
 

@@ -9,6 +9,7 @@ else the machine does delays the sender, and loses nothing.
 
 import contextlib
 import ctypes
+import http.client
 import json
 import os
 import signal
@@ -25,6 +26,9 @@ OTHER = os.path.join(BUILD, "other", "vxlan-pipeline")
 FLOWS = 8  # by inner source; flow 0 is of a rule that both configurations have
 FILLERS = 56  # rules that nothing matches
 GAPS = 64
+
+ADDRESS = ("127.0.0.1", 9789)  # of the HTTP server
+SERVED = "%s:%d" % ADDRESS
 
 COMMON_MAC = "02:00:00:00:20:02"
 OLD_MAC, NEW_MAC, MOVED_MAC = "02:00:00:00:20:03", "02:00:00:00:20:04", "02:00:00:00:20:05"
@@ -258,6 +262,17 @@ class Ground(net.Ground):
             sender.end()
         return sender
 
+    def request(self, method, path):
+        with inside(self.appliance):
+            connection = http.client.HTTPConnection(*ADDRESS, timeout=20)
+            connection.connect()
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
     def start_over(self, *arguments, executable=None):
         """A new daemon with the other rules; returns when they are in force."""
         daemon = self.daemon(self.other_side(), *arguments, executable=executable)
@@ -354,3 +369,6 @@ class Ground(net.Ground):
         lines += [f"{missing} from number {number} on, {self.journal.before(moment)}"
                   for moment, number, missing in order.gap]
         return "\n".join(lines)
+
+
+SERVING = program.merge(Ground.CONFIG, {"http": {"listen": SERVED}})

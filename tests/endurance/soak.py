@@ -43,6 +43,8 @@ class Holdings:
 
 
 class Soak(rig.Ground):
+    CONFIG = rig.SERVING
+
     def test_soak(self):
         daemon = self.daemon(rig.OLD).ready()
         sender = self.send(PPS)
@@ -53,6 +55,7 @@ class Soak(rig.Ground):
             due = time.monotonic() + EVERY
             self.reload(daemon)
             self.check_in_force()
+            self.assertEqual(self.request("GET", "/metrics")[0], 200)
             held = Holdings(daemon.pid, pins)
             programs |= held.programs
             maps |= held.maps

@@ -13,6 +13,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 import unittest
@@ -23,6 +24,7 @@ from .program import PATIENCE
 ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
+SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 BPFFS = "/sys/fs/bpf"
 HEARTBEAT_LIFETIME = 3.5  # seconds after which a dead daemon's next hops are not trusted any more
 PINS = os.path.join(BPFFS, "vxlan-pipeline")
@@ -185,6 +187,9 @@ class Port:
         test.addCleanup(self.socket.close)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         self.socket.bind((interface, ETH_P_ALL))
+        # Whoever it is addressed to: a NIC, other than a veth, filters.
+        self.socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack(
+            "iHH8s", namespace.link(interface)["ifindex"], PACKET_MR_PROMISC, 0, b""))
         self.socket.setblocking(False)
 
     def send(self, *batch):
@@ -355,12 +360,17 @@ class Ground(unittest.TestCase):
         self.appliance.ip("link", "set", "br0", "address", mac, "up")
         wait_for(lambda: self.appliance.link("br0")["operstate"] == "UP", 5, "br0 up")
 
-    def attach_program(self, namespace, interface):
-        """Somebody else's XDP program, which passes everything; returns its id."""
+    def build_foreign(self):
+        """The object file of somebody else's XDP program, which passes everything."""
         built = os.path.join(program.ROOT, "build", FOREIGN)
         if not os.path.exists(built):
             need_commands("clang")
             built = compile_foreign(self.work.path)
+        return built
+
+    def attach_program(self, namespace, interface):
+        """Attaches it; returns its id."""
+        built = self.build_foreign()
         namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
         return namespace.xdp(interface)["prog"]["id"]
 

@@ -87,7 +87,7 @@ class Findings(Checked):
                 if mode == "generic":
                     self.appliance.ip("link", "set", "dev", "in0", "xdp", "off")
                     self.appliance.ip("link", "set", "dev", "in0", "xdpgeneric", "obj",
-                                      os.path.join(self.work.path, "foreign.o"), "sec", "xdp")
+                                      self.build_foreign(), "sec", "xdp")
                 finding, = [item for item in self.check(status=1)
                             if item["check"] == "xdp_program"]
                 self.assertIn("somebody_elses", finding["why"])
