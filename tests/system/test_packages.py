@@ -21,7 +21,8 @@ class Story(Scene):
     def test_life(self):
         for step in (self.installed, self.sample_refused, self.started, self.security,
                      self.reloaded, self.broken_reload, self.restarted, self.crashed,
-                     self.upgraded, self.stopped, self.broken_start, self.removed, self.purged):
+                     self.upgraded, self.rolled_back, self.rebooted, self.stopped,
+                     self.broken_start, self.removed, self.purged):
             with self.subTest(step.__doc__):
                 step()
 
@@ -115,11 +116,29 @@ class Story(Scene):
         self.assertEqual(self.machine.read(CONFIG), config)
         self.assertEqual(self.machine.state(UNIT), "active")
         self.assertNotEqual(self.main_pid(), before)
-        executable = self.machine.run("readlink", f"/proc/{self.pid_inside()}/exe").stdout.strip()
-        self.assertEqual(executable, "/usr/bin/vxlan-pipeline")  # and not "... (deleted)"
+        # The file that was replaced would be called "... (deleted)".
+        program = f"/proc/{self.main_pid()}/exe"
+        self.assertEqual(self.machine.run("readlink", program).stdout.strip(),
+                         "/usr/bin/vxlan-pipeline")
 
-    def pid_inside(self):
-        return self.main_pid()
+    def rolled_back(self):
+        """Back to the older version, which the repository still has: no packet is lost."""
+        version = packages.field(self.deb, "Version")
+        with Traffic(self, pause=0.02) as traffic:
+            self.machine.run("apt-get", "-q", "-y", "--allow-downgrades", "install",
+                             f"vxlan-pipeline={version}")
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.assertEqual(self.version(), version)
+        self.assertEqual(self.machine.state(UNIT), "active")
+
+    def rebooted(self):
+        """A unit that is enabled comes back with the machine and forwards."""
+        self.systemctl("enable", UNIT)
+        self.machine.power_off()
+        self.assert_detached()
+        self.machine.boot()
+        self.assertEqual(self.machine.state(UNIT), "active")
+        self.assertEqual(self.delivered_to(), 9092)
 
     def stopped(self):
         """Stopping detaches."""
