@@ -16,10 +16,11 @@ CFLAGS   ?= -O2 -g
 PKGS     := libbpf yaml-0.1 jansson libmnl libpcap libsystemd libmicrohttpd libcap
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
-ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I$(BUILD) $(PKG_CFLAGS)
+ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I$(BUILD) $(PKG_CFLAGS)
 
 MULTIARCH  := $(shell $(CC) -print-multiarch)
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes \
+# The objects go into the program: they must not depend on where they were built.
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes -ffile-prefix-map=$(CURDIR)=. \
 	-idirafter /usr/include/$(MULTIARCH)
 
 SOURCES := $(wildcard src/*.c)
@@ -55,7 +56,11 @@ $(BUILD):
 	mkdir -p $@
 
 include tests/unit/unit.mk
+include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
+include tests/endurance/endurance.mk
+include dist/install.mk
+include dist/packages.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and its kin; root)

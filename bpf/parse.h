@@ -132,7 +132,7 @@ __attribute__((noinline)) __u64 ipv6_follow_extensions(struct xdp_md *ctx, __u32
 		if (!is_ipv6_extension(protocol))
 			return ipv6_upper_pack(offset, fragment_id, protocol, part, true);
 		if ((void *)(fragment + 1) > end || offset + length > available)
-			break;
+			return ipv6_upper_pack(offset, fragment_id, protocol, part, false);
 		if (protocol == IPPROTO_FRAGMENT) {
 			__u16 position = bpf_ntohs(fragment->offset);
 
@@ -144,14 +144,15 @@ __attribute__((noinline)) __u64 ipv6_follow_extensions(struct xdp_md *ctx, __u32
 			if (position & IPV6_FRAGMENT_MORE)
 				part = FRAGMENT_FIRST;
 		} else {
+			/* with segments left the address in the header is not the final one */
 			if (protocol == IPPROTO_ROUTING && extension->segments_left)
-				break; /* the address in the header is not the final one */
+				return ipv6_upper_pack(offset, fragment_id, protocol, part, false);
 			length += extension->length * 8;
 		}
 		protocol = extension->next_header;
 		offset += length;
 	}
-	return ipv6_upper_pack(offset, fragment_id, protocol, part, false);
+	return ipv6_upper_pack(offset, fragment_id, protocol, part, !is_ipv6_extension(protocol));
 }
 
 static __always_inline void ipv6_find_upper(struct xdp_md *ctx, __u32 start, __u32 available,

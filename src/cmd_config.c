@@ -26,7 +26,8 @@ static const char check_help[] =
 	"  -c, --config FILE    the configuration (default: /etc/vxlan-pipeline/config.yaml)\n"
 	"      --instance NAME  that of the instance: /etc/vxlan-pipeline/NAME.yaml\n"
 	"      --json           the problems as one JSON document on stdout\n"
-	"  -h, --help           this text\n\n"
+	"  -h, --help           this text\n"
+	"  -V, --version        the version\n\n"
 	"Exit status: 0 no problem, 2 at least one.\n";
 
 static const char show_help[] =
@@ -35,7 +36,8 @@ static const char show_help[] =
 	"unchanged.\n\n"
 	"  -c, --config FILE    the configuration (default: /etc/vxlan-pipeline/config.yaml)\n"
 	"      --instance NAME  that of the instance: /etc/vxlan-pipeline/NAME.yaml\n"
-	"  -h, --help           this text\n";
+	"  -h, --help           this text\n"
+	"  -V, --version        the version\n";
 
 static const char import_help[] =
 	"Usage: vxlan-pipeline config import [--env F] [--nat-rules F] [--interfaces F]\n\n"
@@ -44,11 +46,15 @@ static const char import_help[] =
 	"      --env F         .env: NAME=VALUE\n"
 	"      --nat-rules F   nat_rules.conf: SOURCE_PORT=ADDRESS:PORT\n"
 	"      --interfaces F  interfaces.conf: NAME=VALUE; wins over .env\n"
-	"  -h, --help          this text\n\n"
+	"  -h, --help          this text\n"
+	"  -V, --version       the version\n\n"
 	"Exit status: 0 done, 2 something is wrong in the files; then nothing is printed.\n";
 
-static const char keys_help[] = "Usage: vxlan-pipeline config keys\n\n"
-				"Lists every key of a configuration. Lists are written as key[].\n";
+static const char keys_help[] =
+	"Usage: vxlan-pipeline config keys\n\n"
+	"Lists every key of a configuration. Lists are written as key[].\n\n"
+	"  -h, --help     this text\n"
+	"  -V, --version  the version\n";
 
 /* Long options without a letter. */
 enum { OPTION_INSTANCE = 256, OPTION_JSON, OPTION_ENV, OPTION_NAT_RULES, OPTION_INTERFACES };

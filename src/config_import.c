@@ -99,23 +99,27 @@ void import_add_rule(struct import *import, struct place place, const char *port
 	const struct config_key *key = config_key_find("nat[].match.source_port");
 	struct config_complaint complaint;
 	struct nat_rule rule = {0};
-	struct import_rule *known;
+	const struct config_override *known;
 	char text[ADDR_TEXT_SIZE];
+	size_t before = import->override_count;
+	uint32_t *number;
 
 	if (config_value_set(key, &rule, port, true, &complaint)) {
 		import_complain(import, place, "source port: %s", complaint.text);
 		return;
 	}
-	known = &import->rules[rule.source_port];
-	if (!known->place.file) {
-		*known = (struct import_rule){place, *target};
-		import_add(import, place, "nat", "%s %s", port, ip_endpoint_format(target, text));
-	} else if (memcmp(&known->target.address, &target->address, sizeof(target->address)) != 0 ||
-		   known->target.port != target->port) {
-		import_complain(import, place,
-				"source port %u has another target in %s:%u: keep one",
-				rule.source_port, known->place.file, known->place.line);
+	ip_endpoint_format(target, text);
+	number = &import->rules[rule.source_port];
+	if (!*number) {
+		import_add(import, place, "nat", "%s %s", port, text);
+		if (import->override_count > before)
+			*number = (uint32_t)import->override_count;
+		return;
 	}
+	known = &import->overrides[*number - 1];
+	if (strcmp(strrchr(known->value, ' ') + 1, text) != 0)
+		import_complain(import, place, "source port %u has another target in %s: keep one",
+				rule.source_port, known->origin);
 }
 
 static void take_rule(struct import *import, struct place place, const struct env_line *line)
@@ -159,8 +163,6 @@ static void take_setting(struct import *import, struct place place, const struct
 	else
 		strcpy(value->text, line->value);
 }
-
-typedef void line_taker(struct import *, struct place, const struct env_line *);
 
 typedef void line_taker(struct import *import, struct place place, const struct env_line *line);
 
@@ -230,9 +232,9 @@ int config_import(const struct config_import_files *files, FILE *out, FILE *mess
 	if (!import.rules)
 		return -ENOMEM;
 	read_lines(&import, files->env, take_setting);
-	import_translate_rule(&import);
-	read_lines(&import, files->nat_rules, take_rule);
 	read_lines(&import, files->interfaces, take_setting);
+	import_translate_rule(&import); /* the first rule */
+	read_lines(&import, files->nat_rules, take_rule);
 	import_translate(&import);
 	err = config_load(&config, NULL, import.overrides, import.override_count, &problems);
 	config_problems_print(&problems, messages);

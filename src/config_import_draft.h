@@ -38,17 +38,12 @@ struct value {
 	char text[CONFIG_VALUE_SIZE];
 };
 
-struct import_rule {
-	struct place place;
-	struct ip_endpoint target;
-};
-
 struct import {
 	FILE *messages;
 	struct value values[SETTINGS];
 	struct config_override *overrides; /* their values and origins are ours */
 	size_t override_count;
-	struct import_rule *rules; /* by source port */
+	uint32_t *rules; /* by source port: the override that is its rule, from 1; 0: none */
 	int err;
 };
 
@@ -65,7 +60,7 @@ void import_add(struct import *import, struct place place, const char *path, con
 void import_add_rule(struct import *import, struct place place, const char *port,
 		     const struct ip_endpoint *target);
 
-/* From the rule that .env describes in several settings. */
+/* From the rule that is described in several settings. */
 void import_translate_rule(struct import *import);
 /* From all other settings. */
 void import_translate(struct import *import);

@@ -9,29 +9,53 @@
 
 static const struct place old_default = {"old default", 0};
 
-/* The rule that .env describes in three settings. */
+/* `value`, or what stands in for it where it is not set; says so where it is set in vain. */
+static const struct value *choose(struct import *import, enum setting setting, enum setting other)
+{
+	const struct value *value = &import->values[setting], *stand_in = &import->values[other];
+
+	if (!value->place.file)
+		return stand_in;
+	if (stand_in->place.file && strcmp(value->text, stand_in->text) != 0)
+		import_warn(import, stand_in->place, "%s is not carried over: %s in %s:%u wins",
+			    stand_in->name, value->name, value->place.file, value->place.line);
+	return value;
+}
+
+/* A rule has three parts; says which of them are missing when only some are there. */
+static bool rule_complete(struct import *import, const struct value *const parts[3])
+{
+	static const char *const called[3] = {"SOURCE_PORT", "NAT_IP", "NAT_PORT"};
+	const struct value *given = NULL;
+	const char *missing[3];
+	size_t count = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (!parts[i]->place.file)
+			missing[count++] = called[i];
+		else if (!given)
+			given = parts[i];
+	}
+	if (given && count)
+		import_complain(import, given->place, "%s makes no rule without %s%s%s",
+				given->name, missing[0], count > 1 ? " and " : "",
+				count > 1 ? missing[1] : "");
+	return count == 0;
+}
+
 void import_translate_rule(struct import *import)
 {
-	const struct value *ip = &import->values[NAT_IP], *port = &import->values[NAT_PORT];
 	const struct value *source = &import->values[SOURCE_PORT];
+	const struct value *ip = choose(import, NAT_IP, AWS_IP);
+	const struct value *port = choose(import, NAT_PORT, AWS_PORT);
 	const struct config_key *port_key = config_key_find("nat[].match.destination_port");
 	struct config_complaint complaint;
 	struct ip_endpoint target;
 	struct nat_rule scratch;
 	char quoted[CONFIG_QUOTE_SIZE];
 
-	ip = ip->place.file ? ip : &import->values[AWS_IP];
-	port = port->place.file ? port : &import->values[AWS_PORT];
-	if (!ip->place.file && !port->place.file && !source->place.file)
+	if (!rule_complete(import, (const struct value *const[]){source, ip, port}))
 		return;
-	if (!ip->place.file || !port->place.file || !source->place.file) {
-		const struct value *given = ip->place.file ? ip : port->place.file ? port : source;
-
-		import_complain(import, given->place,
-				"%s alone makes no rule: give SOURCE_PORT, NAT_IP and NAT_PORT",
-				given->name);
-		return;
-	}
 	if (ip->refused || port->refused || source->refused)
 		return;
 	if (ip_address_parse(ip->text, &target.address))
@@ -103,6 +127,7 @@ static void translate_rates(struct import *import)
 	unsigned long initial = strtoul(config_key_find(other)->initial, NULL, 10);
 
 	if (!target->place.file == !warning->place.file || given->refused ||
+	    given->text[strspn(given->text, "0123456789")] ||
 	    (given == target ? rate >= initial : rate <= initial))
 		return;
 	import_warn(import, given->place,

@@ -52,12 +52,17 @@ struct daemon {
 	bool linger;
 };
 
-static int64_t milliseconds(void)
+static int64_t microseconds(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+static int64_t milliseconds(void)
+{
+	return microseconds() / 1000;
 }
 
 static void debug_line(const char *line)
@@ -128,7 +133,9 @@ static void reload(struct daemon *daemon)
 	struct error error;
 	bool failed = true;
 
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, milliseconds() * 1000);
+	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, microseconds());
+	pages_set_busy(daemon->web.pages);
 	if (!command_load_config(&config, options->config_path, options->overrides,
 				 options->override_count, &status)) {
 		log_error("not reloaded: the configuration has errors; the one before stays");
@@ -178,10 +185,13 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	struct error why, error;
 
 	if (!rollout_is_outdated(&daemon->rollout, daemon->options->instance, &daemon->config,
-				 &why))
+				 &why)) {
+		*daemon->trouble.text = '\0'; /* it went as it came */
 		return now + FOLLOW_MS;
+	}
 	if (!*daemon->trouble.text)
 		log_info("%s: putting the configuration in force again", why.text);
+	pages_set_busy(daemon->web.pages);
 	if (put_in_force(daemon, &daemon->config, &error) == 0)
 		return now + FOLLOW_MS;
 	if (strcmp(daemon->trouble.text, error.text) != 0)
@@ -191,12 +201,49 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	return now + RETRY_MS;
 }
 
-/* Tells the log and the service manager of what has changed; numbers in reasons do not count. */
+/* Past a word that is a number, "530" or "1.7", but no address. */
+static const char *skip_number(const char *word)
+{
+	size_t length = strspn(word, "0123456789");
+
+	if (length && word[length] == '.')
+		length += 1 + strspn(word + length + 1, "0123456789");
+	return word[length] == ' ' || !word[length] ? word + length : word;
+}
+
+/* But for their numbers: those of packets and seconds change all the time. */
+static bool same_reason(const char *a, const char *b)
+{
+	bool at_word = true;
+
+	for (;; a++, b++) {
+		if (at_word) {
+			a = skip_number(a);
+			b = skip_number(b);
+		}
+		if (*a != *b)
+			return false;
+		if (!*a)
+			return true;
+		at_word = *a == ' ';
+	}
+}
+
+static bool same_reasons(const struct health *a, const struct health *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++) {
+		if (!same_reason(a->reasons[i], b->reasons[i]))
+			return false;
+	}
+	return a->count == b->count;
+}
+
+/* Tells the log and the service manager of what has changed. */
 static void tell_health(struct daemon *daemon, const struct health *before)
 {
 	const struct health *health = &daemon->health;
 
-	if (health->count == before->count)
+	if (same_reasons(health, before))
 		return;
 	if (!health->count)
 		log_info("well again");

@@ -149,16 +149,42 @@ static int carry(const char *instance, uint32_t from, uint32_t to)
 	return err;
 }
 
+/* Did a generation count anything? One that was pinned and never put in force did not. */
+static bool counted_anything(const char *instance, uint32_t generation)
+{
+	struct datapath_stats stats = {0};
+	bool counted = false;
+
+	if (datapath_read_generation(instance, generation, &stats))
+		return false; /* not pinned whole, so never in force */
+	for (size_t i = 0; i < stats.vni_count; i++)
+		counted = counted || stats.vnis[i].hits.packets;
+	datapath_stats_clear(&stats);
+	return counted;
+}
+
+/*
+ * Daemons that were killed between swap and bookkeeping left some of this to us: every generation
+ * that has counted since the recorded one hands on to the next. Done again, it comes to the same.
+ */
 static int carry_counters(const struct datapath_commit *commit)
 {
+	const uint32_t newest = commit->datapath->generation;
+	uint32_t from = commit->recorded ? commit->recorded : commit->previous, to = from;
 	int err = 0;
 
 	if (!commit->previous)
 		return 0;
-	/* a daemon that was killed between swap and bookkeeping left this to us */
-	if (commit->recorded && commit->recorded != commit->previous)
-		err = carry(commit->instance, commit->recorded, commit->previous);
-	return err ? err : carry(commit->instance, commit->previous, commit->datapath->generation);
+	while (!err && to != newest) {
+		to = datapath_generation_after(commit->instance, to);
+		if (!to)
+			return -ENOENT;
+		if (to != newest && !counted_anything(commit->instance, to))
+			continue;
+		err = carry(commit->instance, from, to);
+		from = to;
+	}
+	return err;
 }
 
 static uint64_t now(clockid_t clock)

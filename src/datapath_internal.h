@@ -57,6 +57,10 @@ int datapath_attach(struct datapath_commit *commit);
 #define SHARED_MAPS 5
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
 
+/* Before loading for generic mode, 0 or -errno; and after loading, for any. */
+int datapath_shrink_egress(const struct pipeline_bpf *skeleton);
+int datapath_fill_egress(struct datapath *datapath);
+
 /* Lets the generation cut: nothing of the one before is on its way any more. 0 or -errno. */
 int datapath_open_cutting(struct datapath *datapath);
 
@@ -89,8 +93,9 @@ const char *datapath_generation_pin(char *pin, uint32_t generation, const char *
 /* Pins `fd` under a name; what was pinned there before goes at the same instant. */
 int datapath_pin(const char *instance, const char *name, int fd);
 
-/* Which generations are pinned: the highest number, and that of a program. 0: none. */
+/* Which generations are pinned: the highest number, the next one, that of a program. 0: none. */
 uint32_t datapath_highest_generation(const char *instance);
+uint32_t datapath_generation_after(const char *instance, uint32_t generation);
 uint32_t datapath_generation_of(const char *instance, uint32_t program_id);
 /* Removes all generations but one. */
 void datapath_keep_generation(const char *instance, uint32_t generation);

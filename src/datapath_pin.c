@@ -213,6 +213,27 @@ uint32_t datapath_highest_generation(const char *instance)
 	return highest;
 }
 
+struct next_generation {
+	uint32_t after;
+	uint32_t found;
+};
+
+static void keep_next(uint32_t generation, void *data)
+{
+	struct next_generation *next = data;
+
+	if (generation > next->after && (!next->found || generation < next->found))
+		next->found = generation;
+}
+
+uint32_t datapath_generation_after(const char *instance, uint32_t generation)
+{
+	struct next_generation next = {.after = generation};
+
+	each_generation(instance, keep_next, &next);
+	return next.found;
+}
+
 struct program_search {
 	const char *instance;
 	uint32_t program_id;

@@ -11,10 +11,23 @@
 
 #define PREFIX "vxlan_pipeline_"
 
-/*
- * Begins a family: `type` is counter or gauge. Labels hold names of interfaces, verdicts and
- * addresses, none of which has a character that would have to be escaped.
- */
+#define LABEL_SIZE 40 /* holds every interface's name, escaped */
+
+/* An interface's name, the only text in a label that this program does not choose. */
+static const char *interface_label(const char *name, char *text)
+{
+	size_t used = 0;
+
+	for (; *name && used + 3 < LABEL_SIZE; name++) {
+		if (*name == '"' || *name == '\\')
+			text[used++] = '\\';
+		text[used++] = *name;
+	}
+	text[used] = '\0';
+	return text;
+}
+
+/* Begins a family: `type` is counter or gauge. */
 static void family(FILE *stream, const char *name, const char *type, const char *help)
 {
 	fprintf(stream, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
@@ -48,10 +61,12 @@ static void print_instance(const struct metrics *metrics, FILE *stream)
 {
 	const struct datapath_condition *condition = metrics->condition;
 	const struct instance_info *info = &condition->info;
+	char listen[LABEL_SIZE], forward[LABEL_SIZE];
 
 	family(stream, "interface_info", "gauge", "Where packets come in and go out; always 1.");
 	fprintf(stream, PREFIX "interface_info{listen=\"%s\",forward=\"%s\",mode=\"%s\"} 1\n",
-		info->listen, info->egress, stats_mode(info));
+		interface_label(info->listen, listen), interface_label(info->egress, forward),
+		stats_mode(info));
 	gauge(stream, "config_generation", info->generation,
 	      "Number of the configuration in force; each reload makes a new one.");
 	gauge(stream, "config_timestamp_seconds", info->configured_at / 1e9,
@@ -85,6 +100,8 @@ static void print_verdicts(const struct counters *counters, FILE *stream)
 
 static void print_losses(const struct metrics *metrics, FILE *stream)
 {
+	char interface[LABEL_SIZE];
+
 	if (!metrics->losses->count)
 		return;
 	family(stream, "lost_packets_total", "counter",
@@ -95,7 +112,8 @@ static void print_losses(const struct metrics *metrics, FILE *stream)
 		fprintf(stream,
 			PREFIX "lost_packets_total{place=\"%s\",interface=\"%s\",reason=\"%s\"} "
 			       "%" PRIu64 "\n",
-			loss_place_name(row->place), row->interface, row->reason, row->packets);
+			loss_place_name(row->place), interface_label(row->interface, interface),
+			row->reason, row->packets);
 	}
 }
 
@@ -103,6 +121,7 @@ static void print_losses(const struct metrics *metrics, FILE *stream)
 static void print_allowance(const char *interface, FILE *stream)
 {
 	_cleanup_free_ struct ethtool_stat *stats = NULL;
+	char label[LABEL_SIZE];
 	size_t count = 0;
 
 	if (ethtool_read_stats(interface, &stats, &count))
@@ -114,7 +133,7 @@ static void print_allowance(const char *interface, FILE *stream)
 			fprintf(stream,
 				PREFIX "conntrack_allowance_available{interface=\"%s\"} %" PRIu64
 				       "\n",
-				interface, stats[i].value);
+				interface_label(interface, label), stats[i].value);
 		}
 	}
 }

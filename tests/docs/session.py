@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
 Runs command lines as a reader of the README would, one after the other, on a machine that has
-ens5, ens6 and a configuration file. Meant to be started in fresh mount, PID and network namespaces:
+ens5, ens6 and a configuration file: run() does so from a test. What it starts in fresh mount, PID
+and network namespaces is
 
-    unshare --mount --pid --net --fork --kill-child --mount-proc python3 session.py DIRECTORY
+    session.py DIRECTORY
 
-DIRECTORY holds config.yaml and is where the commands run; `make` runs where the sources are. Reads a JSON list of
-command lines, answers with a JSON list of {command, status, output}.
+DIRECTORY holds config.yaml and is where the commands run; `make` runs where the sources are. It
+reads a JSON list of command lines and answers with a JSON list of {command, status, output}.
 """
 
 import json
@@ -18,6 +19,8 @@ import subprocess
 import sys
 import time
 
+UNSHARE = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 
@@ -26,6 +29,16 @@ SERVICE = re.compile(r"vxlan-pipeline run\b(?!.*(-d|--duration|--dump-stats))")
 WATCH = re.compile(r"vxlan-pipeline monitor\b")
 # What runs these tests cannot be run by them; that the target exists is all that is looked at.
 ITSELF = re.compile(r"make test\b")
+
+
+def run(directory, commands):
+    """The results of the commands, and those of the daemons' ends, from namespaces of their own."""
+    result = subprocess.run(
+        [*UNSHARE, sys.executable, os.path.abspath(__file__), directory],
+        input=json.dumps(commands), capture_output=True, text=True, timeout=400, check=False)
+    if result.returncode:
+        raise AssertionError(f"the session failed:\n{result.stdout}{result.stderr}")
+    return json.loads(result.stdout)
 
 
 def sh(command):

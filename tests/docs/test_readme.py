@@ -11,10 +11,8 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import markdown
+import session
 from lib import frames, program
-
-SESSION = os.path.join(os.path.dirname(os.path.abspath(__file__)), "session.py")
-UNSHARE = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
 
 # The packet of the README's picture, and one of another flow.
 PRODUCTION, PEER = "10.2.41.20", "10.2.41.30"
@@ -22,15 +20,6 @@ CAPTURE = [
     frames.tunnel(frames.inner(frames.udp(PRODUCTION, PEER, port, 31765, bytes(2824), df=True)),
                   source=PRODUCTION)
     for port in (42844, 42845)]
-
-
-def run_session(directory, commands):
-    result = subprocess.run(
-        [*UNSHARE, sys.executable, SESSION, directory], input=json.dumps(commands),
-        capture_output=True, text=True, timeout=400, check=False)
-    if result.returncode:
-        raise AssertionError(f"the session failed:\n{result.stdout}{result.stderr}")
-    return json.loads(result.stdout)
 
 
 class Readme(unittest.TestCase):
@@ -46,7 +35,7 @@ class Readme(unittest.TestCase):
         cls.work.file("config.yaml", next(markdown.blocks("README.md", "yaml"))[1])
         frames.write_pcap(os.path.join(directory, "capture.pcap"), CAPTURE)
         commands = [re.sub(r"^sudo ", "", line) for _, line in cls.lines]
-        cls.results = run_session(directory, commands)
+        cls.results = session.run(directory, commands)
 
     def test_every_command_line_works(self):
         self.assertGreater(len(self.lines), 10, "the README shows its commands in ```sh blocks")

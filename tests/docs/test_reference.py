@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The tables of the documentation say what the program says; its examples load."""
 
-import ast
 import glob
 import json
 import os
@@ -15,20 +14,11 @@ import yaml
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import markdown
+from lists import x_macro
 from lib import program
 
 # A configuration that has every key that no default stands for.
 MINIMAL = "listen: {interface: ens5}\n"
-
-
-def x_macro(name, header="bpf/pipeline.h"):
-    """The rows of an X macro, as the preprocessor sees them."""
-    text = subprocess.run(
-        ["gcc", "-E", "-P", "-"], input=f'#include "{header}"\nTHE_LIST\n{name}(ROW)\n',
-        cwd=program.ROOT, capture_output=True, text=True, check=True).stdout
-    rows = text.split("THE_LIST")[1]
-    return [(*[part.strip() for part in match[1].split(",")], ast.literal_eval(f"({match[2]})"))
-            for match in re.finditer(r'ROW\(([^"]*),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)', rows)]
 
 
 def config_program(*arguments, text):

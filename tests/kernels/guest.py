@@ -13,7 +13,6 @@ import subprocess
 import tarfile
 import time
 
-MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "veth")
 RESULTS_SIZE = 256 << 20
 HERE = os.path.dirname(os.path.abspath(__file__))
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -76,8 +75,10 @@ class Kernel:
         self.image = next(os.path.join(boot, name) for name in os.listdir(boot)
                           if name.startswith("vmlinuz-"))
         self.version = os.path.basename(self.image).removeprefix("vmlinuz-")
-        self.files = {}
+        self.files, self.directory = {}, None
         for root, _, names in os.walk(directory):
+            if os.path.basename(root) == self.version and "modules" in root:
+                self.directory = root
             for name in names:
                 found = re.fullmatch(r"(.+)\.ko(?:\.xz)?", name)
                 if found:
@@ -88,7 +89,7 @@ class Kernel:
         with opener(self.files[name], "rb") as stream:
             return stream.read()
 
-    def modules(self):
+    def modules(self, names):
         """Pairs of name and contents, each after those it depends on; what is built in is none."""
         order = {}
 
@@ -101,7 +102,7 @@ class Kernel:
                 need(other.replace("-", "_"))
             order[name] = data
 
-        for name in MODULES:
+        for name in names:
             need(name)
         return order.items()
 
@@ -115,23 +116,29 @@ def _die_with_parent():
 
 
 class Guest:
-    """`with Guest(...) as guest: guest.run(...)`; qemu has ended when the block has."""
+    """
+    `with Guest(...) as guest: guest.lines(seconds)`; qemu has ended when the block has. `drives`:
+    pairs of path and whether it is written to; `nics`: triples of tap, MAC and pairs of queues.
+    """
 
-    def __init__(self, kernel, initramfs, directory, taps):
-        self.disk = os.path.join(directory, "results.img")
-        with open(self.disk, "wb") as stream:
-            stream.truncate(RESULTS_SIZE)
+    def __init__(self, kernel, initramfs, drives, nics, cpus=1, memory=1024, control=None):
         self.command = [
-            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024",
-            "-smp", "1", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio",
-            "-kernel", kernel.image, "-initrd", initramfs,
-            "-append", "console=ttyS0 quiet panic=-1",
-            "-drive", f"file={self.disk},format=raw,if=virtio"]
-        for number, (tap, mac) in enumerate(taps.items()):
-            # XDP takes one more pair of queues for every CPU
+            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(memory),
+            "-smp", str(cpus), "-display", "none", "-nodefaults", "-no-reboot",
+            "-serial", "stdio", "-kernel", kernel.image, "-initrd", initramfs,
+            "-append", "console=ttyS0 quiet panic=-1"]
+        for path, writable in drives:
+            self.command += ["-drive", f"file={path},format=raw,if=virtio,cache=unsafe,"
+                                       f"readonly={'off' if writable else 'on'}"]
+        for number, (tap, mac, queues) in enumerate(nics):
             self.command += [
-                "-netdev", f"tap,id=net{number},ifname={tap},script=no,downscript=no,queues=2",
-                "-device", f"virtio-net-pci,netdev=net{number},mac={mac},mq=on,vectors=6"]
+                "-netdev",
+                f"tap,id=net{number},ifname={tap},script=no,downscript=no,queues={queues}",
+                "-device",
+                f"virtio-net-pci,id=nic{number},netdev=net{number},mac={mac},mq=on,"
+                f"vectors={2 * queues + 2}"]
+        if control:
+            self.command += ["-qmp", f"unix:{control},server=on,wait=off"]
         self.process, self.said = None, []
 
     def __enter__(self):
@@ -151,48 +158,57 @@ class Guest:
         self.process.stdin.write(b"\n")
         self.process.stdin.flush()
 
-    def _lines(self, deadline):
+    def lines(self, seconds):
+        """What it says, until it ends; Failed when that takes longer than `seconds`."""
+        deadline = time.monotonic() + seconds
         descriptor, pending = self.process.stdout.fileno(), b""
         while True:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-                raise Failed("it took too long")
+                raise Failed(f"it took longer than {seconds} s")
             data = os.read(descriptor, 65536)
             if not data:
                 return
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
-                yield line.decode(errors="replace").rstrip("\r")
-
-    def run(self, seconds, on_send):
-        """Until the guest's end; `on_send(case)` sends it traffic. Results: path to bytes."""
-        case, ended = None, False
-        for line in self._lines(time.monotonic() + seconds):
-            self.said.append(line)
-            words = line.partition("@@ ")[2].split(maxsplit=1)
-            if words[:1] == ["case"]:
-                case = words[1]
-            elif words == ["send"]:
-                on_send(case)
-                self.answer()
-            elif words == ["end"]:
-                ended = True
-        if not ended:
-            raise Failed("it did not get to its end")
-        with tarfile.open(self.disk, "r:") as archive:
-            return {member.name.removeprefix("./"): archive.extractfile(member).read()
-                    for member in archive if member.isfile()}
+                self.said.append(line.decode(errors="replace").rstrip("\r"))
+                yield self.said[-1]
 
 
-def initramfs(kernel, path, program, shim, files):
-    """`files`: path to contents."""
+def run_cases(machine, disk, seconds, on_send):
+    """Until the guest's end; `on_send(case)` sends it traffic. Results: path to bytes."""
+    case, ended = None, False
+    for line in machine.lines(seconds):
+        words = line.partition("@@ ")[2].split(maxsplit=1)
+        if words[:1] == ["case"]:
+            case = words[1]
+        elif words == ["send"]:
+            on_send(case)
+            machine.answer()
+        elif words == ["end"]:
+            ended = True
+    if not ended:
+        raise Failed("it did not get to its end")
+    with tarfile.open(disk, "r:") as archive:
+        return {member.name.removeprefix("./"): archive.extractfile(member).read()
+                for member in archive if member.isfile()}
+
+
+def results_disk(directory):
+    path = os.path.join(directory, "results.img")
+    with open(path, "wb") as stream:
+        stream.truncate(RESULTS_SIZE)
+    return path
+
+
+def initramfs(kernel, path, init, programs, modules, files):
+    """`init`: its first program; `files`: path to contents."""
     archive = Initramfs()
     for directory in ("/proc", "/sys", "/dev", "/run", "/results", "/tmp"):
         archive.directory(directory)
-    archive.file("/init", os.path.join(HERE, "init"))
-    archive.programs(program)
-    archive.file("/bin/watch_load.so", shim)
-    for number, (name, data) in enumerate(kernel.modules()):
+    archive.file("/init", init)
+    archive.programs(programs)
+    for number, (name, data) in enumerate(kernel.modules(modules)):
         archive.data(f"/modules/{number:02}-{name}.ko", data)
     for name, data in files.items():
         archive.data(name, data)

@@ -18,7 +18,7 @@ class Unavailable(Exception):
     """Why a kernel cannot be had."""
 
 
-def _run(*command, **options):
+def run(*command, **options):
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600,
                             **options)
     if result.returncode:
@@ -34,7 +34,7 @@ def mirror():
         return named
     if not shutil.which("apt-get"):
         raise Unavailable("no apt-get here, and DEBIAN_MIRROR is not set")
-    targets = _run("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(RELEASE)",
+    targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(RELEASE)",
                    "Created-By: Packages", "Component: main")
     for line in targets.splitlines():
         uri, *names = line.split()
@@ -61,10 +61,10 @@ class Apt:
             self.options += ["-o", setting]
 
     def get(self, *words):
-        return _run("apt-get", "-q", *self.options, *words, cwd=self.directory)
+        return run("apt-get", "-q", *self.options, *words, cwd=self.directory)
 
     def dependency(self, package):
-        text = _run("apt-cache", *self.options, "depends", "--important", package)
+        text = run("apt-cache", *self.options, "depends", "--important", package)
         found = re.search(r"Depends: (linux-image-\S+)", text)
         if not found:
             raise Unavailable(f"{package} depends on no kernel")

@@ -13,19 +13,24 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 import unittest
 
 from . import frames, program
+from .program import PATIENCE
 
 ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
+SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 BPFFS = "/sys/fs/bpf"
 HEARTBEAT_LIFETIME = 3.5  # seconds after which a dead daemon's next hops are not trusted any more
 PINS = os.path.join(BPFFS, "vxlan-pipeline")
 STATE = "/run/vxlan-pipeline"
+FOREIGN = "foreign.bpf.o"  # compiled beforehand, below build/, where there is no compiler
+WIRES = [pair.split(":") for pair in os.environ.get("TEST_WIRES", "").split(",") if pair]
 
 _numbers = itertools.count(1)
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -37,8 +42,8 @@ def unique(stem):
 
 def run(*command, check=True, timeout=60, **options):
     """A command and its output; a failure says what it said."""
-    result = subprocess.run(command, capture_output=True, text=True, timeout=timeout,
-                            check=False, **options)
+    result = subprocess.run(command, capture_output=True, text=True, check=False,
+                            timeout=timeout * PATIENCE, **options)
     if check and result.returncode:
         raise AssertionError(f"{' '.join(command)}: exit {result.returncode}\n"
                              f"{result.stdout}{result.stderr}")
@@ -47,6 +52,7 @@ def run(*command, check=True, timeout=60, **options):
 
 def wait_for(condition, seconds=10.0, what="it"):
     """Polls until the condition answers something true, and returns that."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         answer = condition()
@@ -61,6 +67,18 @@ def need_commands(*names):
     for name in names:
         if not shutil.which(name):
             raise unittest.SkipTest(f"this machine has no {name}")
+
+
+def compile_foreign(directory):
+    """An XDP program that is not ours: the path of its object file."""
+    source, built = (os.path.join(directory, FOREIGN + end) for end in (".c", ""))
+    with open(source, "w", encoding="ascii") as stream:
+        stream.write("""
+            __attribute__((section("xdp"), used)) int somebody_elses(void *ctx) { return 2; }
+            char _license[] __attribute__((section("license"), used)) = "GPL";
+        """)
+    run("clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", built)
+    return built
 
 
 def mount_bpffs(test):
@@ -129,9 +147,13 @@ class Namespace:
 
 
 def veth(one, one_name, two, two_name, mtu=1500):
-    """A pair with no offloads that would leave frames half made; NAPI on both ends."""
     one.ip("link", "add", one_name, "mtu", str(mtu), "type", "veth", "peer", "name", two_name,
            "mtu", str(mtu), "netns", two.name)
+    bring_up(one, one_name, two, two_name)
+
+
+def bring_up(one, one_name, two, two_name):
+    """A pair with no offloads that would leave frames half made; NAPI on both ends."""
     for namespace, name in ((one, one_name), (two, two_name)):
         namespace.run("ethtool", "-K", name, "tx", "off", "txvlan", "off", "tso", "off", "gso",
                       "off", "gro", "on", check=False)
@@ -142,6 +164,21 @@ def veth(one, one_name, two, two_name, mtu=1500):
         wait_for(lambda n=namespace, i=name: n.link(i)["operstate"] == "UP", 5, f"{name} up")
 
 
+def borrow(test, interface, namespace, name, mtu):
+    """Takes an interface of this machine into a namespace, until the test ends."""
+    with open(f"/sys/class/net/{interface}/address", encoding="ascii") as file:
+        mac = file.read().strip()
+
+    def give_back():
+        namespace.ip("link", "set", name, "down", check=False)
+        namespace.ip("link", "set", name, "xdp", "off", check=False)
+        namespace.ip("link", "set", name, "address", mac, check=False)
+        namespace.ip("link", "set", name, "netns", str(os.getpid()), "name", interface)
+    run("ip", "link", "set", interface, "netns", namespace.name, "name", name)
+    test.addCleanup(give_back)
+    namespace.ip("link", "set", name, "mtu", str(mtu))
+
+
 class Port:
     """Sends and captures whole frames on an interface."""
 
@@ -150,6 +187,9 @@ class Port:
         test.addCleanup(self.socket.close)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         self.socket.bind((interface, ETH_P_ALL))
+        # Whoever it is addressed to: a NIC, other than a veth, filters.
+        self.socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack(
+            "iHH8s", namespace.link(interface)["ifindex"], PACKET_MR_PROMISC, 0, b""))
         self.socket.setblocking(False)
 
     def send(self, *batch):
@@ -164,7 +204,8 @@ class Port:
         The frames that came in and that `wanted` takes: until there are `count` and, to see
         surplus ones, until nothing came for `quiet` seconds.
         """
-        found, deadline = [], time.monotonic() + seconds
+        quiet *= PATIENCE
+        found, deadline = [], time.monotonic() + seconds * PATIENCE
         while True:
             patience = quiet if count is None or len(found) >= count else \
                 deadline - time.monotonic()
@@ -220,6 +261,7 @@ class Daemon:
 
     def notified(self, what, seconds=20.0):
         """Waits for a message to the service manager."""
+        seconds *= PATIENCE
         deadline = time.monotonic() + seconds
         while True:
             if select.select([self.notify], [], [], 0.05)[0]:
@@ -239,6 +281,7 @@ class Daemon:
         self.process.send_signal(number)
 
     def wait(self, seconds=20.0):
+        seconds *= PATIENCE
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -260,6 +303,9 @@ class Ground(unittest.TestCase):
 
         sender s0 ---- in0 appliance out0 ---- c0 collector
                 10.9.0.1   10.9.0.2  10.20.0.1  10.20.0.2
+
+    The lines are veth pairs, or what $TEST_WIRES names: `A:B,C:D`, interfaces of this machine of
+    which A is cabled to B, and C to D.
     """
 
     MTU_IN, MTU_OUT = 3498, 1500
@@ -274,8 +320,9 @@ class Ground(unittest.TestCase):
         self.sender.sysctl("net.ipv6.conf.default.disable_ipv6=1")
         self.appliance = Namespace(self, "a")
         self.collector = Namespace(self, "c")
-        veth(self.sender, "s0", self.appliance, "in0", self.MTU_IN)
-        veth(self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
+        wires = iter(WIRES)
+        self.wire(next(wires, None), self.sender, "s0", self.appliance, "in0", self.MTU_IN)
+        self.wire(next(wires, None), self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
         # Mirrored traffic comes addressed to the host; the kernel drops other hosts' frames.
         self.appliance.ip("link", "set", "in0", "address", frames.OUTER_DESTINATION_MAC)
         self.addresses()
@@ -283,6 +330,14 @@ class Ground(unittest.TestCase):
         self.out_port = Port(self, self.collector, "c0")
         self.instance = unique("i")
         self.addCleanup(self.remove_instance)
+
+    def wire(self, cabled, one, one_name, two, two_name, mtu):
+        if not cabled:
+            veth(one, one_name, two, two_name, mtu)
+            return
+        borrow(self, cabled[0], one, one_name, mtu)
+        borrow(self, cabled[1], two, two_name, mtu)
+        bring_up(one, one_name, two, two_name)
 
     def addresses(self):
         self.sender.ip("addr", "add", "10.9.0.1/24", "dev", "s0")
@@ -305,15 +360,17 @@ class Ground(unittest.TestCase):
         self.appliance.ip("link", "set", "br0", "address", mac, "up")
         wait_for(lambda: self.appliance.link("br0")["operstate"] == "UP", 5, "br0 up")
 
+    def build_foreign(self):
+        """The object file of somebody else's XDP program, which passes everything."""
+        built = os.path.join(program.ROOT, "build", FOREIGN)
+        if not os.path.exists(built):
+            need_commands("clang")
+            built = compile_foreign(self.work.path)
+        return built
+
     def attach_program(self, namespace, interface):
-        """Somebody else's XDP program, which passes everything; returns its id."""
-        need_commands("clang")
-        source = self.work.file("foreign.c", """
-            __attribute__((section("xdp"), used)) int somebody_elses(void *ctx) { return 2; }
-            char _license[] __attribute__((section("license"), used)) = "GPL";
-        """)
-        built = os.path.join(self.work.path, "foreign.o")
-        run("clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", built)
+        """Attaches it; returns its id."""
+        built = self.build_foreign()
         namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
         return namespace.xdp(interface)["prog"]["id"]
 

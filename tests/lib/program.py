@@ -13,6 +13,8 @@ from . import frames
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.abspath(
     os.environ.get("VXLAN_PIPELINE") or os.path.join(ROOT, "build", "vxlan-pipeline"))
+# Every wait of the tests is longer by this factor: for machines that are slow, emulated ones say.
+PATIENCE = float(os.environ.get("TEST_PATIENCE") or 1)
 
 FORWARDED = {"redirected", "transmitted", "fragmented", "passed"}
 VERDICTS = FORWARDED | {
@@ -119,7 +121,8 @@ def explain(config, packets, timeout=120):
         frames.write_pcap(capture, packets)
         path = work.file("config.yaml", to_yaml(config))
         result = subprocess.run([PROGRAM, "explain", "-c", path, capture, "--json"],
-                                capture_output=True, text=True, timeout=timeout, check=False)
+                                capture_output=True, text=True, timeout=timeout * PATIENCE,
+                                check=False)
         if result.returncode:
             raise AssertionError(f"explain: exit {result.returncode}\n{result.stderr}"
                                  f"{to_yaml(config)}")

@@ -10,11 +10,14 @@ import ipaddress
 import struct
 
 from . import frames
-from .frames import (ETH_IPV4, ETH_IPV6, ETH_QINQ, ETH_VLAN, FRAGMENT, TCP, UDP)
+from .frames import (ETH_IPV4, ETH_IPV6, ETH_QINQ, ETH_VLAN, FRAGMENT, ROUTING, TCP, UDP)
 
 # `oversize: fragment` ends as `passed` where the kernel is to do the cutting, as `fragmented` where
 # the program itself does. This is the only place that admits both.
 CUT_TO_FIT = frozenset({"fragmented", "passed"})
+
+# IPv6 extension headers are followed up to this many.
+MOST_EXTENSIONS = 6
 
 WALKED = (frames.HOP_BY_HOP, frames.ROUTING, frames.DESTINATION_OPTIONS)
 
@@ -169,15 +172,19 @@ class Reference:
             payload, protocol = struct.unpack_from("!HB", frame, at + 4)
             source, l4, end = frame[at + 8:at + 24], at + 40, at + 40 + payload
             piece = later = 0
-            while protocol in WALKED or protocol == FRAGMENT:
+            for _ in range(MOST_EXTENSIONS):
+                if protocol not in WALKED and protocol != FRAGMENT:
+                    break
                 if l4 + 8 > min(len(frame), end):
                     return unclear
                 if protocol == FRAGMENT:
                     bits = struct.unpack_from("!H", frame, l4 + 2)[0]
-                    later, piece = bits & 0xFFF8, 1
+                    later, piece = bits & 0xFFF8, piece or bits & 0xFFF9
                     protocol, l4 = frame[l4], l4 + 8
                     if later:
                         break
+                elif protocol == ROUTING and frame[l4 + 3]:
+                    break  # on its way through a segment: not for this host to open
                 else:
                     protocol, l4 = frame[l4], l4 + (frame[l4 + 1] + 1) * 8
         else:
@@ -186,7 +193,11 @@ class Reference:
             return (Outcome("not_tunnel", "outer_fragment"), None) if piece else other
         if later:
             return Outcome("outer_fragment"), None
+        allowed = self.sources is None or any(
+            ipaddress.ip_address(source) in prefix for prefix in self.sources)
         if ethertype == ETH_IPV6 and l4 + 8 > end and l4 > at + 40:
+            # no UDP, or UDP with lengths that contradict
+            unclear[0].verdicts |= set() if allowed else {"source_denied"}
             return unclear
         if l4 + 4 > len(frame):
             return (Outcome("not_tunnel", "outer_fragment"), None) if piece else unclear
@@ -196,8 +207,7 @@ class Reference:
             return (Outcome("not_tunnel", "outer_fragment"), None) if piece else unclear
         if piece:
             return Outcome("outer_fragment"), None
-        if self.sources is not None and not any(
-                ipaddress.ip_address(source) in prefix for prefix in self.sources):
+        if not allowed:
             return Outcome("source_denied"), None
         length = struct.unpack_from("!H", frame, l4 + 4)[0]
         if end > len(frame) or length < 8 or l4 + length > end:
@@ -214,7 +224,10 @@ class Reference:
             if not self.keep or self.unmatched != "forward":
                 return Outcome("inner_not_ip", vni=packet.vni)
             outcome = self._sent(packet.vni)
-            outcome.out = bytes(frame)
+            if packet.present > self.mtu:  # nobody can cut it
+                outcome.verdicts = frozenset(
+                    {"passed" if self.oversize == "pass" else "oversize"})
+            outcome.out = bytes(frame) if outcome.verdicts != {"oversize"} else None
             return outcome
         malformed = Outcome("malformed", vni=packet.vni)
         malformed.events = {"inner_malformed"}
@@ -263,9 +276,11 @@ class Reference:
     @staticmethod
     def _walk_extensions(packet, end):
         frame = packet.frame
-        while packet.protocol in WALKED or packet.protocol == FRAGMENT:
-            if packet.l4 + 8 > end:
-                packet.protocol = None
+        for _ in range(MOST_EXTENSIONS):
+            if packet.protocol not in WALKED and packet.protocol != FRAGMENT:
+                return
+            if packet.l4 + 8 > end or packet.protocol == ROUTING and frame[packet.l4 + 3]:
+                packet.protocol = None  # the second: the address is not the final one (RFC 8200)
                 return
             following = frame[packet.l4]
             if packet.protocol == FRAGMENT:

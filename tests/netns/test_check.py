@@ -8,8 +8,9 @@ import os
 import socket
 import threading
 import time
+import unittest
 
-from lib import net, program
+from lib import kernel, net, program
 from lib.life import Lifecycle
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
@@ -17,7 +18,7 @@ NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-
 
 
 class Checked(Lifecycle):
-    READY = {"forward": {"mtu": 1500}}
+    READY = {"forward": {"mtu": 1500, "oversize": "drop"}}
 
     def setUp(self):
         super().setUp()
@@ -57,9 +58,10 @@ class Findings(Checked):
         ("link down", ("ip", "link", "set", "in0", "down"), {}, "fail", "interface"),
         ("too small for mirrored packets", ("ip", "link", "set", "in0", "mtu", "1500"), {}, "warn",
          "tunnel_mtu"),
-        ("forward.mtu too large", ("ip", "link", "set", "out0", "mtu", "1400"),
-         {"forward": {"oversize": "drop"}}, "fail", "forward_mtu"),
-        ("no room to cut", ("ip", "link", "set", "out0", "mtu", "1500"), {}, "warn", "cutting"),
+        ("forward.mtu too large", ("ip", "link", "set", "out0", "mtu", "1400"), {}, "fail",
+         "forward_mtu"),
+        ("no room to cut", ("ip", "link", "set", "out0", "mtu", "1500"),
+         {"forward": {"oversize": "fragment"}}, "warn", "cutting"),
         ("no IPv4 forwarding", ("sysctl", "-w", "net.ipv4.conf.out0.forwarding=0"), {}, "warn",
          "forwarding"),
         ("no IPv6 forwarding", ("sysctl", "-w", "net.ipv6.conf.in0.forwarding=0"), {}, "warn",
@@ -73,6 +75,8 @@ class Findings(Checked):
     def test_what_is_found_and_that_its_command_mends_it(self):
         for sentence, broken, change, status, name in self.ROWS:
             with self.subTest(sentence):
+                if name == "cutting" and not kernel.copies_frames():
+                    self.skipTest("this kernel cuts itself, whatever the room")
                 self.appliance.run(*broken)
                 findings = self.check(change, status=1 if status == "fail" else 0)
                 self.assertEqual(self.wrong(findings), [(status, name)])
@@ -88,7 +92,7 @@ class Findings(Checked):
                 if mode == "generic":
                     self.appliance.ip("link", "set", "dev", "in0", "xdp", "off")
                     self.appliance.ip("link", "set", "dev", "in0", "xdpgeneric", "obj",
-                                      os.path.join(self.work.path, "foreign.o"), "sec", "xdp")
+                                      self.build_foreign(), "sec", "xdp")
                 finding, = [item for item in self.check(status=1)
                             if item["check"] == "xdp_program"]
                 self.assertIn("somebody_elses", finding["why"])
@@ -105,8 +109,8 @@ class Findings(Checked):
         self.bridge()
         for mode, status in (("auto", 0), ("native", 1), ("generic", 0)):
             with self.subTest(mode):
-                findings = self.check({"listen": {"interface": "br0", "xdp_mode": mode},
-                                       "forward": {"oversize": "drop"}}, status=status)
+                findings = self.check({"listen": {"interface": "br0", "xdp_mode": mode}},
+                                      status=status)
                 got = [item for item in self.wrong(findings) if item[1] == "xdp_mode"]
                 self.assertEqual(got, {"auto": [("warn", "xdp_mode")],
                                        "native": [("fail", "xdp_mode")], "generic": []}[mode])
@@ -123,7 +127,10 @@ class Findings(Checked):
         findings = self.check(wrapper=wrapper)
         self.assertEqual(self.wrong(findings), [("warn", "bpffs")])
 
+    @unittest.skipIf(net.WIRES, "these interfaces have no peer")
     def test_peer_without_napi(self):
+        if not kernel.knows("netdev_nl_dev_get_doit"):
+            self.skipTest("this kernel does not tell what drivers can do")
         self.collector.run("ethtool", "-K", "c0", "gro", "off")
         net.wait_for(lambda: ("warn", "egress") in self.wrong(self.check()), 5, "the finding")
 
@@ -313,7 +320,7 @@ class Ec2(Checked):
             with self.subTest(sentence):
                 began = time.monotonic()
                 finding = self.ask(listener)
-                self.assertLess(time.monotonic() - began, 8)
+                self.assertLess(time.monotonic() - began, 8 * program.PATIENCE)
                 self.assertEqual(finding["status"], "warn")
                 self.assertIn(f"Values={self.appliance.mac('out0')}", finding["fix"])
                 self.assertNotIn("reboot", json.dumps(finding))

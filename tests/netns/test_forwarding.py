@@ -121,7 +121,7 @@ class Forwarding(net.Ground):
         server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
         server.bind(("10.20.0.2", 8081))
-        server.settimeout(5)
+        server.settimeout(5 * net.PATIENCE)
         self.know_neighbour()
         # Replies to strangers have no way; the answer is not asked for.
         self.collector.sysctl("net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.c0.rp_filter=0")
@@ -183,7 +183,7 @@ class Forwarding(net.Ground):
         server = self.appliance.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
         server.bind(("10.9.0.2", 514))
-        server.settimeout(5)
+        server.settimeout(5 * net.PATIENCE)
         self.start({"forward": {"unmatched": "pass"}, "listen": {"xdp_mode": mode}})
         self.in_port.send(*[frames.tunnel(frames.inner(frames.udp(
             "10.9.0.1", "10.9.0.2", 2000, 514, b"local %d" % n))) for n in range(5)])
@@ -204,7 +204,7 @@ class Forwarding(net.Ground):
         client = self.sender.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for end in (server, client):
             self.addCleanup(end.close)
-            end.settimeout(5)
+            end.settimeout(5 * net.PATIENCE)
         server.bind(("10.9.0.2", 53))
         self.start()
         client.sendto(b"hello", ("10.9.0.2", 53))

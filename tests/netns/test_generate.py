@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 
-from lib import frames, net, program
+from lib import frames, kernel, net, program
 from lib.table import valid_checksums
 
 STAMP = 36  # bytes of the stamp in the payload
@@ -32,8 +32,35 @@ class Process:
         self.process.stderr.close()
 
     def wait(self, seconds=20):
-        out, err = self.process.communicate(timeout=seconds)
+        out, err = self.process.communicate(timeout=seconds * net.PATIENCE)
         return self.process.returncode, json.loads(out) if out else None, err
+
+
+class OldKernel(net.Ground):
+    """Either it works, or one line says what it takes."""
+
+    def attempt(self, *words):
+        result = self.sender.run(program.PROGRAM, "generate", "-i", "s0", *words, check=False)
+        if "takes Linux" in result.stderr:
+            self.assertEqual((result.returncode, result.stdout), (1, ""))
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertEqual(self.sender.xdp_interfaces(), [])
+        return result
+
+    def test_to_send(self):
+        result = self.attempt("--count", "10")
+        if kernel.sends_frames():
+            self.assertEqual(result.returncode, 0, result.stderr)
+        else:
+            self.assertIn("takes Linux 5.18", result.stderr)
+
+    def test_to_receive(self):
+        """Every kernel that can send can receive; what is older may, or says that it cannot."""
+        result = self.attempt("--receive", "--seconds", "1")
+        if "takes Linux 5.12" in result.stderr:
+            self.assertFalse(kernel.sends_frames(), result.stderr)
+        else:
+            self.assertIn("0 packets", result.stdout)
 
 
 class Generate(net.Ground):
@@ -45,6 +72,8 @@ class Generate(net.Ground):
     }
 
     def setUp(self):
+        if not kernel.sends_frames():
+            self.skipTest("`generate` takes a kernel that sends what programs make, Linux 5.18")
         super().setUp()
         self.know_neighbour()
 
@@ -175,7 +204,7 @@ class Generate(net.Ground):
                 self.addCleanup(server.close)
                 server.setsockopt(socket.SOL_SOCKET, net.SO_RCVBUFFORCE, 64 << 20)
                 server.bind(("10.20.0.2", 8081))
-                server.settimeout(5)
+                server.settimeout(5 * net.PATIENCE)
                 self.collector.sysctl("net.ipv4.conf.all.rp_filter=0",
                                       "net.ipv4.conf.c0.rp_filter=0")
                 self.collector.ip("route", "replace", "10.2.0.0/16", "via", "10.20.0.1")

@@ -137,7 +137,7 @@ class NextHops(net.Ground):
         server = self.appliance.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
         server.bind(("10.20.0.1", 8081))
-        server.settimeout(5)
+        server.settimeout(5 * net.PATIENCE)
         self.start({"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.1:8081"}]})
         self.in_port.send(*packets(5))
         self.assertEqual([server.recv(2000)[:4] for _ in range(5)],

@@ -134,7 +134,7 @@ class Views(Lifecycle):
         try:
             time.sleep(seconds)
             process.send_signal(signal.SIGINT)
-            return process.communicate(timeout=5)[0].splitlines()
+            return process.communicate(timeout=5 * net.PATIENCE)[0].splitlines()
         finally:
             process.kill()
             process.wait()

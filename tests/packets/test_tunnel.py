@@ -5,7 +5,7 @@ import struct
 
 from lib import frames, reference
 from lib.frames import (DESTINATION_OPTIONS, ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_QINQ, ETH_VLAN,
-                        HOP_BY_HOP, UDP)
+                        HOP_BY_HOP, ROUTING, UDP)
 from lib.table import PacketTable, Row
 
 MATCHED = frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, b"payload")
@@ -57,6 +57,11 @@ class OuterHeaders(PacketTable):
             Row("UDP behind both", tunnel(INNER, source="fd00::1",
                                           extensions=[HOP_BY_HOP, DESTINATION_OPTIONS]),
                 "redirected", 1),
+            Row("UDP behind six extension headers, as many as are followed",
+                tunnel(INNER, source="fd00::1", extensions=[DESTINATION_OPTIONS] * 6),
+                "redirected", 1),
+            Row("UDP behind seven", tunnel(INNER, source="fd00::1",
+                                           extensions=[DESTINATION_OPTIONS] * 7), "not_tunnel"),
         ])
 
     def test_what_is_the_kernels(self):
@@ -375,6 +380,13 @@ class InnerFrame(PacketTable):
                 "redirected", 2),
             Row("UDP behind a fragment header of a whole packet (RFC 6946)",
                 packet(fragment=(0, False, 9)), "redirected", 2),
+            Row("UDP behind six extension headers, as many as are followed",
+                packet(extensions=[DESTINATION_OPTIONS] * 6), "redirected", 2),
+            Row("UDP behind seven", packet(extensions=[DESTINATION_OPTIONS] * 7), "unmatched"),
+            Row("UDP on its way through a segment: the address is not the final one",
+                frames.tunnel(frames.inner(frames.ipv6(
+                    b"\x11\0\xfd\x01" + bytes(4) + MATCHED6[40:], ROUTING,
+                    "2001:db8::1", "2001:db8::2"))), "unmatched"),
             Row("an extension header beyond the packet",
                 frames.tunnel(frames.inner(frames.ipv6(b"\x11\xff" + bytes(6), HOP_BY_HOP,
                                                        "2001:db8::1", "2001:db8::2"))),

@@ -212,18 +212,30 @@ static void warnings_and_failures(void **state)
 		  NULL, NULL},
 		 0,
 		 ""},
+		{"where they contradict what stands beside them, they are said not to count",
+		 {"INTERFACE=a\nTARGET_INTERFACE=b\nSOURCE_PORT=1\nNAT_IP=10.0.0.1\nNAT_PORT=2\n"
+		  "AWS_IPSEC_VM_IP=10.0.0.100\nAWS_IPSEC_VM_PORT=8080\n",
+		  NULL, NULL},
+		 0,
+		 "env:6: warning: AWS_IPSEC_VM_IP is not carried over: NAT_IP in env:4 wins\n"
+		 "env:7: warning: AWS_IPSEC_VM_PORT is not carried over: NAT_PORT in env:5 wins\n"},
+		{"a rate that is no number moves no other",
+		 {"INTERFACE=a\nTARGET_INTERFACE=b\nTARGET_PPS=85_000\n", NULL, NULL},
+		 -EINVAL,
+		 "env:3: monitor.target_pps: '85_000' is not a number from 0 to 1000000000; it "
+		 "takes decimal digits only\n"},
 		{"every malformed line is said",
 		 {NULL,
 		  "31765=192.168.1.100:8080\n12345=10.0.0.50\n0=10.0.0.1:1\n$(id)=3\n"
 		  "70000=10.0.0.1:1\n7=0.0.0.0:5\n8=\"a\n",
 		  "INPUT_INTERFACE=a\nTARGET_INTERFACE=b\nfoo bar\n"},
 		 -EINVAL,
+		 "ifs:3: not of the form NAME=VALUE, without blanks around the '='\n"
 		 "nat:2: '10.0.0.50' is not ADDRESS:PORT\n"
 		 "nat:3: source port: '0' is out of range: it takes a number from 1 to 65535\n"
 		 "nat:4: not of the form NAME=VALUE, without blanks around the '='\n"
 		 "nat:5: source port: '70000' is out of range: it takes a number from 1 to 65535\n"
 		 "nat:7: a quote is not closed\n"
-		 "ifs:3: not of the form NAME=VALUE, without blanks around the '='\n"
 		 "nat:6: nat: '0.0.0.0:5' is the unspecified address: a rule sends to the address "
 		 "of one host\n"},
 		{"so is every value that makes no sense now",
@@ -249,7 +261,12 @@ static void warnings_and_failures(void **state)
 		{"half a rule",
 		 {"INTERFACE=a\nTARGET_INTERFACE=b\nNAT_IP=10.0.0.1\n", NULL, NULL},
 		 -EINVAL,
-		 "env:3: NAT_IP alone makes no rule: give SOURCE_PORT, NAT_IP and NAT_PORT\n"},
+		 "env:3: NAT_IP makes no rule without SOURCE_PORT and NAT_PORT\n"},
+		{"two thirds of a rule, over two files",
+		 {"INTERFACE=a\nTARGET_INTERFACE=b\nAWS_IPSEC_VM_PORT=1\n", NULL,
+		  "NAT_IP=10.0.0.1\n"},
+		 -EINVAL,
+		 "ifs:1: NAT_IP makes no rule without SOURCE_PORT\n"},
 		{"a rule whose parts are wrong",
 		 {"INTERFACE=a\nTARGET_INTERFACE=b\nNAT_IP=collector\nNAT_PORT=1\nSOURCE_PORT=1\n",
 		  NULL, NULL},
@@ -284,6 +301,33 @@ static void warnings_and_failures(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* Wherever the three settings of a rule stand, they make one, and before those of nat_rules.conf. */
+static void rule_of_interfaces(void **state)
+{
+	const char *const texts[FILES] = {
+		NULL,
+		"31765=192.168.1.100:8080\n",
+		"INPUT_INTERFACE=a\nTARGET_INTERFACE=b\nNAT_IP=10.0.0.1\nNAT_PORT=2\nSOURCE_PORT="
+		"1\n",
+	};
+	char *out, *messages, *problems;
+	struct config config;
+
+	(void)state;
+	assert_int_equal(import(texts, &out, &messages), 0);
+	assert_string_equal(messages, "");
+	problems = load_text(&config, out, strlen(out), NULL, 0);
+	assert_string_equal(problems, "");
+	assert_int_equal(config.rule_count, 2);
+	assert_int_equal(config.rules[0].source_port, 1);
+	assert_int_equal(config.rules[0].to.port, 2);
+	assert_int_equal(config.rules[1].source_port, 31765);
+	free(out);
+	free(messages);
+	free(problems);
+	config_clear(&config);
+}
+
 static void missing_file(void **state)
 {
 	const struct config_import_files files = {.env = "/nonexistent/.env"};
@@ -303,6 +347,7 @@ int main(void)
 		cmocka_unit_test(lines),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(warnings_and_failures),
+		cmocka_unit_test(rule_of_interfaces),
 		cmocka_unit_test(missing_file),
 	};
 

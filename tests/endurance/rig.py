@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+The ground of the endurance tests: numbered packets at a million a second through the pipeline, a
+judge that looks at every one, and watchers that tell where a missing one was lost.
+
+All of a packet's way is on the CPU that sends it, in batches smaller than any queue on it: whatever
+else the machine does delays the sender, and loses nothing.
+"""
+
+import contextlib
+import ctypes
+import http.client
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+import bpf
+from lib import frames, net, program
+
+BUILD = os.path.join(os.path.dirname(program.PROGRAM), "endurance")
+OTHER = os.path.join(BUILD, "other", "vxlan-pipeline")
+FLOWS = 8  # by inner source; flow 0 is of a rule that both configurations have
+FILLERS = 56  # rules that nothing matches
+GAPS = 64
+
+ADDRESS = ("127.0.0.1", 9789)  # of the HTTP server
+SERVED = "%s:%d" % ADDRESS
+
+COMMON_MAC = "02:00:00:00:20:02"
+OLD_MAC, NEW_MAC, MOVED_MAC = "02:00:00:00:20:03", "02:00:00:00:20:04", "02:00:00:00:20:05"
+PLACES = ("lost on the way out of", "redirect refused on", "program aborted on")
+
+
+class Outcome:
+    """What was made of a packet: as judge.bpf.c has it."""
+
+    LAYOUT = "=6sH4s4B"
+    UDP = ("no UDP checksum", "right UDP checksum", "WRONG UDP checksum")
+
+    def __init__(self, mac, port, destination, udp, df, has_id, intact=1):
+        self.key = struct.pack(self.LAYOUT, frames.mac(mac), port, socket.inet_aton(destination),
+                               udp, df, has_id, intact)
+
+    @classmethod
+    def describe(cls, key):
+        mac, port, destination, udp, df, has_id, intact = struct.unpack(cls.LAYOUT, key)
+        return (f"to {mac.hex(':')} {socket.inet_ntoa(destination)}:{port}, {cls.UDP[udp]}, "
+                f"DF {df}, {'an' if has_id else 'no'} ID{'' if intact else ', BROKEN'}")
+
+
+class Side:
+    """One of the two configurations that take turns, and the two outcomes it may have."""
+
+    def __init__(self, name, destination, port, mac, inner):
+        self.name = name
+        rules = [{"match": {"source": flow_source(0), "protocol": "udp"}, "to": "10.20.0.2:7000"}]
+        rules += [{"match": {"source": flow_source(n), "protocol": "udp"},
+                   "to": f"{destination}:{port + n}"} for n in range(1, FLOWS + FILLERS)]
+        self.changes = {"nat": rules, "inner": inner}
+        udp, df = (1, 1) if inner["udp_checksum"] == "update" else (0, 0)
+        self.common = Outcome(COMMON_MAC, 7000, "10.20.0.2", udp, df, not df).key
+        self.own = Outcome(mac, port, destination, udp, df, not df).key
+        self.outcomes = {self.common, self.own}
+
+
+def flow_source(number):
+    return f"10.2.41.{20 + number}"
+
+
+def moved(side, mac):
+    """The side's own outcome, were its destination behind another MAC."""
+    return frames.mac(mac) + side.own[6:]
+
+
+# They differ in everything that the rules and the settings decide of a packet.
+OLD = Side("old", "10.20.0.3", 8000, OLD_MAC, {"clear_df_above": "never", "udp_checksum": "update"})
+NEW = Side("new", "10.20.0.4", 9000, NEW_MAC, {"clear_df_above": 90, "udp_checksum": "zero"})
+SIDES = (OLD, NEW)
+
+
+class Order:
+    """struct order of judge.bpf.c."""
+
+    HEAD = "=7Q2IQ"
+    SIZE = struct.calcsize(HEAD) + GAPS * 24
+
+    def __init__(self, raw):
+        (self.received, self.next, self.missing, self.late, self.changes, self.strange, self.delay,
+         self.run, _, self.gaps) = struct.unpack_from(self.HEAD, raw)
+        places = struct.iter_unpack("=3Q", raw[struct.calcsize(self.HEAD):])
+        self.gap = sorted(gap for gap in places if gap[2])
+
+
+class Judge:
+    """judge.bpf.c on the collector's interface."""
+
+    def __init__(self, test, namespace, interface):
+        self.object = bpf.Object(test, os.path.join(BUILD, "judge.bpf.o"))
+        self.outcome_map = self.object.map("outcomes", 16, 8 * bpf.CPUS)
+        self.order_map = self.object.map("orders", 4, Order.SIZE)
+        with inside(namespace):
+            self.object.attach_xdp(socket.if_nametoindex(interface))
+
+    def order(self):
+        return Order(self.order_map.get(bytes(4)))
+
+    def outcomes(self):
+        return {key: sum(struct.unpack(f"={bpf.CPUS}Q", value))
+                for key, value in self.outcome_map.items()}
+
+    def settled(self, seconds=10):
+        """The order once nothing comes any more."""
+        before, deadline = None, time.monotonic() + seconds
+        while True:
+            order = self.order()
+            if before is not None and order.received == before:
+                return order
+            if time.monotonic() > deadline:
+                raise AssertionError(f"packets still come {seconds} s after the sender's end")
+            before = order.received
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def inside(namespace):
+    """This thread in a network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/thread-self/ns/net", encoding="ascii") as home, \
+            open(namespace.path, encoding="ascii") as there:
+        if libc.setns(there.fileno(), net.CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+        try:
+            yield
+        finally:
+            if libc.setns(home.fileno(), net.CLONE_NEWNET):
+                os.abort()
+
+
+class Drops:
+    """drops.bpf.c, asked about the interfaces of one test."""
+
+    def __init__(self, test, ends):
+        """`ends`: (namespace, interface) of each."""
+        self.names = {(os.stat(namespace.path).st_ino, namespace.link(interface)["ifindex"]):
+                      interface for namespace, interface in ends}
+        watcher = bpf.Object(test, os.path.join(BUILD, "drops.bpf.o"))
+        self.map = watcher.map("drops", 16, 8)
+        watcher.attach()
+
+    def read(self):
+        """{(place, interface, code): frames}"""
+        found = {}
+        for key, value in self.map.items():
+            namespace, ifindex, place, code = struct.unpack("=3Ii", key)
+            name = self.names.get((namespace, ifindex))
+            if name:
+                found[PLACES[place], name, code] = struct.unpack("=Q", value)[0]
+        return found
+
+
+class Sender:
+    """`generate` on one CPU, until it is ended."""
+
+    def __init__(self, test, namespace, pps, seconds):
+        cpu = max(os.sched_getaffinity(0))
+        self.pps = pps
+        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+            namespace.command(
+                "taskset", "-c", str(cpu), "nice", "-n", "-15", program.PROGRAM, "generate", "-i",
+                "s0", "--pps", str(pps), "--seconds", str(seconds), "--flows", str(FLOWS),
+                "--inner-source", flow_source(0), "--inner-size", "98", "--df", "--json"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        test.addCleanup(self.kill)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def end(self):
+        """Its report."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        out, err = self.process.communicate(timeout=60)
+        if not out:
+            raise AssertionError(f"the sender: exit {self.process.returncode}: {err}")
+        return json.loads(out)
+
+
+class Journal:
+    """What the test did when, on the clock that gaps are noted by."""
+
+    def __init__(self):
+        self.entries = []
+
+    def note(self, what):
+        self.entries.append((time.monotonic_ns(), what))
+
+    def before(self, moment):
+        """What was going on at a moment."""
+        earlier = [entry for entry in self.entries if entry[0] <= moment]
+        if not earlier:
+            return "before the test did anything"
+        at, what = earlier[-1]
+        return f"{(moment - at) / 1e6:.1f} ms after: {what}"
+
+
+class Ground(net.Ground):
+    """With the judge on the collector, permanent neighbours, and no packet but the test's."""
+
+    CONFIG = {
+        "listen": {"interface": "in0", "vnis": [1]},
+        "forward": {"interface": "out0", "next_hop": "route", "mtu": 1500},
+        "http": {"listen": "off"},
+    }
+
+    def setUp(self):
+        super().setUp()
+        self.set_neighbours()
+        self.journal = Journal()
+        self.judge = Judge(self, self.collector, "c0")
+        # `generate` makes its frames as if they came in on the loopback interface
+        self.drops = Drops(self, ((self.sender, "lo"), (self.sender, "s0"), (self.appliance, "in0"),
+                                  (self.appliance, "out0"), (self.collector, "c0")))
+        self.turns = 0  # how often the configuration in force changed to the other side
+        self.side = None
+
+    def set_neighbours(self):
+        for last, mac in ((2, COMMON_MAC), (3, OLD_MAC), (4, NEW_MAC)):
+            self.set_neighbour(last, mac)
+
+    def set_neighbour(self, last, mac):
+        self.appliance.ip("neigh", "replace", f"10.20.0.{last}", "lladdr", mac, "dev", "out0",
+                          "nud", "permanent")
+
+    def take_side(self, side):
+        """Writes the configuration; it is in force when the daemon says so."""
+        self.write(side.changes)
+        self.turns += self.side is not None and self.side is not side
+        self.side = side
+
+    def daemon(self, side, *arguments, executable=None):
+        self.take_side(side)
+        return net.Daemon(self, self.appliance, "-c", self.config_path, *arguments,
+                          instance=self.instance, executable=executable)
+
+    @property
+    def config_path(self):
+        return os.path.join(self.work.path, "config.yaml")
+
+    def send(self, pps, seconds=3600):
+        sender = Sender(self, self.sender, pps, seconds)
+        net.wait_for(lambda: self.judge.order().received or sender.process.poll() is not None, 20,
+                     "the first packet")
+        if sender.process.poll() is not None:
+            sender.end()
+        return sender
+
+    def request(self, method, path):
+        with inside(self.appliance):
+            connection = http.client.HTTPConnection(*ADDRESS, timeout=20)
+            connection.connect()
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def start_over(self, *arguments, executable=None):
+        """A new daemon with the other rules; returns when they are in force."""
+        daemon = self.daemon(self.other_side(), *arguments, executable=executable)
+        self.journal.note(f"start, {self.side.name} rules")
+        daemon.ready()
+        self.journal.note("ready")
+        self.check_in_force()
+        return daemon
+
+    def other_side(self):
+        return NEW if self.side is OLD else OLD
+
+    def reload(self, daemon):
+        """To the other side; returns when the daemon says that it is in force."""
+        self.take_side(self.other_side())
+        self.journal.note(f"SIGHUP, {self.side.name} rules")
+        daemon.signal(signal.SIGHUP)
+        daemon.notified("READY=1")
+        if not daemon.stderr.rstrip().endswith("reloaded"):
+            raise AssertionError(f"the reload failed: {daemon.stderr}")
+
+    def check_in_force(self):
+        """What comes from now on is of this side alone."""
+        before = self.judge.outcomes()
+        received = self.judge.order().received
+        net.wait_for(lambda: self.judge.order().received > received + 1000, 20, "packets to come")
+        grown = {key for key, count in self.judge.outcomes().items() if count > before.get(key, 0)}
+        self.assertEqual(grown, self.side.outcomes,
+                         f"{self.side.name} rules are said to be in force, but there came: " +
+                         "; ".join(map(Outcome.describe, grown - self.side.outcomes)))
+
+    def check(self, sender, daemon_runs=True):
+        """Everything that was sent, against what came and what the instance counted."""
+        report = sender.end()
+        order, outcomes = self.judge.settled(), self.judge.outcomes()
+        stats = self.stats()
+        sent = report["packets"]
+        print(f"    {sent} packets in {report['seconds']:.1f} s, {report['pps']:.0f} a second of "
+              f"{sender.pps}, at most {report['max_lag_seconds'] * 1e3:.1f} ms late; "
+              f"{order.received} came, {order.missing} missing, {order.late} late or twice, "
+              f"{self.mixed(outcomes)} mixed; at most {order.delay / 1e6:.1f} ms on the way",
+              flush=True)
+        with self.subTest("every packet arrives"):
+            self.assertEqual(order.received, sent, self.whereabouts(sent, order, stats))
+        with self.subTest("in order, none twice"):
+            self.assertEqual((order.missing, order.late, order.strange), (0, 0, 0))
+        with self.subTest("each is judged wholly by the old or wholly by the new rules"):
+            self.check_outcomes(outcomes)
+        with self.subTest("each change happens at one instant"):
+            self.assertEqual(order.changes, self.turns)
+        self.check_counters(stats, sent, outcomes)
+        with self.subTest("the sender kept its pace"):
+            if not report["kept_pace"]:
+                self.skipTest(f"this machine had time for {report['pps']:.0f} packets a second "
+                              f"of {sender.pps}")
+        return report
+
+    def allowed(self):
+        return OLD.outcomes | NEW.outcomes
+
+    def mixed(self, outcomes):
+        return sum(count for key, count in outcomes.items() if key not in self.allowed())
+
+    def check_outcomes(self, outcomes):
+        strange = [f"{count} {Outcome.describe(key)}" for key, count in outcomes.items()
+                   if key not in self.allowed()]
+        self.assertEqual(strange, [])
+        for side in SIDES if self.turns else (self.side,):
+            for key in side.outcomes:
+                self.assertIn(key, outcomes, f"{side.name} rules never came about")
+
+    def check_counters(self, stats, sent, outcomes):
+        verdicts = {name: value["packets"] for name, value in stats["verdicts"].items()
+                    if value["packets"] and name != "not_tunnel"}
+        with self.subTest("the instance counted every packet"):
+            self.assertEqual(verdicts, {"redirected": sent})
+            self.assertEqual(stats["counters"]["nat_applied"], sent)
+        with self.subTest("the count of a VNI survives"):
+            self.assertEqual([(vni["vni"], vni["packets"]) for vni in stats["vnis"]], [(1, sent)])
+        with self.subTest("the count of a rule that both configurations have survives"):
+            common = sum(outcomes.get(side.common, 0) for side in SIDES)
+            self.assertEqual(stats["rules"][0]["packets"], common)
+
+    def whereabouts(self, sent, order, stats):
+        """Where packets were lost, as far as counters tell, and what went on then."""
+        entered = sum(value["packets"] for name, value in stats["verdicts"].items()
+                      if name != "not_tunnel")
+        redirected = stats["verdicts"]["redirected"]["packets"]
+        lines = ["", f"lost before the program: {sent - entered}",
+                 f"dropped by the program: {entered - redirected}",
+                 f"lost behind the program: {redirected - order.received}"]
+        lines += [f"{place} {interface}, code {code}: {count}"
+                  for (place, interface, code), count in self.drops.read().items()]
+        lines += [f"{missing} from number {number} on, {self.journal.before(moment)}"
+                  for moment, number, missing in order.gap]
+        return "\n".join(lines)
+
+
+SERVING = program.merge(Ground.CONFIG, {"http": {"listen": SERVED}})

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reloads, kills, upgrades and a stopped daemon under load: nothing is lost, nothing is mixed."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+
+import rig
+from lib import net, program
+
+QUICK = bool(os.environ.get("ENDURANCE_QUICK"))
+# The system calls that a start changes something by.
+STEPS = ("bpf", "membarrier", "mkdir", "rename", "rmdir", "symlink", "unlink", "unlinkat")
+PPS = 200000 if QUICK else 1000000
+
+
+def few(quick, whole):
+    return quick if QUICK else whole
+
+
+class Reload(rig.Ground):
+    RELOADS = few(10, 100)
+
+    def test_reloads(self):
+        """SIGHUP, each in force before the next."""
+        daemon = self.daemon(rig.OLD).ready()
+        sender = self.send(PPS)
+        for number in range(1, self.RELOADS + 1):
+            self.reload(daemon)
+            self.check_in_force()
+            self.assertEqual(self.judge.order().changes, number, "as many changes as reloads")
+        self.check(sender)
+
+
+class Kill(rig.Ground):
+    KILLS = few(3, 50)
+    KILLS_IN_THE_ACT = few(6, 1000)  # or as many as there are steps
+
+    def test_kills(self):
+        """SIGKILL and a new start, with the other rules every time."""
+        daemon = self.daemon(rig.OLD).ready()
+        sender = self.send(PPS)
+        for _ in range(self.KILLS):
+            self.journal.note("SIGKILL")
+            daemon.kill()
+            time.sleep(random.uniform(0, 0.2))
+            daemon = self.start_over()
+        self.check(sender)
+
+    def traced(self, *words):
+        """`run` under strace, for a second at most."""
+        return self.appliance.command(
+            "strace", "-f", "-qq", *words, program.PROGRAM, "run", "-c", self.config_path,
+            "--instance", self.instance, "-d", "1", "--linger")
+
+    def steps(self):
+        """The system calls by which a start changes things, in order: [(name, its number)]."""
+        path = os.path.join(self.work.path, "strace")
+        net.run(*self.traced("-o", path, "-e", f"trace={','.join(STEPS)}"))
+        counts, found, begun = {}, [], False
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                match = re.match(r"\d+ +(\w+)\(", line)
+                if not match:
+                    continue
+                name = match[1]
+                counts[name] = counts.get(name, 0) + 1
+                begun = begun or "BPF_OBJ_PIN" in line
+                if begun:
+                    found.append((name, counts[name]))
+                if "BPF_PROG_TEST_RUN" in line and begun:
+                    break
+        return found
+
+    def killed_at(self, step):
+        """A start with the other rules that is killed at a step; whose rules are in force then?"""
+        tried, before = self.other_side(), self.judge.order().changes
+        self.write(tried.changes)
+        name, number = step
+        self.journal.note(f"start, {tried.name} rules, to be killed at {name} number {number}")
+        killed = subprocess.run(self.traced("-o", "/dev/null", "-e", f"trace={name}", "-e",
+                                            f"inject={name}:signal=KILL:when={number}"),
+                                capture_output=True, text=True, timeout=60, check=False)
+        self.journal.note("killed")
+        if killed.returncode != 128 + signal.SIGKILL and killed.returncode != -signal.SIGKILL:
+            raise AssertionError(f"not killed at {step}: {killed.returncode} {killed.stderr}")
+        changes = self.judge.order().changes
+        self.assertIn(changes - before, (0, 1), f"killed at {step}: changed more than once")
+        if changes != before:
+            self.side, self.turns = tried, changes
+        self.check_in_force()
+
+    def check_counts_roughly(self, after):
+        """Packets go on while this is read; what is looked for is the count of a generation."""
+        stats = self.stats()
+        total = stats["verdicts"]["redirected"]["packets"]
+        for what, count in (("VNI 1", stats["vnis"][0]["packets"]),
+                            ("rule 1", stats["rules"][0]["packets"] * rig.FLOWS)):
+            self.assertAlmostEqual(count, total, delta=PPS * 0.02 * rig.FLOWS,
+                                   msg=f"{what} has lost what it counted, after: {after}")
+
+    def test_kills_in_the_act(self):
+        """
+        SIGKILL at one step of a start after the other: packets go on by the old or the new rules,
+        and the next start mends what was left, if it is not killed at some step as well.
+        """
+        net.need_commands("strace")
+        daemon = self.daemon(rig.OLD).ready()
+        daemon.kill()
+        sender = self.send(PPS)
+        self.take_side(rig.OLD)
+        steps = self.steps()
+        for number, step in enumerate(steps[::1 + len(steps) // self.KILLS_IN_THE_ACT]):
+            kills = [step] + [random.choice(steps) for _ in range(number % 3)]
+            for kill in kills:
+                self.killed_at(kill)
+            daemon = self.start_over()
+            self.check_counts_roughly(f"kills at {kills}")
+            daemon.kill()
+        self.check(sender)
+
+
+class Upgrade(rig.Ground):
+    UPGRADES = few(2, 10)
+
+    def test_upgrades(self):
+        """To another version and back, after SIGKILL and after an end that leaves the datapath."""
+        self.assertNotEqual(*(net.run(executable, "--version").stdout
+                              for executable in (program.PROGRAM, rig.OTHER)))
+        daemon = self.daemon(rig.OLD, "--linger").ready()
+        sender = self.send(PPS)
+        tags = [self.tag()]
+        for number in range(1, self.UPGRADES + 1):
+            self.journal.note("the end of the old version")
+            if number % 2:
+                self.assertEqual(daemon.terminate(), 0)
+            else:
+                daemon.kill()
+            daemon = self.start_over("--linger", executable=(program.PROGRAM, rig.OTHER)[number % 2])
+            tags.append(self.tag())
+        self.assertEqual((len(set(tags[::2])), len(set(tags[1::2])), len(set(tags))), (1, 1, 2),
+                         "two programs take turns")
+        self.check(sender)
+
+    def tag(self):
+        """Of the instructions in force."""
+        number = self.appliance.xdp("in0")["prog"]["id"]
+        return json.loads(net.run("bpftool", "-j", "prog", "show", "id", str(number)).stdout)["tag"]
+
+
+class Stopped(rig.Ground):
+    """SIGSTOP is a daemon that hangs: its next hops are trusted for some seconds, then the kernel's."""
+
+    SECONDS = few(5, 60)
+
+    def test_stopped_daemon(self):
+        daemon = self.daemon(rig.OLD).ready()
+        sender = self.send(PPS)
+        self.stop(daemon)
+        time.sleep(max(0, self.SECONDS - net.HEARTBEAT_LIFETIME))
+        self.journal.note("SIGCONT")
+        daemon.signal(signal.SIGCONT)
+        self.reload(daemon)
+        self.check_in_force()
+        self.check(sender)
+
+    def test_stopped_in_the_act(self):
+        """In the middle of a reload."""
+        daemon = self.daemon(rig.OLD).ready()
+        sender = self.send(PPS)
+        for _ in range(few(2, 20)):
+            self.take_side(self.other_side())
+            daemon.signal(signal.SIGHUP)
+            time.sleep(random.uniform(0.005, 0.08))
+            daemon.signal(signal.SIGSTOP)
+            self.journal.note("SIGSTOP in the middle of a reload")
+            time.sleep(random.uniform(0, 1))
+            daemon.signal(signal.SIGCONT)
+            daemon.notified("READY=1")
+            self.check_in_force()
+        self.check(sender)
+
+    def stop(self, daemon):
+        """Until the kernel's neighbour table counts, which is how that shows."""
+        self.journal.note("SIGSTOP")
+        daemon.signal(signal.SIGSTOP)
+        self.addCleanup(daemon.signal, signal.SIGCONT)
+        self.set_neighbour(3, rig.MOVED_MAC)
+        self.moved = rig.moved(rig.OLD, rig.MOVED_MAC)
+        stopped = time.monotonic()
+        net.wait_for(lambda: self.moved in self.judge.outcomes(), 20, "the kernel to be asked")
+        self.assertGreater(time.monotonic() - stopped, 0.2, "the daemon's table is trusted so long")
+
+    def allowed(self):
+        return super().allowed() | {getattr(self, "moved", rig.OLD.own)}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Would the endurance tests notice? What they look for is done on purpose."""
+
+import signal
+import struct
+
+import rig
+from lib import frames, net, program
+
+PPS = 100000
+MAGIC = 0x56585047
+
+
+class Watchers(rig.Ground):
+    def interrupt(self, namespace, interface):
+        """A moment without the interface."""
+        before = self.judge.order().received
+        namespace.ip("link", "set", interface, "down")
+        namespace.ip("link", "set", interface, "up")
+        self.set_neighbours()
+        net.wait_for(lambda: self.judge.order().received > before + 1000, 20, "packets to come")
+
+    def lose(self, namespace, interface, where):
+        """Packets are lost there; how many, and that is found, and told."""
+        self.daemon(rig.OLD).ready()
+        sender = self.send(PPS)
+        self.journal.note("the loss")
+        self.interrupt(namespace, interface)
+        sent = sender.end()["packets"]
+        order, stats = self.judge.settled(), self.stats()
+        lost = sent - order.received
+        self.assertGreater(lost, 0)
+        self.assertEqual((order.missing, order.late), (lost, 0))
+        told = self.whereabouts(sent, order, stats)
+        self.assertIn(f"{where}: {lost}", told)
+        self.assertRegex(told, r"from number \d+ on, .* ms after: the loss")
+        return lost
+
+    def test_a_loss_before_the_program(self):
+        lost = self.lose(self.sender, "s0", "lost before the program")
+        self.assertEqual(sum(self.drops.read().values()), lost, self.drops.read())
+
+    def test_a_loss_behind_the_program(self):
+        lost = self.lose(self.collector, "c0", "lost behind the program")
+        self.assertEqual(sum(self.drops.read().values()), lost, self.drops.read())
+
+    def test_a_drop_by_the_program(self):
+        """For a moment there is no rule for flow 1."""
+        daemon = self.daemon(rig.OLD).ready()
+        sender = self.send(PPS)
+        less = [rule for rule in rig.OLD.changes["nat"]
+                if rule["match"]["source"] != rig.flow_source(1)]
+        for rules in (less, rig.OLD.changes["nat"]):
+            self.reload_to(daemon, {**rig.OLD.changes, "nat": rules})
+        sent = sender.end()["packets"]
+        order, stats = self.judge.settled(), self.stats()
+        self.assertGreater(sent - order.received, 0)
+        self.assertIn(f"dropped by the program: {sent - order.received}",
+                      self.whereabouts(sent, order, stats))
+
+    def reload_to(self, daemon, changes):
+        self.write(changes)
+        daemon.signal(signal.SIGHUP)
+        daemon.notified("READY=1")
+        received = self.judge.order().received
+        net.wait_for(lambda: self.judge.order().received > received + 1000, 20, "packets to come")
+
+    def test_a_mixture(self):
+        """The old rules with each of the new settings alone, and the other way round."""
+        daemon = self.daemon(rig.OLD).ready()
+        sender = self.send(PPS)
+        for side, other in (rig.SIDES, rig.SIDES[::-1]):
+            for key, value in other.changes["inner"].items():
+                changes = program.merge(side.changes, {"inner": {**side.changes["inner"],
+                                                                 key: value}})
+                before = self.mixed(self.judge.outcomes())
+                self.reload_to(daemon, changes)
+                self.assertGreater(self.mixed(self.judge.outcomes()), before, changes["inner"])
+        sender.end()
+
+    def test_a_packet_that_comes_twice(self):
+        self.daemon(rig.OLD).ready()
+        sender = self.send(PPS)
+        stamp = struct.pack("=IIQQIIHH", MAGIC, self.judge.order().run, 7, 0, 0, 0, 0, 0)
+        packet = frames.udp(rig.flow_source(0), "10.20.0.2", 42844, 7000, stamp.ljust(70, b"\0"))
+        net.Port(self, self.appliance, "out0").send(frames.ether(packet))
+        net.wait_for(lambda: self.judge.order().late, 5, "the packet")
+        sender.end()
+        self.assertEqual(self.judge.settled().late, 1)

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A request, or what is none, to the server itself over a socket pair: it is answered as HTTP has it or
+ * not at all, the connection ends, and only GET and HEAD get a page. The first byte says in how many
+ * pieces the rest comes.
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "fuzz.h"
+#include "http.h"
+
+#define PATIENCE_MS 10000
+#define ANSWER_SIZE 16384
+
+struct answer {
+	char text[ANSWER_SIZE + 1];
+	size_t length;
+};
+
+static int render(void *data, struct http_page *page)
+{
+	static const char body[] = "a page\n";
+
+	if (data)
+		page->status = 503;
+	page->type = "text/plain";
+	page->body = strdup(body);
+	page->length = strlen(body);
+	return page->body ? 0 : -ENOMEM;
+}
+
+static int refuse(void *data, struct http_page *page)
+{
+	(void)data;
+	(void)page;
+	return -EIO;
+}
+
+static struct http_server *server(void)
+{
+	static const struct http_path paths[] = {
+		{"/", render, 0},
+		{"/healthz", render, 1},
+		{"/metrics", render, 1000},
+		{"/stats.json", refuse, 0},
+		{0},
+	};
+	static const struct http_site site = {paths, NULL};
+	static struct http_server *started;
+	struct error error;
+
+	if (!started) {
+		signal(SIGPIPE, SIG_IGN);
+		must(http_start(&started, -1, &site, &error) == 0, "the server starts");
+	}
+	return started;
+}
+
+/*
+ * The server may have had enough before the end: then it has said or will say why, or just closes. The
+ * end comes only after the server has read the rest, since one that comes with the rest is noticed
+ * when the connection has been idle for too long: correct, and too slow for a million of them.
+ */
+static void send_all(int fd, const uint8_t *data, size_t size, size_t pieces)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	size_t piece = size / pieces + 1;
+	int unread = 1;
+
+	for (size_t at = 0; at < size; at += piece) {
+		size_t length = size - at < piece ? size - at : piece;
+
+		if (send(fd, data + at, length, MSG_NOSIGNAL) != (ssize_t)length)
+			break;
+	}
+	while (ioctl(fd, SIOCOUTQ, &unread) == 0 && unread && poll(&poll_fd, 1, 0) == 0)
+		sched_yield();
+	shutdown(fd, SHUT_WR);
+}
+
+static void receive_all(int fd, struct answer *answer)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	ssize_t got;
+
+	answer->length = 0;
+	for (;;) {
+		must(poll(&poll_fd, 1, PATIENCE_MS) == 1, "the connection ends");
+		must(answer->length < ANSWER_SIZE, "answers are short");
+		got = recv(fd, answer->text + answer->length, ANSWER_SIZE - answer->length, 0);
+		if (got <= 0)
+			break;
+		answer->length += (size_t)got;
+	}
+	answer->text[answer->length] = '\0';
+}
+
+/*
+ * Requests may begin with empty lines, RFC 9112 section 2.2. To libmicrohttpd a method also ends at a
+ * zero byte.
+ */
+static bool has_method(const uint8_t *data, size_t size, const char *method)
+{
+	size_t length = strlen(method);
+
+	while (size && (*data == '\r' || *data == '\n')) {
+		data++;
+		size--;
+	}
+	return size > length && memcmp(data, method, length) == 0 &&
+	       (data[length] == ' ' || !data[length]);
+}
+
+static bool status_is_known(int status)
+{
+	static const int known[] = {200, 400, 404, 405, 411, 413, 414, 431, 500, 501, 503, 505};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i] == status)
+			return true;
+	return false;
+}
+
+static void check_answer(const uint8_t *request, size_t size, struct answer *answer)
+{
+	bool is_get = has_method(request, size, "GET");
+	bool is_head = has_method(request, size, "HEAD");
+	const char *body, *length;
+	int status;
+
+	if (!answer->length)
+		return;
+	must(sscanf(answer->text, "HTTP/1.%*1[01] %d ", &status) == 1, "an answer has a status");
+	must(status_is_known(status), "the status is one that is given here");
+	must(status != 200 || is_get || is_head, "only GET and HEAD get a page");
+	body = strstr(answer->text, "\r\n\r\n");
+	must(body, "headers end");
+	length = strcasestr(answer->text, "\r\nContent-Length: ");
+	must(length && length < body, "an answer says how long it is");
+	body += 4;
+	must(is_head || strlen(body) == strtoul(length + 18, NULL, 10), "and is as long as that");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct answer answer;
+	int pair[2];
+
+	if (!size)
+		return 0;
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "there are sockets");
+	must(http_adopt(server(), pair[0]) == 0, "the server takes a connection");
+	send_all(pair[1], data + 1, size - 1, 1 + data[0] % 8);
+	receive_all(pair[1], &answer);
+	close(pair[1]);
+	check_answer(data + 1, size - 1, &answer);
+	return 0;
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdlib.h>
+#include <string.h>
+
+#include "trial.h"
+#include "sandbox.h"
+
+struct trial *trial_new(const struct options *options, struct sums *sums)
+{
+	struct trial *trial = calloc(1, sizeof(*trial) + options->each * sizeof(trial->frames[0]));
+
+	if (!trial)
+		return NULL;
+	trial->options = options;
+	trial->sums = sums;
+	trial->host = (struct model_host){.gateway_mac = {2, 0, 0, 0, 0, 0xfe},
+					  .device_mtu = SANDBOX_DEFAULT_MTU};
+	compare_start();
+	return trial;
+}
+
+char *scenario_text(const struct scenario *scenario)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *stream = open_memstream(&text, &length);
+
+	if (!stream)
+		return NULL;
+	scenario_print(scenario, stream);
+	fclose(stream);
+	return text;
+}
+
+/* Which element of a list a problem is about, from 1; 0: none of that list. */
+static size_t element(const struct config_problem *problem, const char *format, size_t count)
+{
+	size_t index;
+
+	return sscanf(problem->path, format, &index) == 1 && index <= count ? index : 0;
+}
+
+/*
+ * Takes out what can never match, or is said twice: all else that is wrong with a scenario is the
+ * fuzzer's mistake.
+ */
+static bool drop_idle(struct scenario *scenario, const struct config_problems *problems)
+{
+	bool rules[SCENARIO_RULES + 1] = {false}, sources[SCENARIO_SOURCES + 1] = {false};
+
+	for (size_t i = 0; i < problems->count; i++) {
+		rules[element(&problems->list[i], "nat[%zu]", scenario->rule_count)] = true;
+		sources[element(&problems->list[i], "listen.sources[%zu]",
+				scenario->source_count)] = true;
+		if (rules[0] && sources[0]) {
+			config_problems_print(problems, stderr);
+			return false;
+		}
+		rules[0] = sources[0] = false;
+	}
+	for (size_t i = scenario->rule_count; i; i--)
+		if (rules[i])
+			scenario_drop_rule(scenario, i - 1);
+	for (size_t i = scenario->source_count; i; i--)
+		if (sources[i])
+			scenario_drop_source(scenario, i - 1);
+	return problems->count;
+}
+
+/* Makes the scenario such that it loads, and loads it. */
+static bool load_config(struct scenario *scenario, struct config *config)
+{
+	for (;;) {
+		struct config_problems problems;
+		char *text = scenario_text(scenario);
+		bool again;
+		int err;
+
+		if (!text)
+			return false;
+		err = config_load_text(config, "scenario", text, strlen(text), NULL, 0, &problems);
+		free(text);
+		again = err && drop_idle(scenario, &problems);
+		config_problems_clear(&problems);
+		if (!err)
+			return true;
+		if (!again)
+			return false;
+	}
+}
+
+static bool load_program(struct trial *trial, const struct config *config)
+{
+	const struct datapath_options options = {.generic = trial->scenario.generic,
+						 .multi_buffer = trial->scenario.multi_buffer,
+						 .trace = true};
+	struct datapath_links links;
+	struct error error;
+
+	if (sandbox_enter(config, &links, &error)) {
+		fprintf(stderr, "differential: %s\n", error.text);
+		return false;
+	}
+	links.rings_each = trial->scenario.rings_each;
+	memcpy(trial->host.listen_mac, links.listen_mac, 6);
+	memcpy(trial->host.egress_mac, links.egress_mac, 6);
+	if (datapath_load(&trial->datapath, config, &links, &options, &error)) {
+		fprintf(stderr, "differential: %s\n", error.text);
+		return false;
+	}
+	return true;
+}
+
+static bool prepare(struct trial *trial, uint64_t number)
+{
+	uint64_t seed = random_part(trial->options->seed, number);
+	struct config config;
+	bool loaded;
+
+	trial->number = number;
+	trial->count = 0;
+	scenario_draw(&trial->scenario, seed);
+	if (!load_config(&trial->scenario, &config))
+		return false;
+	loaded = trial->options->model || load_program(trial, &config);
+	config_clear(&config);
+	model_start(&trial->model, &trial->scenario, &trial->host);
+	traffic_start(&trial->traffic, &trial->scenario, seed ^ 1);
+	return loaded;
+}
+
+static void count(struct trial *trial)
+{
+	uint32_t events = compare_events(&trial->outcome.trace);
+	struct sums *sums = trial->sums;
+
+	sums->packets++;
+	sums->verdicts[compare_verdict(&trial->outcome.trace)]++;
+	for (size_t i = 0; i < MODEL_EVENT_COUNT; i++)
+		sums->events[i] += events >> i & 1;
+}
+
+/* Runs one frame through program and model. */
+static bool run_frame(struct trial *trial, const struct trial_frame *frame, char *why)
+{
+	struct error error;
+
+	model_judge(&trial->model, frame->bytes, frame->length, &trial->answer);
+	if (datapath_run(trial->datapath, frame->bytes, frame->length, &trial->outcome, &error)) {
+		snprintf(why, COMPARE_TEXT, "%s", error.text);
+		return false;
+	}
+	return compare_answers(&trial->model, &trial->answer, &trial->outcome, frame->bytes,
+			       frame->length, why);
+}
+
+/* Does a frame alone, under the same configuration loaded anew, bring the disagreement about? */
+static bool disagrees_alone(struct trial *trial, const struct trial_frame *frame)
+{
+	struct trial_frame only = *frame;
+	char why[COMPARE_TEXT];
+	bool agrees;
+
+	datapath_free(trial->datapath);
+	trial->datapath = NULL;
+	if (!prepare(trial, trial->number))
+		return false;
+	agrees = run_frame(trial, &only, why);
+	if (!agrees) {
+		trial->frames[0] = only;
+		trial->count = 1;
+	}
+	return !agrees;
+}
+
+static void disagree(struct trial *trial, const char *why)
+{
+	size_t all = trial->count;
+
+	trial->sums->disagreements++;
+	trial_report(trial, why);
+	if (!disagrees_alone(trial, &trial->frames[all - 1]))
+		trial->count = all;
+	trial_keep(trial);
+}
+
+static bool compare_all(struct trial *trial)
+{
+	char why[COMPARE_TEXT];
+
+	while (trial->count < trial->options->each) {
+		struct trial_frame *frame = &trial->frames[trial->count++];
+
+		frame->length = traffic_next(&trial->traffic, frame->bytes);
+		if (!run_frame(trial, frame, why)) {
+			disagree(trial, why);
+			return false;
+		}
+		count(trial);
+	}
+	return true;
+}
+
+bool trial_run(struct trial *trial, uint64_t number)
+{
+	bool good;
+
+	if (!prepare(trial, number)) {
+		fprintf(stderr, "differential: --seed %llu --scenario %llu does not load\n",
+			(unsigned long long)trial->options->seed, (unsigned long long)number);
+		return false;
+	}
+	trial->sums->scenarios++;
+	if (trial->options->model)
+		good = trial_print_model(trial);
+	else
+		good = compare_all(trial);
+	datapath_free(trial->datapath);
+	trial->datapath = NULL;
+	return good;
+}

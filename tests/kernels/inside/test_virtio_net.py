@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What virtio-net has of its own: native mode in the driver, its limits, links that really go down."""
+
+import re
+
+import guest_host
+from lib import frames, net
+from lib.life import Lifecycle, tunnels
+
+DRIVER_MODE = 1  # XDP_ATTACHED_DRV
+(_, IN0), (OUT0, _), SHORT_OF_QUEUES = net.WIRES
+
+
+class VirtioNet(Lifecycle):
+    def counter(self, interface, pattern):
+        """The sum of those of the driver's statistics whose name matches."""
+        lines = self.appliance.run("ethtool", "-S", interface).stdout.splitlines()
+        values = [int(line.split(":")[1]) for line in lines
+                  if re.fullmatch(pattern, line.split(":")[0].strip())]
+        self.assertTrue(values, f"{interface} counts no {pattern}: {lines}")
+        return sum(values)
+
+    def start_native(self, *changes):
+        return self.start({"listen": {"xdp_mode": "native"}}, *changes)
+
+
+class NativeMode(VirtioNet):
+    def test_the_driver_runs_the_program(self):
+        """By what the driver says: it was given the program, ran it and sent what it redirected."""
+        for interface in ("in0", "out0"):
+            self.assertIn("driver: virtio_net", self.appliance.run("ethtool", "-i", interface).stdout)
+        daemon = self.start_native()
+        self.assertEqual(self.appliance.xdp("in0")["mode"], DRIVER_MODE)
+        self.assertEqual(self.appliance.xdp("out0")["mode"], DRIVER_MODE)
+        received = self.counter("in0", r"rx\w*_xdp_redirects")
+        sent = self.counter("out0", r"tx\w*_xdp_tx")
+        self.assertTrue(self.forwards(500))
+        self.assertEqual(self.counter("in0", r"rx\w*_xdp_redirects") - received, 500)
+        self.assertEqual(self.counter("out0", r"tx\w*_xdp_tx") - sent, 500)
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+
+    def test_single_arm(self):
+        """The driver sends what the program transmits."""
+        before = self.counter("in0", r"rx\w*_xdp_tx")
+        self.start_native({"forward": {"interface": None, "next_hop": "02:00:00:00:66:66"}})
+        self.in_port.send(*tunnels(300))
+        self.assertEqual(len(self.in_port.receive(net.is_ip, 300)), 300)
+        self.assertEqual(self.verdicts(), {"transmitted": 300})
+        self.assertEqual(self.counter("in0", r"rx\w*_xdp_tx") - before, 300)
+
+    def test_every_queue(self):
+        """Flows on all receive queues: the program counts on every CPU, and all of it arrives."""
+        self.start_native()
+        sent = [frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, b"%d" % n)),
+                              source=f"10.0.{n % 7}.{n % 250 + 1}") for n in range(1000)]
+        self.in_port.send(*sent)
+        self.assertEqual(len(self.out_port.receive(net.is_ip, 1000)), 1000)
+        self.assertEqual(self.verdicts(), {"redirected": 1000})
+
+
+class Limits(VirtioNet):
+    def refused_native(self, interface):
+        """Tries native mode; the reason why it is not to be had, or None, and would be."""
+        path = self.write({"listen": {"interface": interface, "xdp_mode": "native"}})
+        result = self.cli("run", "-c", path, "--instance", self.instance, "-d", "1", check=False)
+        self.assertIn(result.returncode, (0, 1), result.stderr)
+        self.assert_nothing_left()
+        if result.returncode == 0:
+            return None
+        self.assertEqual(len(result.stderr.strip().splitlines()), 1, result.stderr)
+        self.assertIn(interface, result.stderr)
+        return result.stderr
+
+    def follow_suit(self, interface, refusal):
+        """`auto` is native where that is to be had, else generic, and says so; both forward."""
+        daemon = self.start({"listen": {"interface": interface, "xdp_mode": "auto"}})
+        mode = self.json("status")["mode"]
+        self.assertEqual(mode, "generic" if refusal else "native")
+        if refusal:
+            self.assertRegex(daemon.stderr, f"{interface}.*generic|generic.*{interface}")
+        self.assertTrue(self.forwards(50))
+        self.assertEqual(self.verdicts(), {"redirected": 50})
+
+    def test_mtu_beyond_one_buffer(self):
+        """Refused before Linux 6.3, by name and with what to do; taken, whole frames and all, since."""
+        self.appliance.ip("link", "set", "in0", "mtu", "9000")
+        refusal = self.refused_native("in0")
+        if refusal:
+            self.assertIn("mtu", refusal.lower())
+        self.follow_suit("in0", refusal)
+
+    def test_mtu_changed_under_the_program(self):
+        """The driver may refuse or not: what flows goes on."""
+        self.start_native()
+        self.assertTrue(self.forwards(20))
+        for mtu in ("9000", "1500", "3498"):
+            with self.subTest(mtu):
+                self.appliance.ip("link", "set", "in0", "mtu", mtu, check=False)
+                self.assertTrue(self.forwards(20))
+        self.assertEqual(self.verdicts(), {"redirected": 80})
+
+    def test_too_few_queues(self):
+        """
+        XDP wants a transmit queue for every CPU: with too few left the driver shares those there
+        are, or, before Linux 5.13, refuses. Taking one from the stack helps.
+        """
+        self.wire(SHORT_OF_QUEUES, self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        self.appliance.ip("link", "set", "in1", "address", frames.OUTER_DESTINATION_MAC)
+        self.in_port = net.Port(self, self.sender, "s1")
+        self.assertRegex(self.appliance.run("ethtool", "-l", "in1").stdout,
+                         r"(?s)maximums.*Combined:\s+3\n.*settings.*Combined:\s+2\n")
+        refusal = self.refused_native("in1")
+        self.follow_suit("in1", refusal)
+        self.remove_instance()
+        self.appliance.run("ethtool", "-L", "in1", "combined", "1")
+        self.addCleanup(self.appliance.run, "ethtool", "-L", "in1", "combined", "2", check=False)
+        self.assertIsNone(self.refused_native("in1"))
+        self.follow_suit("in1", None)
+
+
+class Links(VirtioNet):
+    def cut(self, name, interface):
+        self.addCleanup(guest_host.set_link, interface, True)
+        guest_host.set_link(interface, False)
+        status = self.unhealthy()
+        self.assertIn(name, " ".join(status["reasons"]))
+        self.assertIn("carrier", " ".join(status["reasons"]))
+        self.assertEqual(status["state"], "running")
+
+    def unhealthy(self):
+        def bad():
+            status = self.json("status")
+            return not status["healthy"] and status
+        return net.wait_for(bad, 2, "bad health")
+
+    def heal(self, interface):
+        guest_host.set_link(interface, True)
+        net.wait_for(lambda: self.json("status")["healthy"], 2, "good health")
+
+    def goes_down_and_comes_back(self, name, interface):
+        self.start_native()
+        self.assertTrue(self.forwards(20))
+        self.cut(name, interface)
+        self.heal(interface)
+        net.wait_for(lambda: self.forwards(5), 10, "forwarding")
+        self.assertTrue(self.forwards(100))
+
+    def test_listening(self):
+        self.goes_down_and_comes_back("in0", IN0)
+
+    def test_on_the_way_out(self):
+        self.goes_down_and_comes_back("out0", OUT0)
+
+    def test_started_without_carrier(self):
+        """A start does not need one; what arrives once there is, leaves."""
+        self.addCleanup(guest_host.set_link, OUT0, True)
+        guest_host.set_link(OUT0, False)
+        net.wait_for(lambda: self.appliance.link("out0")["operstate"] == "DOWN", 5, "out0 down")
+        self.start_native()
+        self.assertIn("out0", " ".join(self.unhealthy()["reasons"]))
+        self.heal(OUT0)
+        net.wait_for(lambda: self.forwards(5), 10, "forwarding")
+        self.assertTrue(self.forwards(100))

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+What a kernel makes of every configuration of cases.py: loaded, explained, and with real traffic; and
+whether that is what this machine's kernel makes of it.
+"""
+
+import collections
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import cases
+import guest
+import packages
+from lib import frames
+from lib.program import FORWARDED, PROGRAM, to_yaml
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "veth")
+TTL_OFFSET = 22  # in a frame without VLAN tags
+
+
+class Case:
+    """One configuration, and what this machine's kernel makes of it."""
+
+    def __init__(self, number, name, config, traffic, work):
+        self.name, self.traffic = name, traffic
+        self.key = f"{number:02}"
+        self.yaml = os.path.join(work, f"{self.key}.yaml")
+        with open(self.yaml, "w", encoding="utf-8") as stream:
+            stream.write(to_yaml(config))
+        self.egress = config["forward"].get("interface")
+        self.expected, self.received = None, None
+
+    def explain_here(self, capture):
+        result = subprocess.run([PROGRAM, "explain", "--json", "-c", self.yaml, capture],
+                                capture_output=True, text=True, check=False, timeout=300)
+        if result.returncode:
+            sys.exit(f"tests/kernels/run: {self.name}: this machine's kernel: {result.stderr}")
+        self.expected = packets_of(result.stdout)
+
+    def files(self):
+        with open(self.yaml, "rb") as stream:
+            found = {f"/cases/{self.key}/config.yaml": stream.read()}
+        if self.traffic:
+            found[f"/cases/{self.key}/traffic"] = b""
+        return found
+
+
+def without_fresh_id(packet):
+    """
+    Which ID a datagram is given depends on how many CPUs there are. The header's sum does not, for
+    the checksum makes up for the ID; so it stands in for both.
+    """
+    for out in packet["out"] if "id_assigned" in packet["events"] else ():
+        frame = bytearray.fromhex(out["hex"])
+        total = frames.ones_sum(bytes(frame[14:14 + (frame[14] & 15) * 4]))
+        if frame[18:20] != b"\0\0":
+            frame[18:20], frame[24:26] = b"\0\0", total.to_bytes(2, "big")
+        out.clear()
+        out["hex"] = frame.hex()
+        packet["changes"] = []
+    return packet
+
+
+def packets_of(text):
+    return [without_fresh_id(packet) for packet in json.loads(text)["packets"]]
+
+
+def kernel_instead(packet):
+    """What becomes of a packet that this machine fragments and another kernel cannot."""
+    return {**packet, "verdict": "passed", "out": []} if packet["verdict"] == "fragmented" \
+        else packet
+
+
+def compare(expected, got, broadcast):
+    """The first packet that was judged differently, as a list of one line or none."""
+    if len(expected) != len(got):
+        return [f"explain answers for {len(got)} packets of {len(expected)}"]
+    for ours, theirs in zip(expected, got):
+        if ours["verdict"] == "fragmented" and not broadcast:
+            # the kernel may not get what it would only answer with ICMP
+            dying = bytes.fromhex(ours["out"][0]["hex"])[TTL_OFFSET] <= 1
+            if theirs["verdict"] not in (("passed", "oversize") if dying else ("passed",)):
+                return [f"packet {ours['number']}: {theirs['verdict']}, not handed to the kernel"]
+            continue
+        for key in ours:
+            if ours[key] != theirs[key]:
+                return [f"packet {ours['number']}: {key}: here {json.dumps(ours[key])[:300]}, "
+                        f"there {json.dumps(theirs[key])[:300]}"]
+    return []
+
+
+def last_lines(results, path, count=12):
+    return results.get(path, b"").decode(errors="replace").splitlines()[-count:]
+
+
+def load_remark(results, case):
+    """`3.1 s, 12345 instructions` of the most expensive load of a case."""
+    loads = []
+    for name in ("run.load", "explain.load"):
+        for line in results.get(f"{case.key}/{name}", b"").decode().splitlines():
+            words = line.split()
+            loads.append((int(words[2]) if words[1] == "processed" else 0, float(words[0])))
+    instructions, seconds = max(loads, default=(0, 0))
+    return f": {instructions} instructions in {seconds:.1f} s"
+
+
+def judge_explain(results, case, broadcast):
+    problems = []
+    if results.get(f"{case.key}/run.status") != b"0\n":
+        problems += ["not attached:"] + last_lines(results, f"{case.key}/run.log")
+    if results.get(f"{case.key}/explain.status") != b"0\n":
+        problems += ["explain:"] + last_lines(results, f"{case.key}/explain.log")
+    else:
+        problems += compare(case.expected, packets_of(results[f"{case.key}/explain.json"]),
+                            broadcast)
+    return problems
+
+
+def judge_traffic(results, case, broadcast):
+    expected = case.expected if broadcast else [kernel_instead(packet) for packet in case.expected]
+    if results.get(f"{case.key}/run.status") != b"0\n":
+        return ["not attached:"] + last_lines(results, f"{case.key}/run.log")
+    verdicts = collections.Counter(packet["verdict"] for packet in expected)
+    wanted = collections.Counter(out["hex"] for packet in expected
+                                 if packet["verdict"] in FORWARDED - {"passed"}
+                                 for out in packet["out"])
+    got = collections.Counter(frame.hex() for frame in case.received)
+    counted = json.loads(results[f"{case.key}/stats.json"])["verdicts"]
+    problems = [f"{count} frames did not come: {text[:200]}" for text, count in
+                list((wanted - got).items())[:3]]
+    problems += [f"{count} frames should not have come: {text[:200]}" for text, count in
+                 list((got - wanted).items())[:3]]
+    problems += [f"{name} counts {value['packets']}, not {verdicts[name]}"
+                 for name, value in counted.items() if value["packets"] != verdicts[name]]
+    return problems
+
+
+class Loads:
+    """All cases with what this machine says of them, to be tried on other kernels."""
+
+    def __init__(self, work, only, wires, seconds):
+        self.wires, self.seconds = wires, seconds
+        self.cases, self.capture = prepare_cases(work, only, wires)
+        self.shim = build_shim(work)
+
+    def files(self):
+        files = {"/capture.pcap": self.capture, "/traffic.mtu": b"%d" % cases.TRAFFIC_MTU}
+        for case in self.cases:
+            files.update(case.files())
+        with open(self.shim, "rb") as stream:
+            files["/bin/watch_load.so"] = stream.read()
+        return files
+
+    def in_guest(self, kernel, work):
+        """What the guest found out: path to contents."""
+        archive, disk = os.path.join(work, "initramfs"), guest.results_disk(work)
+        programs = (PROGRAM, shutil.which("busybox"), shutil.which("ip"))
+        guest.initramfs(kernel, archive, os.path.join(HERE, "init"), programs, MODULES,
+                        self.files())
+        names = {case.key: case for case in self.cases}
+
+        def on_send(key):
+            case = names[key]
+            case.received = self.wires.exchange(cases.traffic(), case.egress or "eth0")
+
+        nics = self.wires.nics() if self.wires else []
+        with guest.Guest(kernel, archive, [(disk, True)], nics) as machine:
+            try:
+                return guest.run_cases(machine, disk, self.seconds, on_send)
+            except guest.Failed as failure:
+                raise guest.Failed("\n    ".join([str(failure)] + machine.said[-20:])) from failure
+
+    def run(self, report, title, release, kernel):
+        if not self.cases:
+            return
+        with tempfile.TemporaryDirectory(prefix="vxlan-pipeline-kernel-") as work:
+            try:
+                results = self.in_guest(kernel, work)
+            except guest.Failed as failure:
+                report.row(title, "boot and run every case", [str(failure)])
+                return
+        for case in self.cases:
+            judge = judge_traffic if case.traffic else judge_explain
+            problems = judge(results, case, release not in packages.WITHOUT_BROADCAST)
+            report.row(title, case.name, problems, load_remark(results, case))
+
+
+def build_shim(work):
+    shim = os.path.join(work, "watch_load.so")
+    subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", shim,
+                    os.path.join(HERE, "watch_load.c"), "-ldl"], check=True)
+    return shim
+
+
+def prepare_cases(work, only, with_traffic):
+    """All cases with what this machine says of them; and the capture, as bytes."""
+    tables = [(name, config, False) for name, config in cases.configurations()]
+    if with_traffic:
+        tables += [(name, config, True) for name, config in cases.traffic_configurations()]
+    captures = {False: os.path.join(work, "capture.pcap"),
+                True: os.path.join(work, "traffic.pcap")}
+    frames.write_pcap(captures[False], cases.capture())
+    frames.write_pcap(captures[True], cases.traffic())
+    prepared = []
+    for number, (name, config, traffic) in enumerate(tables):
+        if only and only not in name:
+            continue
+        case = Case(number, name, config, traffic, work)
+        case.explain_here(captures[traffic])
+        prepared.append(case)
+    with open(captures[False], "rb") as stream:
+        return prepared, stream.read()

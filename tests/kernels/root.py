@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The root file system of a guest that runs the tests: a small Debian, and what belongs to a run."""
+
+import glob
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+
+import packages
+from lib import net
+from lib.program import PROGRAM, ROOT
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PACKAGES = (
+    # the tests
+    "python3", "python3-scapy", "python3-yaml", "iproute2", "nftables", "ethtool", "tcpdump",
+    "strace", "procps", "util-linux", "iputils-ping", "bpftool",
+    # the guest, and the program's libraries
+    "kmod", "libbpf1", "libjansson4", "libyaml-0-2", "libmnl0", "libpcap0.8", "libsystemd0",
+    "libmicrohttpd12", "libcap2")
+PATHS_NOT_NEEDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
+                    "/usr/share/info/*")
+SPARE = 1.25  # what an image is larger than its files
+
+
+def _release():
+    """The program is linked with this machine's libraries: the guest has the same Debian."""
+    system = platform.freedesktop_os_release()
+    if system.get("ID") != "debian" or "VERSION_CODENAME" not in system:
+        raise packages.Unavailable("the program was not built on a release of Debian")
+    return system["VERSION_CODENAME"]
+
+
+def _image(tree, path):
+    """An ext4 file system of the tree, without what would need further modules."""
+    size = sum(os.lstat(os.path.join(root, name)).st_size // 1024 + 4
+               for root, directories, names in os.walk(tree) for name in directories + names)
+    command = ["mkfs.ext4", "-q", "-F", "-O", "^has_journal,^metadata_csum", "-d", tree, path,
+               f"{int(size * SPARE) + 16384}k"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def debian(cache):
+    """The path of the image; made unless one of these packages is there."""
+    release = _release()
+    wanted = hashlib.sha256(repr((release, PACKAGES, PATHS_NOT_NEEDED)).encode()).hexdigest()[:16]
+    path = os.path.join(cache, f"root-{wanted}.ext4")
+    if os.path.exists(path):
+        return path
+    if not os.path.exists(packages.KEYRING):
+        raise packages.Unavailable("no keys of Debian's archive here: install "
+                                   "debian-archive-keyring")
+    for old in glob.glob(os.path.join(cache, "root-*.ext4")):
+        os.unlink(old)
+    tree = os.path.join(cache, "root.making")
+    shutil.rmtree(tree, ignore_errors=True)
+    os.makedirs(cache, exist_ok=True)
+    try:
+        packages.run("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase",
+                     f"--include={','.join(PACKAGES)}",
+                     *[f"--dpkgopt=path-exclude={where}" for where in PATHS_NOT_NEEDED],
+                     "--aptopt=Acquire::Retries \"3\"", release, tree,
+                     f"deb [signed-by={packages.KEYRING}] {packages.mirror()} {release} main")
+        _image(tree, path + ".tmp")
+        os.rename(path + ".tmp", path)
+    finally:
+        shutil.rmtree(tree, ignore_errors=True)
+    return path
+
+
+def _copy(source, target):
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def payload(kernel, script, directory):
+    """An image of what lies above Debian: the kernel's modules, the program, its tests, `script`."""
+    tree = os.path.join(directory, "payload")
+    modules = os.path.join(tree, "usr", "lib", "modules", kernel.version)
+    home = os.path.join(tree, "pipeline")
+    _copy(kernel.directory, modules)
+    os.symlink("usr/lib", os.path.join(tree, "lib"))
+    subprocess.run(["depmod", "-b", tree, kernel.version], check=True)
+    for name in ("lib", "packets", "netns"):
+        _copy(os.path.join(ROOT, "tests", name), os.path.join(home, "tests", name))
+    _copy(os.path.join(HERE, "inside"), os.path.join(home, "tests", "inside"))
+    shutil.copy(os.path.join(ROOT, "tests", "run"), os.path.join(home, "tests", "run"))
+    os.makedirs(os.path.join(home, "build"))
+    shutil.copy(PROGRAM, os.path.join(home, "build", "vxlan-pipeline"))
+    net.compile_foreign(os.path.join(home, "build"))
+    with open(os.path.join(home, "suites"), "w", encoding="utf-8") as stream:
+        stream.write(script)
+    path = os.path.join(directory, "payload.ext4")
+    _image(tree, path)
+    shutil.rmtree(tree)
+    return path

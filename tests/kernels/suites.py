@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tests of packets and of interfaces, run inside a guest."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import tempfile
+import time
+
+import guest
+import root
+import wires
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CPUS, MEMORY, PATIENCE = 2, 3072, 5
+INITIAL_MODULES = ("virtio_pci", "virtio_blk", "ext4", "overlay")
+SUM = re.compile(r"(\d+) passed, (\d+) failed, (\d+) skipped")
+
+
+class Suite:
+    """`name`, what tests/run is to run, on which wires, and what of it not, for which reason."""
+
+    def __init__(self, name, selection, on_virtio=False, without=None):
+        self.name, self.selection, self.on_virtio = name, selection, on_virtio
+        self.without = without or {}
+
+    def only(self, names):
+        """This suite, or what of it has one of the names; everything is run then."""
+        chosen = [where + name for where in self.selection for name in names]
+        return Suite(self.name, chosen, self.on_virtio) if names else self
+
+    def script(self):
+        words = ["tests/run", "-v", *self.selection]
+        for name, reason in self.without.items():
+            words += ["--without", f"{name}={reason}"]
+        cabled = ",".join(":".join(cable) for cable in wires.CABLES) if self.on_virtio else ""
+        return (f"echo {shlex.quote(f'@@ suite {self.name}')}\n"
+                f"TEST_PATIENCE={PATIENCE} TEST_WIRES={cabled} {shlex.join(words)}"
+                " < /dev/null 2>&1\necho \"@@ status $?\"\n")
+
+
+SUITES = (
+    Suite("packets", ["packets/"]),
+    Suite("netns on veth", ["netns/"]),
+    Suite("netns on virtio-net", ["netns/"], on_virtio=True),
+    Suite("virtio-net and the clock", ["inside/"], on_virtio=True),
+)
+
+
+class Control:
+    """qemu's control socket: links of the guest's interfaces go down and up."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def link(self, number, up):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(30)
+            client.connect(self.path)
+            with client.makefile("rw", encoding="utf-8") as stream:
+                stream.readline()
+                for command in ({"execute": "qmp_capabilities"},
+                                {"execute": "set_link",
+                                 "arguments": {"name": f"net{number}", "up": up}}):
+                    stream.write(json.dumps(command) + "\n")
+                    stream.flush()
+                    while "return" not in (answer := json.loads(stream.readline())):
+                        if "error" in answer:
+                            raise guest.Failed(f"qemu: {answer['error']}")
+
+
+class Listener:
+    """Reads what a guest says: passes on what is worth telling, and keeps the sums."""
+
+    def __init__(self, report, title, chosen, machine, control):
+        self.report, self.title, self.machine, self.control = report, title, machine, control
+        self.suite, self.sum, self.begun, self.telling = None, None, 0, False
+        self.left = [suite.name for suite in chosen]
+
+    def begin(self, name):
+        self.suite, self.sum, self.begun = name, None, time.monotonic()
+
+    def end(self, status):
+        name = f"{self.title}: {self.suite}"
+        took = f"{time.monotonic() - self.begun:.0f} s"
+        if self.sum:
+            self.report.add(*self.sum)
+            print(f"{'{} passed, {} failed, {} skipped'.format(*self.sum)} in {took}: {name}",
+                  flush=True)
+        if not self.sum or (status != "0" and not self.sum[1]):
+            self.report.row(self.title, self.suite, [f"ended with status {status}"])
+        self.left.remove(self.suite)
+        self.suite = None
+
+    def ask(self, words):
+        """`link NUMBER up|down`"""
+        self.control.link(int(words[1]), words[2] == "up")
+        self.machine.answer()
+
+    def plain(self, line):
+        """A failure is told up to the empty line or the test's own line; so is a reason to skip."""
+        found = SUM.fullmatch(line)
+        if found:
+            self.sum = tuple(map(int, found.groups()))
+        elif re.match(r"FAILED |SKIPPED ", line):
+            self.telling = line.startswith("FAILED")
+            print(line.replace(" ", f" {self.title}: {self.suite}: ", 1), flush=True)
+        elif re.match(r"test_\S+: [0-9.]+ s", line):
+            self.telling = False
+        elif self.telling or not self.suite:
+            print(f"    {line}", flush=True)
+
+    def hear(self, line):
+        words = line.partition("@@ ")[2].split(maxsplit=1)
+        if words[:1] == ["suite"]:
+            self.begin(words[1])
+        elif words[:1] == ["status"]:
+            self.end(words[1])
+        elif words[:1] == ["ask"]:
+            self.ask(words[1].split())
+        elif not words:
+            self.plain(line)
+
+    def interrupted(self, failure):
+        """What did not come to its end has failed."""
+        if self.sum:
+            self.report.add(*self.sum)
+        for name in self.left:
+            last = self.machine.said[-20:] if name == self.suite else []
+            self.report.row(self.title, name, [str(failure)] + last)
+
+
+def run(report, title, kernel, chosen, debian, cabled_nics, seconds, log):
+    """Runs the chosen suites in one guest; what it says goes to the file `log`, whole."""
+    with tempfile.TemporaryDirectory(prefix="vxlan-pipeline-suites-") as work:
+        payload = root.payload(kernel, "".join(suite.script() for suite in chosen), work)
+        archive, control = os.path.join(work, "initramfs"), os.path.join(work, "control")
+        guest.initramfs(kernel, archive, os.path.join(HERE, "boot"), [shutil.which("busybox")],
+                        INITIAL_MODULES, {})
+        with guest.Guest(kernel, archive, [(debian, False), (payload, False)], cabled_nics, CPUS,
+                         MEMORY, control) as machine, \
+                open(log, "w", encoding="utf-8", buffering=1) as stream:
+            listener = Listener(report, title, chosen, machine, Control(control))
+            try:
+                for line in machine.lines(seconds):
+                    stream.write(line + "\n")
+                    listener.hear(line)
+                if listener.left:
+                    raise guest.Failed("the guest ended before that")
+            except guest.Failed as failure:
+                listener.interrupted(failure)

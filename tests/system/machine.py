@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+A Debian machine that boots under systemd: a container whose disk is thrown away afterwards and
+whose network is a namespace of the test's.
+
+The tree it boots from is made once a release and kept in build/system/RELEASE; a machine writes to
+a layer of its own above that.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from lib import net, program
+
+CACHE = os.path.join(program.ROOT, "build", "system")
+MIRROR = "http://deb.debian.org/debian"
+# What a server has; python3 for nothing but the tests of the package itself.
+INCLUDED = ("systemd", "systemd-sysv", "dbus", "procps", "iproute2", "ethtool", "ca-certificates",
+            "curl", "python3-minimal", "libpython3-stdlib")
+COMMANDS = ("debootstrap", "systemd-nspawn", "nsenter", "mount")
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+               "HOME": "/root", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
+               "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
+PR_SET_PDEATHSIG, SIGKILL = 1, 9
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def only_one(path):
+    """Whoever comes second waits, and finds the first one's work done."""
+    os.makedirs(CACHE, exist_ok=True)
+    with open(path + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def tree(release):
+    """The directory with the release's installed system; made if there is none."""
+    net.need_commands(*COMMANDS)
+    path = os.path.join(CACHE, release)
+    with only_one(path):
+        if not os.path.isdir(path):
+            unfinished = path + ".unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            net.run("debootstrap", "--variant=minbase", f"--include={','.join(INCLUDED)}", release,
+                    unfinished, MIRROR, timeout=1800)
+            os.rename(unfinished, path)
+    return path
+
+
+def chroot(path, *command, timeout=600):
+    return net.run("chroot", path, *command, timeout=timeout, env=ENVIRONMENT)
+
+
+def fetch(release, names):
+    """Has the archives of these packages and of what they need in the tree's cache of apt."""
+    path = tree(release)
+    with only_one(path):
+        if not os.path.exists(os.path.join(path, "var/lib/apt/periodic/update")):
+            chroot(path, "apt-get", "-q", "update")
+            os.makedirs(os.path.join(path, "var/lib/apt/periodic"), exist_ok=True)
+            with open(os.path.join(path, "var/lib/apt/periodic/update"), "w", encoding="ascii"):
+                pass
+        chroot(path, "apt-get", "-q", "-y", "--download-only", "--no-install-recommends",
+               "install", *names)
+
+
+def _remove_stale():
+    """What machines left whose test was killed: nobody holds the lock of their directory."""
+    for name in os.listdir(CACHE):
+        if not name.startswith("machine-"):
+            continue
+        path = os.path.join(CACHE, name)
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(fd)
+
+
+def _is_init(pid):
+    """Whether it is the first process of a PID namespace; others help it into being."""
+    with contextlib.suppress(FileNotFoundError), \
+            open(f"/proc/{pid}/status", encoding="ascii") as stream:
+        return re.search(r"^NSpid:.*\s1$", stream.read(), re.MULTILINE) is not None
+    return False
+
+
+class Machine:
+    """One machine. `namespace` is its network; the BPF file system is that of the tests."""
+
+    def __init__(self, test, release, namespace):
+        self.test, self.namespace, self.process, self.init = test, namespace, None, None
+        base = tree(release)
+        _remove_stale()
+        self.directory = tempfile.mkdtemp(prefix="machine-", dir=CACHE)
+        test.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        lock = os.open(self.directory, os.O_RDONLY)
+        test.addCleanup(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        self.root = self._below("root")
+        net.run("mount", "-t", "overlay", "overlay", "-o",
+                f"lowerdir={base},upperdir={self._below('written')},workdir={self._below('work')}",
+                self.root)
+        test.addCleanup(net.run, "umount", "-l", self.root, check=False)
+        test.addCleanup(self.kill)
+
+    def _below(self, name):
+        path = os.path.join(self.directory, name)
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def boot(self):
+        with open(os.path.join(self.directory, "console"), "ab") as console:
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+                ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit",
+                 "--network-namespace-path", self.namespace.path, "--capability=all",
+                 "--system-call-filter=bpf perf_event_open", f"--bind={net.BPFFS}",
+                 "--console=read-only", "--hostname=appliance", "-D", self.root],
+                stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, SIGKILL))
+        self.init = net.wait_for(self._find_init, 60, "the machine's first process")
+        net.wait_for(self._is_up, 120, "the machine to boot")
+        return self
+
+    def _find_init(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the machine does not boot:\n{self.console()}")
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        with open(path, encoding="ascii") as stream:
+            children = stream.read().split()
+        return next((int(child) for child in children if _is_init(child)), None)
+
+    def _is_up(self):
+        """`degraded`: what is in a container that a container cannot have."""
+        state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
+        return state in ("running", "degraded")
+
+    def console(self):
+        with open(os.path.join(self.directory, "console"), encoding="utf-8",
+                  errors="replace") as stream:
+            return stream.read()
+
+    def run(self, *command, timeout=300, **options):
+        """As root in the machine."""
+        return net.run("nsenter", f"--target={self.init}", "--mount", "--uts", "--ipc", "--net",
+                       "--pid", "--root", "--wd=/", *command, timeout=timeout, env=ENVIRONMENT,
+                       **options)
+
+    def shell(self, script, **options):
+        return self.run("sh", "-euc", script, **options)
+
+    def power_off(self):
+        """An orderly end; boot() starts it again."""
+        self.run("systemctl", "poweroff", check=False)
+        self.process.wait(120)
+        self.process = None
+
+    def kill(self):
+        """As if somebody pulled the plug. The kernel ends what runs in it with its first process."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def path(self, path):
+        return os.path.join(self.root, path.lstrip("/"))
+
+    def read(self, path):
+        with open(self.path(path), encoding="utf-8") as stream:
+            return stream.read()
+
+    def write(self, path, text):
+        with open(self.path(path), "w", encoding="utf-8") as stream:
+            stream.write(text)
+
+    def exists(self, path):
+        return os.path.lexists(self.path(path))
+
+    def files_named(self, part):
+        """Every path that was written since the beginning, is still there, and has this in it."""
+        top = os.path.join(self.directory, "written")
+        found = []
+        for directory, directories, files in os.walk(top):
+            for name in directories + files:
+                path = "/" + os.path.relpath(os.path.join(directory, name), top)
+                # What was deleted of the layer below is a device in this one.
+                if part in path and self.exists(path):
+                    found.append(path)
+        return sorted(found)
+
+    def unit(self, name, *properties):
+        """{property: value} as `systemctl show` has them."""
+        text = self.run("systemctl", "show", name, "-p", ",".join(properties)).stdout
+        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+    def state(self, name):
+        return self.unit(name, "ActiveState")["ActiveState"]
+
+    def journal(self, unit):
+        return self.run("journalctl", "--no-pager", "-o", "cat", "-u", unit).stdout

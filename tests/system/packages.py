@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The packages under test, built from these sources, and the repository that serves them."""
+
+import glob
+import os
+import socket
+import subprocess
+import sys
+import time
+
+from lib import net, program
+
+import machine
+
+LATER = "later"  # what tells the newer build from the older
+PORT = 8080
+NOT_PACKAGED = {"build", ".git", ".ci", "tests", "__pycache__"}
+
+
+def _newest_source():
+    newest = 0.0
+    for directory, directories, files in os.walk(program.ROOT):
+        if directory == program.ROOT:
+            directories[:] = [name for name in directories if name not in NOT_PACKAGED]
+        newest = max([newest] + [os.lstat(os.path.join(directory, name)).st_mtime
+                                 for name in files])
+    return newest
+
+
+def deb(suffix=""):
+    """The package's file, built anew if a source is newer. Its unit tests run elsewhere."""
+    net.need_commands("dpkg-buildpackage", "dh")
+    output = os.path.join(machine.CACHE, f"deb-{suffix or 'release'}")
+    pattern = os.path.join(output, "vxlan-pipeline_*.deb")
+    with machine.only_one(output):
+        built = glob.glob(pattern)
+        if not built or os.path.getmtime(built[0]) < _newest_source():
+            for path in glob.glob(os.path.join(output, "*")):
+                os.unlink(path)
+            net.run(os.path.join(program.ROOT, "dist", "deb"), *([suffix] if suffix else []),
+                    timeout=1800, env={**os.environ, "DEB_OUTPUT": output,
+                                       "DEB_BUILD_OPTIONS": "nocheck noddebs"})
+            built = glob.glob(pattern)
+    return built[0]
+
+
+def field(path, name):
+    return net.run("dpkg-deb", "-f", path, name).stdout.strip()
+
+
+def dependencies(path):
+    """Names of what the package depends on, without versions and alternatives."""
+    return [part.split("|")[0].split("(")[0].split(":")[0].strip()
+            for part in field(path, "Depends").split(",")]
+
+
+class Repository:
+    """Signed with a key of its own, and served over HTTP to the machine alone."""
+
+    def __init__(self, test, namespace):
+        net.need_commands("apt-ftparchive", "gpg")
+        self.work = program.Workspace().__enter__()
+        test.addCleanup(self.work.__exit__)
+        self.url = f"http://127.0.0.1:{PORT}"
+        self.instructions = None
+        self.namespace = namespace
+        self.server = subprocess.Popen(  # pylint: disable=consider-using-with
+            namespace.command(sys.executable, "-m", "http.server", "--bind", "127.0.0.1",
+                              "--directory", self.work.path, str(PORT)),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        test.addCleanup(self.server.wait)
+        test.addCleanup(self.server.kill)
+
+    def publish(self, path):
+        """What is said to an operator is kept: the lines to paste."""
+        result = net.run(os.path.join(program.ROOT, "dist", "repo"), timeout=300, env={
+            **os.environ, "REPO_OUTPUT": self.work.path, "REPO_URL": self.url,
+            "DEB_OUTPUT": os.path.dirname(path)})
+        self.instructions = [line[4:] for line in result.stdout.split("Debian and its kin")[1]
+                             .splitlines() if line.startswith("    ")]
+        net.wait_for(self._answers, 30, "the web server")
+
+    def _answers(self):
+        time.sleep(0.1)
+        with self.namespace.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+            return client.connect_ex(("127.0.0.1", PORT)) == 0

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The life of a package on a machine: install, edit, start, break, upgrade, remove."""
+
+import os
+import re
+import signal
+import time
+
+from lib import net
+from lib.life import TARGETS, Traffic
+
+import packages
+from scene import CONFIG, UNIT, Scene, rules
+
+SECURITY = 2.2  # the score of `systemd-analyze security` that the pipeline's unit must not exceed
+
+
+class Story(Scene):
+    """One machine, from the first installation to nothing; every step is a row."""
+
+    def test_life(self):
+        for step in (self.installed, self.sample_refused, self.started, self.security,
+                     self.reloaded, self.broken_reload, self.restarted, self.crashed,
+                     self.upgraded, self.stopped, self.broken_start, self.removed, self.purged):
+            with self.subTest(step.__doc__):
+                step()
+
+    def installed(self):
+        """Installing starts and enables nothing: only the operator knows the interfaces."""
+        self.install()
+        self.assertEqual(self.version(), packages.field(self.deb, "Version"))
+        enabled = self.systemctl("is-enabled", UNIT, check=False)
+        self.assertEqual(enabled.stdout.strip(), "disabled")
+        self.assertEqual(self.machine.state(UNIT), "inactive")
+        self.assert_detached()
+        self.assertEqual(self.machine.run("vxlan_loader", "--version").returncode, 0)
+
+    def sample_refused(self):
+        """The sample has to be edited: the journal names the file, the line and the key."""
+        result = self.systemctl("start", UNIT, check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assert_journal(rf"^{CONFIG}:\d+:\d+: listen\.interface: ")
+        self.assert_detached()
+        net.wait_for(lambda: self.machine.state(UNIT) == "failed", 30, "the unit to give up")
+
+    def started(self):
+        """Started after the mistake is mended, without a reset; real traffic arrives."""
+        self.start_when_allowed()
+        self.assertEqual(self.machine.state(UNIT), "active")
+        self.assertEqual(self.delivered_to(), 8081)
+        self.assertIn("running", self.machine.run("vxlan-pipeline", "status", "--json").stdout)
+
+    def start_when_allowed(self):
+        """Ten seconds after a series of failures; systemd is not asked for more than a start."""
+        self.configure()
+        time.sleep(10)
+        self.systemctl("start", UNIT)
+
+    def security(self):
+        """systemd-analyze is content with how little the unit may do."""
+        text = self.machine.run("systemd-analyze", "security", UNIT).stdout
+        score = float(re.search(r"Overall exposure level for .*: ([\d.]+)", text)[1])
+        self.assertLessEqual(score, SECURITY, text)
+
+    def reloaded(self):
+        """A reload puts the edited file in force; the process stays."""
+        before = self.main_pid()
+        self.configure(rules(TARGETS[1]))
+        with Traffic(self, pause=0.01) as traffic:
+            self.systemctl("reload", UNIT)
+            net.wait_for(lambda: self.delivers(9092), 20, "the reload")
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.assertEqual(self.main_pid(), before)
+
+    def delivers(self, port):
+        stats = self.machine.run("vxlan-pipeline", "stats", "--json").stdout
+        return f'"10.20.0.2:{port}"' in stats
+
+    def broken_reload(self):
+        """A reload with a mistake says which, and the configuration before stays in force."""
+        self.configure({"listen": {"interface": "in0", "port": 123456}})
+        result = self.systemctl("reload", UNIT, check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assert_journal(rf"^{CONFIG}:\d+:\d+: listen\.port: ")
+        self.assertEqual(self.machine.state(UNIT), "active")
+        self.assertEqual(self.delivered_to(), 9092)
+        self.configure(rules(TARGETS[1]))
+
+    def restarted(self):
+        """A restart is another process and loses no packet."""
+        before = self.main_pid()
+        with Traffic(self, pause=0.01) as traffic:
+            self.systemctl("restart", UNIT)
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.assertNotEqual(self.main_pid(), before)
+
+    def crashed(self):
+        """A controller that is killed comes back by itself, and no packet is lost."""
+        before = self.main_pid()
+        with Traffic(self, pause=0.01) as traffic:
+            self.systemctl("kill", "--kill-who=main", f"--signal={signal.SIGKILL}", UNIT)
+            net.wait_for(lambda: self.main_pid() not in (0, before), 30, "another controller")
+            net.wait_for(lambda: self.machine.state(UNIT) == "active", 30, "it to be ready")
+        self.assertEqual(traffic.arrived(), traffic.sent)
+
+    def upgraded(self):
+        """An upgrade runs the newer build, keeps the edited file and loses no packet."""
+        before, config = self.main_pid(), self.machine.read(CONFIG)
+        packages.deb(packages.LATER)  # takes a while, and is no part of it
+        with Traffic(self, pause=0.02) as traffic:
+            self.upgrade()
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.assertTrue(self.version().endswith(packages.LATER), self.version())
+        self.assertEqual(self.machine.read(CONFIG), config)
+        self.assertEqual(self.machine.state(UNIT), "active")
+        self.assertNotEqual(self.main_pid(), before)
+        executable = self.machine.run("readlink", f"/proc/{self.pid_inside()}/exe").stdout.strip()
+        self.assertEqual(executable, "/usr/bin/vxlan-pipeline")  # and not "... (deleted)"
+
+    def pid_inside(self):
+        return self.main_pid()
+
+    def stopped(self):
+        """Stopping detaches."""
+        self.systemctl("stop", UNIT)
+        self.assert_detached()
+        self.assertFalse(os.path.exists(os.path.join(net.PINS, "config")))
+        self.assertIsNone(self.delivered_to())
+
+    def broken_start(self):
+        """A file with a mistake does not start, and attaches nothing."""
+        self.configure({"listen": {"interface": "in0", "port": 123456}})
+        self.assertNotEqual(self.systemctl("start", UNIT, check=False).returncode, 0)
+        self.assert_detached()
+        self.systemctl("stop", UNIT)
+
+    def removed(self):
+        """Removal detaches: what runs, further instances, and what has no controller any more."""
+        self.start_when_allowed()
+        net.veth(self.appliance, "in1", self.sender, "s1")
+        self.configure({"listen": {"interface": "in1"}}, name="second")
+        self.systemctl("start", "vxlan-pipeline@second.service")
+        self.assertEqual(sorted(os.listdir(net.PINS)), ["config", "second"])
+        self.systemctl("stop", UNIT)
+        self.machine.shell("vxlan-pipeline run --linger -d 1")
+        self.assertEqual(sorted(os.listdir(net.PINS)), ["config", "second"])
+        self.machine.run("apt-get", "-q", "-y", "remove", "vxlan-pipeline")
+        self.assert_detached()
+        self.assertFalse(os.path.exists(net.PINS))
+        self.assertTrue(self.machine.exists(CONFIG), "the configuration stays until it is purged")
+
+    def purged(self):
+        """Purging leaves nothing of it."""
+        self.machine.run("apt-get", "-q", "-y", "purge", "vxlan-pipeline")
+        # The repository is the operator's, and archives are apt's.
+        left = [path for path in self.machine.files_named("vxlan")
+                if not path.startswith(("/etc/apt/", "/usr/share/keyrings/", "/var/cache/apt/",
+                                        "/var/lib/apt/"))]
+        self.assertEqual(left, [])
+        units = self.systemctl("list-units", "--all", "--plain", "vxlan-pipeline*").stdout
+        self.assertNotIn("running", units)
