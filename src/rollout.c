@@ -126,9 +126,6 @@ static void find_next_hops(struct rollout *rollout, const struct config *config,
 		snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
 		err = next_hops_open(&rollout->next_hops, &setup, &error);
 	}
-	/* trusted from the first packet on, not only from the daemon's next beat */
-	if (!err)
-		datapath_beat(&rollout->control);
 	if (err)
 		log_warning("%s; every packet asks the kernel for its next hop", error.text);
 }
@@ -186,19 +183,24 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 		return -EOPNOTSUPP;
 	if (!err) {
 		find_next_hops(&fresh, config, datapath, links);
+		/* trusted from the first packet on, but never those of a daemon that is gone */
+		if (rollout->next_hops || datapath_is_unpinned(instance))
+			datapath_beat(&fresh.control);
 		err = datapath_commit(datapath, instance, config, &attached, error);
 	}
 	if (err) {
 		rollout_end(&fresh);
 	} else {
+		datapath_beat(&fresh.control);
 		watch_losses(instance, links, !rollout->links.listen_ifindex);
-		datapath_hold(instance);
 		rollout_end(rollout);
 		*rollout = fresh;
 		rollout->links = *links;
 		warn_of_cutting(config, datapath_cutting(datapath));
 		report(config, &attached, way->name);
 	}
+	/* also what took its place again after a failure */
+	datapath_hold(instance);
 	datapath_free(datapath);
 	return err;
 }
