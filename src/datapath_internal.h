@@ -121,7 +121,11 @@ int datapath_current_generation(const char *instance, uint32_t *generation);
 /* Where the instance's program is; it is known that something is pinned. */
 enum datapath_state datapath_read_state(const char *instance);
 
-/* What the kernel said of the last request that libbpf made for it over netlink; may be empty. */
+/*
+ * What the kernel said of a request that libbpf made for it over netlink, the last one that it said
+ * anything of; empty: nothing since it was forgotten.
+ */
 const char *datapath_kernel_message(void);
+void datapath_forget_kernel_message(void);
 
 #endif
