@@ -338,11 +338,15 @@ class Ground(net.Ground):
         if not daemon.stderr.rstrip().endswith("reloaded"):
             raise AssertionError(f"the reload failed: {daemon.stderr}")
 
+    def let_come(self, count=1000):
+        """Until so many more packets came, whatever the sender is late by."""
+        received = self.judge.order().received
+        net.wait_for(lambda: self.judge.order().received > received + count, 60, "packets to come")
+
     def check_in_force(self):
         """What comes from now on is of this side alone."""
         before = self.judge.outcomes()
-        received = self.judge.order().received
-        net.wait_for(lambda: self.judge.order().received > received + 1000, 20, "packets to come")
+        self.let_come()
         grown = {key for key, count in self.judge.outcomes().items() if count > before.get(key, 0)}
         self.assertEqual(grown, self.side.outcomes,
                          f"{self.side.name} rules are said to be in force, but there came: " +

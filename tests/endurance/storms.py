@@ -118,6 +118,7 @@ class Kill(rig.Ground):
         self.journal.note("killed")
         if killed.returncode != 128 + signal.SIGKILL and killed.returncode != -signal.SIGKILL:
             raise AssertionError(f"not killed at {step}: {killed.returncode} {killed.stderr}")
+        self.let_come()
         changes = self.judge.order().changes
         self.assertIn(changes - before, (0, 1), f"killed at {step}: changed more than once")
         if changes != before:

@@ -14,11 +14,10 @@ MAGIC = 0x56585047
 class Watchers(rig.Ground):
     def interrupt(self, namespace, interface):
         """A moment without the interface."""
-        before = self.judge.order().received
         namespace.ip("link", "set", interface, "down")
         namespace.ip("link", "set", interface, "up")
         self.set_neighbours()
-        net.wait_for(lambda: self.judge.order().received > before + 1000, 20, "packets to come")
+        self.let_come()
 
     def lose(self, namespace, interface, where):
         """Packets are lost there; how many, and that is found, and told."""
@@ -62,8 +61,7 @@ class Watchers(rig.Ground):
         self.write(changes)
         daemon.signal(signal.SIGHUP)
         daemon.notified("READY=1")
-        received = self.judge.order().received
-        net.wait_for(lambda: self.judge.order().received > received + 1000, 20, "packets to come")
+        self.let_come()
 
     def test_a_mixture(self):
         """The old rules with each of the new settings alone, and the other way round."""
