@@ -317,6 +317,9 @@ static int load(struct datapath *datapath, const struct config *config,
 	if (err)
 		return err;
 	err = pipeline_bpf__load(datapath->skeleton);
+	/* libbpf takes a probe that failed for want of memory for an old kernel without mmap */
+	if (!err && !datapath->skeleton->rodata)
+		err = -ENOMEM;
 	if (err)
 		return explain_load_failure(err, error);
 	err = fill_maps(datapath, config, tables);
