@@ -50,14 +50,20 @@ struct daemon {
 	int64_t due[JOB_COUNT]; /* likewise */
 	int64_t watchdog_every; /* ms */
 	bool linger;
+	bool drained; /* while the instance was pinned last */
 };
 
-static int64_t milliseconds(void)
+static int64_t microseconds(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+static int64_t milliseconds(void)
+{
+	return microseconds() / 1000;
 }
 
 static void debug_line(const char *line)
@@ -92,9 +98,10 @@ static void notify_status(const struct daemon *daemon, const char *state)
 {
 	const struct health *health = &daemon->health;
 
-	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rules%s%s", state, daemon->config.listen.interface,
+	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
 		   daemon->config.forward.interface, daemon->config.rule_count,
-		   health->count ? "; not well: " : "", health->count ? health->reasons[0] : "");
+		   daemon->config.rule_count == 1 ? "" : "s", health->count ? "; not well: " : "",
+		   health->count ? health->reasons[0] : "");
 }
 
 /* All of a configuration, its HTTP server included, or nothing. */
@@ -128,7 +135,9 @@ static void reload(struct daemon *daemon)
 	struct error error;
 	bool failed = true;
 
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, milliseconds() * 1000);
+	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, microseconds());
+	pages_set_busy(daemon->web.pages);
 	if (!command_load_config(&config, options->config_path, options->overrides,
 				 options->override_count, &status)) {
 		log_error("not reloaded: the configuration has errors; the one before stays");
@@ -176,14 +185,22 @@ static int64_t job_next_hops(struct daemon *daemon, int64_t now)
 static int64_t job_follow(struct daemon *daemon, int64_t now)
 {
 	struct error why, error;
+	bool unpinned;
 
 	if (!rollout_is_outdated(&daemon->rollout, daemon->options->instance, &daemon->config,
-				 &why))
+				 &why)) {
+		*daemon->trouble.text = '\0'; /* it went as it came */
 		return now + FOLLOW_MS;
+	}
 	if (!*daemon->trouble.text)
 		log_info("%s: putting the configuration in force again", why.text);
-	if (put_in_force(daemon, &daemon->config, &error) == 0)
+	pages_set_busy(daemon->web.pages);
+	unpinned = datapath_is_unpinned(daemon->options->instance);
+	if (put_in_force(daemon, &daemon->config, &error) == 0) {
+		if (unpinned && daemon->drained) /* the pins took that with them */
+			instance_set_drained(daemon->options->instance, true, &error);
 		return now + FOLLOW_MS;
+	}
 	if (strcmp(daemon->trouble.text, error.text) != 0)
 		log_error("%s, and the configuration cannot be put in force again: %s", why.text,
 			  error.text);
@@ -191,12 +208,49 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	return now + RETRY_MS;
 }
 
-/* Tells the log and the service manager of what has changed; numbers in reasons do not count. */
+/* Past a word that is a number, "530" or "1.7", but no address. */
+static const char *skip_number(const char *word)
+{
+	size_t length = strspn(word, "0123456789");
+
+	if (length && word[length] == '.')
+		length += 1 + strspn(word + length + 1, "0123456789");
+	return word[length] == ' ' || !word[length] ? word + length : word;
+}
+
+/* But for their numbers: those of packets and seconds change all the time. */
+static bool same_reason(const char *a, const char *b)
+{
+	bool at_word = true;
+
+	for (;; a++, b++) {
+		if (at_word) {
+			a = skip_number(a);
+			b = skip_number(b);
+		}
+		if (*a != *b)
+			return false;
+		if (!*a)
+			return true;
+		at_word = *a == ' ';
+	}
+}
+
+static bool same_reasons(const struct health *a, const struct health *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++) {
+		if (!same_reason(a->reasons[i], b->reasons[i]))
+			return false;
+	}
+	return a->count == b->count;
+}
+
+/* Tells the log and the service manager of what has changed. */
 static void tell_health(struct daemon *daemon, const struct health *before)
 {
 	const struct health *health = &daemon->health;
 
-	if (health->count == before->count)
+	if (same_reasons(health, before))
 		return;
 	if (!health->count)
 		log_info("well again");
@@ -217,6 +271,8 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 	} else {
 		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
 			     &condition, getpid());
+		if (condition.state != DATAPATH_ABSENT)
+			daemon->drained = instance_is_drained(daemon->options->instance);
 	}
 	if (*daemon->trouble.text)
 		health_add(&daemon->health, "the configuration cannot be put in force again: %s",

@@ -57,6 +57,14 @@ int datapath_attach(struct datapath_commit *commit);
 #define SHARED_MAPS 5
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
 
+/* Before loading for generic mode, 0 or -errno; and after loading, for any. */
+int datapath_shrink_egress(const struct pipeline_bpf *skeleton);
+int datapath_fill_egress(struct datapath *datapath);
+
+/* Pins of what counts losses: maps, and programs attached to tracepoints. */
+#define LOSS_PINS 6
+extern const char *const datapath_loss_pins[LOSS_PINS];
+
 /* Lets the generation cut: nothing of the one before is on its way any more. 0 or -errno. */
 int datapath_open_cutting(struct datapath *datapath);
 

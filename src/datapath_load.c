@@ -14,45 +14,6 @@
 #include "instance.h"
 #include "nat.h"
 
-static void (*debug_print)(const char *line);
-
-static char kernel_message[256];
-
-/* libbpf reports the kernel's own words for a refused netlink request only this way. */
-static void note_kernel_message(const char *line)
-{
-	static const char prefix[] = "libbpf: Kernel error message: ";
-
-	if (strncmp(line, prefix, sizeof(prefix) - 1) == 0)
-		snprintf(kernel_message, sizeof(kernel_message), "%.*s",
-			 (int)strcspn(line + sizeof(prefix) - 1, "\n"), line + sizeof(prefix) - 1);
-}
-
-const char *datapath_kernel_message(void)
-{
-	return kernel_message;
-}
-
-int datapath_print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
-{
-	char *line = NULL;
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	if (vasprintf(&line, format, args) < 0)
-		return 0;
-	note_kernel_message(line);
-	if (debug_print)
-		debug_print(line);
-	free(line);
-	return 0;
-}
-
-void datapath_set_debug(void (*print)(const char *line))
-{
-	debug_print = print;
-}
-
 /* Everything that is computed from the configuration before the kernel is asked for anything. */
 struct tables {
 	struct nat_tables nat;
@@ -254,29 +215,6 @@ static int fill_sources(const struct bpf_map *map, const struct config *config)
 	return 0;
 }
 
-/* Every entry of every map that sends frames names the egress interface and, if need be, the cutter. */
-static int fill_egress(struct datapath *datapath)
-{
-	struct pipeline_bpf *skeleton = datapath->skeleton;
-	bool cut = skeleton->rodata->config.fragment_in_xdp;
-	const struct bpf_map *const maps[] = {
-		skeleton->maps.egress,   skeleton->maps.copies_2, skeleton->maps.copies_3,
-		skeleton->maps.copies_4, skeleton->maps.copies_5, skeleton->maps.copies_6,
-		skeleton->maps.copies_7, skeleton->maps.copies_8,
-	};
-	struct bpf_devmap_val value = {.ifindex = datapath->links.egress_ifindex};
-
-	if (cut)
-		value.bpf_prog.fd = bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment);
-	for (size_t i = 0; i < (cut ? sizeof(maps) / sizeof(maps[0]) : 1); i++) {
-		for (uint32_t key = 0; key < bpf_map__max_entries(maps[i]); key++) {
-			if (bpf_map_update_elem(bpf_map__fd(maps[i]), &key, &value, BPF_ANY))
-				return -errno;
-		}
-	}
-	return 0;
-}
-
 int datapath_open_cutting(struct datapath *datapath)
 {
 	int fd = bpf_map__fd(datapath->skeleton->maps.cutting_open);
@@ -301,7 +239,7 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 				 skeleton->maps.vni_slots);
 	if (!err)
 		err = fill_sources(skeleton->maps.sources, config);
-	return err ? err : fill_egress(datapath);
+	return err ? err : datapath_fill_egress(datapath);
 }
 
 /* The mark of this instance's frames to be cut: the same in all its generations. */
@@ -370,6 +308,8 @@ static int load(struct datapath *datapath, const struct config *config,
 	err = choose_constants(datapath, config, options, tables);
 	if (!err)
 		err = size_maps(datapath->skeleton, config, tables);
+	if (!err && options->generic)
+		err = datapath_shrink_egress(datapath->skeleton);
 	if (err)
 		return error_set(error, err, "cannot prepare the program: %s", strerror(-err));
 	if (options->instance)
@@ -377,6 +317,9 @@ static int load(struct datapath *datapath, const struct config *config,
 	if (err)
 		return err;
 	err = pipeline_bpf__load(datapath->skeleton);
+	/* libbpf takes a probe that failed for want of memory for an old kernel without mmap */
+	if (!err && !datapath->skeleton->rodata)
+		err = -ENOMEM;
 	if (err)
 		return explain_load_failure(err, error);
 	err = fill_maps(datapath, config, tables);

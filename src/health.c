@@ -10,8 +10,7 @@
 #include "netdev.h"
 #include "xdp.h"
 
-#define STALLED_MS   2000 /* without a sign of life, where one comes every HEARTBEAT_EVERY_MS */
-#define FAILING_PART 100  /* one packet lost in so many is more than a burst too many */
+#define FAILING_PART 100 /* one packet lost in so many is more than a burst too many */
 
 void health_add(struct health *health, const char *format, ...)
 {
@@ -31,6 +30,7 @@ static void judge_attachment(struct health *health, const struct datapath_condit
 	struct xdp_program other;
 	struct error ignored;
 	struct netdev netdev;
+	char program[XDP_PROGRAM_TEXT_SIZE];
 
 	switch (condition->state) {
 	case DATAPATH_ABSENT:
@@ -53,11 +53,10 @@ static void judge_attachment(struct health *health, const struct datapath_condit
 			return; /* which is the reason, and said of the interface */
 		other = xdp_program_on(netdev.ifindex);
 		if (other.id)
-			health_add(
-				health,
-				"the program was detached from %s, which carries the XDP program "
-				"%s (id %" PRIu32 ") instead",
-				listen, *other.name ? other.name : "of another tool", other.id);
+			health_add(health,
+				   "the program was detached from %s, which carries the XDP "
+				   "program %s instead",
+				   listen, xdp_program_format(&other, program));
 		else
 			health_add(health,
 				   "the program was detached from %s; a reload attaches it "
@@ -167,7 +166,7 @@ static void judge_control(struct health *health, const struct datapath_condition
 	else if (condition->beat_age_ms < 0)
 		health_add(health, "the daemon, process %d, has given no sign of life",
 			   (int)daemon);
-	else if (condition->beat_age_ms > STALLED_MS)
+	else if (condition->beat_age_ms > HEALTH_STALLED_MS)
 		health_add(health,
 			   "the daemon, process %d, has stalled: its last sign of life was "
 			   "%.1f s ago",

@@ -12,6 +12,12 @@
 #define HEALTH_MAX_REASONS 16
 #define HEALTH_REASON_SIZE 200
 
+/*
+ * Without a sign of life for so long, where several come in a second, the control loop has stalled:
+ * told within 2 s of when it stalled, whatever the time between two looks.
+ */
+#define HEALTH_STALLED_MS 1700
+
 /* Well if there is no reason why not. */
 struct health {
 	char reasons[HEALTH_MAX_REASONS][HEALTH_REASON_SIZE];

@@ -20,7 +20,7 @@
 #define LIFETIME_MS    10000 /* of a connection, however busy */
 #define IDLE_S         5
 #define CLIENT_MEMORY  16384 /* bytes; a request that needs more is refused */
-#define LISTEN_BACKLOG 1024
+#define LISTEN_BACKLOG 4096
 
 struct client {
 	int fd;
@@ -250,6 +250,14 @@ static enum MHD_Result answer(void *data, struct MHD_Connection *connection, con
 	return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
 }
 
+/* Paths are compared as they came: no path that is served has anything to unescape. */
+static size_t leave_escaped(void *data, struct MHD_Connection *connection, char *text)
+{
+	(void)data;
+	(void)connection;
+	return strlen(text);
+}
+
 int http_start(struct http_server **out, int socket, const struct http_site *site,
 	       struct error *error)
 {
@@ -257,6 +265,7 @@ int http_start(struct http_server **out, int socket, const struct http_site *sit
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
 	struct MHD_OptionItem options[] = {
 		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)note_connection, server},
+		{MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, HARD_LIMIT, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, CLIENT_MEMORY, NULL},

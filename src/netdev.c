@@ -27,6 +27,19 @@ static void read_driver(int fd, struct ifreq *ifr, struct netdev *netdev)
 		snprintf(netdev->driver, sizeof(netdev->driver), "%s", info.driver);
 }
 
+/*
+ * The flag IFF_RUNNING follows the carrier up to a second later (net/core/link_watch.c); the driver
+ * knows at once.
+ */
+static bool has_carrier(int fd, struct ifreq *ifr)
+{
+	bool running = ifr->ifr_flags & IFF_RUNNING;
+	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+
+	ifr->ifr_data = (void *)&link;
+	return query(fd, SIOCETHTOOL, ifr) == 0 ? link.data : running;
+}
+
 int netdev_get(const char *name, struct netdev *netdev, struct error *error)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -56,10 +69,21 @@ int netdev_get(const char *name, struct netdev *netdev, struct error *error)
 		return error_set(error, err, "%s: cannot read its properties: %s", name,
 				 strerror(-err));
 	found.up = ifr.ifr_flags & IFF_UP;
-	found.carrier = ifr.ifr_flags & IFF_RUNNING;
+	found.carrier = has_carrier(fd, &ifr);
 	read_driver(fd, &ifr, &found);
 	*netdev = found;
 	return 0;
+}
+
+int netdev_set_mtu(const char *name, uint32_t mtu)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {.ifr_mtu = (int)mtu};
+
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	return query(fd, SIOCSIFMTU, &ifr);
 }
 
 bool netdev_forwards(const char *name, int version)

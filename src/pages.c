@@ -13,7 +13,7 @@
 #include "pages.h"
 #include "stats.h"
 
-#define STALLED_MS 2000 /* without a judgement, where one comes every half second */
+#define BUSY_MS 30000 /* that the next judgement may take while a configuration is loaded */
 
 struct pages {
 	char instance[INSTANCE_NAME_MAX + 1];
@@ -22,6 +22,7 @@ struct pages {
 	struct timespec judged_at; /* CLOCK_MONOTONIC; zero: not yet */
 	int64_t reloaded_at;
 	bool reload_failed;
+	bool busy; /* until the next judgement */
 };
 
 /* Everything a page may want, read at one time. */
@@ -33,7 +34,7 @@ struct view {
 	struct health health;
 };
 
-static void add_stall(struct health *health, const struct timespec *judged_at)
+static void add_stall(struct health *health, const struct timespec *judged_at, bool busy)
 {
 	struct timespec now;
 	long age;
@@ -43,7 +44,7 @@ static void add_stall(struct health *health, const struct timespec *judged_at)
 	      (now.tv_nsec - judged_at->tv_nsec) / 1000000;
 	if (!judged_at->tv_sec && !judged_at->tv_nsec)
 		health_add(health, "starting");
-	else if (age > STALLED_MS)
+	else if (age > (busy ? BUSY_MS : HEALTH_STALLED_MS))
 		health_add(health, "the control loop has stalled for %.1f s", age / 1e3);
 }
 
@@ -53,7 +54,7 @@ static struct health current_health(struct pages *pages)
 
 	pthread_mutex_lock(&pages->lock);
 	health = pages->health;
-	add_stall(&health, &pages->judged_at);
+	add_stall(&health, &pages->judged_at, pages->busy);
 	pthread_mutex_unlock(&pages->lock);
 	return health;
 }
@@ -205,6 +206,14 @@ void pages_publish(struct pages *pages, const struct health *health)
 	pthread_mutex_lock(&pages->lock);
 	pages->health = *health;
 	clock_gettime(CLOCK_MONOTONIC, &pages->judged_at);
+	pages->busy = false;
+	pthread_mutex_unlock(&pages->lock);
+}
+
+void pages_set_busy(struct pages *pages)
+{
+	pthread_mutex_lock(&pages->lock);
+	pages->busy = true;
 	pthread_mutex_unlock(&pages->lock);
 }
 

@@ -179,6 +179,8 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 	struct datapath *datapath = NULL;
 	int err = datapath_load(&datapath, config, links, &options, error);
 
+	/* many rules take long to load: a sign of life in between */
+	datapath_beat(&rollout->control);
 	/* Linux before 5.18 does not know the flag: that way is closed, not the instance broken */
 	if (err && way->multi_buffer)
 		return -EOPNOTSUPP;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -50,22 +51,26 @@ static void end_server(struct web *web)
 	*web->listen = '\0';
 }
 
+static bool same_port(const char *one, const char *other)
+{
+	const char *a = strrchr(one, ':'), *b = strrchr(other, ':');
+
+	return a && b && strcmp(a, b) == 0;
+}
+
 /* The new address and the one served may be one to the kernel: 127.0.0.1:9789 and 0.0.0.0:9789. */
 static int listen_in_place(struct web *web, const char *listen, struct error *error)
 {
-	struct error ignored;
-	char before[sizeof(web->listen)];
-	int fd;
+	int err;
 
-	memcpy(before, web->listen, sizeof(before));
+	memcpy(web->given_up, web->listen, sizeof(web->given_up));
 	end_server(web);
 	web->fresh = http_listen(listen, error);
 	if (web->fresh >= 0)
 		return 0;
-	fd = http_listen(before, &ignored);
-	if (fd >= 0)
-		serve(web, fd, before, &ignored);
-	return web->fresh;
+	err = web->fresh;
+	web_abort(web);
+	return err;
 }
 
 int web_prepare(struct web *web, const char *listen, struct error *error)
@@ -73,8 +78,8 @@ int web_prepare(struct web *web, const char *listen, struct error *error)
 	if (!*listen || strcmp(listen, web->listen) == 0)
 		return 0;
 	web->fresh = http_listen(listen, error);
-	if (web->fresh == -EADDRINUSE && web->server)
-		listen_in_place(web, listen, error);
+	if (web->fresh == -EADDRINUSE && same_port(listen, web->listen))
+		return listen_in_place(web, listen, error);
 	return web->fresh < 0 ? web->fresh : 0;
 }
 
@@ -83,6 +88,7 @@ int web_commit(struct web *web, const char *listen, struct error *error)
 	int socket = web->fresh;
 
 	web->fresh = -1;
+	*web->given_up = '\0';
 	if (strcmp(listen, web->listen) == 0)
 		return 0;
 	end_server(web);
@@ -91,7 +97,16 @@ int web_commit(struct web *web, const char *listen, struct error *error)
 
 void web_abort(struct web *web)
 {
+	struct error ignored;
+	int fd;
+
 	if (web->fresh >= 0)
 		close(web->fresh);
 	web->fresh = -1;
+	if (!*web->given_up)
+		return;
+	fd = http_listen(web->given_up, &ignored);
+	if (fd >= 0)
+		serve(web, fd, web->given_up, &ignored);
+	*web->given_up = '\0';
 }

@@ -10,6 +10,7 @@ struct web {
 	struct pages *pages;
 	struct http_server *server; /* NULL: http.listen is off */
 	char listen[80];            /* where it listens; empty: nowhere */
+	char given_up[80];          /* where it did, until the change under way needed its place */
 	int fresh;                  /* the socket of a change under way, or -1 */
 };
 

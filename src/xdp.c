@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -29,6 +31,16 @@ struct xdp_program xdp_program_on(int ifindex)
 	return program;
 }
 
+const char *xdp_program_format(const struct xdp_program *program, char *text)
+{
+	if (*program->name)
+		snprintf(text, XDP_PROGRAM_TEXT_SIZE, "'%s' (id %" PRIu32 ")", program->name,
+			 program->id);
+	else
+		snprintf(text, XDP_PROGRAM_TEXT_SIZE, "with id %" PRIu32, program->id);
+	return text;
+}
+
 bool xdp_program_ours(const struct xdp_program *program)
 {
 	return strncmp(program->name, "vxlan_pipeline", strlen("vxlan_pipeline")) == 0 ||
@@ -38,22 +50,24 @@ bool xdp_program_ours(const struct xdp_program *program)
 int xdp_program_in_the_way(int ifindex, const char *interface, struct error *error)
 {
 	struct xdp_program program = xdp_program_on(ifindex);
+	char text[XDP_PROGRAM_TEXT_SIZE];
 
-	if (xdp_program_ours(&program))
-		return error_set(error, -EBUSY,
-				 "%s already serves another instance (program '%s', id %u); ls "
-				 "/sys/fs/bpf/vxlan-pipeline names them, and: vxlan-pipeline stop "
-				 "--instance NAME",
-				 interface, program.name, program.id);
-	/* a daemon that has given up CAP_SYS_ADMIN learns no names */
+	xdp_program_format(&program, text);
 	if (!*program.name)
 		return error_set(
 			error, -EBUSY,
-			"%s already carries an XDP program (id %u), of another instance or "
-			"another tool; bpftool prog show id %u names it",
-			interface, program.id, program.id);
+			"%s already carries the XDP program %s; bpftool prog show id %u "
+			"says which; remove it with the tool that attached it, or: ip link "
+			"set dev %s xdp off",
+			interface, text, program.id, interface);
+	if (xdp_program_ours(&program))
+		return error_set(error, -EBUSY,
+				 "%s already serves another instance (program %s); ls "
+				 "/sys/fs/bpf/vxlan-pipeline names them, and: vxlan-pipeline stop "
+				 "--instance NAME",
+				 interface, text);
 	return error_set(error, -EBUSY,
-			 "%s already carries the XDP program '%s' (id %u), which is not ours; "
+			 "%s already carries the XDP program %s, which is not ours; "
 			 "remove it with the tool that attached it, or: ip link set dev %s xdp off",
-			 interface, program.name, program.id, interface);
+			 interface, text, interface);
 }

@@ -10,11 +10,15 @@
 
 struct xdp_program {
 	uint32_t id;   /* 0: none */
-	char name[16]; /* empty where this process may not ask for it */
+	char name[16]; /* empty: it has none, or CAP_SYS_ADMIN is not there to ask with */
 	bool generic;
 };
 
+#define XDP_PROGRAM_TEXT_SIZE 48
+
 struct xdp_program xdp_program_on(int ifindex);
+/* "'NAME' (id 7)", or as much of it as is known. Returns `text`. */
+const char *xdp_program_format(const struct xdp_program *program, char *text);
 /* Is it one of this product's programs, by its name? */
 bool xdp_program_ours(const struct xdp_program *program);
 /* -EBUSY, with the words that say which program is in the way. */

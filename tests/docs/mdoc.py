@@ -65,13 +65,13 @@ def synopses(lines):
 def entries(lines):
     """(head, first line of the text) of each list entry whose head is a keyword or a number."""
     for line, following in zip(lines, lines[1:]):
-        head = re.match(r"\.It (?:(?:Ic|Cm|Ev|Dv) )?(.*)", line)
+        head = re.match(r"\.It (?:(?:Ic|Cm|Ev|Dv|Pa) )?(.*)", line)
         if head and not line.startswith(".It Fl"):
             yield head[1], following
 
 
 def literals(lines):
     """The displayed blocks, each as one text."""
-    text = "\n".join(lines)
-    for match in re.finditer(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed|^\.Dl ([^\n]*)$", text, re.M | re.S):
+    display = re.compile(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed|^\.Dl ([^\n]*)$", re.M | re.S)
+    for match in display.finditer("\n".join(lines)):
         yield (match[1] or match[2] or "").replace("\\e", "\\")

@@ -43,6 +43,14 @@ def command_lines(text):
         yield names, re.findall(r"(?<=\s)--?[a-zA-Z][a-z-]*", " ".join(words))
 
 
+def sources():
+    text = ""
+    for path in sorted(glob.glob(os.path.join(program.ROOT, "src", "*.[ch]"))):
+        with open(path, encoding="utf-8") as file:
+            text += file.read()
+    return text
+
+
 class Commands(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -159,15 +167,36 @@ class Lists(unittest.TestCase):
             with self.subTest(name):
                 self.assertIn(f"\n.Cm {name}\n", text)
 
+    def test_findings_of_check(self):
+        lines = mdoc.sections(mdoc.read("vxlan-pipeline-check.8"))["FINDINGS"]
+        self.assertEqual(list(mdoc.entries(lines)), lists.x_macro("CHECKS", "src/check.h"))
+
+    def listed(self, section):
+        """The heads of the entries of a section, over all pages, as words."""
+        return {word for name in mdoc.NAMES
+                for head, _ in mdoc.entries(mdoc.sections(mdoc.read(name)).get(section, []))
+                for word in head.replace(" , Ev", "").replace(" , Dv", "").split()}
+
     def test_environment(self):
-        listed = set()
-        for head, _ in mdoc.entries(mdoc.sections(mdoc.read("vxlan-pipeline.8"))["ENVIRONMENT"]):
-            listed |= set(head.replace(" , Ev", "").split())
-        read = set()
-        for path in glob.glob(os.path.join(program.ROOT, "src", "*.c")):
-            with open(path, encoding="utf-8") as file:
-                read |= set(re.findall(r'\bgetenv\("(\w+)"\)', file.read()))
-        self.assertEqual(listed, read | LIBRARY_ENVIRONMENT)
+        text = sources()
+        names = dict(re.findall(r'^#define +(\w+) +"(\w+)"', text, re.M))
+        read = {argument.strip('"') for argument in re.findall(r'getenv\((\w+|"\w+")\)', text)}
+        self.assertEqual(self.listed("ENVIRONMENT"),
+                         {names.get(name, name) for name in read} | LIBRARY_ENVIRONMENT)
+
+    def test_signals(self):
+        with open(os.path.join(program.ROOT, "src", "daemon.c"), encoding="utf-8") as file:
+            taken = set(re.findall(r"sigaddset\(&set, (SIG\w+)\)", file.read()))
+        self.assertGreater(len(taken), 3)
+        self.assertEqual(self.listed("SIGNALS"), taken | {"SIGKILL"})
+
+    def test_places(self):
+        listed = " ".join(self.listed("FILES"))
+        values = dict(re.findall(r'^#define +(\w+) +(?:INSTANCE_BPFFS +)?"(/[^"]*)"', sources(),
+                                 re.M))
+        for name in ("COMMAND_CONFIG_DIR", "INSTANCE_PINS", "INSTANCE_RUN", "TUNE_STATE"):
+            with self.subTest(name):
+                self.assertIn(f"{values[name]}/", listed)
 
     def test_configurations_load(self):
         blocks = [text for name in mdoc.NAMES for text in mdoc.literals(mdoc.read(name))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The way from the old files is walked as docs/migration.md says, and its tables leave nothing out."""
+"""The way from the old files can be walked as docs/migration.md says; its tables are complete."""
 
 import glob
 import os

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The tests' own BPF programs, and reading maps, by libbpf. Nothing outlives this process."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -12,6 +13,7 @@ for _name, _result, _arguments in (
         ("bpf_object__load", _I, (_P,)),
         ("bpf_object__close", None, (_P,)),
         ("bpf_object__next_program", _P, (_P, _P)),
+        ("bpf_object__find_program_by_name", _P, (_P, _S)),
         ("bpf_object__find_map_fd_by_name", _I, (_P, _S)),
         ("bpf_program__attach", _P, (_P,)),
         ("bpf_program__attach_xdp", _P, (_P, _I)),
@@ -83,9 +85,9 @@ class Object:
         for program in self.programs():
             self.links.append(_check(_lib.bpf_program__attach(program), "attaching"))
 
-    def attach_xdp(self, ifindex):
-        """The first program, to an interface of the thread's network namespace."""
-        program = next(self.programs())
+    def attach_xdp(self, name, ifindex):
+        """To an interface of the thread's network namespace."""
+        program = _check(_lib.bpf_object__find_program_by_name(self.handle, name.encode()), name)
         self.links.append(_check(_lib.bpf_program__attach_xdp(program, ifindex), "attaching"))
 
     def map(self, name, key_size, value_size):
@@ -116,8 +118,9 @@ def describe(fd):
 
 
 def parse_fdinfo(path):
+    """Of a descriptor that is closed by now: nothing."""
     found = {}
-    with open(path, encoding="ascii") as stream:
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="ascii") as stream:
         for line in stream:
             name, _, value = line.partition(":")
             if value.strip().isdigit():

@@ -43,6 +43,8 @@ class Holdings:
 
 
 class Soak(rig.Ground):
+    CONFIG = rig.SERVING
+
     def test_soak(self):
         daemon = self.daemon(rig.OLD).ready()
         sender = self.send(PPS)
@@ -53,6 +55,7 @@ class Soak(rig.Ground):
             due = time.monotonic() + EVERY
             self.reload(daemon)
             self.check_in_force()
+            self.assertEqual(self.request("GET", "/metrics")[0], 200)
             held = Holdings(daemon.pid, pins)
             programs |= held.programs
             maps |= held.maps
@@ -71,8 +74,8 @@ class Soak(rig.Ground):
             self.assertEqual(end.counts(), settled.counts())
         with self.subTest("what is replaced is gone from the kernel"):
             self.assertGreater(len(programs), self.turns, "the ids of each generation were seen")
-            net.wait_for(lambda: not any(self.left(end, programs, maps)), 10, "what is replaced to go: "
-                         f"{self.left(end, programs, maps)}")
+            net.wait_for(lambda: not any(self.left(end, programs, maps)), 10,
+                         f"what is replaced to go: {self.left(end, programs, maps)}")
         self.check(sender)
 
     @staticmethod

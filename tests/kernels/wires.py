@@ -11,10 +11,11 @@ from lib import frames
 
 # Which name this machine's end has, and which MAC the guest's.
 TAPS = {"kernel-rx": frames.OUTER_DESTINATION_MAC, "kernel-tx": "02:00:00:00:01:03"}
-# Interfaces of a guest that are cabled to one another, as pairs.
-CABLES = (("eth0", "eth1"), ("eth2", "eth3"))
+# Interfaces of a guest that are cabled to one another, as pairs, and how many pairs of queues each
+# has. Of two CPUs each wants one, and another one for XDP: the last cable has too few.
+CABLES = (("eth0", "eth1"), ("eth2", "eth3"), ("eth4", "eth5"))
+QUEUES = (4, 4, 3)
 CABLE_MTU = 9100
-QUEUES = 4  # XDP takes one more pair of queues for every CPU
 ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
@@ -64,8 +65,9 @@ class Wires:
         return [(tap, mac, 2) for tap, mac in TAPS.items()]
 
     def cabled_nics(self):
-        return [(f"tap-{end}", f"02:00:00:00:02:{number:02x}", QUEUES)
-                for number, end in enumerate(end for cable in CABLES for end in cable)]
+        ends = [(end, queues) for cable, queues in zip(CABLES, QUEUES) for end in cable]
+        return [(f"tap-{end}", f"02:00:00:00:02:{number:02x}", queues)
+                for number, (end, queues) in enumerate(ends)]
 
     def drain(self, interface, quiet):
         """What came out of the guest's interface, until nothing did for `quiet` seconds."""

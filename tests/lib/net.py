@@ -13,16 +13,18 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 import unittest
 
-from . import frames, program
+from . import frames, kernel, program
 from .program import PATIENCE
 
 ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
+SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 BPFFS = "/sys/fs/bpf"
 HEARTBEAT_LIFETIME = 3.5  # seconds after which a dead daemon's next hops are not trusted any more
 PINS = os.path.join(BPFFS, "vxlan-pipeline")
@@ -79,6 +81,15 @@ def compile_foreign(directory):
     return built
 
 
+def foreign_program(directory):
+    """The same, compiled in the directory unless it was before."""
+    built = os.path.join(program.ROOT, "build", FOREIGN)
+    if not os.path.exists(built):
+        need_commands("clang")
+        built = compile_foreign(directory)
+    return built
+
+
 def mount_bpffs(test):
     """As every systemd machine has it; taken away again if it was not there."""
     if not os.path.ismount(BPFFS):
@@ -93,8 +104,8 @@ def unmount_bpffs():
 
 
 class Namespace:
-    def __init__(self, test, stem):
-        self.name = unique(stem)
+    def __init__(self, test, stem, is_far_end=True):
+        self.name, self.is_far_end = unique(stem), is_far_end
         self.path = f"/run/netns/{self.name}"
         run("ip", "netns", "add", self.name)
         test.addCleanup(run, "ip", "netns", "delete", self.name, check=False)
@@ -148,6 +159,16 @@ def veth(one, one_name, two, two_name, mtu=1500):
     one.ip("link", "add", one_name, "mtu", str(mtu), "type", "veth", "peer", "name", two_name,
            "mtu", str(mtu), "netns", two.name)
     bring_up(one, one_name, two, two_name)
+    for namespace, name in ((one, one_name), (two, two_name)):
+        if namespace.is_far_end and not kernel.veth_receives_with_gro():
+            receive_redirected(namespace, name)
+
+
+def receive_redirected(namespace, interface):
+    """A veth takes redirected frames at least while it has a program of its own."""
+    with program.Workspace() as work:
+        built = foreign_program(work.path)
+        namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
 
 
 def bring_up(one, one_name, two, two_name):
@@ -185,6 +206,9 @@ class Port:
         test.addCleanup(self.socket.close)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         self.socket.bind((interface, ETH_P_ALL))
+        # Whoever it is addressed to: a NIC, other than a veth, filters.
+        self.socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack(
+            "iHH8s", namespace.link(interface)["ifindex"], PACKET_MR_PROMISC, 0, b""))
         self.socket.setblocking(False)
 
     def send(self, *batch):
@@ -313,7 +337,7 @@ class Ground(unittest.TestCase):
         self.addCleanup(self.work.__exit__)
         self.sender = Namespace(self, "s")
         self.sender.sysctl("net.ipv6.conf.default.disable_ipv6=1")
-        self.appliance = Namespace(self, "a")
+        self.appliance = Namespace(self, "a", is_far_end=False)
         self.collector = Namespace(self, "c")
         wires = iter(WIRES)
         self.wire(next(wires, None), self.sender, "s0", self.appliance, "in0", self.MTU_IN)
@@ -355,13 +379,14 @@ class Ground(unittest.TestCase):
         self.appliance.ip("link", "set", "br0", "address", mac, "up")
         wait_for(lambda: self.appliance.link("br0")["operstate"] == "UP", 5, "br0 up")
 
+    def build_foreign(self):
+        """The object file of somebody else's XDP program, which passes everything."""
+        return foreign_program(self.work.path)
+
     def attach_program(self, namespace, interface):
-        """Somebody else's XDP program, which passes everything; returns its id."""
-        built = os.path.join(program.ROOT, "build", FOREIGN)
-        if not os.path.exists(built):
-            need_commands("clang")
-            built = compile_foreign(self.work.path)
-        namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
+        """Attaches it; returns its id."""
+        built = self.build_foreign()
+        namespace.ip("-force", "link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
         return namespace.xdp(interface)["prog"]["id"]
 
     def remove_instance(self, instance=None):

@@ -8,7 +8,7 @@ from lib import frames, net
 from lib.life import Lifecycle, tunnels
 
 DRIVER_MODE = 1  # XDP_ATTACHED_DRV
-(_, IN0), (OUT0, _) = net.WIRES
+(_, IN0), (OUT0, _), SHORT_OF_QUEUES = net.WIRES
 
 
 class VirtioNet(Lifecycle):
@@ -60,35 +60,35 @@ class NativeMode(VirtioNet):
 
 
 class Limits(VirtioNet):
-    def refused_native(self, *changes):
+    def refused_native(self, interface):
         """Tries native mode; the reason why it is not to be had, or None, and would be."""
-        result = self.cli("run", "-c", self.write({"listen": {"xdp_mode": "native"}}, *changes),
-                          "--instance", self.instance, "-d", "1", check=False)
+        path = self.write({"listen": {"interface": interface, "xdp_mode": "native"}})
+        result = self.cli("run", "-c", path, "--instance", self.instance, "-d", "1", check=False)
         self.assertIn(result.returncode, (0, 1), result.stderr)
         self.assert_nothing_left()
         if result.returncode == 0:
             return None
         self.assertEqual(len(result.stderr.strip().splitlines()), 1, result.stderr)
-        self.assertIn("in0", result.stderr)
+        self.assertIn(interface, result.stderr)
         return result.stderr
 
-    def follow_suit(self, refusal):
+    def follow_suit(self, interface, refusal):
         """`auto` is native where that is to be had, else generic, and says so; both forward."""
-        daemon = self.start({"listen": {"xdp_mode": "auto"}})
+        daemon = self.start({"listen": {"interface": interface, "xdp_mode": "auto"}})
         mode = self.json("status")["mode"]
         self.assertEqual(mode, "generic" if refusal else "native")
         if refusal:
-            self.assertRegex(daemon.stderr, "in0.*generic|generic.*in0")
+            self.assertRegex(daemon.stderr, f"{interface}.*generic|generic.*{interface}")
         self.assertTrue(self.forwards(50))
         self.assertEqual(self.verdicts(), {"redirected": 50})
 
     def test_mtu_beyond_one_buffer(self):
         """Refused before Linux 6.3, by name and with what to do; taken, whole frames and all, since."""
         self.appliance.ip("link", "set", "in0", "mtu", "9000")
-        refusal = self.refused_native()
+        refusal = self.refused_native("in0")
         if refusal:
             self.assertIn("mtu", refusal.lower())
-        self.follow_suit(refusal)
+        self.follow_suit("in0", refusal)
 
     def test_mtu_changed_under_the_program(self):
         """The driver may refuse or not: what flows goes on."""
@@ -100,17 +100,23 @@ class Limits(VirtioNet):
                 self.assertTrue(self.forwards(20))
         self.assertEqual(self.verdicts(), {"redirected": 80})
 
-    def test_all_channels_taken(self):
+    def test_too_few_queues(self):
         """
-        XDP wants a transmit queue for every CPU: with none left the driver shares those there are,
-        or, before Linux 5.13, refuses.
+        XDP wants a transmit queue for every CPU: with too few left the driver shares those there
+        are, or, before Linux 5.13, refuses. Taking one from the stack helps.
         """
-        for interface in ("in0", "out0"):
-            channels = self.appliance.run("ethtool", "-l", interface).stdout
-            most = re.search(r"Combined:\s+(\d+)", channels)[1]
-            self.appliance.run("ethtool", "-L", interface, "combined", most)
-            self.addCleanup(self.appliance.run, "ethtool", "-L", interface, "combined", "2")
-        self.follow_suit(self.refused_native())
+        self.wire(SHORT_OF_QUEUES, self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        self.appliance.ip("link", "set", "in1", "address", frames.OUTER_DESTINATION_MAC)
+        self.in_port = net.Port(self, self.sender, "s1")
+        self.assertRegex(self.appliance.run("ethtool", "-l", "in1").stdout,
+                         r"(?s)maximums.*Combined:\s+3\n.*settings.*Combined:\s+2\n")
+        refusal = self.refused_native("in1")
+        self.follow_suit("in1", refusal)
+        self.remove_instance()
+        self.appliance.run("ethtool", "-L", "in1", "combined", "1")
+        self.addCleanup(self.appliance.run, "ethtool", "-L", "in1", "combined", "2", check=False)
+        self.assertIsNone(self.refused_native("in1"))
+        self.follow_suit("in1", None)
 
 
 class Links(VirtioNet):

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+What the tests of health, HTTP and faults share: an instance that serves HTTP inside its namespace,
+and how long it takes until the truth is told.
+"""
+
+import ctypes
+import http.client
+import json
+import os
+import re
+import socket
+import sys
+import time
+
+from . import net
+from .life import TARGETS, Lifecycle, rules
+
+TOLD_WITHIN = 2.0  # seconds from a fault, or from its end, until /healthz says so
+PORT = 9789
+VERBOSE = bool({"-v", "--verbose"} & set(sys.argv))
+
+SYS_BPF, BPF_OBJ_GET, BPF_LINK_UPDATE = 321, 7, 29  # x86_64
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Answer:
+    def __init__(self, response):
+        self.status, self.headers, self.body = response.status, response.headers, response.read()
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def connect(namespace, address="127.0.0.1", port=PORT, timeout=5.0):
+    """A connected socket of that namespace."""
+    client = namespace.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                              socket.SOCK_STREAM)
+    client.settimeout(timeout)
+    try:
+        client.connect((address, port))
+    except OSError:
+        client.close()
+        raise
+    return client
+
+
+def request(namespace, path="/healthz", method="GET", body=None, **options):
+    connection = http.client.HTTPConnection("appliance")
+    connection.sock = connect(namespace, **options)
+    try:
+        connection.request(method, path, body=body)
+        return Answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def metrics(text):
+    """{(name, ((label, value), ...)): number} of Prometheus text; a series that comes twice fails."""
+    found = {}
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        match = re.fullmatch(r'([a-z_]+)(?:\{(.*)\})? (\S+)', line)
+        if not match:
+            raise AssertionError(f"no metric: {line}")
+        labels = tuple(re.findall(r'([a-z]+)="([^"]*)"', match[2] or ""))
+        if (match[1], labels) in found:
+            raise AssertionError(f"twice: {line}")
+        found[match[1], labels] = float(match[3])
+    return found
+
+
+def of_family(series, name, label):
+    """{value of that label: number}"""
+    return {dict(labels)[label]: value for (its, labels), value in series.items()
+            if its == f"vxlan_pipeline_{name}"}
+
+
+def _bpf(command, attributes):
+    result = _libc.syscall(SYS_BPF, command, ctypes.byref(attributes), ctypes.sizeof(attributes))
+    if result < 0:
+        raise OSError(ctypes.get_errno(), f"bpf({command})")
+    return result
+
+
+def _open_pin(path):
+    class Attributes(ctypes.Structure):
+        _fields_ = [("path", ctypes.c_uint64), ("fd", ctypes.c_uint32), ("flags", ctypes.c_uint32)]
+    text = ctypes.create_string_buffer(path.encode())
+    return _bpf(BPF_OBJ_GET, Attributes(ctypes.addressof(text), 0, 0))
+
+
+def update_link(link, program):
+    """Puts a pinned program into a pinned link, as another tool may."""
+    class Attributes(ctypes.Structure):
+        _fields_ = [("link", ctypes.c_uint32), ("new", ctypes.c_uint32),
+                    ("flags", ctypes.c_uint32), ("old", ctypes.c_uint32)]
+    fds = _open_pin(link), _open_pin(program)
+    try:
+        _bpf(BPF_LINK_UPDATE, Attributes(*fds, 0, 0))
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+class Watched(Lifecycle):
+    """One rule for IPv4, and HTTP at 127.0.0.1:9789 of the appliance's namespace."""
+
+    def config(self, *changes):
+        return super().config(rules(TARGETS[0]), {"http": {"listen": f"127.0.0.1:{PORT}"}},
+                              *changes)
+
+    def pin(self, name):
+        return os.path.join(net.PINS, self.instance, name)
+
+    def get(self, path="/healthz", **options):
+        return request(self.appliance, path, **options)
+
+    def is_well(self):
+        return self.get().status == 200
+
+    def told(self, well, what, since=None):
+        """
+        Waits until /healthz says so: no longer than promised, from now, or from that point of time.
+        """
+        since = since or time.monotonic()
+        net.wait_for(lambda: self.is_well() == well, 10, f"{what}: {'200' if well else '503'}")
+        took = time.monotonic() - since
+        if VERBOSE:
+            print(f"    {what}: {'well' if well else 'not well'} after {took:.2f} s", flush=True)
+        self.assertLessEqual(took, TOLD_WITHIN, what)
+
+    def reasons(self):
+        """Why `status` finds it not well; it must."""
+        status = self.json("status")
+        self.assertIs(status["healthy"], not status["reasons"], status)
+        return " / ".join(status["reasons"])
+
+    def reload(self, daemon):
+        daemon.signal(1)
+        daemon.notified("RELOADING=1")
+        daemon.notified("READY=1")

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Health is the truth: /healthz and `status` tell of a fault in time, and of its end."""
+
+import ctypes
+import os
+import signal
+import time
+
+from lib import frames, net
+from lib.life import Traffic, rules, tunnels
+from lib.watch import TOLD_WITHIN, VERBOSE, Watched, update_link
+
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+WALL = 0x40000000  # __WALL
+
+
+class Stalled:
+    """One thread of a process held by ptrace, the others running."""
+
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def ptrace(self, request):
+        arguments = [ctypes.c_void_p(value) for value in (request, self.pid, 0, 0)]
+        if self.libc.ptrace(*arguments):
+            raise OSError(ctypes.get_errno(), f"ptrace({request:#x})")
+
+    def __enter__(self):
+        self.ptrace(PTRACE_SEIZE)
+        self.ptrace(PTRACE_INTERRUPT)
+        os.waitpid(self.pid, WALL)
+        return self
+
+    def __exit__(self, *_):
+        self.ptrace(PTRACE_DETACH)
+
+
+class Health(Watched):
+    def told_of(self, sentence, fault, heal, *names):
+        """Well, a fault, not well with a reason that names it, its end, well again."""
+        with self.subTest(sentence):
+            net.wait_for(self.is_well, 10, f"health before: {sentence}")
+            fault()
+            self.told(False, sentence)
+            said = f"{self.get().text} / {self.reasons()}"
+            for name in names:
+                for text in said.split(" / "):
+                    self.assertIn(name, text)
+            heal()
+            self.told(True, sentence)
+            self.assertEqual(self.reasons(), "")
+
+    def bpftool(self, *words):
+        net.need_commands("bpftool")
+        self.appliance.run("bpftool", *words)
+
+    def foreign(self):
+        """Somebody else's program, pinned; returns the path."""
+        path = self.pin("foreign")
+        self.bpftool("prog", "load", self.build_foreign(), path)
+        return path
+
+    def test_links(self):
+        """A link that is down, by itself or by its peer, on either side."""
+        self.start()
+        for namespace, interface, affected, why in (
+                (self.appliance, "in0", "in0", "down"), (self.sender, "s0", "in0", "carrier"),
+                (self.appliance, "out0", "out0", "down"),
+                (self.collector, "c0", "out0", "carrier")):
+            self.told_of(f"{interface} down", lambda n=namespace, i=interface: n.ip(
+                "link", "set", i, "down"), lambda n=namespace, i=interface: n.ip(
+                    "link", "set", i, "up"), affected, why)
+        self.ports_anew()
+        self.assertTrue(self.forwards())
+
+    def ports_anew(self):
+        """A socket remembers that its interface was down or deleted."""
+        self.in_port = net.Port(self, self.sender, "s0")
+        self.out_port = net.Port(self, self.collector, "c0")
+
+    def out_anew(self):
+        net.veth(self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
+        for namespace, interface, last in ((self.appliance, "out0", 1),
+                                           (self.collector, "c0", 2)):
+            namespace.ip("addr", "add", f"10.20.0.{last}/24", "dev", interface)
+
+    def in_anew(self):
+        net.veth(self.sender, "s0", self.appliance, "in0", self.MTU_IN)
+        self.appliance.ip("link", "set", "in0", "address", frames.OUTER_DESTINATION_MAC)
+        self.appliance.ip("addr", "add", "10.9.0.2/24", "dev", "in0")
+
+    def test_interfaces_made_anew(self):
+        """Deleted and made anew: the daemon attaches by itself and forwards again."""
+        daemon = self.start()
+        self.assertTrue(self.forwards(5))
+        for interface, anew in (("out0", self.out_anew), ("in0", self.in_anew)):
+            self.told_of(f"{interface} deleted",
+                         lambda i=interface: self.appliance.ip("link", "delete", i), anew,
+                         interface, "does not exist")
+            self.ports_anew()
+            self.assertTrue(self.forwards(5), interface)
+        self.assertEqual(self.verdicts(), {"redirected": 15}, "counted on")
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+
+    def test_attachment(self):
+        """What another tool does to the programs is told; a reload mends it."""
+        daemon = self.start()
+
+        def mend():
+            self.reload(daemon)
+            self.assertTrue(self.forwards())
+        self.told_of("detached by another tool", lambda: self.bpftool(
+            "link", "detach", "pinned", self.pin("link")), mend, "in0", "detached", "reload")
+        program = self.foreign()
+        self.told_of("another program in the link", lambda: update_link(self.pin("link"), program),
+                     mend, "in0", "another tool", "reload")
+        os.unlink(program)
+        self.told_of("the passing program detached", lambda: self.bpftool(
+            "link", "detach", "pinned", self.pin("egress_link")), mend, "out0", "reload")
+
+    def test_foreign_program(self):
+        """A foreign program is refused while ours is there, and named when it took the place."""
+        daemon = self.start()
+        refused = self.appliance.ip("link", "set", "dev", "in0", "xdp", "obj",
+                                    self.build_foreign(), "sec", "xdp", check=False)
+        self.assertNotEqual(refused.returncode, 0, "the link keeps its interface")
+        self.assertTrue(self.forwards())
+
+        self.bpftool("link", "detach", "pinned", self.pin("link"))
+        number = self.attach_program(self.appliance, "in0")
+
+        since = time.monotonic()
+        net.wait_for(lambda: f"id {number}" in self.get().text, 10, "the foreign program named")
+        self.assertLessEqual(time.monotonic() - since, TOLD_WITHIN)
+        for said in (self.get().text, self.reasons()):
+            self.assertIn("in0", said)
+            self.assertIn(f"id {number}", said)
+        logged = len(daemon.stderr)
+        self.reload(daemon)
+        self.assertRegex(daemon.stderr[logged:], f"(?m)not reloaded: in0 .* id {number}")
+        self.appliance.ip("link", "set", "dev", "in0", "xdp", "off")
+        self.reload(daemon)
+        self.told(True, "the foreign program is gone")
+        self.assertTrue(self.forwards())
+
+    def lost(self, reason):
+        """What `status` and /metrics count of it; both the same."""
+        def read():
+            row = next(row for row in self.json("status")["losses"]
+                       if (row["place"], row["reason"]) == ("transmit", reason))
+            line = next(line for line in self.get("/metrics").text.splitlines()
+                        if 'place="transmit"' in line and f'reason="{reason}"' in line)
+            return row["packets"], int(line.split()[-1])
+        return net.wait_for(lambda: len(set(read())) == 1 and read(), 5, "counted alike")[0]
+
+    def fixed(self):
+        """A configuration that redirects whatever the kernel thinks of the next hop."""
+        return {"forward": {"next_hop": self.collector.mac("c0"), "mtu": 1500}}
+
+    def test_refused_by_the_device(self):
+        """A peer without NAPI, to which veth cannot send what is redirected."""
+        self.start()
+        self.assertEqual(self.lost("redirect_failed"), 0)
+        with Traffic(self) as traffic:
+            self.told_of("no NAPI", lambda: self.collector.run("ethtool", "-K", "c0", "gro", "off"),
+                         lambda: self.collector.run("ethtool", "-K", "c0", "gro", "on"),
+                         " packets were ")
+        lost = [self.lost(reason) for reason in ("redirect_failed", "send_failed")]
+        self.assertEqual(lost.count(0), 1, "which one depends on the kernel")
+        self.assertEqual(traffic.arrived() + sum(lost), traffic.sent, "accounted for")
+
+    def test_refused_by_the_driver(self):
+        """A peer that is down: the driver takes the packets and sends none."""
+        self.start(self.fixed())
+        with Traffic(self) as traffic:
+            time.sleep(0.3)
+            collected = self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.1)
+            self.collector.ip("link", "set", "c0", "down")
+            self.told(False, "a peer that is down")
+            net.wait_for(lambda: "not taken by the driver" in self.reasons(), 5, "the reason")
+            self.assertIn("out0 has no carrier", self.get().text)
+            self.assertIn("not taken by the driver", self.get().text)
+        self.assertGreater(self.lost("send_failed"), 0)
+        self.assertEqual(self.lost("redirect_failed"), 0)
+        self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
+        self.assertGreater(len(collected), 0)
+
+    def test_refused_before_the_queue(self):
+        """Packets that the interface is too small for, where the configuration insists on them."""
+        daemon = self.start(self.fixed())
+        big = [frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514,
+                                                     bytes(1200))))] * 10
+        self.appliance.ip("link", "set", "out0", "mtu", "1000")
+        self.told(False, "MTU below forward.mtu")
+        for name in ("out0", "1000", "1500"):
+            self.assertIn(name, self.reasons())
+        self.in_port.send(*big)
+        self.assertEqual(self.out_port.receive(net.is_ip), [])
+        self.assertEqual(self.lost("redirect_failed"), 10)
+        self.assertEqual(self.verdicts(), {"redirected": 10})
+        self.appliance.ip("link", "set", "out0", "mtu", "1500")
+        self.told(True, "MTU raised again")
+        self.in_port.send(*big)
+        self.assertEqual(len(self.out_port.receive(net.is_ip, 10)), 10)
+        self.assertEqual(daemon.terminate(), 0)
+
+    def test_next_hop_without_a_route(self):
+        self.appliance.ip("route", "add", "198.51.100.0/24", "via", "10.20.0.2")
+        self.start(rules("198.51.100.1:8081"))
+        self.told_of("no route", lambda: self.appliance.ip("route", "del", "198.51.100.0/24"),
+                     lambda: self.appliance.ip("route", "add", "198.51.100.0/24", "via",
+                                               "10.20.0.2"), "198.51.100.1", "rule 1")
+
+    def neighbour_state(self):
+        shown = self.appliance.ip("neigh", "show", "10.20.0.2", "dev", "out0").stdout.split()
+        return shown[-1] if shown else "NONE"
+
+    def test_next_hop_that_stops_answering(self):
+        """Told from the kernel's verdict on: until then the neighbour is thought to be there."""
+        self.appliance.ip("neigh", "del", "10.20.0.2", "dev", "out0")
+        self.appliance.sysctl(*(f"net.ipv4.neigh.out0.{name}" for name in (
+            "base_reachable_time_ms=1000", "delay_first_probe_time=1", "ucast_solicit=1",
+            "mcast_solicit=1", "retrans_time_ms=200")))
+        self.start()
+        net.wait_for(self.is_well, 10, "the neighbour")
+        self.collector.ip("addr", "del", "10.20.0.2/24", "dev", "c0")
+        net.wait_for(lambda: self.neighbour_state() in ("FAILED", "INCOMPLETE", "NONE"), 20,
+                     "the kernel's verdict")
+        self.told(False, "next hop fails")
+        for name in ("10.20.0.2", "rule 1"):
+            self.assertIn(name, self.reasons())
+        self.collector.ip("addr", "add", "10.20.0.2/24", "dev", "c0")
+        net.wait_for(lambda: self.neighbour_state() in ("REACHABLE", "STALE", "DELAY"), 10,
+                     "the neighbour")
+        self.told(True, "next hop answers")
+
+    def test_stopped_daemon(self):
+        """`status` tells of a control loop that stalls, and the datapath goes on."""
+        daemon = self.start()
+        self.assertEqual(self.reasons(), "")
+        daemon.signal(signal.SIGSTOP)
+        self.addCleanup(daemon.signal, signal.SIGCONT)
+        since = time.monotonic()
+        said = net.wait_for(self.reasons, 10, "the status")
+        took = time.monotonic() - since
+        if VERBOSE:
+            print(f"    stopped daemon: status after {took:.2f} s", flush=True)
+        self.assertLessEqual(took, TOLD_WITHIN + 0.5, "its reading takes half a second")
+        self.assertIn(str(daemon.pid), said)
+        self.assertIn("stalled", said)
+        self.assertTrue(self.forwards())
+        daemon.signal(signal.SIGCONT)
+        self.told(True, "daemon goes on")
+        self.assertEqual(self.reasons(), "")
+
+    def test_stalled_loop(self):
+        """The server's thread tells of a loop that stalls while the thread itself does not."""
+        daemon = self.start()
+        net.wait_for(self.is_well, 10, "health")
+        with Stalled(daemon.pid):
+            self.told(False, "stalled loop")
+            self.assertIn("stalled", self.get().text)
+            self.assertIn("stalled", self.reasons())
+        self.told(True, "loop goes on")
+
+    def test_unattended(self):
+        daemon = self.start()
+        self.assertIn("pid", self.json("status"))
+        daemon.kill()
+        status = self.json("status")
+        self.assertEqual((status["state"], status["pid"], status["healthy"]),
+                         ("unattended", None, False))
+        self.assertIn("no daemon", " ".join(status["reasons"]))
+        self.assertTrue(self.forwards())
+        with self.assertRaises(OSError):
+            self.get()
+        self.start()
+        self.told(True, "adopted")
+
+
+class Drain(Watched):
+    def drain(self, *words):
+        self.cli("drain", "--instance", self.instance, *words)
+
+    def assert_draining(self, draining):
+        status = self.json("status")
+        self.assertEqual((status["draining"], status["healthy"]), (draining, not draining), status)
+
+    def test_drain(self):
+        """503 while forwarding goes on, over a reload and over restarts, until it is taken back."""
+        daemon = self.start()
+        net.wait_for(self.is_well, 10, "health")
+        with Traffic(self) as traffic:
+            self.drain()
+            self.told(False, "drain")
+            self.assertEqual(self.get().text, "draining; vxlan-pipeline drain --undo ends it\n")
+            self.drain()
+            self.assert_draining(True)
+            self.reload(daemon)
+            self.told(False, "drained over a reload")
+            daemon.kill()
+            self.assertTrue(self.json("status")["draining"])
+            daemon = self.start()
+            self.told(False, "drained over a restart")
+            self.assert_draining(True)
+            self.drain("--undo")
+            self.told(True, "no drain any more")
+            self.drain("--undo")
+            self.assert_draining(False)
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.drain()
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+        self.start()
+        net.wait_for(self.is_well, 10, "a drain ends with its instance")
+
+    def test_nothing_to_drain(self):
+        for words in ((), ("--undo",)):
+            self.assertIn(self.instance, self.fails("drain", "--instance", self.instance, *words))

@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the daemon answers over HTTP, to whom, and what becomes of the server over reloads."""
+
+import contextlib
+import socket
+import subprocess
+import time
+
+from lib import net, program
+from lib.life import Traffic, tunnels
+from lib.watch import PORT, Watched, connect, metrics, of_family, request
+
+
+def at(listen):
+    return {"http": {"listen": listen}}
+
+
+class Answers(Watched):
+    PATHS = (("/", "text/html; charset=utf-8"), ("/healthz", "text/plain; charset=utf-8"),
+             ("/metrics", "text/plain; version=0.0.4; charset=utf-8"),
+             ("/stats.json", "application/json"))
+
+    def setUp(self):
+        super().setUp()
+        self.daemon = self.start()
+        net.wait_for(self.is_well, 10, "health")
+
+    def test_paths(self):
+        """Every path with its type; HEAD says the same without the body; others are not found."""
+        for path, kind in self.PATHS:
+            for method in ("GET", "HEAD"):
+                with self.subTest(f"{method} {path}"):
+                    answer = self.get(path, method=method)
+                    self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, kind))
+                    self.assertEqual(answer.headers["Cache-Control"], "no-store")
+                    self.assertEqual(len(answer.body) > 0, method == "GET")
+                    self.assertGreater(int(answer.headers["Content-Length"]), 0)
+        for path in ("/nothing", "//", "/healthz/", "/Healthz", "/../etc/passwd", "/%00",
+                     "/metrics%2f", "/" + "a" * 4000):
+            with self.subTest(path[:20]):
+                self.assertEqual(self.get(path).status, 404)
+        self.assertEqual(self.get("/healthz?verbose=1").status, 200, "a query changes nothing")
+        self.assertEqual(self.get().text, "healthy\n")
+        self.assertIn(self.instance, self.get("/").text)
+
+    def test_other_methods(self):
+        for method, body in (("POST", b"x=1"), ("PUT", b"{}"), ("DELETE", None), ("OPTIONS", None),
+                             ("PATCH", b""), ("TRACE", None), ("BREW", None)):
+            for path in ("/healthz", "/nothing"):
+                with self.subTest(f"{method} {path}"):
+                    answer = self.get(path, method=method, body=body)
+                    self.assertEqual((answer.status, answer.headers["Allow"]), (405, "GET, HEAD"))
+
+    def said_to(self, data, end=True):
+        """What the server answers to these bytes, until it closes the connection."""
+        with connect(self.appliance) as client:
+            with contextlib.suppress(OSError):
+                client.sendall(data)
+                if end:
+                    client.shutdown(socket.SHUT_WR)
+            said = b""
+            with contextlib.suppress(ConnectionError):
+                while piece := client.recv(65536):
+                    said += piece
+            return said
+
+    def test_malformed_requests(self):
+        """No answer or a refusal, the connection closed, and the next client is served."""
+        for sentence, data in (
+                ("nothing at all", b""),
+                ("no HTTP", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(300)),
+                ("only line ends", b"\r\n" * 50),
+                ("no version", b"GET /healthz\r\n\r\n"),
+                ("a version of the future", b"GET /healthz HTTP/9.9\r\nHost: a\r\n\r\n"),
+                ("HTTP/1.1 without a host", b"GET /healthz HTTP/1.1\r\n\r\n"),
+                ("a header without a colon", b"GET /healthz HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n"),
+                ("a header that never ends", b"GET /healthz HTTP/1.1\r\nX: " + b"a" * 200000),
+                ("a thousand headers", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10000 + b"\r\n"),
+                ("an endless path", b"GET /" + b"a" * 200000 + b" HTTP/1.1\r\n\r\n"),
+                ("a length that is no number",
+                 b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"),
+                ("a body that never comes",
+                 b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"),
+                ("chunks of no size",
+                 b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n"),
+                ("NUL bytes", b"GET /\0healthz HTTP/1.1\r\nHost: a\r\n\r\n")):
+            with self.subTest(sentence):
+                first = self.said_to(data).split(b"\r\n")[0]
+                self.assertRegex(first, rb"^(HTTP/1\.[01] (200|4\d\d|505) .*)?$")
+                self.assertEqual(self.get().status, 200, "the next client")
+        self.assertIsNone(self.daemon.process.poll())
+        self.assertTrue(self.forwards())
+
+    def test_one_request_a_connection(self):
+        """A second request in the same connection is not answered: the connection is closed."""
+        said = self.said_to(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
+        self.assertEqual(said.count(b"HTTP/1.1 200"), 1)
+        self.assertIn(b"Connection: close", said)
+
+    def test_slow_and_silent_clients(self):
+        """They keep nobody waiting, and are cut off when their time is up."""
+        silent = [connect(self.appliance, timeout=20) for _ in range(40)]
+        slow = [connect(self.appliance, timeout=20) for _ in range(20)]
+        for client in silent + slow:
+            self.addCleanup(client.close)
+        since, longest = time.monotonic(), 0.0
+        with Traffic(self, pause=0.02) as traffic:
+            for number in range(20):
+                for client in slow:
+                    client.send(b"GET /healthz HTTP/1.1\r\nX: "[number:number + 1])
+                asked = time.monotonic()
+                for path, _ in self.PATHS:
+                    self.assertEqual(self.get(path).status, 200)
+                longest = max(longest, time.monotonic() - asked)
+        self.assertLess(longest, 2, "four requests")
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        with contextlib.suppress(ConnectionError):
+            self.assertEqual(silent[0].recv(1000), b"", "closed without a word")
+        self.assertLess(time.monotonic() - since, 15)
+
+
+class Metrics(Watched):
+    def text(self):
+        return self.get("/metrics").text
+
+    def series(self):
+        return metrics(self.text())
+
+    def one(self, name):
+        return self.series()[f"vxlan_pipeline_{name}", ()]
+
+    def settled(self):
+        """A page serves for half a second: one that was made after now."""
+        time.sleep(0.6)
+        return self.series()
+
+    def test_promtool(self):
+        """Every name, type and help text as Prometheus wants them."""
+        net.need_commands("promtool")
+        self.start()
+        self.assertTrue(self.forwards())
+        result = subprocess.run(["promtool", "check", "metrics"], input=self.text(), text=True,
+                                capture_output=True, check=False)
+        self.assertEqual((result.returncode, result.stdout + result.stderr), (0, ""))
+
+    def test_counters_agree(self):
+        """/metrics, /stats.json and `stats --json` say the same; verdicts are series of one family."""
+        self.start({"listen": {"vnis": [1, 7]}})
+        self.assertTrue(self.forwards(13))
+        self.in_port.send(*[bytes(60)] * 3, *[frame[:100] for frame in tunnels(4)])
+        net.wait_for(lambda: self.stats()["counters"]["total_packets"] >= 20, 5, "the counters")
+        self.out_port.receive(net.is_ip)
+        series, page, stats = self.settled(), self.get("/stats.json").json(), self.stats()
+        packets = of_family(series, "packets_total", "verdict")
+        self.assertEqual(set(packets), program.VERDICTS, "exactly one series each")
+        self.assertEqual(packets, {name: verdict["packets"]
+                                   for name, verdict in stats["verdicts"].items()})
+        self.assertEqual(of_family(series, "bytes_total", "verdict"),
+                         {name: verdict["bytes"] for name, verdict in stats["verdicts"].items()})
+        self.assertEqual(sum(packets.values()), stats["counters"]["total_packets"])
+        self.assertGreaterEqual(packets["redirected"], 13)
+        self.assertEqual(of_family(series, "vni_packets_total", "vni"),
+                         {str(vni["vni"]): vni["packets"] for vni in stats["vnis"]})
+        self.assertEqual(of_family(series, "rule_packets_total", "to"),
+                         {rule["to"]: rule["packets"] for rule in stats["rules"]})
+        for document in (page, stats):
+            self.assertGreater(document.pop("uptime_seconds"), 0)
+        self.assertEqual(page, stats)
+
+    def test_state(self):
+        """Build, interfaces, times, generation, next hops, heartbeat."""
+        began = time.time()
+        daemon = self.start()
+        net.wait_for(self.is_well, 10, "health")
+        version = self.cli("--version").stdout.split()[-1]
+        series = self.settled()
+        self.assertEqual(series["vxlan_pipeline_build_info", (("version", version),)], 1)
+        self.assertEqual(series["vxlan_pipeline_interface_info",
+                                (("listen", "in0"), ("forward", "out0"), ("mode", "native"))], 1)
+        self.assertEqual(of_family(series, "next_hops", "state"),
+                         {"unknown": 0, "resolved": 1, "local": 0, "failed": 0})
+        for name, value in (("healthy", 1), ("draining", 0), ("rules", 1), ("config_generation", 1),
+                            ("target_pps", 85000), ("warning_pps", 60000)):
+            self.assertEqual(series[f"vxlan_pipeline_{name}", ()], value, name)
+        for name in ("attached_timestamp_seconds", "config_timestamp_seconds"):
+            self.assertAlmostEqual(series[f"vxlan_pipeline_{name}", ()], began, delta=60)
+        self.assertLess(series["vxlan_pipeline_heartbeat_age_seconds", ()], 2)
+        self.assertNotIn(("vxlan_pipeline_last_reload_successful", ()), series)
+        self.reloads(daemon)
+
+    def reloads(self, daemon):
+        """A reload counts the generation up, a failed one says that it failed."""
+        began = time.time() - 1
+        self.reload(daemon)
+        series = self.settled()
+        self.assertEqual(series["vxlan_pipeline_config_generation", ()], 2)
+        self.assertEqual(series["vxlan_pipeline_last_reload_successful", ()], 1)
+        first = series["vxlan_pipeline_last_reload_timestamp_seconds", ()]
+        self.assertTrue(began <= first <= time.time() + 1, first)
+        self.write({"forward": {"interface": "nic9"}})
+        time.sleep(1)
+        self.reload(daemon)
+        series = self.settled()
+        self.assertEqual(series["vxlan_pipeline_config_generation", ()], 2)
+        self.assertEqual(series["vxlan_pipeline_last_reload_successful", ()], 0)
+        self.assertGreater(series["vxlan_pipeline_last_reload_timestamp_seconds", ()], first)
+        self.assertEqual(series["vxlan_pipeline_healthy", ()], 1, "what runs is well")
+        self.write()
+        self.reload(daemon)
+        self.assertEqual(self.settled()["vxlan_pipeline_last_reload_successful", ()], 1)
+
+    def test_losses(self):
+        """Every row of `status` is a series, places and reasons alike."""
+        self.start()
+        rows = self.json("status")["losses"]
+        series = {key[1]: value for key, value in self.settled().items()
+                  if key[0] == "vxlan_pipeline_lost_packets_total"}
+        self.assertEqual(set(series), {(("place", row["place"]),
+                                        ("interface", row["interface"] or ""),
+                                        ("reason", row["reason"])) for row in rows})
+        self.assertEqual({row["place"] for row in rows}, {"nic", "program", "transmit"})
+        text = self.cli("status", "--instance", self.instance).stdout
+        for word in ("NetworkPacketsSkipMirrorIn", "NetworkPacketsSkipMirrorOut"):
+            self.assertIn(word, text)
+
+
+class Server(Watched):
+    """Where it listens, and what a reload does about it."""
+
+    def answers(self, **options):
+        try:
+            return request(self.appliance, **options).status == 200
+        except OSError:
+            return False
+
+    def occupy(self, port):
+        other = self.appliance.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.addCleanup(other.close)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+
+    def test_off(self):
+        daemon = self.start(at("off"))
+        self.assertFalse(self.answers())
+        listening = self.appliance.run("ss", "-Hltn").stdout
+        self.assertEqual(listening, "")
+        self.write()
+        self.reload(daemon)
+        net.wait_for(self.answers, 10, "http on")
+        self.write(at("off"))
+        self.reload(daemon)
+        self.assertFalse(self.answers())
+        self.assertTrue(self.forwards())
+
+    def test_ipv6(self):
+        self.start(at("[::1]:9790"))
+        net.wait_for(lambda: self.answers(address="::1", port=9790), 10, "IPv6")
+        self.assertFalse(self.answers(port=9790))
+
+    def test_address_that_comes_later(self):
+        """At boot the address may not be there yet."""
+        self.start(at("10.20.0.55:9789"))
+        self.appliance.ip("addr", "add", "10.20.0.55/24", "dev", "out0")
+        net.wait_for(lambda: request(self.collector, address="10.20.0.55").status == 200, 10,
+                     "the address")
+
+    def test_port_in_use(self):
+        """A start fails with one line and leaves nothing; a reload is refused, the server stays."""
+        self.occupy(9999)
+        line = self.start_fails(at("127.0.0.1:9999"))
+        self.assertIn("127.0.0.1:9999 is in use", line)
+        self.assert_nothing_left()
+        daemon = self.start()
+        net.wait_for(self.answers, 10, "http")
+        for listen in ("127.0.0.1:9999", "0.0.0.0:9999"):
+            with self.subTest(listen):
+                logged = len(daemon.stderr)
+                self.write(at(listen))
+                self.reload(daemon)
+                self.assertRegex(daemon.stderr[logged:], f"not reloaded.*{listen} is in use")
+                self.assertTrue(self.answers(), "the old server goes on")
+                self.assertTrue(self.forwards(3))
+
+    def test_reload_that_moves_it(self):
+        """Elsewhere, and to an address that the old one is a part of, and back."""
+        daemon = self.start()
+        for listen, address, port, gone in (
+                ("127.0.0.1:9790", "127.0.0.1", 9790, PORT),
+                ("0.0.0.0:9790", "10.20.0.1", 9790, None),
+                ("127.0.0.1:9790", "127.0.0.1", 9790, None),
+                ("[::]:9790", "::1", 9790, None),
+                (f"127.0.0.1:{PORT}", "127.0.0.1", PORT, 9790)):
+            with self.subTest(listen):
+                self.write(at(listen))
+                self.reload(daemon)
+                self.assertTrue(self.answers(address=address, port=port))
+                if gone:
+                    self.assertFalse(self.answers(port=gone))
+        self.assertTrue(self.forwards())
+
+    def test_move_with_a_reload_that_fails(self):
+        """What was given up for the move is served again."""
+        daemon = self.start()
+        for listen in (f"0.0.0.0:{PORT}", "127.0.0.1:9790", "off"):
+            with self.subTest(listen):
+                self.write(at(listen), {"forward": {"interface": "nic9"}})
+                self.reload(daemon)
+                self.assertIn("not reloaded", daemon.stderr)
+                self.assertTrue(self.answers())
+                self.assertFalse(self.answers(port=9790))
+                with self.assertRaises(OSError):
+                    connect(self.appliance, "10.20.0.1").close()
+
+    def test_two_instances(self):
+        """Each answers for itself; two at one address cannot be."""
+        net.veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        self.start()
+        other = net.unique("i")
+        self.addCleanup(self.remove_instance, other)
+        second = {"listen": {"interface": "in1"}}
+        line = self.fails("run", "-c", self.write(second, name="two.yaml"), "--instance", other,
+                          "-d", "5")
+        self.assertIn("another instance", line)
+        self.assertIsNone(self.appliance.xdp("in1"))
+        net.Daemon(self, self.appliance, "-c", self.write(second, at("127.0.0.1:9790"),
+                                                          name="two.yaml"), instance=other).ready()
+        self.assertTrue(self.forwards(9))
+        for port, name, count in ((PORT, self.instance, 9), (9790, other, 0)):
+            page = self.get("/stats.json", port=port).json()
+            self.assertEqual(page["instance"], name)
+            self.assertEqual(page["verdicts"]["redirected"]["packets"], count)
