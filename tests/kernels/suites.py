@@ -57,7 +57,7 @@ SUITES = (
         "Generate.test_a_peer_without_napi": NOT_VETH,
         "Health.test_interfaces_made_anew": NOT_VETH,
     }),
-    Suite("virtio-net and the clock", ["inside/"], on_virtio=True),
+    Suite("a guest's own", ["inside/"], on_virtio=True),
 )
 
 
