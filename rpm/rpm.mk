@@ -37,3 +37,7 @@ rpm-sources:
 	@sed -e 's/@VERSION@/$(VERSION)/g' \
 		-e "s/@DATE@/$$(LC_ALL=C date -ud @$(RPM_EPOCH) '+%a %b %d %Y')/" \
 		rpm/vxlan-pipeline.spec.in > $(RPM_SPEC)
+
+.PHONY: test-rpm
+test-rpm: all ## build the .rpm; install, upgrade and erase it on a booted machine (root)
+	@tests/run -v system/test_rpm
