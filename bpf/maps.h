@@ -159,8 +159,8 @@ struct {
 } sources SEC(".maps");
 
 /*
- * 0 until no frame of the generation before is on its way: such a frame may have claimed the
- * device's queue for a program that does not cut.
+ * 0 until no frame of the generation before is on its way, if that one does not cut: such a frame
+ * may have claimed the device's queue for a program that does not.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

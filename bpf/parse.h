@@ -136,13 +136,14 @@ __attribute__((noinline)) __u64 ipv6_follow_extensions(struct xdp_md *ctx, __u32
 		if (protocol == IPPROTO_FRAGMENT) {
 			__u16 position = bpf_ntohs(fragment->offset);
 
-			fragment_id = fragment->id;
 			if (position & IPV6_FRAGMENT_OFFSET)
-				return ipv6_upper_pack(offset, fragment_id, fragment->next_header,
+				return ipv6_upper_pack(offset, fragment->id, fragment->next_header,
 						       FRAGMENT_LATER, false);
-			/* alone it is an atomic one, and whole (RFC 6946) */
-			if (position & IPV6_FRAGMENT_MORE)
+			/* alone it is an atomic one, and whole (RFC 6946): its ID means nothing */
+			if (position & IPV6_FRAGMENT_MORE) {
 				part = FRAGMENT_FIRST;
+				fragment_id = fragment->id;
+			}
 		} else {
 			/* with segments left the address in the header is not the final one */
 			if (protocol == IPPROTO_ROUTING && extension->segments_left)

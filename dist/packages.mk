@@ -15,4 +15,4 @@ repo: ## publish the packages that were built as signed repositories in build/re
 
 .PHONY: test-system
 test-system: all ## install, upgrade and remove the packages on machines that boot (root)
-	@tests/run -v system
+	@tests/run -v system/

@@ -35,16 +35,19 @@ void check_permission(const struct check *check)
 			  "sudo vxlan-pipeline check");
 }
 
-static void check_feature(const struct check *check, enum answer answer, const char *lacks,
+static void judge_feature(const struct check *check, enum answer answer, const char *lacks,
 			  enum finding_status status)
 {
 	if (answer == ANSWER_NO)
 		check_find(check, status, "Linux %s %s", check->host->kernel, lacks);
 }
 
+/* What only matters to packets that are to be cut is said by check_cutting() where there are any. */
 void check_kernel(const struct check *check)
 {
 	const struct datapath_features *features = &check->host->features;
+	bool large = check->host->listen.mtu > DRIVER_SAFE_MTU ||
+		     check->host->forward.mtu > DRIVER_SAFE_MTU;
 
 	if (features->xdp == ANSWER_UNKNOWN) {
 		check_find(
@@ -53,27 +56,18 @@ void check_kernel(const struct check *check)
 			check->host->kernel);
 		return;
 	}
-	check_feature(check, features->xdp,
+	judge_feature(check, features->xdp,
 		      "loads no XDP program: it is built without BPF, or too old", FINDING_FAIL);
-	if (features->xdp == ANSWER_NO)
-		return;
-	check_feature(check, features->link,
+	judge_feature(check, features->link,
 		      "has no links for XDP (5.9 has), by which programs are attached",
 		      FINDING_FAIL);
-	check_feature(check, features->devmap,
-		      "runs no programs on the way out of a device (5.8 does), so it has to cut "
-		      "what is larger than forward.mtu itself, several times slower",
-		      FINDING_WARN);
-	if (features->devmap != ANSWER_NO)
-		check_feature(
-			check, features->broadcast,
-			"copies no frames in XDP (5.14 does), so it has to cut what is larger "
-			"than forward.mtu itself, several times slower",
-			FINDING_WARN);
-	check_feature(check, features->frags,
+	judge_feature(check, features->broadcast,
+		      "copies no frames in XDP (5.14 does), and cuts large packets itself",
+		      FINDING_OK);
+	judge_feature(check, features->frags,
 		      "takes no frames in several buffers (5.18 does), so an MTU above a page "
 		      "cannot be had in native mode",
-		      check->host->listen.mtu > DRIVER_SAFE_MTU ? FINDING_WARN : FINDING_OK);
+		      large ? FINDING_WARN : FINDING_OK);
 }
 
 void check_libbpf(const struct check *check)

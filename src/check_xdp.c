@@ -46,11 +46,10 @@ void check_xdp_mode(const struct check *check)
 		return;
 	}
 	if (check->listen.native == ANSWER_NO)
-		check_fix(check_find(check, check_native_status(check),
-				     "%s's driver, %s, has no native XDP; generic mode is several "
-				     "times slower",
-				     link->name, driver),
-			  "ethtool -i %s", link->name);
+		check_find(
+			check, check_native_status(check),
+			"%s's driver, %s, has no native XDP; generic mode is several times slower",
+			link->name, driver);
 	else if (strcmp(link->xdp_owner, "instance") == 0 && strcmp(link->xdp_mode, "generic") == 0)
 		check_fix(
 			check_find(
@@ -206,13 +205,11 @@ void check_egress(const struct check *check)
 	if (check->single_arm || generic_wanted(check))
 		return;
 	if (check->forward.native == ANSWER_NO)
-		check_fix(
-			check_find(check, check_native_status(check),
-				   "%s's driver, %s, has no native XDP, so no frames can be "
-				   "redirected to it in native mode; generic mode is several times "
-				   "slower",
-				   link->name, *link->driver ? link->driver : "unknown"),
-			"ethtool -i %s", link->name);
+		check_find(
+			check, check_native_status(check),
+			"%s's driver, %s, has no native XDP, so no frames can be redirected to it "
+			"in native mode; generic mode is several times slower",
+			link->name, *link->driver ? link->driver : "unknown");
 	else if (check->forward.needs_own_program && runs_native(check) && link->xdp_id == 0)
 		check_fix(check_find(check, FINDING_FAIL,
 				     "%s carries no XDP program, and without one %s sends no "

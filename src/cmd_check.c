@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `check`: is this host ready for the configuration? */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -155,22 +154,10 @@ static void print_text(const struct findings *findings, bool color)
 static int learn(const struct check_options *options, const struct config *config,
 		 struct host *host, struct error *error)
 {
-	int err;
-
-	if (!options->facts) {
-		host_read(host, config, options->instance);
-		return options->record ? host_save(host, options->record, error) : 0;
-	}
-	err = host_load(host, options->facts, error);
-	if (!err && (strcmp(host->listen.name, config->listen.interface) != 0 ||
-		     strcmp(host->forward.name, config->forward.interface) != 0))
-		err = error_set(error, -EINVAL,
-				"%s: facts of %s and %s, while the configuration is about %s and "
-				"%s; record them with this configuration: vxlan-pipeline check "
-				"--record",
-				options->facts, host->listen.name, host->forward.name,
-				config->listen.interface, config->forward.interface);
-	return err;
+	if (options->facts)
+		return host_load_for(host, options->facts, config, error);
+	host_read(host, config, options->instance);
+	return options->record ? host_save(host, options->record, error) : 0;
 }
 
 static enum command_status check(const struct check_options *options, const struct config *config)

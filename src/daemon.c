@@ -50,6 +50,7 @@ struct daemon {
 	int64_t due[JOB_COUNT]; /* likewise */
 	int64_t watchdog_every; /* ms */
 	bool linger;
+	bool drained; /* while the instance was pinned last */
 };
 
 static int64_t microseconds(void)
@@ -97,9 +98,10 @@ static void notify_status(const struct daemon *daemon, const char *state)
 {
 	const struct health *health = &daemon->health;
 
-	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rules%s%s", state, daemon->config.listen.interface,
+	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
 		   daemon->config.forward.interface, daemon->config.rule_count,
-		   health->count ? "; not well: " : "", health->count ? health->reasons[0] : "");
+		   daemon->config.rule_count == 1 ? "" : "s", health->count ? "; not well: " : "",
+		   health->count ? health->reasons[0] : "");
 }
 
 /* All of a configuration, its HTTP server included, or nothing. */
@@ -183,6 +185,7 @@ static int64_t job_next_hops(struct daemon *daemon, int64_t now)
 static int64_t job_follow(struct daemon *daemon, int64_t now)
 {
 	struct error why, error;
+	bool unpinned;
 
 	if (!rollout_is_outdated(&daemon->rollout, daemon->options->instance, &daemon->config,
 				 &why)) {
@@ -192,8 +195,12 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	if (!*daemon->trouble.text)
 		log_info("%s: putting the configuration in force again", why.text);
 	pages_set_busy(daemon->web.pages);
-	if (put_in_force(daemon, &daemon->config, &error) == 0)
+	unpinned = datapath_is_unpinned(daemon->options->instance);
+	if (put_in_force(daemon, &daemon->config, &error) == 0) {
+		if (unpinned && daemon->drained) /* the pins took that with them */
+			instance_set_drained(daemon->options->instance, true, &error);
 		return now + FOLLOW_MS;
+	}
 	if (strcmp(daemon->trouble.text, error.text) != 0)
 		log_error("%s, and the configuration cannot be put in force again: %s", why.text,
 			  error.text);
@@ -264,6 +271,8 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 	} else {
 		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
 			     &condition, getpid());
+		if (condition.state != DATAPATH_ABSENT)
+			daemon->drained = instance_is_drained(daemon->options->instance);
 	}
 	if (*daemon->trouble.text)
 		health_add(&daemon->health, "the configuration cannot be put in force again: %s",

@@ -255,6 +255,26 @@ static void find_previous(struct datapath_commit *commit)
 		commit->previous = swapped;
 }
 
+/*
+ * Could a frame of the generation in force claim the egress device's queue for a program that does
+ * not cut? The kernel asks the program of whoever came first for all that is in the queue.
+ */
+static bool queue_may_not_cut(const struct datapath_commit *commit)
+{
+	const struct pipeline_config *constants = &commit->datapath->skeleton->rodata->config;
+	struct pipeline_config previous;
+
+	if (!commit->attached->adopted)
+		return false; /* nothing of this instance's is on its way */
+	if (datapath_generation_of(commit->instance, commit->link.prog_id) != commit->previous ||
+	    datapath_read_constants(commit->instance, commit->previous, &previous))
+		return true; /* somebody else's, or of another version */
+	if (previous.egress_ifindex != constants->egress_ifindex)
+		return false;
+	/* every program that cuts by the same mark cuts alike: the frame says how */
+	return !previous.fragment_in_xdp || previous.fragment_mark != constants->fragment_mark;
+}
+
 int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
 		    struct datapath_attached *attached, struct error *error)
 {
@@ -277,6 +297,9 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 			error_set(error, err, "cannot pin the state of instance %s: %s", instance,
 				  strerror(-err));
 	}
+	/* closed, packets to be cut go through the kernel: slower, and to the MTU of the route */
+	if (!err && !queue_may_not_cut(&commit))
+		datapath_open_cutting(datapath);
 	if (!err)
 		err = datapath_attach(&commit);
 	if (commit.link_fd >= 0)

@@ -61,6 +61,10 @@ void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **
 int datapath_shrink_egress(const struct pipeline_bpf *skeleton);
 int datapath_fill_egress(struct datapath *datapath);
 
+/* Pins of what counts losses: maps, and programs attached to tracepoints. */
+#define LOSS_PINS 6
+extern const char *const datapath_loss_pins[LOSS_PINS];
+
 /* Lets the generation cut: nothing of the one before is on its way any more. 0 or -errno. */
 int datapath_open_cutting(struct datapath *datapath);
 

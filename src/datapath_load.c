@@ -14,45 +14,6 @@
 #include "instance.h"
 #include "nat.h"
 
-static void (*debug_print)(const char *line);
-
-static char kernel_message[256];
-
-/* libbpf reports the kernel's own words for a refused netlink request only this way. */
-static void note_kernel_message(const char *line)
-{
-	static const char prefix[] = "libbpf: Kernel error message: ";
-
-	if (strncmp(line, prefix, sizeof(prefix) - 1) == 0)
-		snprintf(kernel_message, sizeof(kernel_message), "%.*s",
-			 (int)strcspn(line + sizeof(prefix) - 1, "\n"), line + sizeof(prefix) - 1);
-}
-
-const char *datapath_kernel_message(void)
-{
-	return kernel_message;
-}
-
-int datapath_print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
-{
-	char *line = NULL;
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	if (vasprintf(&line, format, args) < 0)
-		return 0;
-	note_kernel_message(line);
-	if (debug_print)
-		debug_print(line);
-	free(line);
-	return 0;
-}
-
-void datapath_set_debug(void (*print)(const char *line))
-{
-	debug_print = print;
-}
-
 /* Everything that is computed from the configuration before the kernel is asked for anything. */
 struct tables {
 	struct nat_tables nat;
@@ -356,6 +317,9 @@ static int load(struct datapath *datapath, const struct config *config,
 	if (err)
 		return err;
 	err = pipeline_bpf__load(datapath->skeleton);
+	/* libbpf takes a probe that failed for want of memory for an old kernel without mmap */
+	if (!err && !datapath->skeleton->rodata)
+		err = -ENOMEM;
 	if (err)
 		return explain_load_failure(err, error);
 	err = fill_maps(datapath, config, tables);

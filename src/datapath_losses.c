@@ -12,6 +12,9 @@
 #define PIN_LOSSES  "losses"
 #define PIN_WATCHED "watched"
 
+const char *const datapath_loss_pins[LOSS_PINS] = {PIN_LOSSES,  PIN_WATCHED,     "loss_redirect",
+						   "loss_send", "loss_transmit", "loss_exception"};
+
 /* The number by which the kernel's programs know this process's network namespace. */
 static uint32_t own_netns(void)
 {
@@ -75,11 +78,27 @@ static int replace(const char *instance, const struct datapath_links *links)
 	return err;
 }
 
+/* Pins again what this process holds of it, where the pins are gone. */
+static int pin_held(const char *instance)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < LOSS_PINS; i++) {
+		_cleanup_close_ int fd = datapath_open_pin(instance, datapath_loss_pins[i]);
+
+		if (fd < 0)
+			err = fd;
+		else if (!datapath_is_pinned(instance, datapath_loss_pins[i]))
+			err = datapath_pin(instance, datapath_loss_pins[i], fd);
+	}
+	return err;
+}
+
 int datapath_watch_losses(const char *instance, const struct datapath_links *links, bool anew)
 {
 	_cleanup_close_ int watched = datapath_open_pin(instance, PIN_WATCHED);
 
-	if (anew || watched < 0)
+	if (anew || watched < 0 || pin_held(instance))
 		return replace(instance, links);
 	return write_watch(watched, links);
 }

@@ -20,10 +20,11 @@
 static struct {
 	pthread_mutex_t lock;
 	char owner[INSTANCE_NAME_MAX + 1];
+	size_t count;
 	struct {
-		const char *name;
-		int fd; /* valid where name is not NULL */
-	} pins[SHARED_MAPS + 2];
+		char name[PIN_SIZE];
+		int fd;
+	} pins[64];
 } held = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static int open_held(const char *instance, const char *name)
@@ -31,9 +32,8 @@ static int open_held(const char *instance, const char *name)
 	int fd = -ENOENT;
 
 	pthread_mutex_lock(&held.lock);
-	for (size_t i = 0; i < sizeof(held.pins) / sizeof(held.pins[0]); i++) {
-		if (held.pins[i].name && strcmp(held.pins[i].name, name) == 0 &&
-		    strcmp(held.owner, instance) == 0)
+	for (size_t i = 0; i < held.count; i++) {
+		if (strcmp(held.pins[i].name, name) == 0 && strcmp(held.owner, instance) == 0)
 			fd = fcntl(held.pins[i].fd, F_DUPFD_CLOEXEC, 0);
 	}
 	pthread_mutex_unlock(&held.lock);
@@ -63,32 +63,51 @@ bool datapath_is_pinned(const char *instance, const char *name)
 			 AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static void release(void)
+{
+	while (held.count)
+		close(held.pins[--held.count].fd);
+}
+
 void datapath_release(void)
 {
 	pthread_mutex_lock(&held.lock);
-	for (size_t i = 0; i < sizeof(held.pins) / sizeof(held.pins[0]); i++) {
-		if (held.pins[i].name)
-			close(held.pins[i].fd);
-		held.pins[i].name = NULL;
-	}
+	release();
 	pthread_mutex_unlock(&held.lock);
+}
+
+/* All pins of a directory of the instance: `below` is "" or ends with a slash. */
+static void hold_pins(const char *instance, const char *below)
+{
+	char path[INSTANCE_PATH_SIZE];
+	struct dirent *entry;
+	DIR *directory = opendir(instance_pin_path(path, instance, below));
+
+	while (directory && (entry = readdir(directory)) &&
+	       held.count < sizeof(held.pins) / sizeof(held.pins[0])) {
+		char *name = held.pins[held.count].name;
+
+		if (entry->d_type != DT_REG)
+			continue;
+		snprintf(name, PIN_SIZE, "%s%.40s", below, entry->d_name);
+		held.pins[held.count].fd = open_pinned(instance, name);
+		held.count += held.pins[held.count].fd >= 0;
+	}
+	if (directory)
+		closedir(directory);
 }
 
 void datapath_hold(const char *instance)
 {
-	static const char *const names[] = {PIN_LINK,           PIN_EGRESS_LINK, "counters",
-					    "instance",         "fragments",     "heartbeat",
-					    "fragment_progress"};
+	char generation_pins[PIN_SIZE];
+	uint32_t generation;
 
-	_Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(held.pins) / sizeof(held.pins[0]),
-		       "links and shared maps");
-	datapath_release();
 	pthread_mutex_lock(&held.lock);
+	release();
 	snprintf(held.owner, sizeof(held.owner), "%s", instance);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		held.pins[i].fd = open_pinned(instance, names[i]);
-		held.pins[i].name = held.pins[i].fd < 0 ? NULL : names[i];
-	}
+	hold_pins(instance, "");
+	if (datapath_current_generation(instance, &generation) == 0)
+		hold_pins(instance, datapath_generation_pin(generation_pins, generation, ""));
 	pthread_mutex_unlock(&held.lock);
 }
 

@@ -117,6 +117,8 @@ int host_from_json(struct host *host, const json_t *document, struct error *erro
 
 /* The same through files; `path` "-" is standard output or input. */
 int host_save(const struct host *host, const char *path, struct error *error);
-int host_load(struct host *host, const char *path, struct error *error);
+/* -EINVAL, too, when they are facts of other interfaces than the configuration's. */
+int host_load_for(struct host *host, const char *path, const struct config *config,
+		  struct error *error);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A host as a JSON document, and back. Every field of struct host stands in one table, once. */
+#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -7,7 +8,7 @@
 
 #include "host.h"
 
-enum field_type { TEXT, NUMBER, ANSWER };
+enum field_type { TEXT, WORD, NUMBER, ANSWER };
 
 struct field {
 	const char *name;
@@ -36,7 +37,7 @@ static const struct field host_fields[] = {
 	HOST_FIELD(ANSWER, "xdp_broadcast", features.broadcast),
 	HOST_FIELD(ANSWER, "xdp_frags", features.frags),
 	HOST_FIELD(ANSWER, "jit", features.jit),
-	HOST_FIELD(TEXT, "libbpf", features.libbpf),
+	HOST_FIELD(WORD, "libbpf", features.libbpf),
 	HOST_FIELD(ANSWER, "btf", btf),
 	HOST_FIELD(ANSWER, "bpffs", bpffs),
 	HOST_FIELD(ANSWER, "cap_bpf", cap_bpf),
@@ -51,7 +52,7 @@ static const struct field host_fields[] = {
 	HOST_FIELD(ANSWER, "irqbalance", irqbalance),
 	HOST_FIELD(ANSWER, "ec2", ec2),
 	HOST_FIELD(ANSWER, "metadata", metadata),
-	HOST_FIELD(TEXT, "instance_id", instance_id),
+	HOST_FIELD(WORD, "instance_id", instance_id),
 };
 
 static const struct field link_fields[] = {
@@ -60,7 +61,7 @@ static const struct field link_fields[] = {
 	LINK_FIELD(ANSWER, up),
 	LINK_FIELD(ANSWER, carrier),
 	LINK_FIELD(NUMBER, mtu),
-	LINK_FIELD(TEXT, mac),
+	LINK_FIELD(WORD, mac),
 	LINK_FIELD(TEXT, driver),
 	LINK_FIELD(TEXT, driver_version),
 	LINK_FIELD(TEXT, firmware),
@@ -80,8 +81,8 @@ static const struct field link_fields[] = {
 	LINK_FIELD(NUMBER, tx_usecs),
 	LINK_FIELD(NUMBER, xdp_id),
 	LINK_FIELD(TEXT, xdp_name),
-	LINK_FIELD(TEXT, xdp_mode),
-	LINK_FIELD(TEXT, xdp_owner),
+	LINK_FIELD(WORD, xdp_mode),
+	LINK_FIELD(WORD, xdp_owner),
 	LINK_FIELD(ANSWER, native),
 	LINK_FIELD(ANSWER, redirect),
 	LINK_FIELD(ANSWER, transmit),
@@ -99,7 +100,7 @@ static const struct field link_fields[] = {
 	LINK_FIELD(NUMBER, linklocal_exceeded),
 	LINK_FIELD(NUMBER, rx_overruns),
 	LINK_FIELD(TEXT, refusal),
-	LINK_FIELD(TEXT, interface_id),
+	LINK_FIELD(WORD, interface_id),
 };
 
 #define HOST_FIELDS (sizeof(host_fields) / sizeof(host_fields[0]))
@@ -155,6 +156,21 @@ json_t *host_json(const struct host *host)
 			 object_json(&host->forward, link_fields, LINK_FIELDS));
 }
 
+/* Texts end up in messages: printable ASCII. Words end up in commands: nothing that a shell minds. */
+static bool text_fits(const json_t *value, enum field_type type, size_t size)
+{
+	const char *text = json_string_value(value);
+
+	if (!text || json_string_length(value) >= size || strlen(text) != json_string_length(value))
+		return false;
+	for (; *text; text++) {
+		if (type == WORD ? !isalnum((unsigned char)*text) && !strchr(":-.", *text)
+				 : !isprint((unsigned char)*text))
+			return false;
+	}
+	return true;
+}
+
 /* False: the value is not of the field's type, or too long. */
 static bool take_value(void *to, const struct field *field, const json_t *value)
 {
@@ -172,7 +188,7 @@ static bool take_value(void *to, const struct field *field, const json_t *value)
 		*(enum answer *)to = json_is_true(value) ? ANSWER_YES : ANSWER_NO;
 		return true;
 	default:
-		if (!json_is_string(value) || json_string_length(value) >= field->size)
+		if (!text_fits(value, field->type, field->size))
 			return false;
 		memcpy(to, json_string_value(value), json_string_length(value) + 1);
 		return true;
@@ -182,8 +198,10 @@ static bool take_value(void *to, const struct field *field, const json_t *value)
 static int take_object(void *object, const struct field *fields, size_t count, const char *name,
 		       const json_t *from, struct error *error)
 {
-	static const char *const wants[] = {
-		[TEXT] = "a text", [NUMBER] = "a number", [ANSWER] = "true or false"};
+	static const char *const wants[] = {[TEXT] = "a text",
+					    [WORD] = "a word",
+					    [NUMBER] = "a number",
+					    [ANSWER] = "true or false"};
 	const char *key;
 	json_t *value;
 
@@ -240,7 +258,7 @@ int host_save(const struct host *host, const char *path, struct error *error)
 	return err;
 }
 
-int host_load(struct host *host, const char *path, struct error *error)
+static int load(struct host *host, const char *path, struct error *error)
 {
 	bool standard = strcmp(path, "-") == 0;
 	struct error inner;
@@ -257,4 +275,24 @@ int host_load(struct host *host, const char *path, struct error *error)
 	err = host_from_json(host, document, &inner);
 	json_decref(document);
 	return err ? error_set(error, err, "%s: %s", path, inner.text) : 0;
+}
+
+int host_load_for(struct host *host, const char *path, const struct config *config,
+		  struct error *error)
+{
+	struct host loaded;
+	int err = load(&loaded, path, error);
+
+	if (err)
+		return err;
+	if (strcmp(loaded.listen.name, config->listen.interface) != 0 ||
+	    strcmp(loaded.forward.name, config->forward.interface) != 0)
+		return error_set(error, -EINVAL,
+				 "%s: facts of %s and %s, while the configuration is about %s and "
+				 "%s; record them with this configuration: vxlan-pipeline check "
+				 "--record",
+				 path, loaded.listen.name, loaded.forward.name,
+				 config->listen.interface, config->forward.interface);
+	*host = loaded;
+	return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "addr.h"
@@ -18,7 +19,7 @@
 #include "host_internal.h"
 
 #define DEFAULT_ENDPOINT "http://169.254.169.254"
-#define TIMEOUT_S        1
+#define TIMEOUT_S        1 /* to connect, and for the answer */
 #define ANSWER_SIZE      2048
 #define TOKEN_SECONDS    "60"
 
@@ -86,24 +87,39 @@ static bool take_body(char *answer, char *body, size_t size)
 	return *start && (size_t)snprintf(body, size, "%s", start) < size;
 }
 
+/* Until the connection ends, or time or room do. */
+static void receive(int fd, char *text, size_t size)
+{
+	struct timespec began, now;
+	size_t used = 0;
+	ssize_t got;
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	do {
+		got = recv(fd, text + used, size - 1 - used, 0);
+		used += got > 0 ? (size_t)got : 0;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (got > 0 && used < size - 1 && now.tv_sec - began.tv_sec <= TIMEOUT_S);
+	text[used] = '\0';
+}
+
 /* Says `header` and what was asked for; true: `body` holds the answer, else it is empty. */
 static bool ask(const struct metadata *metadata, const char *method, const char *path,
 		const char *header, const char *value, char *body, size_t size)
 {
 	_cleanup_close_ int fd = open_connection(&metadata->address);
-	char text[ANSWER_SIZE];
-	size_t used = 0;
-	ssize_t got;
-	int length = snprintf(text, sizeof(text), "%s /latest/%s HTTP/1.0\r\n%s: %s\r\n\r\n",
-			      method, path, header, value);
+	char text[ANSWER_SIZE], host[INET_ADDRSTRLEN];
+	int length;
 
 	*body = '\0';
+	inet_ntop(AF_INET, &metadata->address.sin_addr, host, sizeof(host));
+	length = snprintf(
+		text, sizeof(text),
+		"%s /latest/%s HTTP/1.0\r\nHost: %s\r\n%s: %s\r\nContent-Length: 0\r\n\r\n", method,
+		path, host, header, value);
 	if (fd < 0 || send(fd, text, (size_t)length, MSG_NOSIGNAL) != length)
 		return false;
-	while (used < sizeof(text) - 1 &&
-	       (got = recv(fd, text + used, sizeof(text) - 1 - used, 0)) > 0)
-		used += (size_t)got;
-	text[used] = '\0';
+	receive(fd, text, sizeof(text));
 	if (take_body(text, body, size))
 		return true;
 	*body = '\0';
@@ -115,6 +131,19 @@ static bool get(const struct metadata *metadata, const char *path, char *body, s
 	return ask(metadata, "GET", path, "X-aws-ec2-metadata-token", metadata->token, body, size);
 }
 
+/* An id, "eni-0123456789abcdef0": it becomes part of a command. Forgets what is none. */
+static bool keep_id(char *id, const char *prefix)
+{
+	size_t length = strlen(prefix);
+	bool good = strncmp(id, prefix, length) == 0 && id[length];
+
+	for (const char *c = id + length; good && *c; c++)
+		good = isalnum((unsigned char)*c);
+	if (!good)
+		*id = '\0';
+	return good;
+}
+
 static void read_interface(const struct metadata *metadata, struct host_link *link)
 {
 	char path[128];
@@ -123,7 +152,8 @@ static void read_interface(const struct metadata *metadata, struct host_link *li
 		return;
 	snprintf(path, sizeof(path), "meta-data/network/interfaces/macs/%s/interface-id",
 		 link->mac);
-	get(metadata, path, link->interface_id, sizeof(link->interface_id));
+	if (get(metadata, path, link->interface_id, sizeof(link->interface_id)))
+		keep_id(link->interface_id, "eni-");
 }
 
 /* What EC2's machines say of themselves; Xen's have an UUID that begins with it. */
@@ -156,7 +186,9 @@ void host_read_metadata(struct host *host)
 			    &metadata.address) ||
 	    !ask(&metadata, "PUT", "api/token", "X-aws-ec2-metadata-token-ttl-seconds",
 		 TOKEN_SECONDS, metadata.token, sizeof(metadata.token)) ||
-	    !get(&metadata, "meta-data/instance-id", host->instance_id, sizeof(host->instance_id)))
+	    !get(&metadata, "meta-data/instance-id", host->instance_id,
+		 sizeof(host->instance_id)) ||
+	    !keep_id(host->instance_id, "i-"))
 		return;
 	host->metadata = ANSWER_YES;
 	read_interface(&metadata, &host->listen);

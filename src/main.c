@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{"stop", cmd_stop, "detach and remove all kernel state"},
 	{"drain", cmd_drain, "unhealthy for load balancers, while forwarding goes on"},
 	{"check", cmd_check, "is this host ready? what is wrong, and what mends it"},
+	{"tune", cmd_tune, "host settings that help, recorded and reversible"},
 	{"config", cmd_config, "check, show or import a configuration"},
 	{"status", cmd_status, "attached? healthy? how fast?"},
 	{"stats", cmd_stats, "every counter"},

@@ -118,7 +118,7 @@ static void print_losses(const struct metrics *metrics, FILE *stream)
 }
 
 /* What is left of ENA's allowance of tracked connections, from which no packet is lost yet. */
-static void print_allowance(const char *interface, FILE *stream)
+static void print_allowance(const char *interface, bool *begun, FILE *stream)
 {
 	_cleanup_free_ struct ethtool_stat *stats = NULL;
 	char label[LABEL_SIZE];
@@ -127,15 +127,25 @@ static void print_allowance(const char *interface, FILE *stream)
 	if (ethtool_read_stats(interface, &stats, &count))
 		return;
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(stats[i].name, "conntrack_allowance_available") == 0) {
+		if (strcmp(stats[i].name, "conntrack_allowance_available") != 0)
+			continue;
+		if (!*begun)
 			family(stream, "conntrack_allowance_available", "gauge",
 			       "Connections that the instance type can still track.");
-			fprintf(stream,
-				PREFIX "conntrack_allowance_available{interface=\"%s\"} %" PRIu64
-				       "\n",
-				interface_label(interface, label), stats[i].value);
-		}
+		*begun = true;
+		fprintf(stream,
+			PREFIX "conntrack_allowance_available{interface=\"%s\"} %" PRIu64 "\n",
+			interface_label(interface, label), stats[i].value);
 	}
+}
+
+static void print_allowances(const struct instance_info *info, FILE *stream)
+{
+	bool begun = false;
+
+	print_allowance(info->listen, &begun, stream);
+	if (info->egress_ifindex != info->listen_ifindex)
+		print_allowance(info->egress, &begun, stream);
 }
 
 static void print_next_hops(const struct datapath_condition *condition, FILE *stream)
@@ -201,7 +211,7 @@ void metrics_print(const struct metrics *metrics, FILE *stream)
 	print_instance(metrics, stream);
 	print_verdicts(&metrics->stats->counters, stream);
 	print_losses(metrics, stream);
-	print_allowance(metrics->condition->info.listen, stream);
+	print_allowances(&metrics->condition->info, stream);
 	print_next_hops(metrics->condition, stream);
 	print_vnis(metrics->stats, stream);
 	print_rules(metrics->stats, stream);

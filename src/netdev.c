@@ -75,6 +75,17 @@ int netdev_get(const char *name, struct netdev *netdev, struct error *error)
 	return 0;
 }
 
+int netdev_set_mtu(const char *name, uint32_t mtu)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {.ifr_mtu = (int)mtu};
+
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	return query(fd, SIOCSIFMTU, &ifr);
+}
+
 bool netdev_forwards(const char *name, int version)
 {
 	_cleanup_fclose_ FILE *file = NULL;

@@ -20,6 +20,9 @@ struct netdev {
 /* 0; -ENODEV when there is no such interface. */
 int netdev_get(const char *name, struct netdev *netdev, struct error *error);
 
+/* 0 or -errno; -EINVAL: more or less than the driver takes now. */
+int netdev_set_mtu(const char *name, uint32_t mtu);
+
 /* Is forwarding of this IP version (4 or 6) on for packets of this interface? */
 bool netdev_forwards(const char *name, int version);
 

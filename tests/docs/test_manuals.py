@@ -194,7 +194,7 @@ class Lists(unittest.TestCase):
         listed = " ".join(self.listed("FILES"))
         values = dict(re.findall(r'^#define +(\w+) +(?:INSTANCE_BPFFS +)?"(/[^"]*)"', sources(),
                                  re.M))
-        for name in ("COMMAND_CONFIG_DIR", "INSTANCE_PINS", "INSTANCE_RUN"):
+        for name in ("COMMAND_CONFIG_DIR", "INSTANCE_PINS", "INSTANCE_RUN", "TUNE_STATE"):
             with self.subTest(name):
                 self.assertIn(f"{values[name]}/", listed)
 

@@ -2,6 +2,7 @@
 """The tables of the documentation say what the program says; its examples load."""
 
 import glob
+import json
 import os
 import re
 import subprocess
@@ -69,6 +70,39 @@ class Checks(unittest.TestCase):
         defined = x_macro("CHECKS", "src/check.h")
         self.assertGreater(len(defined), 20)
         self.assertEqual(documented, defined)
+
+
+class Tuning(unittest.TestCase):
+    """Every value that tune plans for a host where all is to be done stands in the table."""
+
+    RULES = 'nat: [{match: {source_port: 1}, to: "10.0.0.9"}, {match: {vni: 1}, to: "fd00::9"}]\n'
+
+    def planned(self):
+        facts = os.path.join(program.ROOT, "tests", "unit", "facts", "ena-fresh.json")
+        with open(facts, encoding="utf-8") as file:
+            host = json.load(file)
+        host["listen"]["rx_usecs"] = 1000
+        with program.Workspace() as work:
+            config = work.file("config.yaml", "listen: {interface: ens5}\n"
+                                              "forward: {interface: ens6}\n" + self.RULES)
+            result = subprocess.run(
+                [program.PROGRAM, "tune", "-c", config, "--dry-run", "--json", "--facts",
+                 work.file("facts.json", json.dumps(host))],
+                capture_output=True, text=True, check=True)
+        for item in json.loads(result.stdout)["settings"]:
+            name = re.sub(r"ens[56]", "INTERFACE", item["setting"])
+            yield re.sub(r"cpu\[0-9\]\*", "cpuN", re.sub(r"state\d", "stateM", name))
+
+    def test_every_value_is_documented(self):
+        names = {name for row in markdown.table("docs/tuning.md", "value")
+                 for name in re.findall(r"`([^`]+)`", row[0]) or [row[0]]}
+        for short, full in (("net/ipv6/…", "net/ipv6/conf/INTERFACE/forwarding"),
+                            ("…/INTERFACE/rp_filter", "net/ipv4/conf/INTERFACE/rp_filter"),
+                            ("…/INTERFACE/send_redirects",
+                             "net/ipv4/conf/INTERFACE/send_redirects")):
+            names.remove(short)
+            names.add(full)
+        self.assertEqual(set(self.planned()), names)
 
 
 class Keys(unittest.TestCase):

@@ -13,6 +13,7 @@ for _name, _result, _arguments in (
         ("bpf_object__load", _I, (_P,)),
         ("bpf_object__close", None, (_P,)),
         ("bpf_object__next_program", _P, (_P, _P)),
+        ("bpf_object__find_program_by_name", _P, (_P, _S)),
         ("bpf_object__find_map_fd_by_name", _I, (_P, _S)),
         ("bpf_program__attach", _P, (_P,)),
         ("bpf_program__attach_xdp", _P, (_P, _I)),
@@ -84,9 +85,9 @@ class Object:
         for program in self.programs():
             self.links.append(_check(_lib.bpf_program__attach(program), "attaching"))
 
-    def attach_xdp(self, ifindex):
-        """The first program, to an interface of the thread's network namespace."""
-        program = next(self.programs())
+    def attach_xdp(self, name, ifindex):
+        """To an interface of the thread's network namespace."""
+        program = _check(_lib.bpf_object__find_program_by_name(self.handle, name.encode()), name)
         self.links.append(_check(_lib.bpf_program__attach_xdp(program, ifindex), "attaching"))
 
     def map(self, name, key_size, value_size):

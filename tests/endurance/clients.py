@@ -21,8 +21,9 @@ import sys
 import time
 
 PATHS = ("/metrics", "/healthz", "/stats.json")
-PATIENCE = 20  # seconds for an answer
+PATIENCE = 60  # seconds for an answer
 TICK = 0.5  # seconds between two bytes of those who send slowly
+AWAY = 2  # seconds until somebody who was shut out comes back
 
 # What each kind says at once, what it says byte by byte, and whether it reads the answer.
 Kind = collections.namedtuple("Kind", "at_once later reads")
@@ -33,7 +34,8 @@ KINDS = (
     Kind(b"", GET + b"X-Slow: 1\r\n" * 1000, True),
     Kind((GET + b"\r\n") * 50, b"", False),
     Kind(GET + b"\r\n", (GET + b"\r\n") * 1000, True),
-    Kind(b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"x" * 10000, True),
+    Kind(b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"x" * 10000,
+         True),
     Kind(b"GET /" + b"a" * 20000, b"a" * 10000, True),
     Kind(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), bytes(10000), True),
 )
@@ -45,7 +47,7 @@ class Connection:
     def __init__(self, target, kind):
         self.target, self.kind = target, kind
         self.socket, self.begun, self.later = None, False, None
-        self.connects = 0
+        self.connects, self.back_at = 0, 0
 
     def open(self):
         self.socket = socket.socket()
@@ -59,6 +61,7 @@ class Connection:
     def close(self):
         self.socket.close()
         self.socket = None
+        self.back_at = time.monotonic() + AWAY
 
     def shut_out(self):
         """Has the server closed the connection, or does it not take it?"""
@@ -77,7 +80,8 @@ class Connection:
 
     def tick(self):
         if self.socket is None:
-            self.open()
+            if time.monotonic() >= self.back_at:
+                self.open()
             return
         try:
             if self.shut_out():
@@ -148,8 +152,8 @@ def ask(target, count):
         except (OSError, ValueError, IndexError) as error:
             statuses[f"{type(error).__name__}: {error}"] += 1
         times[path].append((time.monotonic() - begun) * 1000)
-    print(json.dumps({"statuses": statuses, "milliseconds": {path: summary(values) for path, values
-                                                             in times.items()}}))
+    milliseconds = {path: summary(values) for path, values in times.items()}
+    print(json.dumps({"statuses": statuses, "milliseconds": milliseconds}))
 
 
 def main():

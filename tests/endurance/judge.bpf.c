@@ -15,7 +15,9 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define INNER_SIZE 98 /* of the IP packets that are sent: their checksums are computed whole */
+/* Of the IP packets that are sent: whole, with all checksums to be computed, or to be cut. */
+#define INNER_SIZE 98
+#define CUT_SIZE   2852
 #define GAPS       64 /* so many are remembered */
 
 enum udp_checksum { UDP_NONE, UDP_RIGHT, UDP_WRONG };
@@ -37,11 +39,13 @@ struct order {
 	__u64 next;    /* the number that has to come */
 	__u64 missing; /* numbers skipped */
 	__u64 late;    /* packets with a number below `next`: late, or for the second time */
-	__u64 changes; /* how often DF was other than in the packet before */
-	__u64 strange; /* stamped packets of another size, or of another sender */
+	__u64 changes; /* how often `mark` was another than the packet's before */
+	__u64 strange; /* stamped packets of another size or sender; fragments that do not follow */
 	__u64 delay;   /* from the stamp to here: the longest, ns */
 	__u32 run;
-	__u32 df; /* of the last packet */
+	__u32 mark; /* of the last packet: what tells the two configurations apart */
+	__u32 id;   /* of the packet whose fragments come */
+	__u32 end;  /* of its last fragment, in bytes of its payload */
 	__u64 gaps;
 	struct gap {
 		__u64 time; /* CLOCK_MONOTONIC, ns */
@@ -50,8 +54,19 @@ struct order {
 	} gap[GAPS];
 };
 
+/* What was made of a fragment; a key of the same map. */
+struct fragment {
+	__u8 mac[6];
+	__u16 offset; /* in bytes */
+	__be32 destination;
+	__u16 length; /* of its payload */
+	__u8 more;
+	__u8 intact;
+};
+
 _Static_assert(sizeof(struct outcome) == 16, "outcome");
-_Static_assert(sizeof(struct order) == 72 + GAPS * sizeof(struct gap), "order");
+_Static_assert(sizeof(struct fragment) == sizeof(struct outcome), "fragment");
+_Static_assert(sizeof(struct order) == 80 + GAPS * sizeof(struct gap), "order");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -79,6 +94,8 @@ struct packet {
 
 #define AT(packet, type, field) (*(type *)((void *)(packet) + offsetof(struct packet, field)))
 #define IP_DF                   0x4000
+#define IP_MORE                 0x2000
+#define IP_OFFSET               0x1fff
 
 /* Of 16-bit words in memory's order; 0xffff over data that holds its own checksum. */
 static __always_inline __u16 fold(__u64 sum)
@@ -111,6 +128,16 @@ static __always_inline enum udp_checksum judge_udp(const struct packet *packet)
 	return fold(sum) == 0xffff ? UDP_RIGHT : UDP_WRONG;
 }
 
+static __always_inline void count(const void *outcome)
+{
+	__u64 one = 1, *counted = bpf_map_lookup_elem(&outcomes, outcome);
+
+	if (counted)
+		*counted += 1;
+	else
+		bpf_map_update_elem(&outcomes, outcome, &one, BPF_ANY);
+}
+
 static __always_inline void note_outcome(const struct packet *packet)
 {
 	struct outcome outcome = {
@@ -122,14 +149,9 @@ static __always_inline void note_outcome(const struct packet *packet)
 		.intact = fold(sum_words(&packet->ip, sizeof(packet->ip))) == 0xffff &&
 			  AT(packet, __be16, ip.tot_len) == bpf_htons(INNER_SIZE),
 	};
-	__u64 one = 1, *count;
 
 	__builtin_memcpy(outcome.mac, packet->ethernet.h_dest, sizeof(outcome.mac));
-	count = bpf_map_lookup_elem(&outcomes, &outcome);
-	if (count)
-		*count += 1;
-	else
-		bpf_map_update_elem(&outcomes, &outcome, &one, BPF_ANY);
+	count(&outcome);
 }
 
 static __always_inline void note_gap(struct order *order, __u64 number, __u64 now)
@@ -142,15 +164,14 @@ static __always_inline void note_gap(struct order *order, __u64 number, __u64 no
 	order->missing += number - order->next;
 }
 
-static __always_inline void note_order(struct order *order, const struct packet *packet)
+static __always_inline void note_order(struct order *order, const struct packet *packet, __u32 mark)
 {
 	__u64 number = AT(packet, __u64, stamp.number), sent = AT(packet, __u64, stamp.time);
-	__u32 df = (AT(packet, __be16, ip.frag_off) & bpf_htons(IP_DF)) != 0;
 	__u64 now = bpf_ktime_get_ns();
 
-	if (order->received++ && df != order->df)
+	if (order->received++ && mark != order->mark)
 		order->changes++;
-	order->df = df;
+	order->mark = mark;
 	if (sent && now > sent && now - sent > order->delay)
 		order->delay = now - sent;
 	if (number < order->next) {
@@ -162,6 +183,20 @@ static __always_inline void note_order(struct order *order, const struct packet 
 	order->next = number + 1;
 }
 
+/* A packet of the sender that is judged; of another one: not. */
+static __always_inline bool is_stamped(const struct packet *packet)
+{
+	return AT(packet, __be16, ethernet.h_proto) == bpf_htons(ETH_P_IP) &&
+	       AT(packet, __u32, stamp.magic) == GENERATE_MAGIC;
+}
+
+static __always_inline bool is_this_run(struct order *order, const struct packet *packet)
+{
+	if (!order->run)
+		order->run = AT(packet, __u32, stamp.run);
+	return AT(packet, __u32, stamp.run) == order->run;
+}
+
 SEC("xdp")
 int endurance_judge(struct xdp_md *ctx)
 {
@@ -169,18 +204,56 @@ int endurance_judge(struct xdp_md *ctx)
 	__u32 zero = 0;
 	struct order *order = bpf_map_lookup_elem(&orders, &zero);
 
-	if (!order || (void *)(packet + 1) > (void *)(long)ctx->data_end ||
-	    AT(packet, __be16, ethernet.h_proto) != bpf_htons(ETH_P_IP) ||
-	    AT(packet, __u32, stamp.magic) != GENERATE_MAGIC)
+	if (!order || (void *)(packet + 1) > (void *)(long)ctx->data_end || !is_stamped(packet))
 		return XDP_PASS;
-	if (!order->run)
-		order->run = AT(packet, __u32, stamp.run);
-	if ((void *)(packet + 1) != (void *)(long)ctx->data_end ||
-	    AT(packet, __u32, stamp.run) != order->run) {
+	if ((void *)(packet + 1) != (void *)(long)ctx->data_end || !is_this_run(order, packet)) {
 		order->strange++;
 		return XDP_DROP;
 	}
-	note_order(order, packet);
+	note_order(order, packet, AT(packet, __be16, ip.frag_off) & bpf_htons(IP_DF));
 	note_outcome(packet);
+	return XDP_DROP;
+}
+
+static __always_inline void note_fragment(const struct packet *packet, __u32 offset, __u32 length)
+{
+	struct fragment fragment = {
+		.offset = offset,
+		.destination = AT(packet, __be32, ip.daddr),
+		.length = length,
+		.more = (AT(packet, __be16, ip.frag_off) & bpf_htons(IP_MORE)) != 0,
+		.intact = fold(sum_words(&packet->ip, sizeof(packet->ip))) == 0xffff,
+	};
+
+	__builtin_memcpy(fragment.mac, packet->ethernet.h_dest, sizeof(fragment.mac));
+	count(&fragment);
+}
+
+/* The same for packets that are cut: the fragments of each come in a row. */
+SEC("xdp")
+int endurance_fragments(struct xdp_md *ctx)
+{
+	struct packet *packet = (void *)(long)ctx->data;
+	__u32 zero = 0, offset, length;
+	struct order *order = bpf_map_lookup_elem(&orders, &zero);
+
+	if (!order || (void *)(packet + 1) > (void *)(long)ctx->data_end ||
+	    AT(packet, __be16, ethernet.h_proto) != bpf_htons(ETH_P_IP) ||
+	    packet->ip.protocol != IPPROTO_UDP)
+		return XDP_PASS;
+	offset = (bpf_ntohs(AT(packet, __be16, ip.frag_off)) & IP_OFFSET) * 8;
+	length = bpf_ntohs(AT(packet, __be16, ip.tot_len)) - sizeof(struct iphdr);
+	if (!offset) {
+		if (!is_stamped(packet) || !is_this_run(order, packet) ||
+		    (order->received && order->end != CUT_SIZE - sizeof(struct iphdr)))
+			order->strange++;
+		order->id = AT(packet, __be16, ip.id);
+		order->end = 0;
+		note_order(order, packet, length);
+	}
+	if (order->id != AT(packet, __be16, ip.id) || order->end != offset)
+		order->strange++;
+	order->end = offset + length;
+	note_fragment(packet, offset, length);
 	return XDP_DROP;
 }

@@ -30,7 +30,8 @@ GAPS = 64
 ADDRESS = ("127.0.0.1", 9789)  # of the HTTP server
 SERVED = "%s:%d" % ADDRESS
 
-COMMON_MAC = "02:00:00:00:20:02"
+CUT_SIZE = 2852  # of the packets that are cut
+COMMON_DESTINATION, COMMON_MAC = "10.20.0.2", "02:00:00:00:20:02"
 OLD_MAC, NEW_MAC, MOVED_MAC = "02:00:00:00:20:03", "02:00:00:00:20:04", "02:00:00:00:20:05"
 PLACES = ("lost on the way out of", "redirect refused on", "program aborted on")
 
@@ -52,19 +53,56 @@ class Outcome:
                 f"DF {df}, {'an' if has_id else 'no'} ID{'' if intact else ', BROKEN'}")
 
 
+class Fragment:
+    """What was made of one fragment: likewise."""
+
+    LAYOUT = "=6sH4sH2B"
+
+    def __init__(self, mac, destination, offset, length, more, intact=1):
+        self.key = struct.pack(self.LAYOUT, frames.mac(mac), offset, socket.inet_aton(destination),
+                               length, more, intact)
+
+    @classmethod
+    def describe(cls, key):
+        mac, offset, destination, length, more, intact = struct.unpack(cls.LAYOUT, key)
+        return (f"fragment to {mac.hex(':')} {socket.inet_ntoa(destination)}, {length} bytes at "
+                f"{offset}{', more to come' if more else ''}{'' if intact else ', BROKEN'}")
+
+    @classmethod
+    def cut(cls, mac, destination, mtu):
+        """The keys of all fragments of a packet of Cutting."""
+        payload, chunk = CUT_SIZE - 20, (mtu - 20) // 8 * 8
+        return [cls(mac, destination, offset, min(chunk, payload - offset),
+                    offset + chunk < payload).key for offset in range(0, payload, chunk)]
+
+
 class Side:
-    """One of the two configurations that take turns, and the two outcomes it may have."""
+    """One of the two configurations that take turns, and the outcomes that it may have."""
 
     def __init__(self, name, destination, port, mac, inner):
-        self.name = name
-        rules = [{"match": {"source": flow_source(0), "protocol": "udp"}, "to": "10.20.0.2:7000"}]
+        self.name, self.destination, self.mac = name, destination, mac
+        rules = [{"match": {"source": flow_source(0), "protocol": "udp"},
+                  "to": f"{COMMON_DESTINATION}:7000"}]
         rules += [{"match": {"source": flow_source(n), "protocol": "udp"},
                    "to": f"{destination}:{port + n}"} for n in range(1, FLOWS + FILLERS)]
         self.changes = {"nat": rules, "inner": inner}
         udp, df = (1, 1) if inner["udp_checksum"] == "update" else (0, 0)
-        self.common = Outcome(COMMON_MAC, 7000, "10.20.0.2", udp, df, not df).key
+        self.common = Outcome(COMMON_MAC, 7000, COMMON_DESTINATION, udp, df, not df).key
         self.own = Outcome(mac, port, destination, udp, df, not df).key
         self.outcomes = {self.common, self.own}
+
+
+class CuttingSide(Side):
+    """Packets are cut, by the two in different places."""
+
+    def __init__(self, side, port, mtu):
+        super().__init__(side.name, side.destination, port, side.mac, side.changes["inner"])
+        self.changes = {**self.changes, "forward": {"mtu": mtu}, "inner": {"clear_df_above": 1400}}
+        common = Fragment.cut(COMMON_MAC, COMMON_DESTINATION, mtu)
+        own = Fragment.cut(self.mac, self.destination, mtu)
+        self.common, self.own = common[0], own[0]
+        self.packets = (common, own)  # of each, there come as many of every fragment
+        self.outcomes = {*common, *own}
 
 
 def flow_source(number):
@@ -80,30 +118,31 @@ def moved(side, mac):
 OLD = Side("old", "10.20.0.3", 8000, OLD_MAC, {"clear_df_above": "never", "udp_checksum": "update"})
 NEW = Side("new", "10.20.0.4", 9000, NEW_MAC, {"clear_df_above": 90, "udp_checksum": "zero"})
 SIDES = (OLD, NEW)
+CUTTING_SIDES = (CuttingSide(OLD, 8000, 1500), CuttingSide(NEW, 9000, 1400))
 
 
 class Order:
     """struct order of judge.bpf.c."""
 
-    HEAD = "=7Q2IQ"
+    HEAD = "=7Q4IQ"
     SIZE = struct.calcsize(HEAD) + GAPS * 24
 
     def __init__(self, raw):
         (self.received, self.next, self.missing, self.late, self.changes, self.strange, self.delay,
-         self.run, _, self.gaps) = struct.unpack_from(self.HEAD, raw)
+         self.run, _, _, _, self.gaps) = struct.unpack_from(self.HEAD, raw)
         places = struct.iter_unpack("=3Q", raw[struct.calcsize(self.HEAD):])
         self.gap = sorted(gap for gap in places if gap[2])
 
 
 class Judge:
-    """judge.bpf.c on the collector's interface."""
+    """A program of judge.bpf.c on the collector's interface."""
 
-    def __init__(self, test, namespace, interface):
+    def __init__(self, test, namespace, interface, name):
         self.object = bpf.Object(test, os.path.join(BUILD, "judge.bpf.o"))
         self.outcome_map = self.object.map("outcomes", 16, 8 * bpf.CPUS)
         self.order_map = self.object.map("orders", 4, Order.SIZE)
         with inside(namespace):
-            self.object.attach_xdp(socket.if_nametoindex(interface))
+            self.object.attach_xdp(name, socket.if_nametoindex(interface))
 
     def order(self):
         return Order(self.order_map.get(bytes(4)))
@@ -165,14 +204,15 @@ class Drops:
 class Sender:
     """`generate` on one CPU, until it is ended."""
 
-    def __init__(self, test, namespace, pps, seconds):
+    def __init__(self, test, namespace, pps, size, batch, seconds=3600):
         cpu = max(os.sched_getaffinity(0))
         self.pps = pps
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             namespace.command(
                 "taskset", "-c", str(cpu), "nice", "-n", "-15", program.PROGRAM, "generate", "-i",
                 "s0", "--pps", str(pps), "--seconds", str(seconds), "--flows", str(FLOWS),
-                "--inner-source", flow_source(0), "--inner-size", "98", "--df", "--json"),
+                "--inner-source", flow_source(0), "--inner-size", str(size), "--df",
+                "--batch", str(batch), "--json"),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         test.addCleanup(self.kill)
 
@@ -219,12 +259,16 @@ class Ground(net.Ground):
         "forward": {"interface": "out0", "next_hop": "route", "mtu": 1500},
         "http": {"listen": "off"},
     }
+    SIDES = SIDES
+    JUDGE, VERDICT, INNER_SIZE = "endurance_judge", "redirected", 98
+    BATCH = 32  # frames; queues hold 256, so several may be behind where the CPU is taken away
+    describe = Outcome.describe
 
     def setUp(self):
         super().setUp()
         self.set_neighbours()
         self.journal = Journal()
-        self.judge = Judge(self, self.collector, "c0")
+        self.judge = Judge(self, self.collector, "c0", self.JUDGE)
         # `generate` makes its frames as if they came in on the loopback interface
         self.drops = Drops(self, ((self.sender, "lo"), (self.sender, "s0"), (self.appliance, "in0"),
                                   (self.appliance, "out0"), (self.collector, "c0")))
@@ -254,8 +298,8 @@ class Ground(net.Ground):
     def config_path(self):
         return os.path.join(self.work.path, "config.yaml")
 
-    def send(self, pps, seconds=3600):
-        sender = Sender(self, self.sender, pps, seconds)
+    def send(self, pps):
+        sender = Sender(self, self.sender, pps, self.INNER_SIZE, self.BATCH)
         net.wait_for(lambda: self.judge.order().received or sender.process.poll() is not None, 20,
                      "the first packet")
         if sender.process.poll() is not None:
@@ -283,7 +327,7 @@ class Ground(net.Ground):
         return daemon
 
     def other_side(self):
-        return NEW if self.side is OLD else OLD
+        return self.SIDES[self.side is self.SIDES[0]]
 
     def reload(self, daemon):
         """To the other side; returns when the daemon says that it is in force."""
@@ -302,7 +346,7 @@ class Ground(net.Ground):
         grown = {key for key, count in self.judge.outcomes().items() if count > before.get(key, 0)}
         self.assertEqual(grown, self.side.outcomes,
                          f"{self.side.name} rules are said to be in force, but there came: " +
-                         "; ".join(map(Outcome.describe, grown - self.side.outcomes)))
+                         "; ".join(map(self.describe, grown - self.side.outcomes)))
 
     def check(self, sender, daemon_runs=True):
         """Everything that was sent, against what came and what the instance counted."""
@@ -331,16 +375,16 @@ class Ground(net.Ground):
         return report
 
     def allowed(self):
-        return OLD.outcomes | NEW.outcomes
+        return set().union(*(side.outcomes for side in self.SIDES))
 
     def mixed(self, outcomes):
         return sum(count for key, count in outcomes.items() if key not in self.allowed())
 
     def check_outcomes(self, outcomes):
-        strange = [f"{count} {Outcome.describe(key)}" for key, count in outcomes.items()
+        strange = [f"{count} {self.describe(key)}" for key, count in outcomes.items()
                    if key not in self.allowed()]
         self.assertEqual(strange, [])
-        for side in SIDES if self.turns else (self.side,):
+        for side in self.SIDES if self.turns else (self.side,):
             for key in side.outcomes:
                 self.assertIn(key, outcomes, f"{side.name} rules never came about")
 
@@ -348,22 +392,22 @@ class Ground(net.Ground):
         verdicts = {name: value["packets"] for name, value in stats["verdicts"].items()
                     if value["packets"] and name != "not_tunnel"}
         with self.subTest("the instance counted every packet"):
-            self.assertEqual(verdicts, {"redirected": sent})
+            self.assertEqual(verdicts, {self.VERDICT: sent})
             self.assertEqual(stats["counters"]["nat_applied"], sent)
         with self.subTest("the count of a VNI survives"):
             self.assertEqual([(vni["vni"], vni["packets"]) for vni in stats["vnis"]], [(1, sent)])
         with self.subTest("the count of a rule that both configurations have survives"):
-            common = sum(outcomes.get(side.common, 0) for side in SIDES)
+            common = sum(outcomes.get(side.common, 0) for side in self.SIDES)
             self.assertEqual(stats["rules"][0]["packets"], common)
 
     def whereabouts(self, sent, order, stats):
         """Where packets were lost, as far as counters tell, and what went on then."""
         entered = sum(value["packets"] for name, value in stats["verdicts"].items()
                       if name != "not_tunnel")
-        redirected = stats["verdicts"]["redirected"]["packets"]
+        left = stats["verdicts"][self.VERDICT]["packets"]
         lines = ["", f"lost before the program: {sent - entered}",
-                 f"dropped by the program: {entered - redirected}",
-                 f"lost behind the program: {redirected - order.received}"]
+                 f"dropped by the program: {entered - left}",
+                 f"lost behind the program: {left - order.received}"]
         lines += [f"{place} {interface}, code {code}: {count}"
                   for (place, interface, code), count in self.drops.read().items()]
         lines += [f"{missing} from number {number} on, {self.journal.before(moment)}"

@@ -74,8 +74,8 @@ class Soak(rig.Ground):
             self.assertEqual(end.counts(), settled.counts())
         with self.subTest("what is replaced is gone from the kernel"):
             self.assertGreater(len(programs), self.turns, "the ids of each generation were seen")
-            net.wait_for(lambda: not any(self.left(end, programs, maps)), 10, "what is replaced to go: "
-                         f"{self.left(end, programs, maps)}")
+            net.wait_for(lambda: not any(self.left(end, programs, maps)), 10,
+                         f"what is replaced to go: {self.left(end, programs, maps)}")
         self.check(sender)
 
     @staticmethod

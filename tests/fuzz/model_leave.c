@@ -48,7 +48,7 @@ static uint32_t kernel_verdicts(const struct model *model, const struct inner *i
 {
 	bool is_long = ip_length(inner) > model_mtu(model);
 	bool used_up = inner->frame[IP + (inner->version == 4 ? 8 : 7)] <= 1;
-	uint32_t dropped = ONE_OF(IS_no_route) | (is_long ? ONE_OF(IS_oversize) : 0);
+	uint32_t dropped = ONE_OF(is_long ? IS_oversize : IS_no_route);
 
 	if (!used_up && !(is_long && !may_be_cut(inner)))
 		return ONE_OF(IS_passed);

@@ -29,7 +29,7 @@ static void cut_piece(struct random *random, struct inner_packet *piece,
 	} else { /* the packet's upper header is behind a fragment header that is not there yet */
 		memcpy(header + 40, (const uint8_t[8]){packet->bytes[6]}, 8);
 		put16(header + 42, from | (last ? 0 : 1));
-		memcpy(header + 44, packet->bytes + 24, 4);
+		put16(header + 46, get16(packet->bytes + 2) & 3); /* of few IDs, one a datagram */
 		header[6] = 44;
 		piece->upper = 48;
 	}

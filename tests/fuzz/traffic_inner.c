@@ -99,6 +99,8 @@ static void draw_plan(struct traffic *traffic, struct plan *plan)
 		plan->vni = scenario->vnis[random_below(random, (uint32_t)scenario->vni_count)];
 	if (rule && rule->vni >= 0 && random_chance(random, 95))
 		plan->vni = (uint32_t)rule->vni;
+	if (random_chance(random, 3)) /* the neighbour of one that is listed */
+		plan->vni = (plan->vni + (random_chance(random, 50) ? 1 : -1)) & 0xffffff;
 	plan->payload = draw_payload_length(traffic);
 }
 

@@ -177,7 +177,7 @@ static void disagree(struct trial *trial, const char *why)
 {
 	size_t all = trial->count;
 
-	trial->sums->disagreements++;
+	__atomic_add_fetch(&trial->sums->disagreements, 1, __ATOMIC_RELAXED);
 	trial_report(trial, why);
 	if (!disagrees_alone(trial, &trial->frames[all - 1]))
 		trial->count = all;

@@ -42,10 +42,21 @@ class Suite:
                 " < /dev/null 2>&1\necho \"@@ status $?\"\n")
 
 
+LATE = "an emulated CPU that is late lets rings overflow, of which the test says nothing"
+NO_WIRE = "no packet passes an interface: as on veth"
+NOT_VETH = "veth's own: deletes an interface, moves it, or has its peer refuse frames"
 SUITES = (
     Suite("packets", ["packets/"]),
-    Suite("netns on veth", ["netns/"]),
-    Suite("netns on virtio-net", ["netns/"], on_virtio=True),
+    Suite("netns on veth", ["netns/"], without={"Generate.test_flat_out": LATE}),
+    Suite("netns on virtio-net", ["netns/"], on_virtio=True, without={
+        "Generate.test_flat_out": LATE,
+        "test_check.": NO_WIRE,
+        "test_http.": NO_WIRE,
+        "test_views.": NO_WIRE,
+        "Generate.test_refusals": NO_WIRE,
+        "Generate.test_a_peer_without_napi": NOT_VETH,
+        "Health.test_interfaces_made_anew": NOT_VETH,
+    }),
     Suite("virtio-net and the clock", ["inside/"], on_virtio=True),
 )
 

@@ -23,6 +23,7 @@ def _types(module):
 
 
 def knows(name, module="vmlinux"):
+    """Whether the kernel, or a module of it, has a function, a type or a field of that name."""
     return b"\0" + name.encode() + b"\0" in _types(module)
 
 
@@ -34,6 +35,14 @@ def copies_frames():
 def has_multi_buffer():
     """XDP programs that take frames in several buffers, Linux 5.18."""
     return knows("xdp_has_frags")
+
+
+def veth_receives_with_gro():
+    """A veth takes redirected frames once it has GRO, Linux 5.13; before, only with a program."""
+    if knows("veth_napi_enable_range"):
+        return True
+    # modules tell their types since Linux 5.11
+    return os.path.exists(os.path.join(BTF, "veth")) and knows("veth_napi_enable_range", "veth")
 
 
 def sends_frames():

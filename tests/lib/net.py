@@ -18,7 +18,7 @@ import subprocess
 import time
 import unittest
 
-from . import frames, program
+from . import frames, kernel, program
 from .program import PATIENCE
 
 ETH_P_ALL = 3
@@ -81,6 +81,15 @@ def compile_foreign(directory):
     return built
 
 
+def foreign_program(directory):
+    """The same, compiled in the directory unless it was before."""
+    built = os.path.join(program.ROOT, "build", FOREIGN)
+    if not os.path.exists(built):
+        need_commands("clang")
+        built = compile_foreign(directory)
+    return built
+
+
 def mount_bpffs(test):
     """As every systemd machine has it; taken away again if it was not there."""
     if not os.path.ismount(BPFFS):
@@ -95,8 +104,8 @@ def unmount_bpffs():
 
 
 class Namespace:
-    def __init__(self, test, stem):
-        self.name = unique(stem)
+    def __init__(self, test, stem, is_far_end=True):
+        self.name, self.is_far_end = unique(stem), is_far_end
         self.path = f"/run/netns/{self.name}"
         run("ip", "netns", "add", self.name)
         test.addCleanup(run, "ip", "netns", "delete", self.name, check=False)
@@ -150,6 +159,16 @@ def veth(one, one_name, two, two_name, mtu=1500):
     one.ip("link", "add", one_name, "mtu", str(mtu), "type", "veth", "peer", "name", two_name,
            "mtu", str(mtu), "netns", two.name)
     bring_up(one, one_name, two, two_name)
+    for namespace, name in ((one, one_name), (two, two_name)):
+        if namespace.is_far_end and not kernel.veth_receives_with_gro():
+            receive_redirected(namespace, name)
+
+
+def receive_redirected(namespace, interface):
+    """A veth takes redirected frames at least while it has a program of its own."""
+    with program.Workspace() as work:
+        built = foreign_program(work.path)
+        namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
 
 
 def bring_up(one, one_name, two, two_name):
@@ -318,7 +337,7 @@ class Ground(unittest.TestCase):
         self.addCleanup(self.work.__exit__)
         self.sender = Namespace(self, "s")
         self.sender.sysctl("net.ipv6.conf.default.disable_ipv6=1")
-        self.appliance = Namespace(self, "a")
+        self.appliance = Namespace(self, "a", is_far_end=False)
         self.collector = Namespace(self, "c")
         wires = iter(WIRES)
         self.wire(next(wires, None), self.sender, "s0", self.appliance, "in0", self.MTU_IN)
@@ -362,16 +381,12 @@ class Ground(unittest.TestCase):
 
     def build_foreign(self):
         """The object file of somebody else's XDP program, which passes everything."""
-        built = os.path.join(program.ROOT, "build", FOREIGN)
-        if not os.path.exists(built):
-            need_commands("clang")
-            built = compile_foreign(self.work.path)
-        return built
+        return foreign_program(self.work.path)
 
     def attach_program(self, namespace, interface):
         """Attaches it; returns its id."""
         built = self.build_foreign()
-        namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
+        namespace.ip("-force", "link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
         return namespace.xdp(interface)["prog"]["id"]
 
     def remove_instance(self, instance=None):

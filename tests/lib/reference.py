@@ -113,6 +113,7 @@ class Reference:
         self.sources = _network_source(listen.get("sources"))
         self.single_arm = forward.get("interface", listen["interface"]) == listen["interface"]
         self.keep = forward.get("next_hop", "route") == "keep"
+        self.route = forward.get("next_hop", "route") == "route"
         self.mtu = forward.get("mtu", 1500)
         self.oversize = forward.get("oversize", "fragment")
         self.unmatched = forward.get("unmatched", "drop")
@@ -412,11 +413,29 @@ class Reference:
                 if frame[22] <= 1:  # not the kernel's to cut: it would answer instead
                     outcome.verdicts |= {"oversize"}
                 outcome.bytes_open = packet.fragment is not None
+        if self.route and not self._is_routed(packet):
+            outcome.verdicts |= {"no_route"}
         outcome.events |= events
         outcome.fresh_id = fresh
-        if outcome.verdicts != {"oversize"}:
+        if outcome.verdicts - {"oversize", "no_route"}:
             self._cut_trailer(packet, outcome)
         return outcome
+
+    @staticmethod
+    def _is_routed(packet):
+        """
+        Whether the simulated gateway has the destination for certain. Of multicast, loopback and
+        the like the description does not say where they lead; of IPv6 the source counts as well.
+        """
+        if packet.version == 4:
+            addresses = [packet.frame[30:34]]
+        else:
+            addresses = [packet.frame[22:38], packet.frame[38:54]]
+        kinds = [ipaddress.ip_address(bytes(address)) for address in addresses]
+        return not any(kind.is_multicast or kind.is_loopback or kind.is_link_local
+                       or kind.is_reserved or kind.is_unspecified or int(kind) >> 120 == 0
+                       and kind.version == 6 or kind.version == 4 and int(kind) >> 24 == 0
+                       for kind in kinds)
 
 
 def reassemble(pieces):

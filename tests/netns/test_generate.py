@@ -15,6 +15,15 @@ from lib.table import valid_checksums
 STAMP = 36  # bytes of the stamp in the payload
 
 
+def pace(pps):
+    """Packets a second as a word: fewer on a machine that is slow."""
+    return str(int(pps / net.PATIENCE))
+
+
+def patience(seconds):
+    return str(int(seconds * net.PATIENCE))
+
+
 class Process:
     """`vxlan-pipeline generate` in a namespace; its JSON when it is done."""
 
@@ -40,6 +49,7 @@ class OldKernel(net.Ground):
     """Either it works, or one line says what it takes."""
 
     def attempt(self, *words):
+        self.sender.ip("link", "set", "dev", "s0", "xdp", "off")
         result = self.sender.run(program.PROGRAM, "generate", "-i", "s0", *words, check=False)
         if "takes Linux" in result.stderr:
             self.assertEqual((result.returncode, result.stdout), (1, ""))
@@ -78,9 +88,11 @@ class Generate(net.Ground):
         self.know_neighbour()
 
     def generate(self, *words, check=True):
-        """Sends out of s0; the report."""
+        """Sends out of s0; the report. A busy machine may not keep the pace, which is not lost."""
         result = self.sender.run(program.PROGRAM, "generate", "-i", "s0", "--json", *words,
-                                 check=check)
+                                 check=False)
+        if check and "could not keep" not in result.stderr:
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         return json.loads(result.stdout) if check else result
 
     def receiver(self, *words, namespace=None, interface="c0"):
@@ -101,8 +113,8 @@ class Generate(net.Ground):
     def known_count(self, *words, count=20000, pps=20000):
         """A known count through the pipeline: what came is what went."""
         self.start()
-        receiver = self.receiver("--count", str(count), "--seconds", "15")
-        sent = self.generate("--count", str(count), "--pps", str(pps), *words)
+        receiver = self.receiver("--count", str(count), "--seconds", patience(15))
+        sent = self.generate("--count", str(count), "--pps", pace(pps), *words)
         status, got, stderr = receiver.wait()
         self.assertEqual(status, 0, stderr)
         self.assertEqual((sent["packets"], got["packets"], got["unique"]),
@@ -158,7 +170,7 @@ class Generate(net.Ground):
         port = net.Port(self, self.appliance, "in0")
         for name, words in cases:
             with self.subTest(name):
-                sent = self.generate("--count", "120", "--pps", "5000", *words)
+                sent = self.generate("--count", "120", "--pps", pace(5000), *words)
                 got = port.receive(lambda frame: frame[36:38] == b"\x12\xb5", 120)
                 self.assertEqual(len(got), 120)
                 for number, frame in enumerate(got):
@@ -190,7 +202,7 @@ class Generate(net.Ground):
 
     def test_outer_ports_follow_flows(self):
         port = net.Port(self, self.appliance, "in0")
-        self.generate("--count", "200", "--flows", "100", "--pps", "5000")
+        self.generate("--count", "200", "--flows", "100", "--pps", pace(5000))
         got = port.receive(lambda frame: frame[36:38] == b"\x12\xb5", 200)
         ports = [frame[34:36] for frame in got]
         self.assertEqual(ports[:100], ports[100:])
@@ -209,7 +221,7 @@ class Generate(net.Ground):
                                       "net.ipv4.conf.c0.rp_filter=0")
                 self.collector.ip("route", "replace", "10.2.0.0/16", "via", "10.20.0.1")
                 daemon = self.start()
-                self.generate("--count", "500", "--pps", "2000", "--inner-size", str(size))
+                self.generate("--count", "500", "--pps", pace(2000), "--inner-size", str(size))
                 got = [server.recv(4000) for _ in range(500)]
                 numbers = [struct.unpack("=Q", data[8:16])[0] for data in got]
                 self.assertEqual(numbers, list(range(500)))
@@ -222,8 +234,8 @@ class Generate(net.Ground):
     def test_fragments(self):
         """A packet in fragments is one packet, judged by its first fragment."""
         self.start()
-        receiver = self.receiver("--count", "2000", "--seconds", "15")
-        self.generate("--count", "2000", "--pps", "5000", "--inner-size", "2852")
+        receiver = self.receiver("--count", "2000", "--seconds", patience(15))
+        self.generate("--count", "2000", "--pps", pace(5000), "--inner-size", "2852")
         status, got, stderr = receiver.wait()
         self.assertEqual(status, 0, stderr)
         self.assertEqual((got["packets"], got["lost"], got["duplicates"]), (2000, 0, 0))
@@ -232,8 +244,8 @@ class Generate(net.Ground):
     def test_loss_is_reported(self):
         """Packets of one VNI in four are refused by the pipeline: a quarter is lost."""
         self.start({"listen": {"vnis": [1, 2, 3]}})
-        receiver = self.receiver("--count", "4000", "--seconds", "3")
-        self.generate("--count", "4000", "--pps", "4000", "--vni", "1", "--vnis", "4")
+        receiver = self.receiver("--count", "4000", "--seconds", patience(3))
+        self.generate("--count", "4000", "--pps", pace(4000), "--vni", "1", "--vnis", "4")
         status, got, stderr = receiver.wait()
         self.assertEqual((status, got["unique"], got["lost"]), (1, 3000, 1000))
         self.assertIn("3000 of 4000", stderr)
@@ -243,8 +255,8 @@ class Generate(net.Ground):
         """What is missing below the highest number; what is missing at its end nobody knows."""
         self.start({"listen": {"vnis": [2, 3]}})
         receiver = self.receiver()
-        self.generate("--count", "4000", "--pps", "8000", "--vni", "1", "--vnis", "4")
-        time.sleep(0.3)
+        self.generate("--count", "4000", "--pps", pace(8000), "--vni", "1", "--vnis", "4")
+        time.sleep(0.3 * net.PATIENCE)
         receiver.process.send_signal(signal.SIGINT)
         status, got, stderr = receiver.wait()
         self.assertEqual((status, got["unique"], got["lost"]), (0, 2000, 1999), stderr)
@@ -253,12 +265,12 @@ class Generate(net.Ground):
     def replay(self, change):
         """Captured packets of a run, changed, to a receiver of their own."""
         port = net.Port(self, self.appliance, "in0")
-        self.generate("--count", "100", "--pps", "5000", "--flows", "4")
+        self.generate("--count", "100", "--pps", pace(5000), "--flows", "4")
         got = port.receive(lambda frame: frame[36:38] == b"\x12\xb5", 100)
         self.assertEqual(len(got), 100)
         receiver = self.receiver(namespace=self.appliance, interface="in0")
         self.in_port.send(*change(got))
-        time.sleep(0.3)
+        time.sleep(0.3 * net.PATIENCE)
         receiver.process.send_signal(signal.SIGINT)
         status, report, stderr = receiver.wait()
         self.assertEqual(status, 0, stderr)
@@ -298,8 +310,8 @@ class Generate(net.Ground):
             with self.subTest(words):
                 port = net.Port(self, self.collector, "c0")
                 daemon = self.start()
-                receiver = self.receiver("--count", "50", "--seconds", "10", *words)
-                self.generate("--count", "50", "--pps", "1000")
+                receiver = self.receiver("--count", "50", "--seconds", patience(10), *words)
+                self.generate("--count", "50", "--pps", pace(1000))
                 self.assertEqual(receiver.wait()[0], 0)
                 self.assertEqual(len(port.receive(net.is_ip)), wanted)
                 self.assertEqual(daemon.terminate(), 0)
@@ -310,8 +322,8 @@ class Generate(net.Ground):
 
     def test_schedule(self):
         """A duration and a rate make a count, to the packet."""
-        sent = self.generate("--pps", "3000", "--seconds", "1")
-        self.assertEqual((sent["packets"], sent["kept_pace"]), (3000, True))
+        sent = self.generate("--pps", pace(3000), "--seconds", "1")
+        self.assertEqual((sent["packets"], sent["kept_pace"]), (int(pace(3000)), True))
         self.assertGreaterEqual(sent["seconds"], 0.99)
 
     def test_too_fast(self):
@@ -327,12 +339,16 @@ class Generate(net.Ground):
     def test_interrupt(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number.name):
+                port = net.Port(self, self.appliance, "in0")
                 sender = Process(self, self.sender, "-i", "s0", "--pps", "10")
+                net.wait_for(lambda p=port: p.receive(net.is_ip, quiet=0.01), 10, "a packet")
+                begun = time.monotonic()
                 time.sleep(0.7)
                 sender.process.send_signal(number)
+                wanted = 1 + 10 * (time.monotonic() - begun)
                 status, report, stderr = sender.wait()
                 self.assertEqual(status, 0, stderr)
-                self.assertLessEqual(abs(report["packets"] - 7), 4)
+                self.assertLessEqual(abs(report["packets"] - wanted), 4)
         self.assertEqual(self.sender.xdp_interfaces(), [])
 
     def test_nothing_is_left(self):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Inner fragments: later ones follow the decision made for the first."""
 
+import struct
+
 from lib import frames
 from lib.frames import TCP, UDP
 from lib.table import PacketTable, Row
@@ -41,6 +43,20 @@ class InnerFragments(PacketTable):
             rows += [Row(f"{name}: later {number}: address only", frame, "redirected", rule,
                          LATER) for number, frame in enumerate(later, 1)]
             self.run_table(self.config(), rows)
+
+    def test_fragment_header_of_a_whole_packet_within_the_first(self):
+        """RFC 6946: such a header says nothing of what the fragments belong to."""
+        segment = frames.udp_segment(*V6, 1000, 514, b"x" * 40)
+        atomic = struct.pack("!BBHI", UDP, 0, 0, 99)
+        rows = [frames.tunnel(frames.inner(frames.ipv6(part, protocol, *V6, fragment=fragment)))
+                for part, protocol, fragment in
+                ((atomic + segment[:24], frames.FRAGMENT, (0, True, 7)),
+                 (segment[24:], frames.FRAGMENT, (32, False, 7)),
+                 (segment[24:], frames.FRAGMENT, (32, False, 99)))]
+        self.run_table(self.config(), [
+            Row("the first", rows[0], "redirected", 2, ["nat_applied"]),
+            Row("a later one of its ID", rows[1], "redirected", 2, LATER),
+            Row("a later one of the header's within", rows[2], "unmatched")])
 
     def test_order_and_repetition(self):
         first, second, third, last = pieces()

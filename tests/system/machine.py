@@ -94,36 +94,41 @@ def _is_init(pid):
     return False
 
 
-class Machine:
-    """One machine. `namespace` is its network; the BPF file system is that of the tests."""
+class Layer:
+    """A tree's files at `root`, to be written to; what is written is thrown away with the test."""
 
-    def __init__(self, test, release, namespace):
-        self.test, self.namespace, self.process, self.init = test, namespace, None, None
-        base = tree(release)
+    def __init__(self, test, base):
         _remove_stale()
         self.directory = tempfile.mkdtemp(prefix="machine-", dir=CACHE)
         test.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
         lock = os.open(self.directory, os.O_RDONLY)
         test.addCleanup(os.close, lock)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        self.root = self._below("root")
+        self.root, self.written, work = (os.path.join(self.directory, name)
+                                         for name in ("root", "written", "work"))
+        for path in (self.root, self.written, work):
+            os.mkdir(path)
         net.run("mount", "-t", "overlay", "overlay", "-o",
-                f"lowerdir={base},upperdir={self._below('written')},workdir={self._below('work')}",
-                self.root)
+                f"lowerdir={base},upperdir={self.written},workdir={work}", self.root)
         test.addCleanup(net.run, "umount", "-l", self.root, check=False)
+
+
+class Machine:
+    """One machine. `namespace` is its network; the BPF file system is that of the tests."""
+
+    def __init__(self, test, release, namespace):
+        self.namespace, self.process, self.init = namespace, None, None
+        self.layer = Layer(test, tree(release))
+        self.root = self.layer.root
         test.addCleanup(self.kill)
 
-    def _below(self, name):
-        path = os.path.join(self.directory, name)
-        os.makedirs(path, exist_ok=True)
-        return path
-
-    def boot(self):
-        with open(os.path.join(self.directory, "console"), "ab") as console:
+    def boot(self, bpf=True):
+        """Until its services run. Without `bpf` its kernel refuses bpf(2)."""
+        with open(self._console, "ab") as console:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit",
                  "--network-namespace-path", self.namespace.path, "--capability=all",
-                 "--system-call-filter=bpf perf_event_open", f"--bind={net.BPFFS}",
+                 f"--system-call-filter={'' if bpf else '~'}bpf", f"--bind={net.BPFFS}",
                  "--console=read-only", "--hostname=appliance", "-D", self.root],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
                 preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, SIGKILL))
@@ -144,9 +149,12 @@ class Machine:
         state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
         return state in ("running", "degraded")
 
+    @property
+    def _console(self):
+        return os.path.join(self.layer.directory, "console")
+
     def console(self):
-        with open(os.path.join(self.directory, "console"), encoding="utf-8",
-                  errors="replace") as stream:
+        with open(self._console, encoding="utf-8", errors="replace") as stream:
             return stream.read()
 
     def run(self, *command, timeout=300, **options):
@@ -186,11 +194,10 @@ class Machine:
 
     def files_named(self, part):
         """Every path that was written since the beginning, is still there, and has this in it."""
-        top = os.path.join(self.directory, "written")
         found = []
-        for directory, directories, files in os.walk(top):
+        for directory, directories, files in os.walk(self.layer.written):
             for name in directories + files:
-                path = "/" + os.path.relpath(os.path.join(directory, name), top)
+                path = "/" + os.path.relpath(os.path.join(directory, name), self.layer.written)
                 # What was deleted of the layer below is a device in this one.
                 if part in path and self.exists(path):
                     found.append(path)

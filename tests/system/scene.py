@@ -16,7 +16,8 @@ CONFIG = "/etc/vxlan-pipeline/config.yaml"
 class Scene(Lifecycle):
     """`self.machine` has booted; the package is in the repository and not installed."""
 
-    RELEASE = "bookworm"
+    RELEASE, BPF = "bookworm", True
+    CONFIG = {**Lifecycle.CONFIG, "http": {"listen": "127.0.0.1:9789"}}
 
     def setUp(self):
         super().setUp()
@@ -24,7 +25,7 @@ class Scene(Lifecycle):
         machine.fetch(self.RELEASE, packages.dependencies(self.deb))
         self.repository = packages.Repository(self, self.appliance)
         self.repository.publish(self.deb)
-        self.machine = machine.Machine(self, self.RELEASE, self.appliance).boot()
+        self.machine = machine.Machine(self, self.RELEASE, self.appliance).boot(bpf=self.BPF)
         for name in ("config", "second"):
             self.addCleanup(self.remove_instance, name)
 

@@ -21,7 +21,8 @@ class Story(Scene):
     def test_life(self):
         for step in (self.installed, self.sample_refused, self.started, self.security,
                      self.reloaded, self.broken_reload, self.restarted, self.crashed,
-                     self.upgraded, self.stopped, self.broken_start, self.removed, self.purged):
+                     self.upgraded, self.rolled_back, self.rebooted, self.stopped,
+                     self.broken_start, self.removed, self.purged):
             with self.subTest(step.__doc__):
                 step()
 
@@ -49,6 +50,7 @@ class Story(Scene):
         self.assertEqual(self.machine.state(UNIT), "active")
         self.assertEqual(self.delivered_to(), 8081)
         self.assertIn("running", self.machine.run("vxlan-pipeline", "status", "--json").stdout)
+        self.machine.run("curl", "-fsS", "http://127.0.0.1:9789/healthz")
 
     def start_when_allowed(self):
         """Ten seconds after a series of failures; systemd is not asked for more than a start."""
@@ -114,11 +116,29 @@ class Story(Scene):
         self.assertEqual(self.machine.read(CONFIG), config)
         self.assertEqual(self.machine.state(UNIT), "active")
         self.assertNotEqual(self.main_pid(), before)
-        executable = self.machine.run("readlink", f"/proc/{self.pid_inside()}/exe").stdout.strip()
-        self.assertEqual(executable, "/usr/bin/vxlan-pipeline")  # and not "... (deleted)"
+        # The file that was replaced would be called "... (deleted)".
+        program = f"/proc/{self.main_pid()}/exe"
+        self.assertEqual(self.machine.run("readlink", program).stdout.strip(),
+                         "/usr/bin/vxlan-pipeline")
 
-    def pid_inside(self):
-        return self.main_pid()
+    def rolled_back(self):
+        """Back to the older version, which the repository still has: no packet is lost."""
+        version = packages.field(self.deb, "Version")
+        with Traffic(self, pause=0.02) as traffic:
+            self.machine.run("apt-get", "-q", "-y", "--allow-downgrades", "install",
+                             f"vxlan-pipeline={version}")
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.assertEqual(self.version(), version)
+        self.assertEqual(self.machine.state(UNIT), "active")
+
+    def rebooted(self):
+        """A unit that is enabled comes back with the machine and forwards."""
+        self.systemctl("enable", UNIT)
+        self.machine.power_off()
+        self.assert_detached()
+        self.machine.boot()
+        self.assertEqual(self.machine.state(UNIT), "active")
+        self.assertEqual(self.delivered_to(), 9092)
 
     def stopped(self):
         """Stopping detaches."""
@@ -138,7 +158,7 @@ class Story(Scene):
         """Removal detaches: what runs, further instances, and what has no controller any more."""
         self.start_when_allowed()
         net.veth(self.appliance, "in1", self.sender, "s1")
-        self.configure({"listen": {"interface": "in1"}}, name="second")
+        self.configure({"listen": {"interface": "in1"}, "http": {"listen": "off"}}, name="second")
         self.systemctl("start", "vxlan-pipeline@second.service")
         self.assertEqual(sorted(os.listdir(net.PINS)), ["config", "second"])
         self.systemctl("stop", UNIT)
@@ -159,3 +179,19 @@ class Story(Scene):
         self.assertEqual(left, [])
         units = self.systemctl("list-units", "--all", "--plain", "vxlan-pipeline*").stdout
         self.assertNotIn("running", units)
+
+
+class Incapable(Scene):
+    """A machine whose kernel lets nobody load programs."""
+
+    BPF = False
+
+    def test_installs_and_says_why_it_does_not_start(self):
+        self.install()
+        self.configure()
+        self.assertNotEqual(self.systemctl("start", UNIT, check=False).returncode, 0)
+        self.assert_journal(r"^fail +")
+        self.assert_journal(r"^not ready: ")
+        self.assert_detached()
+        self.machine.run("apt-get", "-q", "-y", "purge", "vxlan-pipeline")
+        self.assertFalse(self.machine.exists("/usr/bin/vxlan-pipeline"))

@@ -5,47 +5,8 @@
 
 #include "check.h"
 #include "check_rows.h"
+#include "facts.h"
 #include "unit.h"
-
-#define FACTS "tests/unit/facts/"
-
-static void load_facts(struct host *host, const char *name, const char *change)
-{
-	json_t *document, *laid_over;
-	char path[128];
-	struct error error;
-
-	snprintf(path, sizeof(path), FACTS "%s.json", name);
-	document = json_load_file(path, 0, NULL);
-	assert_non_null(document);
-	if (change) {
-		char *text = strdup(change);
-
-		for (char *c = text; *c; c++) {
-			if (*c == '\'')
-				*c = '"';
-		}
-		laid_over = json_loads(text, 0, NULL);
-		assert_non_null(laid_over);
-		assert_int_equal(json_object_update_recursive(document, laid_over), 0);
-		json_decref(laid_over);
-		free(text);
-	}
-	if (host_from_json(host, document, &error))
-		fail_msg("%s: %s", name, error.text);
-	json_decref(document);
-}
-
-static void load_config(struct config *config, const char *text)
-{
-	struct config_problems problems = {0};
-
-	if (config_load_text(config, "row", text, strlen(text), NULL, 0, &problems)) {
-		config_problems_print(&problems, stderr);
-		fail_msg("the row's configuration");
-	}
-	config_problems_clear(&problems);
-}
 
 /* Makes all checks; `got` is what is not ok. */
 static void find(const struct row *row, struct findings *findings, char *got, size_t size)
@@ -55,8 +16,8 @@ static void find(const struct row *row, struct findings *findings, char *got, si
 	struct host host;
 	size_t used = 0;
 
-	load_facts(&host, row->facts, row->change);
-	load_config(&config, row->config);
+	facts_load(&host, row->facts, row->change);
+	facts_config(&config, row->config);
 	check_host(&host, &config, "config", findings);
 	*got = '\0';
 	for (size_t i = 0; i < findings->count && used < size; i++) {
@@ -164,7 +125,7 @@ static void ignorance(void **state)
 
 	(void)state;
 	host_init(&host);
-	load_config(&config, LISTEN KEEP);
+	facts_config(&config, LISTEN KEEP);
 	strcpy(host.listen.name, "ens5");
 	strcpy(host.forward.name, "ens6");
 	host.listen.exists = host.forward.exists = ANSWER_YES;
@@ -194,6 +155,12 @@ static void records(void **state)
 		 "listen.mtu: not a number that fits, nor null"},
 		{"a number for an answer", "{'host': {'btf': 1}, 'listen': {}, 'forward': {}}",
 		 "host.btf: not true or false that fits, nor null"},
+		{"a word that a shell would run",
+		 "{'host': {}, 'listen': {}, 'forward': {'mac': '$(reboot)'}}",
+		 "forward.mac: not a word that fits, nor null"},
+		{"a text that steers a terminal",
+		 "{'host': {'kernel': '\\u001b[2J'}, 'listen': {}, 'forward': {}}",
+		 "host.kernel: not a text that fits, nor null"},
 		{"a name that is too long",
 		 "{'host': {}, 'listen': {}, 'forward': {'name': '0123456789abcdef'}}",
 		 "forward.name: not a text that fits, nor null"},
@@ -204,7 +171,7 @@ static void records(void **state)
 	int failed = 0;
 
 	(void)state;
-	load_facts(&host, "ena-fresh", NULL);
+	facts_load(&host, "ena-fresh", NULL);
 	document = host_json(&host);
 	assert_int_equal(host_from_json(&again, document, &error), 0);
 	assert_memory_equal(&host, &again, sizeof(host));

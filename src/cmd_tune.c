@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* `tune`: host settings that help a configuration, and their way back. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "instance.h"
+#include "tune.h"
+
+static const char help[] =
+	"Usage: vxlan-pipeline tune [-c FILE] [--dry-run | --revert] [OPTIONS]\n\n"
+	"Sets what helps this host to do what the configuration asks for: MTU and channels within\n"
+	"the limits of XDP, receive ring, interrupts, what the kernel needs to forward, idle "
+	"CPUs.\n"
+	"Old values are written down first, in " TUNE_STATE "/NAME.\n\n"
+	"  -c, --config FILE    the configuration (default: /etc/vxlan-pipeline/config.yaml)\n"
+	"      --instance NAME  which instance (default " COMMAND_DEFAULT_INSTANCE
+	"); without -c, its configuration\n"
+	"      --dry-run        show what would be changed, change nothing\n"
+	"      --revert         put back what was changed; needs no configuration\n"
+	"      --facts FILE     with --dry-run: for the host that `check --record` wrote down\n"
+	"      --json           one JSON document and nothing else\n"
+	"  -h, --help           this text\n"
+	"  -V, --version        the version\n";
+
+struct tune_options {
+	const char *config;
+	const char *instance;
+	const char *facts;
+	bool dry_run;
+	bool revert;
+	bool json;
+};
+
+static const char *const outcomes[] = {
+	[TUNE_PLANNED] = "planned", [TUNE_CHANGED] = "changed", [TUNE_UNCHANGED] = "unchanged",
+	[TUNE_SKIPPED] = "skipped", [TUNE_FAILED] = "failed",
+};
+
+/* True: go on; else *status says how the command ended. */
+static bool parse(int argc, char **argv, struct tune_options *options, enum command_status *status)
+{
+	enum { INSTANCE = 256, FACTS, DRY_RUN, REVERT, JSON };
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"instance", required_argument, NULL, INSTANCE},
+		{"facts", required_argument, NULL, FACTS},
+		{"dry-run", no_argument, NULL, DRY_RUN},
+		{"revert", no_argument, NULL, REVERT},
+		{"json", no_argument, NULL, JSON},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
+	};
+	int option;
+
+	*status = COMMAND_DONE;
+	while ((option = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case INSTANCE:
+			options->instance = optarg;
+			break;
+		case FACTS:
+			options->facts = optarg;
+			break;
+		case DRY_RUN:
+			options->dry_run = true;
+			break;
+		case REVERT:
+			options->revert = true;
+			break;
+		case JSON:
+			options->json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return false;
+		case 'V':
+			printf("vxlan-pipeline %s\n", VERSION);
+			return false;
+		default:
+			*status = command_usage_hint("tune");
+			return false;
+		}
+	}
+	return true;
+}
+
+static enum command_status validate(int argc, char **argv, const struct tune_options *options)
+{
+	if (optind < argc)
+		return command_usage("tune", "unexpected argument '%s'", argv[optind]);
+	if (!instance_name_valid(options->instance))
+		return command_usage("tune", "--instance '%s': only letters, digits, '-' and '_'",
+				     options->instance);
+	if (options->dry_run && options->revert)
+		return command_usage("tune", "give --dry-run or --revert, not both");
+	if (options->facts && !options->dry_run)
+		return command_usage("tune",
+				     "--facts is for --dry-run: another host cannot be tuned");
+	return COMMAND_DONE;
+}
+
+static size_t count(const struct tune_results *results, enum tune_outcome outcome)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < results->count; i++)
+		found += results->list[i].outcome == outcome;
+	return found;
+}
+
+static void print_json(const struct tune_results *results)
+{
+	json_t *list = json_array(), *document;
+	char name[TUNE_NAME_SIZE];
+
+	for (size_t i = 0; i < results->count; i++) {
+		const struct tune_result *result = &results->list[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:s, s:b, s:s}", "setting",
+						      tune_name(result->kind, result->object, name),
+						      "before", (json_int_t)result->before, "after",
+						      (json_int_t)result->after, "outcome",
+						      outcomes[result->outcome], "interrupts",
+						      result->interrupts, "note", result->note));
+	}
+	document = json_pack("{s:o}", "settings", list);
+	json_dumpf(document, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(document);
+}
+
+static void print_text(const struct tune_results *results, const struct tune_options *options)
+{
+	char name[TUNE_NAME_SIZE];
+
+	for (size_t i = 0; i < results->count; i++) {
+		const struct tune_result *result = &results->list[i];
+
+		if (result->outcome == TUNE_UNCHANGED && !options->revert)
+			continue;
+		printf("%-9s  %-40s %6" PRId64 " -> %-6" PRId64 " %s%s\n",
+		       outcomes[result->outcome], tune_name(result->kind, result->object, name),
+		       result->before, result->after, result->note,
+		       result->interrupts && result->outcome != TUNE_FAILED
+			       ? "; interrupts the interface for a moment"
+			       : "");
+	}
+	if (results->count == count(results, TUNE_UNCHANGED) && !options->revert)
+		puts("nothing to change: the host is as this configuration would have it");
+	else if (results->count == 0)
+		puts("nothing to put back: nothing is written down");
+}
+
+static enum command_status report(const struct tune_results *results,
+				  const struct tune_options *options)
+{
+	size_t failed = count(results, TUNE_FAILED);
+	struct error error;
+
+	if (options->json)
+		print_json(results);
+	else
+		print_text(results, options);
+	if (!failed)
+		return COMMAND_DONE;
+	error_set(&error, -EIO, "%zu of %zu values could not be %s", failed, results->count,
+		  options->revert ? "put back, and stay written down" : "changed");
+	return command_fail(&error);
+}
+
+static int revert(const struct tune_options *options, struct tune_results *results,
+		  struct error *error)
+{
+	return tune_revert(options->instance, results, error);
+}
+
+/* Of this host, or of one that was written down. */
+static int plan(const struct tune_options *options, const struct config *config,
+		struct tune_plan *planned, struct error *error)
+{
+	struct host host;
+	int err = 0;
+
+	if (options->facts)
+		err = host_load_for(&host, options->facts, config, error);
+	else
+		host_read(&host, config, options->instance);
+	if (!err && (host.listen.exists == ANSWER_NO || host.forward.exists == ANSWER_NO))
+		err = error_set(error, -ENODEV,
+				"there is no interface %s on this host; ip -br link",
+				host.listen.exists == ANSWER_NO ? host.listen.name
+								: host.forward.name);
+	if (!err)
+		tune_plan(&host, config, options->instance, planned);
+	return err;
+}
+
+/* 0; -errno and *status says how the command ends. */
+static int tune(const struct tune_options *options, struct tune_results *results,
+		enum command_status *status)
+{
+	struct tune_plan planned;
+	struct config config;
+	struct error error;
+	char path[256];
+	int err;
+
+	if (options->revert) {
+		err = revert(options, results, &error);
+	} else {
+		if (!command_load_config(&config,
+					 command_config_path(options->config, options->instance,
+							     path, sizeof(path)),
+					 NULL, 0, status))
+			return -EINVAL;
+		err = plan(options, &config, &planned, &error);
+		config_clear(&config);
+		if (!err)
+			err = options->dry_run
+				      ? tune_preview(&planned, results, &error)
+				      : tune_apply(&planned, options->instance, results, &error);
+	}
+	if (err)
+		*status = command_fail(&error);
+	return err;
+}
+
+enum command_status cmd_tune(int argc, char **argv)
+{
+	struct tune_options options = {.instance = COMMAND_DEFAULT_INSTANCE};
+	struct tune_results results = {0};
+	enum command_status status;
+
+	if (!parse(argc, argv, &options, &status))
+		return status;
+	status = validate(argc, argv, &options);
+	if (status != COMMAND_DONE)
+		return status;
+	if (!tune(&options, &results, &status))
+		status = report(&results, &options);
+	tune_results_clear(&results);
+	return status;
+}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+Can the differential fuzzer fail? The datapath is broken on purpose, a place at a time, and each time
+it has to say so. By default a few places drawn at random; all of them with FUZZ_MUTANTS=all.
+"""
+
+import os
+import random
+import shutil
+import subprocess
+import unittest
+
+from lib import program
+
+BUILD = "build/fuzz/mutants"
+SEED = int(os.environ.get("FUZZ_SEED", "0") or 0) or int.from_bytes(os.urandom(4), "big") >> 1
+FEW = 3
+PACKETS = 200000  # most are found within the first thousand
+
+# What is wrong, where, and how: text of the source and what takes its place.
+MUTANTS = (
+    ("a VNI behind the range is taken", "tunnel.h",
+     "if (index >= config.vni_count)", "if (index > config.vni_count)"),
+    ("every source may send", "tunnel.h",
+     "&outer->source) != NULL", "&outer->source) != NULL || config.port"),
+    ("an outer UDP datagram may end a byte early", "tunnel.h",
+     "udp_length + outer.upper_offset > outer.ip_length",
+     "udp_length + outer.upper_offset >= outer.ip_length"),
+    ("only one VLAN tag is looked behind", "tunnel.h", "MAX_VLAN_TAGS  2", "MAX_VLAN_TAGS  1"),
+    ("one extension header less is followed", "parse.h",
+     "IPV6_MAX_EXTENSIONS 6", "IPV6_MAX_EXTENSIONS 5"),
+    ("a routing header's segments do not matter", "parse.h",
+     "&& extension->segments_left)", "&& extension->segments_left == 255)"),
+    ("packets of exactly the MTU are too large", "forward.h",
+     "if (packet->ip_length > packet->mtu)", "if (packet->ip_length >= packet->mtu)"),
+    ("DF is cleared one byte too early", "forward.h",
+     "<= config.clear_df_above", "< config.clear_df_above"),
+    ("an ID is given and not told", "forward.h", "packet_event(packet, EVENT_ID_ASSIGNED);", ""),
+    ("a few bytes behind the end are left on", "forward.h", "\tif (cut) {", "\tif (cut > 8) {"),
+    ("the kernel gets what has one hop left, and answers", "kernel.h",
+     "*ttl <= 1", "*ttl < 1"),
+    ("a computed UDP checksum of zero stays zero", "nat.h",
+     "\tif (!udp->check)\n\t\tudp->check = 0xffff;", ""),
+    ("a UDP checksum that is not there is updated", "nat.h",
+     "\t\tif (!udp->check)\n\t\t\treturn;", ""),
+    ("TCP rules are asked for UDP", "nat.h", ": NAT_PROTOCOL_TCP", ": NAT_PROTOCOL_UDP"),
+    ("later fragments do not follow", "nat.h",
+     "> FRAGMENT_LIFETIME_NS", "< FRAGMENT_LIFETIME_NS"),
+    ("the last rule wins", "lookup.h", "return found - 1 < rule - 1;",
+     "return found && found - 1 > rule - 1;"),
+    ("the last fragment says that more follow", "fragment.h", "\tif (!last)\n", "\tif (last)\n"),
+    ("a fragment's payload begins eight bytes late", "fragment.h",
+     "SHIMMED_ETHERNET + offset)", "SHIMMED_ETHERNET + offset + 8)"),
+)
+
+
+def chosen():
+    if os.environ.get("FUZZ_MUTANTS") == "all":
+        return MUTANTS
+    return random.Random(SEED).sample(MUTANTS, FEW)
+
+
+def run(*command):
+    return subprocess.run(command, cwd=program.ROOT, capture_output=True, text=True, check=False)
+
+
+def build(number, name, old, new):
+    """The differential fuzzer with the broken datapath in it; its path below the root."""
+    directory = f"{BUILD}/{number}"
+    shutil.rmtree(os.path.join(program.ROOT, directory), ignore_errors=True)
+    sources = shutil.copytree(os.path.join(program.ROOT, "bpf"),
+                              os.path.join(program.ROOT, directory, "bpf"))
+    path = os.path.join(sources, name)
+    with open(path, encoding="utf-8") as stream:
+        text = stream.read()
+    if text.count(old) != 1:
+        raise AssertionError(f"bpf/{name} has {old!r} {text.count(old)} times, and the table "
+                             "of mutants wants it once: adapt the table")
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text.replace(old, new))
+    done = run("make", "-s", "--no-print-directory", f"{directory}/differential")
+    if done.returncode:
+        raise AssertionError(f"make {directory}/differential: {done.stdout}{done.stderr}")
+    return f"{directory}/differential"
+
+
+class Mutants(unittest.TestCase):
+    def test_every_mutant_is_found(self):
+        for sentence, name, old, new in chosen():
+            with self.subTest(sentence):
+                number = [mutant[0] for mutant in MUTANTS].index(sentence)
+                fuzzer = build(number, name, old, new)
+                done = run(fuzzer, "--seed", str(SEED), "--packets", str(PACKETS), "--each", "1000",
+                           "--keep", os.path.dirname(fuzzer))
+                self.assertEqual(done.returncode, 1, f"seed {SEED}: {done.stdout}{done.stderr}")
+                self.assertIn("DISAGREEMENT", done.stderr, f"seed {SEED}: {done.stdout}")
+
+
+if __name__ == "__main__":
+    unittest.main()

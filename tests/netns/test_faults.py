@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+Faults under traffic, each made for real: what could be delivered is, what could not is counted, and
+the instance comes out of it as it went in.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+
+from lib import frames, net, program
+from lib.life import Traffic, rules, tunnels
+from lib.watch import Watched
+
+# Of a bpffs of its own, so that unmounting it ends what is pinned there.
+OWN_BPFFS = ("--mount", "--propagation", "private", "sh", "-c",
+             "while umount /sys/fs/bpf 2> /dev/null; do :; done; "
+             'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "sh")
+
+
+class BigTraffic(Traffic):
+    """Packets of 1228 bytes, which leave whole or, over a smaller MTU, in two pieces."""
+
+    def _send(self):
+        while not self.stop.is_set() and self.sent < 100000:
+            self.test.in_port.send(*[
+                frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514,
+                                                      b"number %06d" % n + bytes(1187))))
+                for n in range(self.sent, self.sent + 5)])
+            self.sent += 5
+            time.sleep(self.pause)
+
+    def whole(self):
+        """How many arrived whole, or in two pieces; the pieces must make pairs."""
+        fields = [int.from_bytes(frame[20:22], "big") & 0x3FFF for frame in self.collect()]
+        first, last = (sum(field == start for field in fields) for start in (0x2000, max(fields)))
+        if max(fields):
+            self.test.assertEqual(first, last, "pieces")
+        return fields.count(0) + first
+
+
+class Interfaces(Watched):
+    def test_deleted_under_traffic(self):
+        """The way out goes and comes back: every packet is accounted for, and the last ones leave."""
+        daemon = self.start()
+        with Traffic(self) as traffic:
+            before = self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.3)
+            self.appliance.ip("link", "delete", "out0")
+            self.told(False, "out0 deleted")
+            net.veth(self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
+            self.out_port = net.Port(self, self.collector, "c0")
+            for namespace, interface, last in ((self.appliance, "out0", 1),
+                                               (self.collector, "c0", 2)):
+                namespace.ip("addr", "add", f"10.20.0.{last}/24", "dev", interface)
+            self.told(True, "out0 made anew")
+            self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.5)
+            first = traffic.sent
+        self.assertGreater(len(before), 0)
+        net.wait_for(lambda: sum(self.verdicts().values()) == traffic.sent, 5, "every verdict")
+        last = {int(frame[49:55]) for frame in traffic.collect()}
+        self.assertLessEqual(set(range(first, traffic.sent)), last, "delivered to the end")
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+
+    def lost(self):
+        return sum(row["packets"] for row in self.json("status")["losses"]
+                   if row["place"] == "transmit")
+
+    def test_mtu_lowered_and_raised(self):
+        """Packets are cut to the new MTU; what left in between is counted as refused."""
+        self.start()
+        with BigTraffic(self) as traffic:
+            for mtu in (1000, 1500):
+                uptime = self.stats()["uptime_seconds"]
+                self.appliance.ip("link", "set", "out0", "mtu", str(mtu))
+                net.wait_for(lambda m=mtu: self.mtu_in_force() == m, 5, f"an MTU of {mtu}")
+                self.assertGreater(self.stats()["uptime_seconds"], uptime,
+                                   "it was never detached")
+                time.sleep(0.3)
+            net.wait_for(self.is_well, 5, "health")
+        self.assertEqual(traffic.whole() + self.lost(), traffic.sent)
+        lengths = {len(frame) for frame in traffic.collect()}
+        self.assertIn(1242, lengths, "whole at first and at last")
+        self.assertTrue(any(1000 - 8 < length - 14 <= 1000 for length in lengths), lengths)
+        self.assertEqual(len(traffic.collect()[-1]), 1242)
+
+    def mtu_in_force(self):
+        """As `config_generation` counts: the daemon has put the configuration in force again."""
+        return {1: None, 2: 1000, 3: 1500}.get(self.generation())
+
+    def generation(self):
+        return int(os.readlink(self.pin("current")).split("-")[1])
+
+    def test_mtu_of_the_way_in(self):
+        """The smaller one bounds what can arrive: that, too, is put in force anew."""
+        self.start()
+        self.assertTrue(self.forwards())
+        for mtu in (1600, self.MTU_IN):
+            before = self.generation()
+            for namespace, interface in ((self.appliance, "in0"), (self.sender, "s0")):
+                namespace.ip("link", "set", interface, "mtu", str(mtu))
+            net.wait_for(lambda b=before: self.generation() > b, 5, "the MTU")
+            net.wait_for(self.is_well, 5, "health")
+            self.assertTrue(self.forwards())
+        refused = self.appliance.ip("link", "set", "in0", "mtu", "9000", check=False)
+        peer = self.sender.ip("link", "set", "s0", "mtu", "9000", check=False)
+        self.assertTrue(refused.returncode or peer.returncode, "the kernel keeps XDP's limit")
+        self.assertTrue(self.forwards())
+
+    def test_reload_that_changes_the_way_out(self):
+        """Each packet leaves by the old way or by the new one, none is lost, the counters go on."""
+        net.veth(self.appliance, "out1", self.collector, "c1", self.MTU_OUT)
+        self.appliance.ip("addr", "add", "10.30.0.1/24", "dev", "out1")
+        self.appliance.ip("neigh", "replace", "10.30.0.2", "lladdr", self.collector.mac("c1"),
+                          "dev", "out1", "nud", "permanent")
+        other = net.Port(self, self.collector, "c1")
+        daemon = self.start()
+        with Traffic(self) as traffic:
+            self.write({"forward": {"interface": "out1"}}, rules("10.30.0.2:8081"))
+            self.reload(daemon)
+            time.sleep(0.2)
+            self.write()
+            self.reload(daemon)
+        there = {frame[42:55] for frame in other.receive(net.is_ip, quiet=0.5)}
+        here = {frame[42:55] for frame in traffic.collect()}
+        self.assertTrue(here and there and not here & there)
+        self.assertEqual(len(here) + len(there), traffic.sent)
+        self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
+        self.assertIsNone(self.appliance.xdp("out1"))
+
+    def test_reload_that_changes_the_way_in(self):
+        """The old interface is free again, the new one serves; the counters go on."""
+        net.veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        self.appliance.ip("link", "set", "in1", "address", frames.OUTER_DESTINATION_MAC)
+        daemon = self.start()
+        self.assertTrue(self.forwards(4))
+        self.write({"listen": {"interface": "in1"}})
+        self.reload(daemon)
+        self.assertIsNone(self.appliance.xdp("in0"))
+        self.in_port = net.Port(self, self.sender, "s1")
+        self.assertTrue(self.forwards(5))
+        self.assertEqual(self.verdicts(), {"redirected": 9})
+        net.wait_for(self.is_well, 5, "health")
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+
+
+class Unmounted(Watched):
+    def inside(self, *words, **options):
+        """In the mount namespace of the daemon."""
+        return self.appliance.run("nsenter", f"--mount=/proc/{self.daemon.pid}/ns/mnt", *words,
+                                  **options)
+
+    def cli(self, *words, **options):
+        return self.inside(program.PROGRAM, *words, **options)
+
+    def lost(self):
+        return sum(row["packets"] for row in self.json("status")["losses"]
+                   if row["place"] == "transmit")
+
+    def lose(self, count):
+        self.collector.run("ethtool", "-K", "c0", "gro", "off")
+        self.in_port.send(*tunnels(count))
+        net.wait_for(lambda: self.out_port.receive(net.is_ip, quiet=0.1) == [], 2, "silence")
+        self.collector.run("ethtool", "-K", "c0", "gro", "on")
+
+    def test_unmounted(self):
+        """
+        Traffic goes on; health says why not; mounted again, everything is pinned again and no
+        counter has started anew.
+        """
+        net.need_commands("unshare", "nsenter")
+        self.daemon = net.Daemon(self, self.appliance, *OWN_BPFFS[1:], program.PROGRAM, "run",
+                                 "-c", self.write(), instance=self.instance, name=OWN_BPFFS[0],
+                                 executable="unshare").ready()
+        net.wait_for(self.is_well, 10, "health")
+        self.lose(5)
+        self.assertEqual(self.lost(), 5)
+        self.cli("drain", "--instance", self.instance)
+        self.told(False, "drained")
+        with Traffic(self) as traffic:
+            self.inside("umount", "/sys/fs/bpf")
+            net.wait_for(lambda: "mount -t bpf bpf /sys/fs/bpf" in self.get().text, 2, "the reason")
+            self.assertIn("mount -t bpf", self.reasons())
+            time.sleep(0.3)
+            self.inside("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
+            net.wait_for(lambda: "draining" in self.get().text, 2, "still drained")
+            self.cli("drain", "--undo", "--instance", self.instance)
+            self.told(True, "mounted again")
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.assertEqual(self.verdicts(), {"redirected": traffic.sent + 5})
+        self.assertEqual(self.stats()["rules"][0]["packets"], traffic.sent + 5)
+        self.assertEqual([vni["packets"] for vni in self.stats()["vnis"]], [traffic.sent + 5])
+        self.assertEqual(self.lost(), 5)
+        self.lose(3)
+        self.assertEqual(self.lost(), 8, "counted on, and once")
+        self.reload(self.daemon)
+        self.lose(2)
+        self.assertEqual(self.lost(), 10, "also after a reload")
+        self.assertEqual(self.daemon.terminate(), 0)
+        self.assertEqual(self.appliance.xdp_interfaces(), [])
+
+
+class Memory(Watched):
+    """The N-th request to the kernel fails for want of memory, for many N."""
+
+    INJECT = ("strace", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e")
+
+    def setUp(self):
+        super().setUp()
+        net.need_commands("strace")
+
+    def test_start(self):
+        """A start fails with one line and leaves nothing, or can do without what it did not get."""
+        failed = 0
+        for number in (4, *range(21, 93, 9)):
+            with self.subTest(f"request {number}"):
+                result = self.appliance.run(
+                    *self.INJECT, f"inject=bpf:error=ENOMEM:when={number}", program.PROGRAM, "run",
+                    "-c", self.write({"log": {"level": "error"}}), "--instance", self.instance,
+                    "-d", "1", check=False)
+                lines = result.stderr.splitlines()
+                if result.returncode:
+                    failed += 1
+                    self.assertEqual(result.returncode, 1)
+                    self.assertEqual(len(lines), 1, result.stderr)
+                    self.assertRegex(lines[0], "(?i)memory|ENOMEM")
+                self.assert_nothing_left()
+        self.assertGreater(failed, 2)
+
+    def test_reload(self):
+        """A reload happens or is refused with one line; every packet is delivered all the same."""
+        daemon = self.start({"log": {"level": "error"}})
+        refused = 0
+        with Traffic(self) as traffic:
+            for number in range(3, 90, 7):
+                logged = len(daemon.stderr)
+                with self.subTest(f"request {number}"), self.injected(daemon, number):
+                    self.reload(daemon)
+                    said = daemon.stderr[logged:].splitlines()
+                    refused += any("not reloaded" in line for line in said)
+                    self.assertLessEqual(len(said), 1, said)
+        self.assertGreater(refused, 2)
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
+        self.reload(daemon)
+        net.wait_for(self.is_well, 10, "health")
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+
+    @contextlib.contextmanager
+    def injected(self, daemon, number):
+        tracer = subprocess.Popen([*self.INJECT, f"inject=bpf:error=ENOMEM:when={number}", "-p",
+                                   str(daemon.pid)])
+        try:
+            net.wait_for(lambda: self.tracer(daemon) == tracer.pid, 5, "strace")
+            yield
+        finally:
+            tracer.terminate()
+            tracer.wait()
+            net.wait_for(lambda: self.tracer(daemon) == 0, 5, "strace to end")
+
+    def tracer(self, daemon):
+        with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+            return int(re.search(r"TracerPid:\s*(\d+)", file.read())[1])
+
+
+class Daemons(Watched):
+    def test_stopped_under_load(self):
+        """Five seconds without a control loop: nothing is lost, and it goes on where it was."""
+        daemon = self.start()
+        with Traffic(self) as traffic:
+            daemon.signal(signal.SIGSTOP)
+            self.addCleanup(daemon.signal, signal.SIGCONT)
+            time.sleep(5)
+            daemon.signal(signal.SIGCONT)
+            self.told(True, "the daemon goes on")
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
+
+    def test_usr1_leaves_the_datapath(self):
+        """As --linger, but decided at the end: the next run adopts, and nothing is lost between."""
+        daemon = self.start()
+        with Traffic(self) as traffic:
+            daemon.signal(signal.SIGUSR1)
+            self.assertEqual(daemon.wait(), 0)
+            self.assertEqual(self.json("status")["state"], "unattended")
+            time.sleep(0.2)
+            daemon = self.start()
+            self.assertIn("program replaced", daemon.stderr)
+            self.told(True, "adopted")
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+
+    def test_route_changes_under_traffic(self):
+        """A gateway that is replaced a few times: every packet goes to one or the other."""
+        for last in (101, 102):
+            self.appliance.ip("neigh", "replace", f"10.20.0.{last}", "lladdr",
+                              f"02:00:5e:00:00:{last:02x}", "dev", "out0", "nud", "permanent")
+        self.appliance.ip("route", "add", "198.51.100.0/24", "via", "10.20.0.101")
+        self.start(rules("198.51.100.1:8081"))
+        with Traffic(self) as traffic:
+            for last in (102, 101, 102):
+                self.appliance.ip("route", "replace", "198.51.100.0/24", "via", f"10.20.0.{last}")
+                time.sleep(0.2)
+        self.assertEqual(traffic.arrived(), traffic.sent)
+        self.assertEqual({frame[:6].hex(":") for frame in traffic.collect()},
+                         {"02:00:5e:00:00:65", "02:00:5e:00:00:66"})
+        self.assertEqual(traffic.collect()[-1][5], 102)

@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+`tune` on real interfaces and settings: applied, twice, put back exactly, interrupted halfway.
+
+in0 is a tap here, whose driver takes XDP programs in one buffer only, so that its MTU matters. The
+state directory and the CPUs' idle states are a test's own, laid over the host's.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+
+from lib import net, program
+from lib.life import Lifecycle
+
+WRAPPER = ("unshare", "--mount", "sh", "-c",
+           'mount --bind "$TUNE_STATE" /var/lib && '
+           'mount --bind "$TUNE_CPUS" /sys/devices/system/cpu && '
+           'for f in $TUNE_READ_ONLY; do mount --bind "$f" "$f" && '
+           'mount -o remount,bind,ro "$f"; done && exec "$@"', "sh")
+IDLE = [f"cpu{cpu}/cpuidle/state{state}/disable" for cpu in range(2) for state in range(4)]
+
+# What this host is tuned in, and how; the pattern stands for the CPUs.
+WANTED = {
+    "in0 mtu": (9000, 3498),
+    "net/ipv4/conf/out0/forwarding": (0, 1),
+    "net/ipv4/conf/in0/forwarding": (0, 1),
+    "net/ipv6/conf/out0/accept_ra": (1, 2),
+    "net/ipv6/conf/out0/forwarding": (0, 1),
+    "net/ipv6/conf/in0/accept_ra": (1, 2),
+    "net/ipv6/conf/in0/forwarding": (0, 1),
+    "net/ipv4/conf/all/rp_filter": (2, 0),
+    "net/ipv4/conf/in0/rp_filter": (1, 0),
+    "net/ipv4/conf/all/send_redirects": (1, 0),
+    "net/ipv4/conf/in0/send_redirects": (1, 0),
+    "cpu/cpu0/cpuidle/state2/disable": (0, 1),
+    "cpu/cpu1/cpuidle/state2/disable": (0, 1),
+    "cpu/cpu1/cpuidle/state3/disable": (0, 1),  # of cpu0 it is disabled already
+}
+
+
+class Tune(Lifecycle):
+    def setUp(self):
+        super().setUp()
+        self.state = os.path.join(self.work.path, "state")
+        self.cpus = os.path.join(self.work.path, "cpus")
+        self.record = os.path.join(self.state, "vxlan-pipeline", self.instance, "tune.json")
+        os.mkdir(self.state)
+        for name in IDLE:
+            path = os.path.join(self.cpus, name)
+            os.makedirs(os.path.dirname(path))
+            with open(path, "w", encoding="ascii") as file:
+                file.write("1\n" if "cpu0/cpuidle/state3" in name else "0\n")
+        self.appliance.ip("link", "delete", "in0")
+        self.appliance.ip("tuntap", "add", "in0", "mode", "tap")
+        self.appliance.ip("link", "set", "in0", "mtu", "9000", "up")
+        self.appliance.sysctl("net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0",
+                              "net.ipv4.conf.all.rp_filter=2", "net.ipv4.conf.in0.rp_filter=1",
+                              "net.ipv4.conf.all.send_redirects=1",
+                              "net.ipv4.conf.in0.send_redirects=1")
+
+    def command(self, *words, read_only="", before=()):
+        """The command, and the environment that lays the test's files over the host's."""
+        environment = {**os.environ, "TUNE_STATE": self.state, "TUNE_CPUS": self.cpus,
+                       "TUNE_READ_ONLY": read_only}
+        return (*WRAPPER, *before, program.PROGRAM, "tune", "--instance", self.instance,
+                *words), environment
+
+    def tune(self, *words, status=0, changes=(), **options):
+        """What `tune --json` says of each value, by its name."""
+        if "--revert" not in words:
+            words = ("-c", self.write(*changes), *words)
+        command, environment = self.command("--json", *words, **options)
+        result = self.appliance.run(*command, check=False, env=environment)
+        self.assertEqual(result.returncode, status, result.stdout + result.stderr)
+        self.assertEqual(result.stderr == "", status == 0, result.stderr)
+        if not result.stdout:
+            return result.stderr
+        return {item["setting"]: item for item in json.loads(result.stdout)["settings"]}
+
+    def host(self):
+        """Every value that tune could touch, and all that it must not touch."""
+        values = {}
+        for line in self.appliance.run("sysctl", "-e", "net.ipv4", "net.ipv6").stdout.splitlines():
+            name, _, value = line.partition(" = ")
+            values[name] = value
+        for link in json.loads(self.appliance.ip("-j", "link", "show").stdout):
+            values[link["ifname"]] = (link["mtu"], link["flags"])
+        for name in IDLE:
+            with open(os.path.join(self.cpus, name), encoding="ascii") as file:
+                values[name] = file.read()
+        # counters and what moves by itself
+        return {name: value for name, value in values.items()
+                if not name.startswith(("net.ipv4.route", "net.ipv6.route"))
+                and "random" not in name and "secret" not in name}
+
+    @staticmethod
+    def name_in_host(setting):
+        if setting.startswith("cpu/"):
+            return setting.removeprefix("cpu/")
+        if setting.endswith(" mtu"):
+            return setting.split()[0]
+        return setting.replace("/", ".")
+
+
+class Applied(Tune):
+    def test_applied_twice_and_put_back(self):
+        before = self.host()
+        done = self.tune()
+        self.assertEqual({name: (item["before"], item["after"]) for name, item in done.items()
+                          if item["outcome"] == "changed"}, WANTED)
+        self.assertEqual({name for name, item in done.items() if item["interrupts"]}, {"in0 mtu"})
+        tuned = self.host()
+        # IPv6 has its own copy of the MTU
+        expected = {self.name_in_host(name) for name in WANTED} | {"net.ipv6.conf.in0.mtu"}
+        self.assertEqual({name for name in before if before[name] != tuned[name]}, expected)
+        self.assertEqual(tuned["in0"][0], 3498)
+        self.assertEqual(tuned["cpu1/cpuidle/state3/disable"], "1\n")
+        with open(self.record, encoding="ascii") as file:
+            record = file.read()
+        self.assertEqual(len(json.loads(record)["settings"]), len(WANTED))
+
+        self.assertEqual([item for item in self.tune().values() if item["outcome"] == "changed"],
+                         [])
+        self.assertEqual(self.host(), tuned)
+        with open(self.record, encoding="ascii") as file:
+            self.assertEqual(file.read(), record)
+
+        undone = self.tune("--revert")
+        self.assertEqual({name: (item["after"], item["before"]) for name, item in undone.items()},
+                         WANTED)
+        self.assertEqual({item["note"] for item in undone.values()}, {"as before"})
+        self.assertEqual(self.host(), before)
+        self.assertEqual(os.listdir(self.state), [])
+        self.assertEqual(self.tune("--revert"), {})
+
+    def test_dry_run(self):
+        before = self.host()
+        planned = self.tune("--dry-run")
+        self.assertEqual({item["outcome"] for item in planned.values()}, {"planned"})
+        self.assertEqual((planned["in0 mtu"]["before"], planned["in0 mtu"]["after"]), (9000, 3498))
+        self.assertEqual(self.host(), before)
+        self.assertEqual(os.listdir(self.state), [])
+
+    def test_check_is_content_afterwards(self):
+        def found():
+            command, environment = self.command()
+            result = self.appliance.run(*command[:command.index("tune")], "check", "-c",
+                                        self.write(), "--json", check=False, env=environment)
+            return {item["check"] for item in json.loads(result.stdout)["findings"]
+                    if item["status"] != "ok"}
+        fixable = {"xdp_mtu", "forwarding", "rp_filter", "send_redirects"}
+        self.assertLessEqual(fixable, found())
+        self.tune()
+        self.assertEqual(found() & fixable, set())
+
+    def test_only_what_the_configuration_needs(self):
+        """No next hops to ask for, nothing that the kernel would get: its settings stay."""
+        done = self.tune(changes=({"forward": {"next_hop": "keep", "oversize": "drop"}},))
+        self.assertEqual({name for name in done if name.startswith("net/")}, set())
+        self.assertIn("in0 mtu", done)
+
+    def test_text(self):
+        command, environment = self.command("-c", self.write())
+        lines = self.appliance.run(*command, env=environment).stdout.splitlines()
+        self.assertRegex(lines[0], r"^changed +in0 mtu +9000 -> 3498 .*interrupts")
+        again = self.appliance.run(*command, env=environment).stdout
+        self.assertIn("nothing to change", again)
+        command, environment = self.command("--revert")
+        self.assertRegex(self.appliance.run(*command, env=environment).stdout,
+                         r"(?m)^changed +in0 mtu +3498 -> 9000 ")
+        self.assertIn("nothing to put back",
+                      self.appliance.run(*command, env=environment).stdout)
+
+
+class Meanwhile(Tune):
+    """What others do between tune and its way back."""
+
+    def test_changed_by_somebody_else(self):
+        before = self.host()
+        self.tune()
+        self.appliance.ip("link", "set", "in0", "mtu", "2000")
+        self.appliance.sysctl("net.ipv4.conf.all.rp_filter=2")
+        undone = self.tune("--revert")
+        self.assertIn("somebody", undone["in0 mtu"]["note"])
+        self.assertIn("3498", undone["in0 mtu"]["note"])
+        self.assertEqual(undone["net/ipv4/conf/all/rp_filter"]["outcome"], "unchanged")
+        self.assertEqual(self.host(), before)
+
+    def test_the_first_values_are_kept(self):
+        """After a reboot, say, it is all to be done again; the way back leads to the first."""
+        before = self.host()
+        self.tune()
+        self.appliance.sysctl("net.ipv4.conf.in0.rp_filter=2")
+        again = self.tune()
+        self.assertEqual([name for name, item in again.items() if item["outcome"] == "changed"],
+                         ["net/ipv4/conf/in0/rp_filter"])
+        self.tune("--revert")
+        self.assertEqual(self.host(), before)
+
+    def test_traffic_is_not_interrupted(self):
+        self.attach_program(self.appliance, "out0")
+        self.appliance.ip("link", "set", "dev", "in0", "xdpgeneric", "obj",
+                          os.path.join(self.work.path, "foreign.o"), "sec", "xdp")
+        done = self.tune()
+        self.assertEqual(done["in0 mtu"]["outcome"], "skipped")
+        self.assertEqual(self.appliance.link("in0")["mtu"], 9000)
+        self.assertEqual(done["net/ipv4/conf/all/rp_filter"]["outcome"], "changed")
+
+    def test_interface_gone(self):
+        self.tune()
+        mtu = self.appliance.link("out0")["mtu"]
+        self.appliance.ip("link", "delete", "in0")
+        undone = self.tune("--revert", status=1)
+        self.assertEqual(undone["in0 mtu"]["outcome"], "failed")
+        self.assertEqual(undone["net/ipv4/conf/all/rp_filter"]["outcome"], "changed")
+        with open(self.record, encoding="ascii") as file:
+            left = [item["object"] for item in json.load(file)["settings"]]
+        self.assertTrue(left and all("in0" in name for name in left), left)
+        self.assertEqual(left[0], "in0", "in the order in which they were changed")
+        self.assertEqual(self.appliance.link("out0")["mtu"], mtu)
+        # it comes back, and the rest is put back
+        self.appliance.ip("tuntap", "add", "in0", "mode", "tap")
+        self.tune("--revert")
+        self.assertEqual(self.appliance.link("in0")["mtu"], 9000)
+        self.assertEqual(os.listdir(self.state), [])
+
+
+class Failures(Tune):
+    def test_one_value_fails(self):
+        before = self.host()
+        stuck = "cpu0/cpuidle/state2/disable"
+        done = self.tune(status=1, read_only=f"/sys/devices/system/cpu/{stuck}")
+        self.assertEqual([name for name, item in done.items() if item["outcome"] == "failed"],
+                         [f"cpu/{stuck}"])
+        self.assertEqual({name for name, item in done.items() if item["outcome"] == "changed"},
+                         set(WANTED) - {f"cpu/{stuck}"})
+        undone = self.tune("--revert")
+        self.assertEqual(undone[f"cpu/{stuck}"]["outcome"], "unchanged")
+        self.assertEqual(self.host(), before)
+        self.assertEqual(os.listdir(self.state), [])
+
+    def killed(self, words, call, when):
+        """Runs tune, killed at the n-th call of a kind; False: it made fewer of them."""
+        before = ("strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                  f"inject={call}:signal=KILL:when={when}")
+        command, environment = self.command(*words, before=before)
+        result = self.appliance.run(*command, check=False, env=environment)
+        return result.returncode != 0
+
+    def test_killed_anywhere(self):
+        """Whatever was done by then is put back by the next --revert."""
+        net.need_commands("strace")
+        before, kills = self.host(), 0
+        path = self.write()
+        for call in ("write", "fsync", "renameat"):
+            for when in (1, 2, 3, 7, 11):
+                with self.subTest(f"{call} {when}"):
+                    kills += self.killed(("-c", path), call, when)
+                    self.tune("--revert")
+                    self.assertEqual(self.host(), before)
+        self.assertGreaterEqual(kills, 8, "most calls are made")
+
+    def test_killed_on_the_way_back(self):
+        net.need_commands("strace")
+        before, kills = self.host(), 0
+        for call, when in (("write", 1), ("write", 4), ("write", 9), ("unlinkat", 1)):
+            with self.subTest(f"{call} {when}"):
+                self.tune()
+                kills += self.killed(("--revert",), call, when)
+                self.tune("--revert")
+                self.assertEqual(self.host(), before)
+                self.assertFalse(os.path.exists(self.record))
+        self.assertEqual(kills, 4)
+
+    def test_full_disk(self):
+        """What cannot be written down is not changed."""
+        before = self.host()
+        command, environment = self.command(
+            "-c", self.write(), before=("sh", "-c", "mount -t tmpfs -o size=8k tmpfs /var/lib && "
+                                        'head -c 8k /dev/zero > /var/lib/full; exec "$@"', "sh"))
+        result = self.appliance.run(*command, check=False, env=environment)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("No space left", result.stderr)
+        self.assertEqual(self.host(), before)
+
+    def test_records_that_are_none(self):
+        before = self.host()
+        os.makedirs(os.path.dirname(self.record))
+        evil = {"version": 1, "settings": [
+            {"kind": "file", "object": os.path.join(self.work.path, "victim"), "before": 7,
+             "after": 8}]}
+        for sentence, text in (
+                ("empty", ""), ("no JSON", "{"), ("another version", '{"version": 2}'),
+                ("no values", '{"version": 1, "settings": [{}]}'),
+                ("a file that is not ours to write", json.dumps(evil)),
+                ("a way out", json.dumps(evil).replace(
+                    self.work.path, "/proc/sys/net/../../.." + self.work.path))):
+            with self.subTest(sentence):
+                with open(self.record, "w", encoding="ascii") as file:
+                    file.write(text)
+                victim = self.work.file("victim", "8\n")
+                for words in (("-c", self.write()), ("--revert",)):
+                    command, environment = self.command(*words)
+                    result = self.appliance.run(*command, check=False, env=environment)
+                    self.assertEqual(result.returncode, 1, result.stdout)
+                    self.assertIn("tune.json", result.stderr)
+                with open(victim, encoding="ascii") as file:
+                    self.assertEqual(file.read(), "8\n")
+                self.assertEqual(self.host(), before)
+
+    def test_one_at_a_time(self):
+        before = self.host()
+        directory = os.path.dirname(self.record)
+        os.makedirs(directory)
+        descriptor = os.open(directory, os.O_RDONLY)
+        self.addCleanup(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        self.assertIn("another tune", self.tune(status=1))
+        self.assertEqual(self.host(), before)
+
+    def test_without_root(self):
+        os.chmod(self.work.path, 0o755)
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                  "--inh-caps=-all", "--bounding-set=-all")
+        planned = self.tune("--dry-run", before=nobody)
+        self.assertIn("in0 mtu", planned)
+        self.assertIn("run as root", self.tune(status=1, before=nobody))
+
+    def test_usage(self):
+        for words, status, said in (
+                (("--dry-run", "--revert"), 2, "not both"), (("more",), 2, "more"),
+                (("--facts", "x"), 2, "--dry-run"), (("--instance", "a/b"), 2, "a/b"),
+                (("-c", "/nowhere.yaml"), 2, "/nowhere.yaml"),
+                (("-c", self.write({"listen": {"interface": "nic9"}})), 1, "nic9")):
+            with self.subTest(" ".join(words)):
+                command, environment = self.command(*words)
+                result = self.appliance.run(*command, check=False, env=environment)
+                self.assertEqual(result.returncode, status, result.stderr)
+                self.assertIn(said, result.stderr)
+                self.assertEqual(result.stdout, "")
+
+    def test_facts_of_another_host(self):
+        facts = os.path.join(program.ROOT, "tests", "unit", "facts", "ena-fresh.json")
+        path = self.work.file("ena.yaml", "listen: {interface: ens5}\n"
+                                          "forward: {interface: ens6, mtu: 1500}\n")
+        result = subprocess.run([program.PROGRAM, "tune", "-c", path, "--dry-run", "--facts", facts,
+                                 "--json"], capture_output=True, text=True, check=True)
+        planned = {item["setting"]: item["after"]
+                   for item in json.loads(result.stdout)["settings"]}
+        self.assertEqual((planned["ens5 mtu"], planned["ens6 channels"]), (3498, 4))

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A Debian that holds what a source package says it needs to be built, and nothing else."""
+
+import glob
+import hashlib
+import os
+import shutil
+
+from lib import net
+
+import machine
+
+
+class Chroot:
+    """Kept for the next time under the name of what it holds; written to in a layer above."""
+
+    def __init__(self, test, release, source):
+        net.need_commands(*machine.COMMANDS)
+        self.root = machine.Layer(test, self._tree(release, source)).root
+
+    @staticmethod
+    def _tree(release, source):
+        with open(source, encoding="utf-8") as stream:
+            needs = [line for line in stream if line.startswith("Build-")]
+        name = hashlib.sha256("".join(needs).encode()).hexdigest()[:12]
+        path = os.path.join(machine.CACHE, f"{release}-build-{name}")
+        with machine.only_one(path):
+            if not os.path.isdir(path):
+                unfinished = path + ".unfinished"
+                shutil.rmtree(unfinished, ignore_errors=True)
+                net.run("debootstrap", "--variant=buildd", release, unfinished, machine.MIRROR,
+                        timeout=1800)
+                shutil.copy(source, os.path.join(unfinished, "root", "source.dsc"))
+                machine.chroot(unfinished, "apt-get", "-q", "update")
+                machine.chroot(unfinished, "apt-get", "-q", "-y", "--no-install-recommends",
+                               "build-dep", "/root/source.dsc", timeout=1800)
+                machine.chroot(unfinished, "apt-get", "clean")
+                os.rename(unfinished, path)
+        return path
+
+    def build(self, source, directory, options):
+        """The packages that come of it, as they lie in the chroot."""
+        place = self.root + directory
+        os.makedirs(place)
+        for path in glob.glob(source.removesuffix(".dsc") + ".*"):
+            shutil.copy(path, place)
+        net.run("chown", "-R", "nobody:nogroup", place)
+        net.run("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
+                "--user=nobody", f"--setenv=DEB_BUILD_OPTIONS={options}",
+                "--console=pipe", "-D", self.root, "sh", "-euc",
+                f"cd {directory} && dpkg-source -x *.dsc source > /dev/null && cd source && "
+                "dpkg-buildpackage --no-sign --build=binary 2>&1", timeout=1800)
+        return sorted(glob.glob(os.path.join(place, "*.deb")))
