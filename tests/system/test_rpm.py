@@ -49,7 +49,8 @@ def built(flavour, version=None):
     key = (flavour, version)
     if key not in _built:
         net.need_commands(*COMMANDS)
-        directory = os.path.join(program.ROOT, "build", "rpm-test", f"{flavour}-{version or 'this'}")
+        directory = os.path.join(program.ROOT, "build", "rpm-test",
+                                 f"{flavour}-{version or 'this'}")
         shutil.rmtree(directory, ignore_errors=True)
         rpm_build.copy_sources(directory)
         words = ["--nocheck"]
@@ -77,7 +78,8 @@ def query(package, *words):
 
 
 def lint(*files):
-    return net.run("rpmlint", "-c", os.path.join(RPM_DIRECTORY, "rpmlint.toml"), *files, check=False)
+    settings = os.path.join(RPM_DIRECTORY, "rpmlint.toml")
+    return net.run("rpmlint", "-c", settings, *files, check=False)
 
 
 class Contents(unittest.TestCase):
@@ -155,7 +157,8 @@ class Contents(unittest.TestCase):
                      (flavour, r"systemd-sysctl 60-vxlan-pipeline\.conf"),
                      (flavour, r"/usr/bin/vxlan-pipeline stop --instance"),
                      (flavour, r"systemctl daemon-reload"),
-                     (flavour, r"systemctl stop vxlan-pipeline\.service 'vxlan-pipeline@\*\.service'")]
+                     (flavour, r"systemctl stop vxlan-pipeline\.service "
+                               r"'vxlan-pipeline@\*\.service'")]
         for flavour, line in rows:
             with self.subTest(f"{flavour}: {line}"):
                 text = query(built(flavour), "--scripts")
@@ -284,7 +287,7 @@ class Life(Lifecycle):
         self.assertEqual(self.appliance.xdp_interfaces(), [])
 
     def started(self):
-        """with its configuration edited, the unit starts and traffic arrives; so does an instance"""
+        """with its configuration edited the unit starts and traffic arrives; so does an instance"""
         self.host.write("/etc/vxlan-pipeline/config.yaml", program.to_yaml(self.config()))
         self.host.write("/etc/vxlan-pipeline/second.yaml", program.to_yaml(self.config(
             {"listen": {"interface": "in1"}, "http": {"listen": "off"}})))
