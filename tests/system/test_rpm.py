@@ -99,7 +99,8 @@ class Contents(unittest.TestCase):
         self.assertIn("2 packages and 1 specfiles checked; 0 errors, 0 warnings", result.stdout)
         self.assertEqual(result.returncode, 0, result.stdout)
         with program.Workspace() as work, open(spec, encoding="utf-8") as stream:
-            bad = work.file("vxlan-pipeline.spec", stream.read().replace("%prep", "%prepare"))
+            bad = work.file("vxlan-pipeline.spec",
+                            stream.read().replace("%check", "%check\nls /usr/lib/nothing"))
             shutil.copy(os.path.join(RPM_DIRECTORY, "macros.systemd"), work.path)
             self.assertNotEqual(lint(bad).returncode, 0)
 
@@ -156,6 +157,7 @@ class Contents(unittest.TestCase):
             rows += [(flavour, r"systemd-tmpfiles --create vxlan-pipeline\.conf"),
                      (flavour, r"systemd-sysctl 60-vxlan-pipeline\.conf"),
                      (flavour, r"/usr/bin/vxlan-pipeline stop --instance"),
+                     (flavour, r"/usr/bin/vxlan-pipeline tune --revert --instance"),
                      (flavour, r"systemctl daemon-reload"),
                      (flavour, r"systemctl stop vxlan-pipeline\.service "
                                r"'vxlan-pipeline@\*\.service'")]
@@ -325,23 +327,31 @@ class Life(Lifecycle):
         self.assertNotIn(LATER, self.host.run("vxlan-pipeline", "--version").stdout)
 
     def by_hand(self):
-        """An instance that no unit knows, and whose daemon is gone."""
+        """An instance that no unit knows, whose daemon is gone, on a host tuned for it."""
         self.host.write("/root/byhand.yaml", program.to_yaml(self.config(
             {"listen": {"interface": "in2"}, "http": {"listen": "off"}})))
+        self.assertEqual(self.redirects(), "1")
+        self.host.run("vxlan-pipeline", "tune", "--instance", "byhand", "-c", "/root/byhand.yaml",
+                      check=False)
+        self.assertEqual(self.redirects(), "0")
         self.host.shell("vxlan-pipeline run --instance byhand -c /root/byhand.yaml "
                         "> /root/byhand.log 2>&1 & echo $! > /root/pid")
         net.wait_for(lambda: self.appliance.xdp("in2"), 30, "an instance started by hand")
         self.host.run("kill", f"-{int(signal.SIGKILL)}", self.host.read("/root/pid").strip())
         self.assertTrue(os.path.isdir(os.path.join(net.PINS, "byhand")))
 
+    def redirects(self):
+        return self.appliance.run("sysctl", "-n", "net.ipv4.conf.in2.send_redirects").stdout.strip()
+
     def erased(self):
-        """removal stops the units, detaches every instance and leaves only what was edited"""
+        """removal detaches every instance, takes host settings back, leaves only what was edited"""
         self.by_hand()
         result = self.dnf("remove", "vxlan-pipeline")
         self.assertNotRegex(result.stdout + result.stderr, r"(?i)scriptlet failed|error:")
         self.assertEqual(self.appliance.xdp_interfaces(), [])
         self.assertEqual([name for name in ("config", "second", "byhand")
                           if os.path.exists(os.path.join(net.PINS, name))], [])
+        self.assertEqual(self.redirects(), "1")
         for unit in (*NAMES, "vxlan-pipeline@second.service"):
             self.assertEqual(self.show(unit, "LoadState"), "not-found", unit)
         left = [name for name in self.host.files_named("vxlan") if not
