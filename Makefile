@@ -23,9 +23,9 @@ MULTIARCH  := $(shell $(CC) -print-multiarch)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes -ffile-prefix-map=$(CURDIR)=. \
 	-idirafter /usr/include/$(MULTIARCH)
 
-# STATIC='libbpf libpcap' links these of PKGS from their archives, for systems where the shared ones are
-# too old or go by another name, and with them what they need in turn. Debian's libpcap can capture from
-# D-Bus; without its two entry points, which nothing here calls, it needs no libdbus.
+# STATIC='libbpf libpcap' links these of PKGS from their archives, for systems where the shared ones
+# are too old or go by another name, and with them what they need in turn. Debian's libpcap can capture
+# from D-Bus; without its two entry points, which nothing here calls, it needs no libdbus.
 ifdef STATIC
 NEEDS_OF_libbpf  := -lelf -lz
 BEFORE_libpcap   := -Wl,--defsym=dbus_findalldevs=0,--defsym=dbus_create=0

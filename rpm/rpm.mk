@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# `make rpm`, `make srpm`; RPMFLAGS are further words for rpmbuild, e.g. --nocheck. Where rpm keeps no
-# database of what is installed, as on Debian, it cannot judge BuildRequires.
+# `make rpm`, `make srpm`; RPMFLAGS are further words for rpmbuild, e.g. --nocheck. Where rpm keeps
+# no database of what is installed, as on Debian, it cannot judge BuildRequires.
 
 RPM_TOP     := $(BUILD)/rpm
 RPM_SPEC    := $(RPM_TOP)/SOURCES/vxlan-pipeline.spec
@@ -32,8 +32,13 @@ rpm-sources:
 	@$(if $(wildcard .git),git ls-files -z -co --exclude-standard,\
 		find . -path ./$(BUILD) -prune -o ! -type d -print0) | LC_ALL=C sort -z | \
 		tar -c --null -T - --mtime=@$(RPM_EPOCH) --owner=0 --group=0 --numeric-owner \
-		--mode=u+rw,go=rX --transform='flags=r;s|^\(\./\)\?|vxlan-pipeline-$(VERSION)/|' | gzip -n > $(RPM_ARCHIVE)
+		--mode=u+rw,go=rX --transform='flags=r;s|^\(\./\)\?|vxlan-pipeline-$(VERSION)/|' | \
+		gzip -n > $(RPM_ARCHIVE)
 	@cp rpm/macros.systemd $(dir $(RPM_ARCHIVE))
 	@sed -e 's/@VERSION@/$(VERSION)/g' \
 		-e "s/@DATE@/$$(LC_ALL=C date -ud @$(RPM_EPOCH) '+%a %b %d %Y')/" \
 		rpm/vxlan-pipeline.spec.in > $(RPM_SPEC)
+
+.PHONY: test-rpm
+test-rpm: all ## build the .rpm; install, upgrade and erase it on a booted machine (root)
+	@tests/run -v system/test_rpm
