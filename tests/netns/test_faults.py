@@ -47,7 +47,7 @@ class Interfaces(Watched):
         """The way out goes and comes back: every packet is accounted for, and the last ones leave."""
         daemon = self.start()
         with Traffic(self) as traffic:
-            before = self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.3)
+            before = self.out_port.receive(net.is_ip, 20, quiet=0)
             self.appliance.ip("link", "delete", "out0")
             self.told(False, "out0 deleted")
             net.veth(self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
@@ -56,7 +56,7 @@ class Interfaces(Watched):
                                                (self.collector, "c0", 2)):
                 namespace.ip("addr", "add", f"10.20.0.{last}/24", "dev", interface)
             self.told(True, "out0 made anew")
-            self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.5)
+            self.out_port.receive(net.is_ip, 20, quiet=0)
             first = traffic.sent
         self.assertGreater(len(before), 0)
         net.wait_for(lambda: sum(self.verdicts().values()) == traffic.sent, 5, "every verdict")

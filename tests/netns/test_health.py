@@ -180,7 +180,7 @@ class Health(Watched):
         self.start(self.fixed())
         with Traffic(self) as traffic:
             net.wait_for(self.is_well, 10, "health")
-            collected = self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.1)
+            collected = self.out_port.receive(net.is_ip, 20, quiet=0)
             self.collector.ip("link", "set", "c0", "down")
             self.told(False, "a peer that is down")
             net.wait_for(lambda: "not taken by the driver" in self.reasons(), 5, "the reason")
@@ -220,7 +220,7 @@ class Health(Watched):
             self.told_of("out0 down",
                          lambda: self.appliance.ip("link", "set", "out0", "down"),
                          lambda: self.appliance.ip("link", "set", "out0", "up"), " ")
-            self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.5)
+            self.out_port.receive(net.is_ip, 20, quiet=0)
         self.assertGreater(self.lost("redirect_failed") + self.lost("send_failed"), 0)
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent + 5})
 
