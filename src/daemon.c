@@ -209,49 +209,12 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	return now + RETRY_MS;
 }
 
-/* Past a word that is a number, "530" or "1.7", but no address. */
-static const char *skip_number(const char *word)
-{
-	size_t length = strspn(word, "0123456789");
-
-	if (length && word[length] == '.')
-		length += 1 + strspn(word + length + 1, "0123456789");
-	return word[length] == ' ' || !word[length] ? word + length : word;
-}
-
-/* But for their numbers: those of packets and seconds change all the time. */
-static bool same_reason(const char *a, const char *b)
-{
-	bool at_word = true;
-
-	for (;; a++, b++) {
-		if (at_word) {
-			a = skip_number(a);
-			b = skip_number(b);
-		}
-		if (*a != *b)
-			return false;
-		if (!*a)
-			return true;
-		at_word = *a == ' ';
-	}
-}
-
-static bool same_reasons(const struct health *a, const struct health *b)
-{
-	for (size_t i = 0; i < a->count && i < b->count; i++) {
-		if (!same_reason(a->reasons[i], b->reasons[i]))
-			return false;
-	}
-	return a->count == b->count;
-}
-
 /* Tells the log and the service manager of what has changed. */
 static void tell_health(struct daemon *daemon, const struct health *before)
 {
 	const struct health *health = &daemon->health;
 
-	if (same_reasons(health, before))
+	if (health_same(health, before))
 		return;
 	if (!health->count)
 		log_info("well again");

@@ -3,6 +3,7 @@
 #ifndef HEALTH_H
 #define HEALTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -37,6 +38,11 @@ struct health_watch {
 
 void health_add(struct health *health, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Are the reasons the same but for their numbers? Those of packets and seconds change all the time.
+ */
+bool health_same(const struct health *a, const struct health *b);
 
 /*
  * Judges a reading and makes it the earlier one. `daemon` is the process id of the instance's

@@ -184,6 +184,40 @@ static void losses_of_few(void **state)
 	assert_int_equal(failures, 0);
 }
 
+static void changes(void **state)
+{
+	static const struct {
+		const char *sentence;
+		const char *one;
+		const char *other;
+		bool same;
+	} rows[] = {
+		{"numbers of packets", "5 of 80 packets were refused",
+		 "17 of 9 packets were refused", true},
+		{"numbers of seconds", "stalled for 1.8 s", "stalled for 12 s", true},
+		{"a number at the end", "lost 5", "lost 50", true},
+		{"another interface", "in0 is down", "in1 is down", false},
+		{"another address", "10.0.0.1 is gone", "10.0.0.2 is gone", false},
+		{"another text", "in0 is down", "in0 has no carrier", false},
+		{"one that goes on", "in0 is down", "in0 is down and out", false},
+	};
+	struct health none = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct health one = {0}, other = {0};
+
+		health_add(&one, "%s", rows[i].one);
+		health_add(&other, "%s", rows[i].other);
+		if (health_same(&one, &other) != rows[i].same)
+			fail_msg("%s", rows[i].sentence);
+		assert_false(health_same(&one, &none));
+		health_add(&other, "one more");
+		assert_false(health_same(&one, &other));
+	}
+	assert_true(health_same(&none, &none));
+}
+
 static void more_reasons_than_fit(void **state)
 {
 	struct health health = {0};
@@ -202,6 +236,7 @@ int main(void)
 		cmocka_unit_test(interfaces),
 		cmocka_unit_test(losses),
 		cmocka_unit_test(losses_of_few),
+		cmocka_unit_test(changes),
 		cmocka_unit_test(more_reasons_than_fit),
 	};
 
