@@ -114,7 +114,8 @@ static int install(struct daemon *daemon, struct config *config, struct error *e
 		return err;
 	err = put_in_force(daemon, config, error);
 	if (err) {
-		web_abort(&daemon->web);
+		if (web_abort(&daemon->web, &failure))
+			log_warning("%s; nothing is served", failure.text);
 		return err;
 	}
 	/* threads have what capabilities this one has when it starts them */

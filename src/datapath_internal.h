@@ -26,6 +26,8 @@ struct datapath {
 #define PIN_GENERATION  "generation-%u"
 #define PIN_PROGRAM     "program"   /* of a generation */
 #define PIN_CONSTANTS   "constants" /* of a generation: struct pipeline_config */
+/* of a generation that cuts: its cutter, by what mark; another struct fragment_shim, another name */
+#define PIN_CUTTER      "cutter-%016" PRIx64
 #define PIN_FRESH       "fresh" /* a pin on its way to its name; BPF file systems allow no dots */
 #define PIN_SIZE        64
 
@@ -121,7 +123,11 @@ int datapath_current_generation(const char *instance, uint32_t *generation);
 /* Where the instance's program is; it is known that something is pinned. */
 enum datapath_state datapath_read_state(const char *instance);
 
-/* What the kernel said of the last request that libbpf made for it over netlink; may be empty. */
+/*
+ * What the kernel said of a request that libbpf made for it over netlink, the last one that it said
+ * anything of; empty: nothing since it was forgotten.
+ */
 const char *datapath_kernel_message(void);
+void datapath_forget_kernel_message(void);
 
 #endif

@@ -24,11 +24,15 @@ struct health {
 	size_t count;
 };
 
-/* An earlier reading: whether packets are lost on their way out is seen between two. */
+/* Earlier readings: whether packets are lost on their way out is seen between two. */
 struct health_watch {
 	bool seen;
 	uint64_t sent;
-	uint64_t lost[LOSS_COUNT];
+	struct {
+		uint64_t lost;         /* all in all */
+		uint64_t fresh, of;    /* lost of sent, when it was a reason last */
+		unsigned int readings; /* for which it still is one, while nothing is sent */
+	} kinds[LOSS_COUNT];
 };
 
 void health_add(struct health *health, const char *format, ...)

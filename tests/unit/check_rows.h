@@ -45,6 +45,10 @@ static const struct row right[] = {
 	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'native'},"
 	 " 'forward': {'xdp_id': 8, 'xdp_owner': 'ours', 'xdp_mode': 'native'}}",
 	 LISTEN CUT, ""},
+	{"virtio_net counts the channels that it took for the program", "virtio",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'native',"
+	 " 'channels': 8}, 'forward': {'xdp_id': 8, 'xdp_mode': 'native', 'channels': 8}}",
+	 LISTEN CUT, ""},
 	{"any program will do on the way out", "virtio",
 	 "{'forward': {'xdp_id': 8, 'xdp_owner': 'foreign', 'xdp_mode': 'native'}}", LISTEN CUT,
 	 ""},

@@ -138,8 +138,48 @@ static void losses(void **state)
 		condition.losses.of[LOSS_REDIRECT].error = rows[i].error;
 		judge(&watch, &condition, DAEMON, text, sizeof(text));
 		failures += row_differs(rows[i].sentence, text, rows[i].expected);
+		condition.counters.verdict[VERDICT_REDIRECTED].packets += 1;
 		judge(&watch, &condition, DAEMON, text, sizeof(text));
-		failures += row_differs("it is over when no more are lost", text, "");
+		failures += row_differs("it is over when a packet is not lost", text, "");
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* A packet now and then, each lost: readings in between say nothing. */
+static void losses_of_few(void **state)
+{
+	static const struct {
+		const char *sentence;
+		uint64_t sent; /* since the reading before, as is the next */
+		uint64_t lost;
+		bool reason;
+	} rows[] = {
+		{"nothing yet", 0, 0, false},
+		{"one packet, lost", 1, 1, true},
+		{"no packet", 0, 0, true},
+		{"another one, lost", 1, 1, true},
+		{"no packet", 0, 0, true},
+		{"none for a second", 0, 0, true},
+		{"none for longer: it may have healed", 0, 0, false},
+		{"lost again", 1, 1, true},
+		{"one that is not lost", 1, 0, false},
+		{"no packet after that", 0, 0, false},
+	};
+	struct datapath_condition condition = well();
+	struct health_watch watch = {0};
+	int failures = 0;
+	char text[2000];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		condition.counters.verdict[VERDICT_REDIRECTED].packets += rows[i].sent;
+		condition.losses.of[LOSS_SEND].packets += rows[i].lost;
+		judge(&watch, &condition, DAEMON, text, sizeof(text));
+		failures += row_differs(rows[i].sentence, text,
+					rows[i].reason ? "1 of 1 packets were not taken by the "
+							 "driver of forward.interface: no reason "
+							 "given\n"
+						       : "");
 	}
 	assert_int_equal(failures, 0);
 }
@@ -161,6 +201,7 @@ int main(void)
 		cmocka_unit_test(one_reading),
 		cmocka_unit_test(interfaces),
 		cmocka_unit_test(losses),
+		cmocka_unit_test(losses_of_few),
 		cmocka_unit_test(more_reasons_than_fit),
 	};
 
