@@ -16,7 +16,8 @@
 #include "datapath_internal.h"
 #include "instance.h"
 
-static int pin_shared(const struct datapath_commit *commit)
+/* Maps that are there and fit go on; those of another version are kept in commit->replaced. */
+static int pin_shared(struct datapath_commit *commit)
 {
 	struct bpf_map *shared[SHARED_MAPS];
 
@@ -24,21 +25,41 @@ static int pin_shared(const struct datapath_commit *commit)
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		const char *name = bpf_map__name(shared[i]);
 		_cleanup_close_ int fd = datapath_open_pin(commit->instance, name);
+		bool pinned = datapath_is_pinned(commit->instance, name);
+		bool fits = fd >= 0 && datapath_map_fits(fd, shared[i]);
 		int err;
 
-		if (fd >= 0 && datapath_map_fits(fd, shared[i]) &&
-		    datapath_is_pinned(commit->instance, name))
+		if (fits && pinned)
 			continue;
-		if (fd >= 0 && shared[i] == commit->datapath->skeleton->maps.counters &&
-		    !datapath_map_fits(fd, shared[i]))
+		if (fd >= 0 && !fits && shared[i] == commit->datapath->skeleton->maps.counters)
 			snprintf(commit->attached->warning, sizeof(commit->attached->warning),
 				 "the counters start anew: another version pinned those that are "
 				 "there, and counts otherwise");
 		err = datapath_pin(commit->instance, name, bpf_map__fd(shared[i]));
 		if (err)
 			return err;
+		if (pinned) {
+			commit->replaced[i] = fd;
+			fd = -1;
+		}
 	}
 	return 0;
+}
+
+/* Lets go of the pins that were replaced; `back`: after they took their places again. */
+static void end_shared(struct datapath_commit *commit, bool back)
+{
+	struct bpf_map *shared[SHARED_MAPS];
+
+	datapath_shared_maps(commit->datapath->skeleton, shared);
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		if (commit->replaced[i] < 0)
+			continue;
+		if (back)
+			datapath_pin(commit->instance, bpf_map__name(shared[i]),
+				     commit->replaced[i]);
+		close(commit->replaced[i]);
+	}
 }
 
 static int pin_generation(const struct datapath_commit *commit)
@@ -275,6 +296,52 @@ static bool queue_may_not_cut(const struct datapath_commit *commit)
 	return !previous.fragment_in_xdp || previous.fragment_mark != constants->fragment_mark;
 }
 
+/* All that is pinned before anything is attached. */
+static int pin_all(struct datapath_commit *commit)
+{
+	int err = instance_make_pins(commit->instance, commit->error);
+
+	if (err)
+		return err;
+	err = pin_shared(commit);
+	if (!err)
+		err = pin_generation(commit);
+	if (err)
+		error_set(commit->error, err, "cannot pin the state of instance %s: %s",
+			  commit->instance, strerror(-err));
+	return err;
+}
+
+static void unpin_all(const struct datapath_commit *commit)
+{
+	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
+
+	datapath_generation_pin(name, commit->datapath->generation, NULL);
+	instance_remove_tree(instance_pin_path(path, commit->instance, name));
+	if (commit->fresh)
+		instance_remove_pins(commit->instance, &(struct error){0});
+}
+
+/* The datapath is in force. Nothing that fails from here on may stop it. */
+static void settle(const struct datapath_commit *commit)
+{
+	struct datapath_attached *attached = commit->attached;
+
+	if (commit->previous)
+		wait_for_old_program();
+	datapath_open_cutting(commit->datapath);
+	if (carry_counters(commit))
+		snprintf(attached->warning, sizeof(attached->warning),
+			 "the counters of rules and VNIs start anew: those of the program before "
+			 "cannot be read");
+	if (write_info(commit) || switch_current(commit))
+		snprintf(attached->warning, sizeof(attached->warning),
+			 "the pinned state of instance %s cannot be written; `stats` may be wrong",
+			 commit->instance);
+	else
+		datapath_keep_generation(commit->instance, commit->datapath->generation);
+}
+
 int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
 		    struct datapath_attached *attached, struct error *error)
 {
@@ -283,20 +350,12 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 					 .config = config,
 					 .attached = attached,
 					 .error = error};
-	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
 	int err;
 
 	memset(attached, 0, sizeof(*attached));
+	memset(commit.replaced, -1, sizeof(commit.replaced));
 	find_previous(&commit);
-	err = instance_make_pins(instance, error);
-	if (!err) {
-		err = pin_shared(&commit);
-		if (!err)
-			err = pin_generation(&commit);
-		if (err)
-			error_set(error, err, "cannot pin the state of instance %s: %s", instance,
-				  strerror(-err));
-	}
+	err = pin_all(&commit);
 	/* closed, packets to be cut go through the kernel: slower, and to the MTU of the route */
 	if (!err && !queue_may_not_cut(&commit))
 		datapath_open_cutting(datapath);
@@ -304,29 +363,12 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 		err = datapath_attach(&commit);
 	if (commit.link_fd >= 0)
 		close(commit.link_fd);
-	if (err) {
-		datapath_generation_pin(name, datapath->generation, NULL);
-		instance_remove_tree(instance_pin_path(path, instance, name));
-		if (commit.fresh)
-			instance_remove_pins(instance, &(struct error){0});
-		return err;
-	}
-
-	/* The datapath is in force. Nothing that fails from here on may stop it. */
-	if (commit.previous)
-		wait_for_old_program();
-	datapath_open_cutting(datapath);
-	if (carry_counters(&commit))
-		snprintf(attached->warning, sizeof(attached->warning),
-			 "the counters of rules and VNIs start anew: those of the program before "
-			 "cannot be read");
-	if (write_info(&commit) || switch_current(&commit))
-		snprintf(attached->warning, sizeof(attached->warning),
-			 "the pinned state of instance %s cannot be written; `stats` may be wrong",
-			 instance);
+	end_shared(&commit, err);
+	if (err)
+		unpin_all(&commit);
 	else
-		datapath_keep_generation(instance, datapath->generation);
-	return 0;
+		settle(&commit);
+	return err;
 }
 
 bool datapath_is_generic(const char *instance, int listen_ifindex)
