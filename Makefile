@@ -23,6 +23,17 @@ MULTIARCH  := $(shell $(CC) -print-multiarch)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes -ffile-prefix-map=$(CURDIR)=. \
 	-idirafter /usr/include/$(MULTIARCH)
 
+# STATIC='libbpf libpcap' links these of PKGS from their archives, for systems where the shared ones
+# are too old or go by another name, and with them what they need in turn. Debian's libpcap can capture
+# from D-Bus; without its two entry points, which nothing here calls, it needs no libdbus.
+ifdef STATIC
+NEEDS_OF_libbpf  := -lelf -lz
+BEFORE_libpcap   := -Wl,--defsym=dbus_findalldevs=0,--defsym=dbus_create=0
+PKG_LIBS = $(foreach name,$(STATIC),$(BEFORE_$(name)) \
+	$(patsubst -l%,-l:lib%.a,$(shell pkg-config --libs-only-l $(name))) $(NEEDS_OF_$(name))) \
+	$(shell pkg-config --libs $(filter-out $(STATIC),$(PKGS)))
+endif
+
 SOURCES := $(wildcard src/*.c)
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/%.o)
 PROGRAM := $(BUILD)/vxlan-pipeline
@@ -61,6 +72,7 @@ include tests/bench/bench.mk
 include tests/endurance/endurance.mk
 include dist/install.mk
 include dist/packages.mk
+include rpm/rpm.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and its kin; root)

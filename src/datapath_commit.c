@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Putting a loaded generation in force, and taking an instance away. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,29 @@ static void end_shared(struct datapath_commit *commit, bool back)
 	}
 }
 
+static const char *cutter_pin(char *pin, uint32_t generation, uint64_t mark)
+{
+	char name[PIN_SIZE];
+
+	snprintf(name, sizeof(name), PIN_CUTTER, mark);
+	return datapath_generation_pin(pin, generation, name);
+}
+
+/* Tells later versions, which may not know our constants, that this generation cuts. */
+static int pin_cutter(const struct datapath_commit *commit)
+{
+	const struct pipeline_bpf *skeleton = commit->datapath->skeleton;
+	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
+
+	if (!skeleton->rodata->config.fragment_in_xdp)
+		return 0;
+	cutter_pin(name, commit->datapath->generation, skeleton->rodata->config.fragment_mark);
+	return bpf_obj_pin(bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment),
+			   instance_pin_path(path, commit->instance, name))
+		       ? -errno
+		       : 0;
+}
+
 static int pin_generation(const struct datapath_commit *commit)
 {
 	struct pipeline_bpf *skeleton = commit->datapath->skeleton;
@@ -96,7 +120,7 @@ static int pin_generation(const struct datapath_commit *commit)
 		if (bpf_obj_pin(pins[i].fd, instance_pin_path(path, commit->instance, name)))
 			return -errno;
 	}
-	return 0;
+	return pin_cutter(commit);
 }
 
 /* Waits until no CPU runs the program before any more: that is what synchronize_rcu() means. */
@@ -284,16 +308,18 @@ static bool queue_may_not_cut(const struct datapath_commit *commit)
 {
 	const struct pipeline_config *constants = &commit->datapath->skeleton->rodata->config;
 	struct pipeline_config previous;
+	char pin[PIN_SIZE];
 
 	if (!commit->attached->adopted)
 		return false; /* nothing of this instance's is on its way */
-	if (datapath_generation_of(commit->instance, commit->link.prog_id) != commit->previous ||
-	    datapath_read_constants(commit->instance, commit->previous, &previous))
-		return true; /* somebody else's, or of another version */
-	if (previous.egress_ifindex != constants->egress_ifindex)
-		return false;
+	if (datapath_generation_of(commit->instance, commit->link.prog_id) != commit->previous)
+		return true; /* somebody else's */
 	/* every program that cuts by the same mark cuts alike: the frame says how */
-	return !previous.fragment_in_xdp || previous.fragment_mark != constants->fragment_mark;
+	if (datapath_is_pinned(commit->instance,
+			       cutter_pin(pin, commit->previous, constants->fragment_mark)))
+		return false;
+	return datapath_read_constants(commit->instance, commit->previous, &previous) ||
+	       previous.egress_ifindex == constants->egress_ifindex;
 }
 
 /* All that is pinned before anything is attached. */

@@ -26,6 +26,8 @@ struct datapath {
 #define PIN_GENERATION  "generation-%u"
 #define PIN_PROGRAM     "program"   /* of a generation */
 #define PIN_CONSTANTS   "constants" /* of a generation: struct pipeline_config */
+/* of a generation that cuts: its cutter, by what mark; another struct fragment_shim, another name */
+#define PIN_CUTTER      "cutter-%016" PRIx64
 #define PIN_FRESH       "fresh" /* a pin on its way to its name; BPF file systems allow no dots */
 #define PIN_SIZE        64
 

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# `make rpm`, `make srpm`; RPMFLAGS are further words for rpmbuild, e.g. --nocheck. Where rpm keeps
+# no database of what is installed, as on Debian, it cannot judge BuildRequires.
+
+RPM_TOP     := $(BUILD)/rpm
+RPM_SPEC    := $(RPM_TOP)/SOURCES/vxlan-pipeline.spec
+RPM_ARCHIVE := $(RPM_TOP)/SOURCES/vxlan-pipeline-$(VERSION).tar.gz
+
+# One commit, one package: times are the commit's, or today's midnight where there is none.
+RPM_EPOCH = $(or $(SOURCE_DATE_EPOCH),$(if $(wildcard .git),$(shell git log -1 --format=%ct)),\
+	$(shell date -ud 00:00 +%s))
+RPMBUILD  = SOURCE_DATE_EPOCH=$(RPM_EPOCH) rpmbuild --define '_topdir $(abspath $(RPM_TOP))' \
+	--define '_buildhost localhost' --define 'use_source_date_epoch_as_buildtime 1' \
+	--define 'clamp_mtime_to_source_date_epoch 1' $(if $(shell rpm -qa),,--nodeps) $(RPMFLAGS)
+
+.PHONY: rpm
+rpm: rpm-sources ## build the .rpm, for Amazon Linux 2023, RHEL 9 and later, below build/rpm/RPMS
+	@rm -rf $(RPM_TOP)/RPMS
+	@$(RPMBUILD) -bb --quiet $(RPM_SPEC)
+	@ls $(RPM_TOP)/RPMS/*/*.rpm
+
+.PHONY: srpm
+srpm: rpm-sources ## build the source package, below build/rpm/SRPMS
+	@rm -rf $(RPM_TOP)/SRPMS
+	@$(RPMBUILD) -bs --quiet $(RPM_SPEC)
+	@ls $(RPM_TOP)/SRPMS/*.rpm
+
+# The sources as they lie here, committed or not, without what was built.
+.PHONY: rpm-sources
+rpm-sources:
+	@mkdir -p $(dir $(RPM_ARCHIVE))
+	@$(if $(wildcard .git),git ls-files -z -co --exclude-standard,\
+		find . -path ./$(BUILD) -prune -o ! -type d -print0) | LC_ALL=C sort -z | \
+		tar -c --null -T - --mtime=@$(RPM_EPOCH) --owner=0 --group=0 --numeric-owner \
+		--mode=u+rw,go=rX --transform='flags=r;s|^\(\./\)\?|vxlan-pipeline-$(VERSION)/|' | \
+		gzip -n > $(RPM_ARCHIVE)
+	@cp rpm/macros.systemd $(dir $(RPM_ARCHIVE))
+	@sed -e 's/@VERSION@/$(VERSION)/g' \
+		-e "s/@DATE@/$$(LC_ALL=C date -ud @$(RPM_EPOCH) '+%a %b %d %Y')/" \
+		rpm/vxlan-pipeline.spec.in > $(RPM_SPEC)
+
+.PHONY: test-rpm
+test-rpm: all ## build the .rpm; install, upgrade and erase it on a booted machine (root)
+	@tests/run -v system/test_rpm
