@@ -58,6 +58,9 @@ struct datapath_commit {
  */
 int datapath_attach(struct datapath_commit *commit);
 
+/* Gives the rules and VNIs of the commit's generation what they counted before. 0 or -errno. */
+int datapath_carry_counters(const struct datapath_commit *commit);
+
 /* The maps that outlive generations. */
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
 
