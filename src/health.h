@@ -3,6 +3,7 @@
 #ifndef HEALTH_H
 #define HEALTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -44,5 +45,8 @@ void health_add(struct health *health, const char *format, ...)
  */
 void health_judge(struct health *health, struct health_watch *watch, const char *instance,
 		  const struct datapath_condition *condition, pid_t daemon);
+
+/* The same reasons, whatever their numbers: those of packets and seconds change all the time. */
+bool health_same_reasons(const struct health *a, const struct health *b);
 
 #endif

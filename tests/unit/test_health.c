@@ -184,6 +184,47 @@ static void losses_of_few(void **state)
 	assert_int_equal(failures, 0);
 }
 
+static void same_reasons(void **state)
+{
+	static const struct {
+		const char *sentence;
+		const char *one;
+		const char *other;
+		bool same;
+	} rows[] = {
+		{"the same text", "in0 is down", "in0 is down", true},
+		{"other numbers of packets", "5 of 10 packets were lost",
+		 "71 of 100 packets were lost", true},
+		{"another time", "its last sign of life was 1.8 s ago",
+		 "its last sign of life was 12.0 s ago", true},
+		{"a number at the end", "an MTU of 1500", "an MTU of 900", true},
+		{"another interface", "in0 is down", "in1 is down", false},
+		{"another address", "10.0.0.1 (rule 1): no route", "10.0.0.2 (rule 1): no route",
+		 false},
+		{"another rule", "10.0.0.1 (rule 1): no route", "10.0.0.1 (rule 2): no route",
+		 false},
+		{"a longer text", "in0 is down", "in0 is down too", false},
+		{"a number and none", "3 packets", "packets", false},
+	};
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct health one = {0}, other = {0};
+
+		health_add(&one, "%s", rows[i].one);
+		health_add(&other, "%s", rows[i].other);
+		if (health_same_reasons(&one, &other) != rows[i].same ||
+		    health_same_reasons(&other, &one) != rows[i].same)
+			failures += row_differs(rows[i].sentence, "",
+						rows[i].same ? "the same" : "different");
+		health_add(&other, "another reason");
+		if (health_same_reasons(&one, &other))
+			failures += row_differs(rows[i].sentence, "", "one reason and two");
+	}
+	assert_int_equal(failures, 0);
+}
+
 static void more_reasons_than_fit(void **state)
 {
 	struct health health = {0};
@@ -198,11 +239,9 @@ static void more_reasons_than_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_reading),
-		cmocka_unit_test(interfaces),
-		cmocka_unit_test(losses),
-		cmocka_unit_test(losses_of_few),
-		cmocka_unit_test(more_reasons_than_fit),
+		cmocka_unit_test(one_reading),  cmocka_unit_test(interfaces),
+		cmocka_unit_test(losses),       cmocka_unit_test(losses_of_few),
+		cmocka_unit_test(same_reasons), cmocka_unit_test(more_reasons_than_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
