@@ -19,7 +19,6 @@ import tempfile
 from lib import net, program
 
 CACHE = os.path.join(program.ROOT, "build", "system")
-MIRROR = "http://deb.debian.org/debian"
 # What a server has; python3 for nothing but the tests of the package itself.
 INCLUDED = ("systemd", "systemd-sysv", "dbus", "procps", "iproute2", "ethtool", "ca-certificates",
             "curl", "python3-minimal", "libpython3-stdlib")
@@ -49,7 +48,7 @@ def tree(release):
             unfinished = path + ".unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
             net.run("debootstrap", "--variant=minbase", f"--include={','.join(INCLUDED)}", release,
-                    unfinished, MIRROR, timeout=1800)
+                    unfinished, timeout=1800)
             os.rename(unfinished, path)
     return path
 
