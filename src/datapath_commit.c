@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Putting a loaded generation in force, and taking an instance away. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,10 +38,8 @@ static int pin_shared(struct datapath_commit *commit)
 		err = datapath_pin(commit->instance, name, bpf_map__fd(shared[i]));
 		if (err)
 			return err;
-		if (pinned) {
-			commit->replaced[i] = fd;
-			fd = -1;
-		}
+		if (pinned)
+			commit->replaced[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	}
 	return 0;
 }
