@@ -49,6 +49,14 @@ void check_kernel(const struct check *check)
 	bool large = check->host->listen.mtu > DRIVER_SAFE_MTU ||
 		     check->host->forward.mtu > DRIVER_SAFE_MTU;
 
+	if (features->xdp == ANSWER_UNKNOWN && check->host->cap_bpf == ANSWER_YES &&
+	    check->host->cap_net_admin == ANSWER_YES) {
+		check_find(check, FINDING_FAIL,
+			   "Linux %s refuses to load programs although this process may: a "
+			   "container's filter of system calls, or a security policy, forbids it",
+			   check->host->kernel);
+		return;
+	}
 	if (features->xdp == ANSWER_UNKNOWN) {
 		check_find(
 			check, FINDING_OK,

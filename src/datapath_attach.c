@@ -32,6 +32,7 @@ static const char *ask_refusal(int program_fd, int ifindex)
 {
 	const uint32_t flags = XDP_FLAGS_DRV_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST;
 
+	datapath_forget_kernel_message();
 	if (bpf_xdp_attach(ifindex, program_fd, flags, NULL) == 0)
 		bpf_xdp_detach(ifindex, XDP_FLAGS_DRV_MODE, NULL);
 	return datapath_kernel_message();

@@ -24,13 +24,21 @@ static int read_link(const char *instance, const char *name, struct bpf_link_inf
 
 enum datapath_state datapath_read_state(const char *instance)
 {
-	struct bpf_link_info link;
+	uint32_t seen = 0;
 
-	if (read_link(instance, PIN_LINK, &link) || !link.xdp.ifindex)
-		return DATAPATH_DETACHED;
-	/* every program that a commit puts there is pinned before */
-	return datapath_generation_of(instance, link.prog_id) ? DATAPATH_ATTACHED
-							      : DATAPATH_REPLACED;
+	for (;;) {
+		struct bpf_link_info link;
+
+		if (read_link(instance, PIN_LINK, &link) || !link.xdp.ifindex)
+			return DATAPATH_DETACHED;
+		/* every program that a commit puts there is pinned before */
+		if (datapath_generation_of(instance, link.prog_id))
+			return DATAPATH_ATTACHED;
+		if (link.prog_id == seen)
+			return DATAPATH_REPLACED;
+		/* a reload may have taken its pins away since; then the link has another one now */
+		seen = link.prog_id;
+	}
 }
 
 static int64_t beat_age(const char *instance)
@@ -146,13 +154,21 @@ static void read_next_hops(const char *instance, uint32_t generation,
 static void inspect_generation(const char *instance, struct datapath_condition *condition)
 {
 	_cleanup_free_ struct pipeline_config *config = calloc(1, sizeof(*config));
-	uint32_t generation;
+	uint32_t generation, after;
 
-	if (!config || datapath_current_generation(instance, &generation) ||
-	    datapath_read_constants(instance, generation, config))
-		return;
-	condition->mtu = config->mtu;
-	read_next_hops(instance, generation, config, condition);
+	/* a reload may take the generation away while it is read: then the next one is there */
+	for (int tries = 0; config && tries < 5; tries++) {
+		if (datapath_current_generation(instance, &generation))
+			return;
+		memset(condition->next_hops, 0, sizeof(condition->next_hops));
+		condition->unresolved_count = 0;
+		if (datapath_read_constants(instance, generation, config) == 0) {
+			condition->mtu = config->mtu;
+			read_next_hops(instance, generation, config, condition);
+		}
+		if (datapath_current_generation(instance, &after) || after == generation)
+			return;
+	}
 }
 
 int datapath_inspect(const char *instance, struct datapath_condition *condition,

@@ -26,8 +26,12 @@ struct datapath {
 #define PIN_GENERATION  "generation-%u"
 #define PIN_PROGRAM     "program"   /* of a generation */
 #define PIN_CONSTANTS   "constants" /* of a generation: struct pipeline_config */
+/* of a generation that cuts: its cutter, by what mark; another struct fragment_shim, another name */
+#define PIN_CUTTER      "cutter-%016" PRIx64
 #define PIN_FRESH       "fresh" /* a pin on its way to its name; BPF file systems allow no dots */
 #define PIN_SIZE        64
+
+#define SHARED_MAPS 5 /* that outlive generations */
 
 /* A commit under way: what it works with, what was before, what has to be undone if it fails. */
 struct datapath_commit {
@@ -41,10 +45,11 @@ struct datapath_commit {
 	bool fresh;        /* nothing was pinned before */
 	int link_fd;       /* the link before, or -1 */
 	struct bpf_link_info link;
-	bool was_generic; /* the attachment before */
-	bool detached;    /* this commit took it off its interface */
-	bool new_egress;  /* this commit pinned the egress link */
-	bool same_egress; /* the one pinned before serves on */
+	bool was_generic;          /* the attachment before */
+	bool detached;             /* this commit took it off its interface */
+	bool new_egress;           /* this commit pinned the egress link */
+	bool same_egress;          /* the one pinned before serves on */
+	int replaced[SHARED_MAPS]; /* maps whose pins it replaced, or -1 */
 };
 
 /*
@@ -53,8 +58,10 @@ struct datapath_commit {
  */
 int datapath_attach(struct datapath_commit *commit);
 
+/* Gives the rules and VNIs of the commit's generation what they counted before. 0 or -errno. */
+int datapath_carry_counters(const struct datapath_commit *commit);
+
 /* The maps that outlive generations. */
-#define SHARED_MAPS 5
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
 
 /* Before loading for generic mode, 0 or -errno; and after loading, for any. */
@@ -121,7 +128,11 @@ int datapath_current_generation(const char *instance, uint32_t *generation);
 /* Where the instance's program is; it is known that something is pinned. */
 enum datapath_state datapath_read_state(const char *instance);
 
-/* What the kernel said of the last request that libbpf made for it over netlink; may be empty. */
+/*
+ * What the kernel said of a request that libbpf made for it over netlink, the last one that it said
+ * anything of; empty: nothing since it was forgotten.
+ */
 const char *datapath_kernel_message(void);
+void datapath_forget_kernel_message(void);
 
 #endif

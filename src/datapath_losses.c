@@ -43,21 +43,22 @@ static int attach_and_pin(const char *instance, const struct bpf_program *progra
 	return fd < 0 ? -errno : datapath_pin(instance, bpf_program__name(program), fd);
 }
 
+/* The maps are pinned last: what is there to be read is counted by all of the programs. */
 static int attach_all(const char *instance, struct losses_bpf *skeleton,
 		      const struct datapath_links *links)
 {
 	struct bpf_program *program;
 	int err = write_watch(bpf_map__fd(skeleton->maps.watched), links);
 
-	if (!err)
-		err = datapath_pin(instance, PIN_LOSSES, bpf_map__fd(skeleton->maps.losses));
-	if (!err)
-		err = datapath_pin(instance, PIN_WATCHED, bpf_map__fd(skeleton->maps.watched));
 	bpf_object__for_each_program(program, skeleton->obj)
 	{
 		if (!err)
 			err = attach_and_pin(instance, program);
 	}
+	if (!err)
+		err = datapath_pin(instance, PIN_LOSSES, bpf_map__fd(skeleton->maps.losses));
+	if (!err)
+		err = datapath_pin(instance, PIN_WATCHED, bpf_map__fd(skeleton->maps.watched));
 	return err;
 }
 

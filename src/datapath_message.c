@@ -20,6 +20,11 @@ static void note_kernel_message(const char *line)
 			 (int)strcspn(line + sizeof(prefix) - 1, "\n"), line + sizeof(prefix) - 1);
 }
 
+void datapath_forget_kernel_message(void)
+{
+	*kernel_message = '\0';
+}
+
 const char *datapath_kernel_message(void)
 {
 	return kernel_message;

@@ -33,8 +33,11 @@ static int open_held(const char *instance, const char *name)
 
 	pthread_mutex_lock(&held.lock);
 	for (size_t i = 0; i < held.count; i++) {
-		if (strcmp(held.pins[i].name, name) == 0 && strcmp(held.owner, instance) == 0)
-			fd = fcntl(held.pins[i].fd, F_DUPFD_CLOEXEC, 0);
+		if (strcmp(held.pins[i].name, name) != 0 || strcmp(held.owner, instance) != 0)
+			continue;
+		fd = fcntl(held.pins[i].fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			fd = -errno;
 	}
 	pthread_mutex_unlock(&held.lock);
 	return fd;
@@ -102,6 +105,9 @@ void datapath_hold(const char *instance)
 	char generation_pins[PIN_SIZE];
 	uint32_t generation;
 
+	/* what was unmounted meanwhile is held all the more */
+	if (!datapath_is_pinned(instance, PIN_LINK))
+		return;
 	pthread_mutex_lock(&held.lock);
 	release();
 	snprintf(held.owner, sizeof(held.owner), "%s", instance);

@@ -11,6 +11,7 @@
 #include "xdp.h"
 
 #define FAILING_PART 100 /* one packet lost in so many is more than a burst too many */
+#define IDLE_HOLD    2   /* readings without traffic, which say nothing, that a reason outlasts */
 
 void health_add(struct health *health, const char *format, ...)
 {
@@ -133,24 +134,43 @@ static uint64_t count_sent(const struct counters *counters)
 	       counters->verdict[VERDICT_FRAGMENTED].packets;
 }
 
-/* Packets that were believed sent, since the reading before. */
+/*
+ * Packets of one kind that were believed sent, since the reading before. Returns whether they are a
+ * reason, also one that no packet has disproved: where few come, each reading has one or none.
+ */
+static bool is_losing(struct health_watch *watch, enum loss kind, uint64_t lost, uint64_t sent)
+{
+	uint64_t fresh = lost - watch->kinds[kind].lost, of = sent - watch->sent;
+	bool known = watch->seen && lost >= watch->kinds[kind].lost && sent >= watch->sent;
+
+	watch->kinds[kind].lost = lost;
+	if (known && fresh > of / FAILING_PART) {
+		watch->kinds[kind].fresh = fresh;
+		watch->kinds[kind].of = of > fresh ? of : fresh;
+		watch->kinds[kind].readings = IDLE_HOLD;
+		return true;
+	}
+	if (known && !of && !fresh && watch->kinds[kind].readings) {
+		watch->kinds[kind].readings--;
+		return true;
+	}
+	watch->kinds[kind].readings = 0;
+	return false;
+}
+
 static void judge_losses(struct health *health, struct health_watch *watch,
 			 const struct datapath_condition *condition)
 {
 	uint64_t sent = count_sent(&condition->counters);
 
 	for (enum loss kind = 0; kind < LOSS_COUNT; kind++) {
-		uint64_t lost = condition->losses.of[kind].packets;
-		uint64_t fresh = lost - watch->lost[kind];
 		int error = condition->losses.of[kind].error;
 
-		if (watch->seen && lost > watch->lost[kind] && sent >= watch->sent &&
-		    fresh > (sent - watch->sent) / FAILING_PART)
-			health_add(health, "%" PRIu64 " of %" PRIu64 " packets were %s: %s", fresh,
-				   sent - watch->sent > fresh ? sent - watch->sent : fresh,
+		if (is_losing(watch, kind, condition->losses.of[kind].packets, sent))
+			health_add(health, "%" PRIu64 " of %" PRIu64 " packets were %s: %s",
+				   watch->kinds[kind].fresh, watch->kinds[kind].of,
 				   loss_meaning(kind),
 				   error ? strerror(-error) : "no reason given");
-		watch->lost[kind] = lost;
 	}
 	watch->sent = sent;
 	watch->seen = true;
@@ -161,8 +181,8 @@ static void judge_control(struct health *health, const struct datapath_condition
 {
 	if (!daemon)
 		health_add(health,
-			   "no daemon runs: the kernel is asked for each packet's next hop, "
-			   "and nothing follows changes");
+			   "no daemon runs, so that nothing follows changes of interfaces, routes "
+			   "and neighbours");
 	else if (condition->beat_age_ms < 0)
 		health_add(health, "the daemon, process %d, has given no sign of life",
 			   (int)daemon);
@@ -197,4 +217,41 @@ void health_judge(struct health *health, struct health_watch *watch, const char 
 	}
 	judge_losses(health, watch, condition);
 	judge_control(health, condition, daemon);
+}
+
+/* Past a word that is a number, "530" or "1.7", but no address. */
+static const char *skip_number(const char *word)
+{
+	size_t length = strspn(word, "0123456789");
+
+	if (length && word[length] == '.')
+		length += 1 + strspn(word + length + 1, "0123456789");
+	return word[length] == ' ' || !word[length] ? word + length : word;
+}
+
+/* But for their numbers: those of packets and seconds change all the time. */
+static bool same_reason(const char *a, const char *b)
+{
+	bool at_word = true;
+
+	for (;; a++, b++) {
+		if (at_word) {
+			a = skip_number(a);
+			b = skip_number(b);
+		}
+		if (*a != *b)
+			return false;
+		if (!*a)
+			return true;
+		at_word = *a == ' ';
+	}
+}
+
+bool health_same_reasons(const struct health *a, const struct health *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++) {
+		if (!same_reason(a->reasons[i], b->reasons[i]))
+			return false;
+	}
+	return a->count == b->count;
 }

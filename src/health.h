@@ -3,6 +3,7 @@
 #ifndef HEALTH_H
 #define HEALTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,11 +25,15 @@ struct health {
 	size_t count;
 };
 
-/* An earlier reading: whether packets are lost on their way out is seen between two. */
+/* Earlier readings: whether packets are lost on their way out is seen between two. */
 struct health_watch {
 	bool seen;
 	uint64_t sent;
-	uint64_t lost[LOSS_COUNT];
+	struct {
+		uint64_t lost;         /* all in all */
+		uint64_t fresh, of;    /* lost of sent, when it was a reason last */
+		unsigned int readings; /* for which it still is one, while nothing is sent */
+	} kinds[LOSS_COUNT];
 };
 
 void health_add(struct health *health, const char *format, ...)
@@ -40,5 +45,8 @@ void health_add(struct health *health, const char *format, ...)
  */
 void health_judge(struct health *health, struct health_watch *watch, const char *instance,
 		  const struct datapath_condition *condition, pid_t daemon);
+
+/* The same reasons, whatever their numbers: those of packets and seconds change all the time. */
+bool health_same_reasons(const struct health *a, const struct health *b);
 
 #endif

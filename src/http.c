@@ -21,6 +21,7 @@
 #define IDLE_S         5
 #define CLIENT_MEMORY  16384 /* bytes; a request that needs more is refused */
 #define LISTEN_BACKLOG 4096
+#define REST           4 /* a page serves at least so many times the CPU time that it took */
 
 struct client {
 	int fd;
@@ -33,19 +34,24 @@ struct http_server {
 	struct {
 		struct MHD_Response *response; /* the newest page; NULL: none yet */
 		unsigned int status;
-		int64_t made_at;
+		int64_t stale_at;
 	} pages[MAX_PATHS];
 	/* in the order of arrival; only the server's thread uses them */
 	struct client clients[HARD_LIMIT];
 	size_t client_count;
 };
 
-static int64_t milliseconds(void)
+static int64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static int64_t milliseconds(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 static socklen_t socket_address(const struct ip_endpoint *endpoint,
@@ -198,15 +204,21 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned int st
 	return result;
 }
 
+/* How long a page serves: what is asked for all the time takes no more than a part of a CPU. */
+static int64_t page_lifetime(const struct http_path *path, int64_t took)
+{
+	return took * REST > path->fresh_ms ? took * REST : path->fresh_ms;
+}
+
 /* The newest page of a path, made anew when it is too old. */
 static int refresh(struct http_server *server, size_t number)
 {
 	const struct http_path *path = &server->site.paths[number];
 	struct http_page page = {.status = MHD_HTTP_OK};
+	int64_t began = read_clock(CLOCK_THREAD_CPUTIME_ID), took;
 	struct MHD_Response *response;
-	int64_t now = milliseconds();
 
-	if (server->pages[number].response && now - server->pages[number].made_at < path->fresh_ms)
+	if (server->pages[number].response && milliseconds() < server->pages[number].stale_at)
 		return 0;
 	if (path->render(server->site.data, &page)) {
 		free(page.body);
@@ -217,11 +229,12 @@ static int refresh(struct http_server *server, size_t number)
 		free(page.body);
 		return -ENOMEM;
 	}
+	took = read_clock(CLOCK_THREAD_CPUTIME_ID) - began;
 	if (server->pages[number].response)
 		MHD_destroy_response(server->pages[number].response);
 	server->pages[number].response = response;
 	server->pages[number].status = page.status;
-	server->pages[number].made_at = now;
+	server->pages[number].stale_at = milliseconds() + page_lifetime(path, took);
 	return 0;
 }
 

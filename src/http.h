@@ -24,7 +24,7 @@ struct http_path {
 	const char *path;
 	/* Fills the page, in the server's thread; 0, or -errno and the client gets 500. */
 	int (*render)(void *data, struct http_page *page);
-	unsigned int fresh_ms; /* a page serves all clients for so long */
+	unsigned int fresh_ms; /* a page serves all clients for so long; longer if it is costly */
 };
 
 /* What http_start() is given; paths end with one whose path is NULL. All stays the caller's. */

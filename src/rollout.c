@@ -32,22 +32,27 @@ static int find_links(const struct config *config, struct datapath_links *links,
 }
 
 /* -ERANGE: the configuration asks for what the interfaces cannot do. */
-static int check_links(const struct config *config, const struct netdev *listen,
-		       const struct netdev *egress, struct error *error)
+static int check_links(const struct config *config, const struct netdev *egress,
+		       struct error *error)
 {
-	if (config->forward.mtu > egress->mtu)
-		return error_set(error, -ERANGE,
-				 "forward.mtu: %" PRIu32 " is more than the MTU of %s, %" PRIu32
-				 "; lower it, or: ip link set dev %s mtu %" PRIu32,
-				 config->forward.mtu, config->forward.interface, egress->mtu,
-				 config->forward.interface, config->forward.mtu);
+	if (config->forward.mtu <= egress->mtu)
+		return 0;
+	return error_set(error, -ERANGE,
+			 "forward.mtu: %" PRIu32 " is more than the MTU of %s, %" PRIu32
+			 "; lower it, or: ip link set dev %s mtu %" PRIu32,
+			 config->forward.mtu, config->forward.interface, egress->mtu,
+			 config->forward.interface, config->forward.mtu);
+}
+
+static void warn_of_links(const struct config *config, const struct netdev *listen,
+			  const struct netdev *egress)
+{
 	if (!listen->up)
 		log_warning("%s is down; ip link set dev %s up", config->listen.interface,
 			    config->listen.interface);
 	if (!egress->up && egress->ifindex != listen->ifindex)
 		log_warning("%s is down; ip link set dev %s up", config->forward.interface,
 			    config->forward.interface);
-	return 0;
 }
 
 static bool uses_version(const struct config *config, int version)
@@ -126,9 +131,6 @@ static void find_next_hops(struct rollout *rollout, const struct config *config,
 		snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
 		err = next_hops_open(&rollout->next_hops, &setup, &error);
 	}
-	/* trusted from the first packet on, not only from the daemon's next beat */
-	if (!err)
-		datapath_beat(&rollout->control);
 	if (err)
 		log_warning("%s; every packet asks the kernel for its next hop", error.text);
 }
@@ -186,19 +188,24 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 		return -EOPNOTSUPP;
 	if (!err) {
 		find_next_hops(&fresh, config, datapath, links);
+		/* trusted from the first packet on, but never those of a daemon that is gone */
+		if (rollout->next_hops || datapath_is_unpinned(instance))
+			datapath_beat(&fresh.control);
 		err = datapath_commit(datapath, instance, config, &attached, error);
 	}
 	if (err) {
 		rollout_end(&fresh);
 	} else {
+		datapath_beat(&fresh.control);
 		watch_losses(instance, links, !rollout->links.listen_ifindex);
-		datapath_hold(instance);
 		rollout_end(rollout);
 		*rollout = fresh;
 		rollout->links = *links;
 		warn_of_cutting(config, datapath_cutting(datapath));
 		report(config, &attached, way->name);
 	}
+	/* also what took its place again after a failure */
+	datapath_hold(instance);
 	datapath_free(datapath);
 	return err;
 }
@@ -223,7 +230,7 @@ int rollout_put_in_force(struct rollout *rollout, const char *instance, const st
 	log_set_level(config->log.level);
 	err = find_links(config, &links, &listen, &egress, error);
 	if (!err)
-		err = check_links(config, &listen, &egress, error);
+		err = check_links(config, &egress, error);
 	if (err)
 		return err;
 	is_generic = datapath_is_generic(instance, links.listen_ifindex);
@@ -231,16 +238,18 @@ int rollout_put_in_force(struct rollout *rollout, const char *instance, const st
 	for (size_t i = 0; err == -EOPNOTSUPP && i < sizeof(ways) / sizeof(ways[0]); i++) {
 		if (!way_allowed(&ways[i], config->listen.xdp_mode, is_generic))
 			continue;
-		/* the first refusal is the one to mend: it says why the fastest way is closed */
-		if (ways[i].generic && *refusal.text)
-			log_warning("%s; using generic mode, which is several times slower",
-				    refusal.text);
 		err = put_in_force_as(rollout, instance, config, &links, &ways[i], error);
+		/* the first refusal is the one to mend: it says why the fastest way is closed */
 		if (err == -EOPNOTSUPP && !*refusal.text)
 			refusal = *error;
+		if (!err && ways[i].generic && *refusal.text)
+			log_warning("%s; using generic mode, which is several times slower",
+				    refusal.text);
 	}
 	if (err == -EOPNOTSUPP)
 		*error = refusal;
+	if (!err)
+		warn_of_links(config, &listen, &egress);
 	return err;
 }
 

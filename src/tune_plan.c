@@ -97,7 +97,9 @@ static void plan_channels(const struct planning *planning, const struct host_lin
 		want_interrupting(planning, TUNE_CHANNELS, link, link->channels,
 				  driver->xdp_channels,
 				  "the driver wants as many channels again for XDP");
-	if (strcmp(link->driver, "virtio_net") == 0 && beside >= 1 && link->channels > beside)
+	/* which counts those it took for a program that it carries, too */
+	if (strcmp(link->driver, "virtio_net") == 0 && strcmp(link->xdp_mode, "native") != 0 &&
+	    beside >= 1 && link->channels > beside)
 		want_interrupting(planning, TUNE_CHANNELS, link, link->channels, beside,
 				  "each CPU then has a channel of its own to send from XDP");
 }

@@ -28,7 +28,8 @@ int web_open(struct web *web, const char *instance, struct error *error)
 
 void web_close(struct web *web)
 {
-	web_abort(web);
+	if (web->fresh >= 0)
+		close(web->fresh);
 	http_stop(web->server);
 	pages_close(web->pages);
 	*web = (struct web)WEB_NONE;
@@ -61,6 +62,7 @@ static bool same_port(const char *one, const char *other)
 /* The new address and the one served may be one to the kernel: 127.0.0.1:9789 and 0.0.0.0:9789. */
 static int listen_in_place(struct web *web, const char *listen, struct error *error)
 {
+	struct error failure;
 	int err;
 
 	memcpy(web->given_up, web->listen, sizeof(web->given_up));
@@ -69,8 +71,9 @@ static int listen_in_place(struct web *web, const char *listen, struct error *er
 	if (web->fresh >= 0)
 		return 0;
 	err = web->fresh;
-	web_abort(web);
-	return err;
+	return web_abort(web, &failure)
+		       ? error_set(error, err, "%s; nothing is served", failure.text)
+		       : err;
 }
 
 int web_prepare(struct web *web, const char *listen, struct error *error)
@@ -95,18 +98,18 @@ int web_commit(struct web *web, const char *listen, struct error *error)
 	return *listen ? serve(web, socket, listen, error) : 0;
 }
 
-void web_abort(struct web *web)
+int web_abort(struct web *web, struct error *error)
 {
-	struct error ignored;
+	char before[sizeof(web->given_up)];
 	int fd;
 
 	if (web->fresh >= 0)
 		close(web->fresh);
 	web->fresh = -1;
 	if (!*web->given_up)
-		return;
-	fd = http_listen(web->given_up, &ignored);
-	if (fd >= 0)
-		serve(web, fd, web->given_up, &ignored);
+		return 0;
+	memcpy(before, web->given_up, sizeof(before));
 	*web->given_up = '\0';
+	fd = http_listen(before, error);
+	return fd < 0 ? fd : serve(web, fd, before, error);
 }

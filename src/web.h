@@ -26,6 +26,7 @@ void web_close(struct web *web);
 int web_prepare(struct web *web, const char *listen, struct error *error);
 /* Serves there, what was prepared being in force. 0 or -errno: then nothing is served. */
 int web_commit(struct web *web, const char *listen, struct error *error);
-void web_abort(struct web *web); /* what was served before goes on */
+/* What was served before goes on. 0 or -errno: then nothing is served. */
+int web_abort(struct web *web, struct error *error);
 
 #endif

@@ -22,7 +22,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 enum udp_checksum { UDP_NONE, UDP_RIGHT, UDP_WRONG };
 
-/* What was made of a packet. tests/endurance/rig.py reads this layout. */
+/* What was made of a packet. tests/endurance/sides.py reads this layout. */
 struct outcome {
 	__u8 mac[6]; /* the Ethernet destination */
 	__u16 port;  /* the UDP destination less the number of the flow, host order */
@@ -33,7 +33,7 @@ struct outcome {
 	__u8 intact; /* IP header checksum and length are right */
 };
 
-/* Of the whole run; likewise. Only one CPU at a time polls the interface. */
+/* Of the whole run; rig.py reads it. Only one CPU at a time polls the interface. */
 struct order {
 	__u64 received;
 	__u64 next;    /* the number that has to come */

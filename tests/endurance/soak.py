@@ -6,6 +6,7 @@ import time
 
 import bpf
 import rig
+import sides
 from lib import net
 
 QUICK = bool(os.environ.get("ENDURANCE_QUICK"))
@@ -46,7 +47,7 @@ class Soak(rig.Ground):
     CONFIG = rig.SERVING
 
     def test_soak(self):
-        daemon = self.daemon(rig.OLD).ready()
+        daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         pins = os.path.join(net.PINS, self.instance)
         start = time.monotonic()
@@ -55,15 +56,15 @@ class Soak(rig.Ground):
             due = time.monotonic() + EVERY
             self.reload(daemon)
             self.check_in_force()
+            held = Holdings(daemon.pid, pins)  # before a request, whose connection counts, too
             self.assertEqual(self.request("GET", "/metrics")[0], 200)
-            held = Holdings(daemon.pid, pins)
             programs |= held.programs
             maps |= held.maps
             highest = max(highest, held.rss)
-            if settled is None and time.monotonic() > start + SETTLED and self.side is rig.OLD:
+            if settled is None and time.monotonic() > start + SETTLED and self.side is sides.OLD:
                 settled = held
             time.sleep(max(0, due - time.monotonic()))
-        if self.side is not rig.OLD:  # the two sides' tables may differ in size
+        if self.side is not sides.OLD:  # the two sides' tables may differ in size
             self.reload(daemon)
         end = Holdings(daemon.pid, pins)
         print(f"    {self.turns} reloads; resident: {settled.rss} KiB at {SETTLED:.0f} s, "

@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import rig
+import sides
 from lib import net, program
 
 # With `run --linger`, these leave the datapath.
@@ -30,7 +31,7 @@ class Reload(rig.Ground):
 
     def test_reloads(self):
         """SIGHUP, each in force before the next."""
-        daemon = self.daemon(rig.OLD).ready()
+        daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         for number in range(1, self.RELOADS + 1):
             self.reload(daemon)
@@ -44,9 +45,9 @@ class Cut(rig.Ground):
 
     RELOADS, PPS = few(10, 100), few(50000, 100000)
     MTU_OUT, BATCH = 3498, 10
-    SIDES = rig.CUTTING_SIDES
-    JUDGE, VERDICT, INNER_SIZE = "endurance_fragments", "fragmented", rig.CUT_SIZE
-    describe = rig.Fragment.describe
+    SIDES = sides.CUTTING_SIDES
+    JUDGE, VERDICT, INNER_SIZE = "endurance_fragments", "fragmented", sides.CUT_SIZE
+    describe = sides.Fragment.describe
 
     def test_reloads(self):
         daemon = self.daemon(self.SIDES[0]).ready()
@@ -72,7 +73,7 @@ class Kill(rig.Ground):
 
     def test_kills(self):
         """SIGKILL and a new start, with the other rules every time."""
-        daemon = self.daemon(rig.OLD).ready()
+        daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         for _ in range(self.KILLS):
             self.journal.note("SIGKILL")
@@ -118,6 +119,7 @@ class Kill(rig.Ground):
         self.journal.note("killed")
         if killed.returncode != 128 + signal.SIGKILL and killed.returncode != -signal.SIGKILL:
             raise AssertionError(f"not killed at {step}: {killed.returncode} {killed.stderr}")
+        self.let_come()
         changes = self.judge.order().changes
         self.assertIn(changes - before, (0, 1), f"killed at {step}: changed more than once")
         if changes != before:
@@ -129,8 +131,8 @@ class Kill(rig.Ground):
         stats = self.stats()
         total = stats["verdicts"]["redirected"]["packets"]
         for what, count in (("VNI 1", stats["vnis"][0]["packets"]),
-                            ("rule 1", stats["rules"][0]["packets"] * rig.FLOWS)):
-            self.assertAlmostEqual(count, total, delta=PPS * 0.02 * rig.FLOWS,
+                            ("rule 1", stats["rules"][0]["packets"] * sides.FLOWS)):
+            self.assertAlmostEqual(count, total, delta=PPS * 0.02 * sides.FLOWS,
                                    msg=f"{what} has lost what it counted, after: {after}")
 
     def test_kills_in_the_act(self):
@@ -139,10 +141,10 @@ class Kill(rig.Ground):
         and the next start mends what was left, if it is not killed at some step as well.
         """
         net.need_commands("strace")
-        daemon = self.daemon(rig.OLD).ready()
+        daemon = self.daemon(sides.OLD).ready()
         daemon.kill()
         sender = self.send(PPS)
-        self.take_side(rig.OLD)
+        self.take_side(sides.OLD)
         steps = self.steps()
         for number, step in enumerate(steps[::1 + len(steps) // self.KILLS_IN_THE_ACT]):
             kills = [step] + [random.choice(steps) for _ in range(number % 3)]
@@ -161,7 +163,7 @@ class Upgrade(rig.Ground):
         """To another version and back, by each way to end a daemon and leave its datapath."""
         self.assertNotEqual(*(net.run(executable, "--version").stdout
                               for executable in (program.PROGRAM, rig.OTHER)))
-        daemon = self.daemon(rig.OLD, "--linger").ready()
+        daemon = self.daemon(sides.OLD, "--linger").ready()
         sender = self.send(PPS)
         tags = [self.tag()]
         for number, end in zip(range(1, self.UPGRADES + 1), itertools.cycle(ENDS)):
@@ -187,7 +189,7 @@ class Stopped(rig.Ground):
     SECONDS = few(5, 60)
 
     def test_stopped_daemon(self):
-        daemon = self.daemon(rig.OLD).ready()
+        daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         self.stop(daemon)
         time.sleep(max(0, self.SECONDS - net.HEARTBEAT_LIFETIME))
@@ -199,7 +201,7 @@ class Stopped(rig.Ground):
 
     def test_stopped_in_the_act(self):
         """In the middle of a reload."""
-        daemon = self.daemon(rig.OLD).ready()
+        daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         for _ in range(few(2, 20)):
             self.take_side(self.other_side())
@@ -218,11 +220,11 @@ class Stopped(rig.Ground):
         self.journal.note("SIGSTOP")
         daemon.signal(signal.SIGSTOP)
         self.addCleanup(daemon.signal, signal.SIGCONT)
-        self.set_neighbour(3, rig.MOVED_MAC)
-        self.moved = rig.moved(rig.OLD, rig.MOVED_MAC)
+        self.set_neighbour(3, sides.MOVED_MAC)
+        self.moved = sides.moved(sides.OLD, sides.MOVED_MAC)
         stopped = time.monotonic()
         net.wait_for(lambda: self.moved in self.judge.outcomes(), 20, "the kernel to be asked")
         self.assertGreater(time.monotonic() - stopped, 0.2, "the daemon's table is trusted so long")
 
     def allowed(self):
-        return super().allowed() | {getattr(self, "moved", rig.OLD.own)}
+        return super().allowed() | {getattr(self, "moved", sides.OLD.own)}

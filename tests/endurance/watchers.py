@@ -5,6 +5,7 @@ import signal
 import struct
 
 import rig
+import sides
 from lib import frames, net, program
 
 PPS = 100000
@@ -14,15 +15,14 @@ MAGIC = 0x56585047
 class Watchers(rig.Ground):
     def interrupt(self, namespace, interface):
         """A moment without the interface."""
-        before = self.judge.order().received
         namespace.ip("link", "set", interface, "down")
         namespace.ip("link", "set", interface, "up")
         self.set_neighbours()
-        net.wait_for(lambda: self.judge.order().received > before + 1000, 20, "packets to come")
+        self.let_come()
 
     def lose(self, namespace, interface, where):
         """Packets are lost there; how many, and that is found, and told."""
-        self.daemon(rig.OLD).ready()
+        self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         self.journal.note("the loss")
         self.interrupt(namespace, interface)
@@ -46,12 +46,12 @@ class Watchers(rig.Ground):
 
     def test_a_drop_by_the_program(self):
         """For a moment there is no rule for flow 1."""
-        daemon = self.daemon(rig.OLD).ready()
+        daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
-        less = [rule for rule in rig.OLD.changes["nat"]
-                if rule["match"]["source"] != rig.flow_source(1)]
-        for rules in (less, rig.OLD.changes["nat"]):
-            self.reload_to(daemon, {**rig.OLD.changes, "nat": rules})
+        less = [rule for rule in sides.OLD.changes["nat"]
+                if rule["match"]["source"] != sides.flow_source(1)]
+        for rules in (less, sides.OLD.changes["nat"]):
+            self.reload_to(daemon, {**sides.OLD.changes, "nat": rules})
         sent = sender.end()["packets"]
         order, stats = self.judge.settled(), self.stats()
         self.assertGreater(sent - order.received, 0)
@@ -62,14 +62,13 @@ class Watchers(rig.Ground):
         self.write(changes)
         daemon.signal(signal.SIGHUP)
         daemon.notified("READY=1")
-        received = self.judge.order().received
-        net.wait_for(lambda: self.judge.order().received > received + 1000, 20, "packets to come")
+        self.let_come()
 
     def test_a_mixture(self):
         """The old rules with each of the new settings alone, and the other way round."""
-        daemon = self.daemon(rig.OLD).ready()
+        daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
-        for side, other in (rig.SIDES, rig.SIDES[::-1]):
+        for side, other in (sides.SIDES, sides.SIDES[::-1]):
             for key, value in other.changes["inner"].items():
                 changes = program.merge(side.changes, {"inner": {**side.changes["inner"],
                                                                  key: value}})
@@ -79,10 +78,10 @@ class Watchers(rig.Ground):
         sender.end()
 
     def test_a_packet_that_comes_twice(self):
-        self.daemon(rig.OLD).ready()
+        self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         stamp = struct.pack("=IIQQIIHH", MAGIC, self.judge.order().run, 7, 0, 0, 0, 0, 0)
-        packet = frames.udp(rig.flow_source(0), "10.20.0.2", 42844, 7000, stamp.ljust(70, b"\0"))
+        packet = frames.udp(sides.flow_source(0), "10.20.0.2", 42844, 7000, stamp.ljust(70, b"\0"))
         net.Port(self, self.appliance, "out0").send(frames.ether(packet))
         net.wait_for(lambda: self.judge.order().late, 5, "the packet")
         sender.end()

@@ -8,6 +8,7 @@ import sys
 import time
 
 import rig
+import sides
 from lib import net
 from soak import Holdings
 
@@ -63,7 +64,7 @@ class Web(rig.Ground):
 
     def test_clients(self):
         """Slow ones in two waves, beside others who want an answer, and a reload in each."""
-        daemon = self.daemon(rig.OLD).ready()
+        daemon = self.daemon(sides.OLD).ready()
         self.refuses()
         quiet = self.holdings(daemon)
         sender = self.send(PPS)

@@ -5,7 +5,7 @@
 #include "model.h"
 
 #define MAX_PROCESSES 64
-#define MANY_PACKETS  100000 /* that many get everywhere */
+#define MANY_PACKETS  400000 /* that many get everywhere */
 #define NO_SCENARIO   UINT64_MAX
 
 struct options {

@@ -93,8 +93,9 @@ static void draw_listen(struct scenario *scenario, struct random *random)
 					    : kind == 1 ? (uint32_t)i
 							: random_below(random, 1 << 24);
 		}
-		for (size_t i = 0; kind == 2 && i < SCENARIO_POOL; i += 2)
-			scenario->vnis[i % scenario->vni_count] = scenario->pool_vnis[i];
+		for (size_t i = 0; kind == 2 && i < SCENARIO_POOL && i < scenario->vni_count;
+		     i += 2)
+			scenario->vnis[i] = scenario->pool_vnis[i];
 	}
 	drop_repeated_vnis(scenario);
 	if (random_chance(random, 40))

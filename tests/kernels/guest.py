@@ -121,12 +121,13 @@ class Guest:
     pairs of path and whether it is written to; `nics`: triples of tap, MAC and pairs of queues.
     """
 
-    def __init__(self, kernel, initramfs, drives, nics, cpus=1, memory=1024, control=None):
+    def __init__(self, kernel, initramfs, drives, nics, cpus=1, memory=1024, control=None,
+                 loglevel=4):
         self.command = [
             "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(memory),
             "-smp", str(cpus), "-display", "none", "-nodefaults", "-no-reboot",
             "-serial", "stdio", "-kernel", kernel.image, "-initrd", initramfs,
-            "-append", "console=ttyS0 quiet panic=-1"]
+            "-append", f"console=ttyS0 loglevel={loglevel} panic=-1"]
         for path, writable in drives:
             self.command += ["-drive", f"file={path},format=raw,if=virtio,cache=unsafe,"
                                        f"readonly={'off' if writable else 'on'}"]

@@ -32,8 +32,10 @@ def copies_frames():
     return knows("dev_map_enqueue_multi")
 
 
-def has_multi_buffer():
-    """XDP programs that take frames in several buffers, Linux 5.18."""
+def has_multi_buffer(driver="veth"):
+    """XDP programs that take frames in several buffers, Linux 5.18; of virtio_net, 6.3."""
+    if driver == "virtio_net" and not knows("build_skb_from_xdp_buff", driver):
+        return False
     return knows("xdp_has_frags")
 
 

@@ -9,6 +9,7 @@ import ctypes
 import itertools
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -370,6 +371,9 @@ class Ground(unittest.TestCase):
                               "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.in0.rp_filter=0",
                               "net.ipv4.conf.all.send_redirects=0",
                               "net.ipv4.conf.in0.send_redirects=0")
+
+    def driver(self, interface):
+        return re.search(r"^driver: (.*)", self.appliance.run("ethtool", "-i", interface).stdout)[1]
 
     def bridge(self):
         """Puts in0 into a bridge, br0: an interface whose driver has no native XDP."""

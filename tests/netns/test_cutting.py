@@ -167,7 +167,7 @@ class JumboIngress(net.Ground):
         for packet, payload in pairs:
             self.in_port.send(frames.tunnel(frames.inner(packet)))
             self.assertEqual(server.recv(65535), payload)
-        if kernel.has_multi_buffer():
+        if kernel.has_multi_buffer(self.driver("in0")):
             self.assertEqual(self.verdicts(), {"redirected": 2, "passed": 2})
             self.assertEqual(self.json("status")["mode"], "native")
             return

@@ -8,7 +8,7 @@ import time
 
 from lib import frames, net
 from lib.life import Traffic, rules, tunnels
-from lib.watch import TOLD_WITHIN, VERBOSE, Watched, update_link
+from lib.watch import TOLD_WITHIN, Watched, update_link
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000  # __WALL
@@ -132,9 +132,7 @@ class Health(Watched):
         self.bpftool("link", "detach", "pinned", self.pin("link"))
         number = self.attach_program(self.appliance, "in0")
 
-        since = time.monotonic()
-        net.wait_for(lambda: f"id {number}" in self.get().text, 10, "the foreign program named")
-        self.assertLessEqual(time.monotonic() - since, TOLD_WITHIN)
+        self.told_when(lambda: f"id {number}" in self.get().text, "a foreign program named")
         for said in (self.get().text, self.reasons()):
             self.assertIn("in0", said)
             self.assertIn(f"id {number}", said)
@@ -170,13 +168,18 @@ class Health(Watched):
                          " packets were ")
         lost = [self.lost(reason) for reason in ("redirect_failed", "send_failed")]
         self.assertEqual(lost.count(0), 1, "which one depends on the kernel")
-        self.assertEqual(traffic.arrived() + sum(lost), traffic.sent, "accounted for")
+        self.assert_accounted(traffic, sum(lost))
+
+    def assert_accounted(self, traffic, lost):
+        """But for a batch that may be in the peer's ring when that ring goes."""
+        missing = traffic.sent - traffic.arrived() - lost
+        self.assertTrue(0 <= missing <= traffic.batch, f"{missing} of {traffic.sent} packets")
 
     def test_refused_by_the_driver(self):
         """A peer that is down: the driver takes the packets and sends none."""
         self.start(self.fixed())
         with Traffic(self) as traffic:
-            time.sleep(0.3)
+            net.wait_for(self.is_well, 10, "health")
             collected = self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.1)
             self.collector.ip("link", "set", "c0", "down")
             self.told(False, "a peer that is down")
@@ -193,6 +196,7 @@ class Health(Watched):
         daemon = self.start(self.fixed())
         big = [frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514,
                                                      bytes(1200))))] * 10
+        net.wait_for(self.is_well, 10, "health")
         self.appliance.ip("link", "set", "out0", "mtu", "1000")
         self.told(False, "MTU below forward.mtu")
         for name in ("out0", "1000", "1500"):
@@ -206,6 +210,43 @@ class Health(Watched):
         self.in_port.send(*big)
         self.assertEqual(len(self.out_port.receive(net.is_ip, 10)), 10)
         self.assertEqual(daemon.terminate(), 0)
+
+    def test_refused_in_generic_mode(self):
+        """There, too, what the kernel refuses is counted, and no reload mends it."""
+        self.bridge()
+        self.start(self.fixed(), {"listen": {"interface": "br0", "xdp_mode": "generic"}})
+        self.assertTrue(self.forwards(5))
+        with Traffic(self, pause=0.01) as traffic:
+            self.told_of("out0 down",
+                         lambda: self.appliance.ip("link", "set", "out0", "down"),
+                         lambda: self.appliance.ip("link", "set", "out0", "up"), " ")
+            self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.5)
+        self.assertGreater(self.lost("redirect_failed") + self.lost("send_failed"), 0)
+        self.assertEqual(self.verdicts(), {"redirected": traffic.sent + 5})
+
+    def test_single_arm(self):
+        """One interface for both: made anew, and refusing what is sent back."""
+        self.start(rules("10.9.0.1:8081"), {"forward": {"interface": "in0"}})
+        self.out_port = self.in_port
+        self.told_of("in0 deleted", lambda: self.appliance.ip("link", "delete", "in0"),
+                     self.single_arm_anew, "in0")
+        self.in_port = self.out_port = net.Port(self, self.sender, "s0")
+        self.assertTrue(self.forwards())
+        with Traffic(self) as traffic:
+            self.told_of("no NAPI", self.peer_without_napi,
+                         lambda: self.attach_program(self.sender, "s0"),
+                         " packets were not taken by the driver of listen.interface")
+        self.assertGreater(self.lost("transmit_failed"), 0)
+        self.assert_accounted(traffic, self.lost("transmit_failed"))
+
+    def single_arm_anew(self):
+        self.in_anew()
+        self.sender.ip("addr", "add", "10.9.0.1/24", "dev", "s0")
+        self.attach_program(self.sender, "s0")  # a veth flushes XDP_TX only to such a peer
+
+    def peer_without_napi(self):
+        self.sender.run("ethtool", "-K", "s0", "gro", "off")
+        self.sender.ip("link", "set", "dev", "s0", "xdp", "off")
 
     def test_next_hop_without_a_route(self):
         self.appliance.ip("route", "add", "198.51.100.0/24", "via", "10.20.0.2")
@@ -243,12 +284,9 @@ class Health(Watched):
         self.assertEqual(self.reasons(), "")
         daemon.signal(signal.SIGSTOP)
         self.addCleanup(daemon.signal, signal.SIGCONT)
-        since = time.monotonic()
-        said = net.wait_for(self.reasons, 10, "the status")
-        took = time.monotonic() - since
-        if VERBOSE:
-            print(f"    stopped daemon: status after {took:.2f} s", flush=True)
-        self.assertLessEqual(took, TOLD_WITHIN + 0.5, "its reading takes half a second")
+        # its reading takes half a second
+        self.told_when(self.reasons, "stopped daemon, by status", TOLD_WITHIN + 0.5)
+        said = self.reasons()
         self.assertIn(str(daemon.pid), said)
         self.assertIn("stalled", said)
         self.assertTrue(self.forwards())
@@ -300,11 +338,11 @@ class Drain(Watched):
             self.drain()
             self.assert_draining(True)
             self.reload(daemon)
-            self.told(False, "drained over a reload")
+            self.told_when(lambda: "draining" in self.get().text, "drained over a reload")
             daemon.kill()
             self.assertTrue(self.json("status")["draining"])
             daemon = self.start()
-            self.told(False, "drained over a restart")
+            self.told_when(lambda: "draining" in self.get().text, "drained over a restart")
             self.assert_draining(True)
             self.drain("--undo")
             self.told(True, "no drain any more")

@@ -95,6 +95,20 @@ class NextHops(net.Ground):
         self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
         self.assertEqual(self.verdicts(), {"redirected": 40})
 
+    def test_start_that_fails(self):
+        """A start that fails makes nobody trust again what a daemon that is gone had found out."""
+        self.start_via(FIRST).kill()
+        self.route(SECOND)
+        time.sleep(net.HEARTBEAT_LIFETIME)
+        self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
+        self.appliance.ip("link", "add", "else0", "type", "veth", "peer", "name", "else1")
+        self.attach_program(self.appliance, "else0")
+        result = self.cli("run", "-c", self.write({"listen": {"interface": "else0"}}),
+                          "--instance", self.instance, "-d", "5", check=False)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("else0 already carries", result.stderr)
+        self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
+
     def test_stopped_daemon(self):
         """One that hangs is as good as none; when it goes on, so does its table."""
         daemon = self.start_via(FIRST)

@@ -120,7 +120,7 @@ class ServiceManager(Watched):
     def test_states(self):
         """READY when traffic flows, RELOADING when asked, STATUS with what is wrong, STOPPING."""
         daemon = self.run_with()
-        self.assertIn("STATUS=in0 -> out0, 1 rules", self.told_systemd(daemon, "^READY=1$"))
+        self.assertIn("STATUS=in0 -> out0, 1 rule", self.told_systemd(daemon, "^READY=1$"))
         self.assertTrue(self.forwards(2), "ready is ready")
         asked = time.monotonic_ns() // 1000
         daemon.signal(signal.SIGHUP)
@@ -130,7 +130,7 @@ class ServiceManager(Watched):
         self.appliance.ip("link", "set", "out0", "down")
         self.told_systemd(daemon, "^STATUS=.*not well: out0 is down")
         self.appliance.ip("link", "set", "out0", "up")
-        self.told_systemd(daemon, "^STATUS=in0 -> out0, 1 rules$")
+        self.told_systemd(daemon, "^STATUS=in0 -> out0, 1 rule$")
         daemon.signal(signal.SIGTERM)
         self.told_systemd(daemon, "^STOPPING=1$")
         self.assertEqual(daemon.wait(), 0)

@@ -131,6 +131,8 @@ class Machine:
                  f"--system-call-filter={'' if bpf else '~'}bpf", f"--bind={net.BPFFS}",
                  "--console=read-only", "--hostname=appliance", "-D", self.root],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                # of /proc/sys and /sys only what belongs to its network may be written
+                env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
                 preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, SIGKILL))
         self.init = net.wait_for(self._find_init, 60, "the machine's first process")
         net.wait_for(self._is_up, 120, "the machine to boot")

@@ -45,6 +45,10 @@ static const struct row right[] = {
 	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'native'},"
 	 " 'forward': {'xdp_id': 8, 'xdp_owner': 'ours', 'xdp_mode': 'native'}}",
 	 LISTEN CUT, ""},
+	{"virtio_net counts the channels that it took for the program", "virtio",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'native',"
+	 " 'channels': 8}, 'forward': {'xdp_id': 8, 'xdp_mode': 'native', 'channels': 8}}",
+	 LISTEN CUT, ""},
 	{"any program will do on the way out", "virtio",
 	 "{'forward': {'xdp_id': 8, 'xdp_owner': 'foreign', 'xdp_mode': 'native'}}", LISTEN CUT,
 	 ""},
@@ -150,6 +154,10 @@ static const struct row programs[] = {
 static const struct row systems[] = {
 	{"no XDP", "virtio", "{'host': {'xdp': false, 'xdp_link': null}}", LISTEN UNCUT,
 	 "fail kernel: -\n"},
+	{"a container that keeps bpf(2) from who has the privileges", "virtio",
+	 "{'host': {'xdp': null, 'xdp_link': null}}", LISTEN UNCUT, "fail kernel: -\n"},
+	{"no privileges to ask with", "virtio", "{'host': {'xdp': null, 'cap_bpf': false}}",
+	 LISTEN UNCUT, "warn permission: sudo vxlan-pipeline check\n"},
 	{"Linux 5.8", "virtio",
 	 "{'host': {'xdp_link': false, 'xdp_broadcast': false, 'xdp_frags': false}}", LISTEN UNCUT,
 	 "fail kernel: -\n"},

@@ -138,8 +138,89 @@ static void losses(void **state)
 		condition.losses.of[LOSS_REDIRECT].error = rows[i].error;
 		judge(&watch, &condition, DAEMON, text, sizeof(text));
 		failures += row_differs(rows[i].sentence, text, rows[i].expected);
+		condition.counters.verdict[VERDICT_REDIRECTED].packets += 1;
 		judge(&watch, &condition, DAEMON, text, sizeof(text));
-		failures += row_differs("it is over when no more are lost", text, "");
+		failures += row_differs("it is over when a packet is not lost", text, "");
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* A packet now and then, each lost: readings in between say nothing. */
+static void losses_of_few(void **state)
+{
+	static const struct {
+		const char *sentence;
+		uint64_t sent; /* since the reading before, as is the next */
+		uint64_t lost;
+		bool reason;
+	} rows[] = {
+		{"nothing yet", 0, 0, false},
+		{"one packet, lost", 1, 1, true},
+		{"no packet", 0, 0, true},
+		{"another one, lost", 1, 1, true},
+		{"no packet", 0, 0, true},
+		{"none for a second", 0, 0, true},
+		{"none for longer: it may have healed", 0, 0, false},
+		{"lost again", 1, 1, true},
+		{"one that is not lost", 1, 0, false},
+		{"no packet after that", 0, 0, false},
+	};
+	struct datapath_condition condition = well();
+	struct health_watch watch = {0};
+	int failures = 0;
+	char text[2000];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		condition.counters.verdict[VERDICT_REDIRECTED].packets += rows[i].sent;
+		condition.losses.of[LOSS_SEND].packets += rows[i].lost;
+		judge(&watch, &condition, DAEMON, text, sizeof(text));
+		failures += row_differs(rows[i].sentence, text,
+					rows[i].reason ? "1 of 1 packets were not taken by the "
+							 "driver of forward.interface: no reason "
+							 "given\n"
+						       : "");
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void same_reasons(void **state)
+{
+	static const struct {
+		const char *sentence;
+		const char *one;
+		const char *other;
+		bool same;
+	} rows[] = {
+		{"the same text", "in0 is down", "in0 is down", true},
+		{"other numbers of packets", "5 of 10 packets were lost",
+		 "71 of 100 packets were lost", true},
+		{"another time", "its last sign of life was 1.8 s ago",
+		 "its last sign of life was 12.0 s ago", true},
+		{"a number at the end", "an MTU of 1500", "an MTU of 900", true},
+		{"another interface", "in0 is down", "in1 is down", false},
+		{"another address", "10.0.0.1 (rule 1): no route", "10.0.0.2 (rule 1): no route",
+		 false},
+		{"another rule", "10.0.0.1 (rule 1): no route", "10.0.0.1 (rule 2): no route",
+		 false},
+		{"a longer text", "in0 is down", "in0 is down too", false},
+		{"a number and none", "3 packets", "packets", false},
+	};
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct health one = {0}, other = {0};
+
+		health_add(&one, "%s", rows[i].one);
+		health_add(&other, "%s", rows[i].other);
+		if (health_same_reasons(&one, &other) != rows[i].same ||
+		    health_same_reasons(&other, &one) != rows[i].same)
+			failures += row_differs(rows[i].sentence, "",
+						rows[i].same ? "the same" : "different");
+		health_add(&other, "another reason");
+		if (health_same_reasons(&one, &other))
+			failures += row_differs(rows[i].sentence, "", "one reason and two");
 	}
 	assert_int_equal(failures, 0);
 }
@@ -158,10 +239,9 @@ static void more_reasons_than_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_reading),
-		cmocka_unit_test(interfaces),
-		cmocka_unit_test(losses),
-		cmocka_unit_test(more_reasons_than_fit),
+		cmocka_unit_test(one_reading),  cmocka_unit_test(interfaces),
+		cmocka_unit_test(losses),       cmocka_unit_test(losses_of_few),
+		cmocka_unit_test(same_reasons), cmocka_unit_test(more_reasons_than_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

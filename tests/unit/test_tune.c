@@ -70,6 +70,8 @@ static const struct {
 	 ""},
 	{"virtio_net: a channel to send from for each CPU", "virtio", "{'listen': {'channels': 8}}",
 	 LISTEN KEEP, "ens5 channels 8 4 interrupts\n"},
+	{"not while it counts those it took for a program", "virtio",
+	 "{'listen': {'channels': 8, 'xdp_id': 7, 'xdp_mode': 'native'}}", LISTEN KEEP, ""},
 	{"not where there would be none left to receive", "virtio",
 	 "{'listen': {'channels': 8}, 'host': {'cpus': 8}}", LISTEN KEEP, ""},
 	{"a driver that may take less", "virtio",

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`check` and `tune` on virtio-net, which has channels and, of late, a ring to be set."""
+
+import json
+import re
+
+from lib import frames, net
+from lib.life import Lifecycle
+
+SHORT_OF_QUEUES = net.WIRES[2]  # three pairs for two CPUs, of which XDP wants one more each
+
+
+class Tune(Lifecycle):
+    """in1 listens: it uses two of its three channels, which leaves too few for XDP."""
+
+    CONFIG = {**Lifecycle.CONFIG, "listen": {"interface": "in1"}}
+
+    def setUp(self):
+        super().setUp()
+        self.wire(SHORT_OF_QUEUES, self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        self.addCleanup(self.appliance.run, "ethtool", "-L", "in1", "combined", "2", check=False)
+        self.appliance.ip("link", "set", "in1", "address", frames.OUTER_DESTINATION_MAC)
+        self.appliance.ip("link", "set", "out0", "mtu", "3498")
+        self.appliance.sysctl("net.ipv4.conf.in1.rp_filter=0", "net.ipv4.conf.in1.send_redirects=0")
+        self.in_port = net.Port(self, self.sender, "s1")
+        self.ring_is_short = self.shorten_ring()
+
+    def shorten_ring(self):
+        """Drivers before Linux 6.1 cannot; then the ring is as long as it gets."""
+        result = self.appliance.run("ethtool", "-G", "in1", "rx", "128", check=False)
+        self.addCleanup(self.appliance.run, "ethtool", "-G", "in1", "rx", "256", check=False)
+        return result.returncode == 0
+
+    def current(self, option, name):
+        """What `ethtool` says is set; it says first what could be."""
+        text = self.appliance.run("ethtool", option, "in1").stdout
+        return int(re.findall(rf"^{name}:\s+(\d+)$", text, re.MULTILINE)[-1])
+
+    def state(self):
+        return self.current("-l", "Combined"), self.current("-g", "RX")
+
+    def tune(self, *words):
+        """{setting: (before, after, outcome)}"""
+        words = ("tune", "--json", "--instance", self.instance, *words)
+        if "--revert" not in words:
+            words += ("-c", self.write({"forward": {"mtu": 1500}}))
+        document = json.loads(self.cli(*words).stdout)
+        return {item["setting"]: (item["before"], item["after"], item["outcome"])
+                for item in document["settings"]}
+
+    def check(self, name):
+        result = self.cli("check", "-c", self.write({"forward": {"mtu": 1500}}), "--json",
+                          "--instance", self.instance, check=False)
+        return [item for item in json.loads(result.stdout)["findings"]
+                if item["check"] == name and item["status"] != "ok"]
+
+    def test_apply_again_and_revert(self):
+        """What is said was set is what the driver has; the second time nothing is; all goes back."""
+        before = self.state()
+        wanted = {"in1 channels": (2, 1)}
+        if self.ring_is_short:
+            wanted["in1 rx-ring"] = (128, 256)
+        planned = self.tune("--dry-run")
+        self.assertEqual(planned, {name: (*values, "planned") for name, values in wanted.items()})
+        self.assertEqual(self.state(), before, "a dry run changes nothing")
+        self.assertEqual(self.tune(), {name: (*values, "changed")
+                                       for name, values in wanted.items()})
+        self.assertEqual(self.state(), (1, 256))
+        self.assertNotIn("changed", [outcome for _, _, outcome in self.tune().values()])
+        self.assertEqual(self.state(), (1, 256))
+        daemon = self.start({"listen": {"xdp_mode": "native"}})
+        self.assertTrue(self.forwards(50))
+        self.assertEqual(daemon.terminate(), 0)
+        reverted = self.tune("--revert")
+        self.assertEqual({name: reverted[name][:2] for name in wanted},
+                         {name: values[::-1] for name, values in wanted.items()})
+        self.assertEqual(self.state(), before)
+        self.assertEqual(self.tune("--revert"), {})
+
+    def test_not_under_a_program_that_runs(self):
+        """Setting channels would interrupt what flows: left alone, and said."""
+        self.start({"listen": {"xdp_mode": "auto"}})
+        before = self.state()
+        self.assertEqual(self.tune()["in1 channels"], (2, 1, "skipped"))
+        self.assertEqual(self.state(), before)
+        self.assertTrue(self.forwards(50))
+        self.addCleanup(self.tune, "--revert")
+
+    def test_check_finds_it_and_its_command_mends_it(self):
+        finding, = self.check("channels")
+        self.assertIn("in1", finding["why"])
+        self.assertEqual(finding["fix"], "ethtool -L in1 combined 1")
+        self.appliance.run("sh", "-c", finding["fix"])
+        self.assertEqual(self.check("channels"), [])
