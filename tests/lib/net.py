@@ -217,7 +217,12 @@ class Port:
     def send(self, *batch):
         """Slowly enough for a veth ring of 256 entries."""
         for number, frame in enumerate(batch, 1):
-            self.socket.send(frame)
+            while True:
+                try:
+                    self.socket.send(frame)
+                    break
+                except BlockingIOError:  # on a busy machine as many are still on their way
+                    select.select([], [self.socket], [], 0.1)
             if number % 40 == 0:
                 time.sleep(0.002)
 
