@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -227,8 +228,11 @@ class Life(Lifecycle):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(server.wait)
         self.addCleanup(server.kill)
-        net.wait_for(lambda: self.appliance.run("curl", "-sfo", "/dev/null", URL, check=False)
-                     .returncode == 0, 20, "the web server")
+        net.wait_for(self.answers, 20, "the web server")
+
+    def answers(self):
+        with self.appliance.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+            return client.connect_ex(("127.0.0.1", PORT)) == 0
 
     def dnf(self, *words, **options):
         return self.host.run("dnf", "-y", "--releasever=9", *words, **options)
