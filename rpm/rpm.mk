@@ -11,7 +11,7 @@ RPM_EPOCH = $(or $(SOURCE_DATE_EPOCH),$(if $(wildcard .git),$(shell git log -1 -
 	$(shell date -ud 00:00 +%s))
 RPMBUILD  = SOURCE_DATE_EPOCH=$(RPM_EPOCH) rpmbuild --define '_topdir $(abspath $(RPM_TOP))' \
 	--define '_buildhost localhost' --define 'use_source_date_epoch_as_buildtime 1' \
-	--define 'clamp_mtime_to_source_date_epoch 1' $(if $(shell rpm -qa),,--nodeps) $(RPMFLAGS)
+	--define 'clamp_mtime_to_source_date_epoch 1' $(if $(shell rpm -q --quiet glibc && echo yes),,--nodeps) $(RPMFLAGS)
 
 .PHONY: rpm
 rpm: rpm-sources ## build the .rpm, for Amazon Linux 2023, RHEL 9 and later, below build/rpm/RPMS

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* An instance's controller: start, reload, end, and the loop in between. */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -10,48 +11,11 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "cleanup.h"
-#include "daemon.h"
+#include "daemon_internal.h"
 #include "datapath.h"
-#include "health.h"
 #include "instance.h"
 #include "log.h"
-#include "monitor.h"
 #include "privilege.h"
-#include "rollout.h"
-#include "web.h"
-
-#define NEVER     INT64_MAX
-#define FOLLOW_MS 200  /* how often the interfaces are looked at */
-#define RETRY_MS  1000 /* after what could not be put in force again */
-#define HEALTH_MS 500
-
-/* What the control loop does from time to time; job_* below say when again. */
-enum job {
-	JOB_BEAT,
-	JOB_NEXT_HOPS,
-	JOB_FOLLOW,
-	JOB_HEALTH,
-	JOB_DASHBOARD,
-	JOB_WATCHDOG,
-	JOB_COUNT
-};
-
-struct daemon {
-	const struct daemon_options *options;
-	struct config config; /* in force */
-	struct rollout rollout;
-	struct monitor monitor;
-	struct web web;
-	struct health health; /* as it was published last */
-	struct health_watch health_watch;
-	struct error trouble;   /* why the configuration could not be put in force again */
-	int64_t end_at;         /* CLOCK_MONOTONIC, ms; NEVER: at a signal */
-	int64_t due[JOB_COUNT]; /* likewise */
-	int64_t watchdog_every; /* ms */
-	bool linger;
-	bool drained; /* while the instance was pinned last */
-};
 
 static int64_t microseconds(void)
 {
@@ -61,17 +25,12 @@ static int64_t microseconds(void)
 	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
 }
 
-static int64_t milliseconds(void)
-{
-	return microseconds() / 1000;
-}
-
 static void debug_line(const char *line)
 {
 	log_debug("%.*s", (int)strcspn(line, "\n"), line);
 }
 
-static int put_in_force(struct daemon *daemon, const struct config *config, struct error *error)
+int daemon_put_in_force(struct daemon *daemon, const struct config *config, struct error *error)
 {
 	int err = rollout_put_in_force(&daemon->rollout, daemon->options->instance, config, error);
 
@@ -89,12 +48,11 @@ static void adopt_settings(struct daemon *daemon, struct config *config)
 	daemon->config = *config;
 	daemon->monitor.target_pps = config->monitor.target_pps;
 	daemon->monitor.warning_pps = config->monitor.warning_pps;
-	daemon->due[JOB_DASHBOARD] = daemon->options->verbose
-					     ? milliseconds() + config->monitor.interval * 1000LL
-					     : NEVER;
+	daemon->due[JOB_DASHBOARD] =
+		daemon->options->verbose ? daemon_now() + config->monitor.interval * 1000LL : NEVER;
 }
 
-static void notify_status(const struct daemon *daemon, const char *state)
+void daemon_notify_status(const struct daemon *daemon, const char *state)
 {
 	const struct health *health = &daemon->health;
 
@@ -112,7 +70,7 @@ static int install(struct daemon *daemon, struct config *config, struct error *e
 
 	if (err)
 		return err;
-	err = put_in_force(daemon, config, error);
+	err = daemon_put_in_force(daemon, config, error);
 	if (err) {
 		if (web_abort(&daemon->web, &failure))
 			log_warning("%s; nothing is served", failure.text);
@@ -151,140 +109,13 @@ static void reload(struct daemon *daemon)
 		failed = false;
 	}
 	pages_note_reload(daemon->web.pages, failed);
-	notify_status(daemon, "READY=1\n");
-}
-
-static int64_t job_dashboard(struct daemon *daemon, int64_t now)
-{
-	struct instance_info info;
-	struct counters counters;
-	struct monitor_rates rates;
-	struct error error;
-
-	if (datapath_read_counters(daemon->options->instance, &counters, &info, &error)) {
-		log_warning("%s", error.text);
-	} else {
-		rates = monitor_take(&daemon->monitor, &counters);
-		if (rates.seconds > 0)
-			monitor_print_dashboard(&daemon->monitor, &rates, stdout);
-	}
-	return now + daemon->config.monitor.interval * 1000LL;
-}
-
-static int64_t job_beat(struct daemon *daemon, int64_t now)
-{
-	datapath_beat(&daemon->rollout.control);
-	return now + HEARTBEAT_EVERY_MS;
-}
-
-static int64_t job_next_hops(struct daemon *daemon, int64_t now)
-{
-	return next_hops_tick(daemon->rollout.next_hops, now);
-}
-
-/* Interfaces that were made anew, or have another MTU: what is in force has to be made for them. */
-static int64_t job_follow(struct daemon *daemon, int64_t now)
-{
-	struct error why, error;
-	bool unpinned;
-
-	if (!rollout_is_outdated(&daemon->rollout, daemon->options->instance, &daemon->config,
-				 &why)) {
-		*daemon->trouble.text = '\0'; /* it went as it came */
-		return now + FOLLOW_MS;
-	}
-	if (!*daemon->trouble.text)
-		log_info("%s: putting the configuration in force again", why.text);
-	pages_set_busy(daemon->web.pages);
-	unpinned = datapath_is_unpinned(daemon->options->instance);
-	if (put_in_force(daemon, &daemon->config, &error) == 0) {
-		if (unpinned && daemon->drained) /* the pins took that with them */
-			instance_set_drained(daemon->options->instance, true, &error);
-		return now + FOLLOW_MS;
-	}
-	if (strcmp(daemon->trouble.text, error.text) != 0)
-		log_error("%s, and the configuration cannot be put in force again: %s", why.text,
-			  error.text);
-	daemon->trouble = error;
-	return now + RETRY_MS;
-}
-
-/* Tells the log and the service manager of what has changed. */
-static void tell_health(struct daemon *daemon, const struct health *before)
-{
-	const struct health *health = &daemon->health;
-
-	if (health_same(health, before))
-		return;
-	if (!health->count)
-		log_info("well again");
-	for (size_t i = 0; i < health->count; i++)
-		log_warning("not well: %s", health->reasons[i]);
-	notify_status(daemon, "");
-}
-
-static int64_t job_health(struct daemon *daemon, int64_t now)
-{
-	struct datapath_condition condition;
-	struct health before = daemon->health;
-	struct error error;
-
-	if (datapath_inspect(daemon->options->instance, &condition, &error)) {
-		memset(&daemon->health, 0, sizeof(daemon->health));
-		health_add(&daemon->health, "%s", error.text);
-	} else {
-		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
-			     &condition, getpid());
-		if (condition.state != DATAPATH_ABSENT)
-			daemon->drained = instance_is_drained(daemon->options->instance);
-	}
-	if (*daemon->trouble.text)
-		health_add(&daemon->health, "the configuration cannot be put in force again: %s",
-			   daemon->trouble.text);
-	pages_publish(daemon->web.pages, &daemon->health);
-	tell_health(daemon, &before);
-	return now + HEALTH_MS;
-}
-
-static int64_t job_watchdog(struct daemon *daemon, int64_t now)
-{
-	sd_notify(0, "WATCHDOG=1");
-	return now + daemon->watchdog_every;
-}
-
-static int64_t (*const jobs[JOB_COUNT])(struct daemon *daemon, int64_t now) = {
-	[JOB_BEAT] = job_beat,     [JOB_NEXT_HOPS] = job_next_hops, [JOB_FOLLOW] = job_follow,
-	[JOB_HEALTH] = job_health, [JOB_DASHBOARD] = job_dashboard, [JOB_WATCHDOG] = job_watchdog,
-};
-
-/* What is due now; returns false at the end of the duration. */
-static bool tick(struct daemon *daemon)
-{
-	for (enum job job = 0; job < JOB_COUNT; job++) {
-		int64_t now = milliseconds();
-
-		if (now >= daemon->due[job])
-			daemon->due[job] = jobs[job](daemon, now);
-	}
-	return milliseconds() < daemon->end_at;
-}
-
-static int wait_time(const struct daemon *daemon)
-{
-	int64_t first = daemon->end_at;
-
-	for (enum job job = 0; job < JOB_COUNT; job++) {
-		if (daemon->due[job] < first)
-			first = daemon->due[job];
-	}
-	first -= milliseconds();
-	return first < 0 ? 0 : (int)first;
+	daemon_notify_status(daemon, "READY=1\n");
 }
 
 /* Until a signal or the duration ends it. */
 static void control(struct daemon *daemon, int signals)
 {
-	while (tick(daemon)) {
+	while (daemon_run_jobs(daemon)) {
 		struct pollfd fds[] = {
 			{.fd = signals, .events = POLLIN},
 			{.fd = daemon->rollout.next_hops ? next_hops_fd(daemon->rollout.next_hops)
@@ -293,10 +124,10 @@ static void control(struct daemon *daemon, int signals)
 		};
 		struct signalfd_siginfo signal;
 
-		if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_time(daemon)) <= 0)
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), daemon_idle_time(daemon)) <= 0)
 			continue;
 		if (fds[1].revents) {
-			next_hops_handle(daemon->rollout.next_hops, milliseconds());
+			next_hops_handle(daemon->rollout.next_hops, daemon_now());
 			daemon->due[JOB_NEXT_HOPS] = 0;
 		}
 		if (!fds[0].revents || read(signals, &signal, sizeof(signal)) != sizeof(signal))
@@ -324,20 +155,6 @@ static int open_signals(struct error *error)
 	signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC);
 	return fd < 0 ? error_set(error, -errno, "signalfd: %s", strerror(errno)) : fd;
-}
-
-static void start_clocks(struct daemon *daemon)
-{
-	uint64_t watchdog;
-
-	daemon->end_at = NEVER;
-	daemon->due[JOB_WATCHDOG] = NEVER;
-	if (daemon->options->duration)
-		daemon->end_at = milliseconds() + daemon->options->duration * 1000LL;
-	if (sd_watchdog_enabled(0, &watchdog) > 0) {
-		daemon->watchdog_every = watchdog / 2000;
-		daemon->due[JOB_WATCHDOG] = 0;
-	}
 }
 
 static enum command_status end(const struct daemon *daemon)
@@ -376,10 +193,8 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 		config_clear(config);
 		status = start_failed(err, &error);
 	} else {
-		start_clocks(daemon);
-		if (daemon->options->verbose)
-			job_dashboard(daemon, 0); /* takes the first reading, prints nothing */
-		notify_status(daemon, "READY=1\n");
+		daemon_start_jobs(daemon);
+		daemon_notify_status(daemon, "READY=1\n");
 		control(daemon, signals);
 		status = end(daemon);
 		rollout_end(&daemon->rollout);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Putting a loaded generation in force, and taking an instance away. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -17,7 +16,8 @@
 #include "datapath_internal.h"
 #include "instance.h"
 
-static int pin_shared(const struct datapath_commit *commit)
+/* Maps that are there and fit go on; those of another version are kept in commit->replaced. */
+static int pin_shared(struct datapath_commit *commit)
 {
 	struct bpf_map *shared[SHARED_MAPS];
 
@@ -25,21 +25,39 @@ static int pin_shared(const struct datapath_commit *commit)
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		const char *name = bpf_map__name(shared[i]);
 		_cleanup_close_ int fd = datapath_open_pin(commit->instance, name);
+		bool pinned = datapath_is_pinned(commit->instance, name);
+		bool fits = fd >= 0 && datapath_map_fits(fd, shared[i]);
 		int err;
 
-		if (fd >= 0 && datapath_map_fits(fd, shared[i]) &&
-		    datapath_is_pinned(commit->instance, name))
+		if (fits && pinned)
 			continue;
-		if (fd >= 0 && shared[i] == commit->datapath->skeleton->maps.counters &&
-		    !datapath_map_fits(fd, shared[i]))
+		if (fd >= 0 && !fits && shared[i] == commit->datapath->skeleton->maps.counters)
 			snprintf(commit->attached->warning, sizeof(commit->attached->warning),
 				 "the counters start anew: another version pinned those that are "
 				 "there, and counts otherwise");
 		err = datapath_pin(commit->instance, name, bpf_map__fd(shared[i]));
 		if (err)
 			return err;
+		if (pinned)
+			commit->replaced[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	}
 	return 0;
+}
+
+/* Lets go of the pins that were replaced; `back`: after they took their places again. */
+static void end_shared(struct datapath_commit *commit, bool back)
+{
+	struct bpf_map *shared[SHARED_MAPS];
+
+	datapath_shared_maps(commit->datapath->skeleton, shared);
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		if (commit->replaced[i] < 0)
+			continue;
+		if (back)
+			datapath_pin(commit->instance, bpf_map__name(shared[i]),
+				     commit->replaced[i]);
+		close(commit->replaced[i]);
+	}
 }
 
 static const char *cutter_pin(char *pin, uint32_t generation, uint64_t mark)
@@ -107,108 +125,6 @@ static void wait_for_old_program(void)
 {
 	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
 		usleep(50000);
-}
-
-static int compare_rules(const void *a, const void *b)
-{
-	return memcmp(a, b, offsetof(struct datapath_rule, hits));
-}
-
-/* Gives each rule of `to` what the same rule (match and target) counted in the generation before. */
-static int carry_rules(const char *instance, uint32_t to, struct datapath_stats *old,
-		       const struct datapath_stats *new)
-{
-	_cleanup_close_ int fd = datapath_open_generation_pin(instance, to, "rule_base");
-	struct hits *base;
-	size_t size;
-
-	if (fd < 0)
-		return fd;
-	if (!old->rule_count || !new->rule_count)
-		return 0;
-	base = datapath_map_array(fd, PROT_READ | PROT_WRITE, &size);
-	if (base == MAP_FAILED)
-		return -errno;
-	qsort(old->rules, old->rule_count, sizeof(*old->rules), compare_rules);
-	for (size_t i = 0; i < new->rule_count; i++) {
-		const struct datapath_rule *found =
-			bsearch(&new->rules[i], old->rules, old->rule_count, sizeof(*old->rules),
-				compare_rules);
-
-		if (found)
-			base[i] = found->hits;
-	}
-	munmap(base, size);
-	return 0;
-}
-
-static int carry_vnis(const char *instance, uint32_t to, const struct datapath_stats *old)
-{
-	_cleanup_close_ int fd = datapath_open_generation_pin(instance, to, "vni_base");
-
-	if (fd < 0)
-		return fd;
-	for (size_t i = 0; i < old->vni_count; i++) {
-		if (bpf_map_update_elem(fd, &old->vnis[i].vni, &old->vnis[i].hits, BPF_ANY) &&
-		    errno != E2BIG)
-			return -errno;
-	}
-	return 0;
-}
-
-/* What one generation counted by rule and by VNI, into the next one's base; again, if need be. */
-static int carry(const char *instance, uint32_t from, uint32_t to)
-{
-	struct datapath_stats old = {0}, new = {0};
-	int err = datapath_read_generation(instance, from, &old);
-
-	if (!err)
-		err = datapath_read_generation(instance, to, &new);
-	if (!err)
-		err = carry_rules(instance, to, &old, &new);
-	if (!err)
-		err = carry_vnis(instance, to, &old);
-	datapath_stats_clear(&old);
-	datapath_stats_clear(&new);
-	return err;
-}
-
-/* Did a generation count anything? One that was pinned and never put in force did not. */
-static bool counted_anything(const char *instance, uint32_t generation)
-{
-	struct datapath_stats stats = {0};
-	bool counted = false;
-
-	if (datapath_read_generation(instance, generation, &stats))
-		return false; /* not pinned whole, so never in force */
-	for (size_t i = 0; i < stats.vni_count; i++)
-		counted = counted || stats.vnis[i].hits.packets;
-	datapath_stats_clear(&stats);
-	return counted;
-}
-
-/*
- * Daemons that were killed between swap and bookkeeping left some of this to us: every generation
- * that has counted since the recorded one hands on to the next. Done again, it comes to the same.
- */
-static int carry_counters(const struct datapath_commit *commit)
-{
-	const uint32_t newest = commit->datapath->generation;
-	uint32_t from = commit->recorded ? commit->recorded : commit->previous, to = from;
-	int err = 0;
-
-	if (!commit->previous)
-		return 0;
-	while (!err && to != newest) {
-		to = datapath_generation_after(commit->instance, to);
-		if (!to)
-			return -ENOENT;
-		if (to != newest && !counted_anything(commit->instance, to))
-			continue;
-		err = carry(commit->instance, from, to);
-		from = to;
-	}
-	return err;
 }
 
 static uint64_t now(clockid_t clock)
@@ -301,6 +217,52 @@ static bool queue_may_not_cut(const struct datapath_commit *commit)
 	       previous.egress_ifindex == constants->egress_ifindex;
 }
 
+/* All that is pinned before anything is attached. */
+static int pin_all(struct datapath_commit *commit)
+{
+	int err = instance_make_pins(commit->instance, commit->error);
+
+	if (err)
+		return err;
+	err = pin_shared(commit);
+	if (!err)
+		err = pin_generation(commit);
+	if (err)
+		error_set(commit->error, err, "cannot pin the state of instance %s: %s",
+			  commit->instance, strerror(-err));
+	return err;
+}
+
+static void unpin_all(const struct datapath_commit *commit)
+{
+	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
+
+	datapath_generation_pin(name, commit->datapath->generation, NULL);
+	instance_remove_tree(instance_pin_path(path, commit->instance, name));
+	if (commit->fresh)
+		instance_remove_pins(commit->instance, &(struct error){0});
+}
+
+/* The datapath is in force. Nothing that fails from here on may stop it. */
+static void settle(const struct datapath_commit *commit)
+{
+	struct datapath_attached *attached = commit->attached;
+
+	if (commit->previous)
+		wait_for_old_program();
+	datapath_open_cutting(commit->datapath);
+	if (datapath_carry_counters(commit))
+		snprintf(attached->warning, sizeof(attached->warning),
+			 "the counters of rules and VNIs start anew: those of the program before "
+			 "cannot be read");
+	if (write_info(commit) || switch_current(commit))
+		snprintf(attached->warning, sizeof(attached->warning),
+			 "the pinned state of instance %s cannot be written; `stats` may be wrong",
+			 commit->instance);
+	else
+		datapath_keep_generation(commit->instance, commit->datapath->generation);
+}
+
 int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
 		    struct datapath_attached *attached, struct error *error)
 {
@@ -309,20 +271,12 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 					 .config = config,
 					 .attached = attached,
 					 .error = error};
-	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
 	int err;
 
 	memset(attached, 0, sizeof(*attached));
+	memset(commit.replaced, -1, sizeof(commit.replaced));
 	find_previous(&commit);
-	err = instance_make_pins(instance, error);
-	if (!err) {
-		err = pin_shared(&commit);
-		if (!err)
-			err = pin_generation(&commit);
-		if (err)
-			error_set(error, err, "cannot pin the state of instance %s: %s", instance,
-				  strerror(-err));
-	}
+	err = pin_all(&commit);
 	/* closed, packets to be cut go through the kernel: slower, and to the MTU of the route */
 	if (!err && !queue_may_not_cut(&commit))
 		datapath_open_cutting(datapath);
@@ -330,29 +284,12 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 		err = datapath_attach(&commit);
 	if (commit.link_fd >= 0)
 		close(commit.link_fd);
-	if (err) {
-		datapath_generation_pin(name, datapath->generation, NULL);
-		instance_remove_tree(instance_pin_path(path, instance, name));
-		if (commit.fresh)
-			instance_remove_pins(instance, &(struct error){0});
-		return err;
-	}
-
-	/* The datapath is in force. Nothing that fails from here on may stop it. */
-	if (commit.previous)
-		wait_for_old_program();
-	datapath_open_cutting(datapath);
-	if (carry_counters(&commit))
-		snprintf(attached->warning, sizeof(attached->warning),
-			 "the counters of rules and VNIs start anew: those of the program before "
-			 "cannot be read");
-	if (write_info(&commit) || switch_current(&commit))
-		snprintf(attached->warning, sizeof(attached->warning),
-			 "the pinned state of instance %s cannot be written; `stats` may be wrong",
-			 instance);
+	end_shared(&commit, err);
+	if (err)
+		unpin_all(&commit);
 	else
-		datapath_keep_generation(instance, datapath->generation);
-	return 0;
+		settle(&commit);
+	return err;
 }
 
 bool datapath_is_generic(const char *instance, int listen_ifindex)

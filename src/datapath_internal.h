@@ -31,6 +31,8 @@ struct datapath {
 #define PIN_FRESH       "fresh" /* a pin on its way to its name; BPF file systems allow no dots */
 #define PIN_SIZE        64
 
+#define SHARED_MAPS 5 /* that outlive generations */
+
 /* A commit under way: what it works with, what was before, what has to be undone if it fails. */
 struct datapath_commit {
 	struct datapath *datapath;
@@ -43,10 +45,11 @@ struct datapath_commit {
 	bool fresh;        /* nothing was pinned before */
 	int link_fd;       /* the link before, or -1 */
 	struct bpf_link_info link;
-	bool was_generic; /* the attachment before */
-	bool detached;    /* this commit took it off its interface */
-	bool new_egress;  /* this commit pinned the egress link */
-	bool same_egress; /* the one pinned before serves on */
+	bool was_generic;          /* the attachment before */
+	bool detached;             /* this commit took it off its interface */
+	bool new_egress;           /* this commit pinned the egress link */
+	bool same_egress;          /* the one pinned before serves on */
+	int replaced[SHARED_MAPS]; /* maps whose pins it replaced, or -1 */
 };
 
 /*
@@ -55,8 +58,10 @@ struct datapath_commit {
  */
 int datapath_attach(struct datapath_commit *commit);
 
+/* Gives the rules and VNIs of the commit's generation what they counted before. 0 or -errno. */
+int datapath_carry_counters(const struct datapath_commit *commit);
+
 /* The maps that outlive generations. */
-#define SHARED_MAPS 5
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
 
 /* Before loading for generic mode, 0 or -errno; and after loading, for any. */

@@ -24,42 +24,6 @@ void health_add(struct health *health, const char *format, ...)
 	va_end(args);
 }
 
-/* Past a word that is a number, "530" or "1.7", but no address. */
-static const char *skip_number(const char *word)
-{
-	size_t length = strspn(word, "0123456789");
-
-	if (length && word[length] == '.')
-		length += 1 + strspn(word + length + 1, "0123456789");
-	return word[length] == ' ' || !word[length] ? word + length : word;
-}
-
-static bool same_reason(const char *a, const char *b)
-{
-	bool at_word = true;
-
-	for (;; a++, b++) {
-		if (at_word) {
-			a = skip_number(a);
-			b = skip_number(b);
-		}
-		if (*a != *b)
-			return false;
-		if (!*a)
-			return true;
-		at_word = *a == ' ';
-	}
-}
-
-bool health_same(const struct health *a, const struct health *b)
-{
-	for (size_t i = 0; i < a->count && i < b->count; i++) {
-		if (!same_reason(a->reasons[i], b->reasons[i]))
-			return false;
-	}
-	return a->count == b->count;
-}
-
 static void judge_attachment(struct health *health, const struct datapath_condition *condition,
 			     pid_t daemon)
 {
@@ -253,4 +217,41 @@ void health_judge(struct health *health, struct health_watch *watch, const char 
 	}
 	judge_losses(health, watch, condition);
 	judge_control(health, condition, daemon);
+}
+
+/* Past a word that is a number, "530" or "1.7", but no address. */
+static const char *skip_number(const char *word)
+{
+	size_t length = strspn(word, "0123456789");
+
+	if (length && word[length] == '.')
+		length += 1 + strspn(word + length + 1, "0123456789");
+	return word[length] == ' ' || !word[length] ? word + length : word;
+}
+
+/* But for their numbers: those of packets and seconds change all the time. */
+static bool same_reason(const char *a, const char *b)
+{
+	bool at_word = true;
+
+	for (;; a++, b++) {
+		if (at_word) {
+			a = skip_number(a);
+			b = skip_number(b);
+		}
+		if (*a != *b)
+			return false;
+		if (!*a)
+			return true;
+		at_word = *a == ' ';
+	}
+}
+
+bool health_same_reasons(const struct health *a, const struct health *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++) {
+		if (!same_reason(a->reasons[i], b->reasons[i]))
+			return false;
+	}
+	return a->count == b->count;
 }

@@ -40,15 +40,13 @@ void health_add(struct health *health, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * Are the reasons the same but for their numbers? Those of packets and seconds change all the time.
- */
-bool health_same(const struct health *a, const struct health *b);
-
-/*
  * Judges a reading and makes it the earlier one. `daemon` is the process id of the instance's
  * daemon, or 0.
  */
 void health_judge(struct health *health, struct health_watch *watch, const char *instance,
 		  const struct datapath_condition *condition, pid_t daemon);
+
+/* The same reasons, whatever their numbers: those of packets and seconds change all the time. */
+bool health_same_reasons(const struct health *a, const struct health *b);
 
 #endif

@@ -56,8 +56,8 @@ class Soak(rig.Ground):
             due = time.monotonic() + EVERY
             self.reload(daemon)
             self.check_in_force()
+            held = Holdings(daemon.pid, pins)  # before a request, whose connection counts, too
             self.assertEqual(self.request("GET", "/metrics")[0], 200)
-            held = Holdings(daemon.pid, pins)
             programs |= held.programs
             maps |= held.maps
             highest = max(highest, held.rss)

@@ -136,7 +136,8 @@ class Guest:
                 "-netdev",
                 f"tap,id=net{number},ifname={tap},script=no,downscript=no,queues={queues}",
                 "-device",
-                f"virtio-net-pci,id=nic{number},netdev=net{number},mac={mac},mq=on,"
+                # as on a cable, no tagged frame is kept back that nobody asked for
+                f"virtio-net-pci,id=nic{number},netdev=net{number},mac={mac},mq=on,ctrl_vlan=off,"
                 f"vectors={2 * queues + 2}"]
         if control:
             self.command += ["-qmp", f"unix:{control},server=on,wait=off"]

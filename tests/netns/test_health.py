@@ -180,7 +180,7 @@ class Health(Watched):
         self.start(self.fixed())
         with Traffic(self) as traffic:
             net.wait_for(self.is_well, 10, "health")
-            collected = self.out_port.receive(net.is_ip, 20, quiet=0)
+            net.wait_for(lambda: self.out_port.socket.recv(65536), 5, "packets before the fault")
             self.collector.ip("link", "set", "c0", "down")
             self.told(False, "a peer that is down")
             net.wait_for(lambda: "not taken by the driver" in self.reasons(), 5, "the reason")
@@ -189,7 +189,6 @@ class Health(Watched):
         self.assertGreater(self.lost("send_failed"), 0)
         self.assertEqual(self.lost("redirect_failed"), 0)
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
-        self.assertGreater(len(collected), 0)
 
     def test_refused_before_the_queue(self):
         """Packets that the interface is too small for, where the configuration insists on them."""
@@ -220,7 +219,7 @@ class Health(Watched):
             self.told_of("out0 down",
                          lambda: self.appliance.ip("link", "set", "out0", "down"),
                          lambda: self.appliance.ip("link", "set", "out0", "up"), " ")
-            self.out_port.receive(net.is_ip, 20, quiet=0)
+            self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.5)
         self.assertGreater(self.lost("redirect_failed") + self.lost("send_failed"), 0)
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent + 5})
 

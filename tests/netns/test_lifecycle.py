@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The life of an instance: start, refuse, reload, die, come back, stop."""
 
+import json
 import os
 import shutil
 import signal
@@ -142,6 +143,31 @@ class Start(Lifecycle):
         self.start_fails({"forward": {"interface": "nic9"}})
         self.assertEqual(self.appliance.xdp("in0")["prog"]["id"], before)
         self.assertTrue(self.forwards())
+
+    def test_a_failed_start_keeps_what_another_version_pinned(self):
+        """Counters that are of no use to this version are replaced with the program, not before."""
+        net.need_commands("bpftool")
+        daemon = self.start(arguments=["--linger"])
+        self.assertEqual(daemon.terminate(), 0)
+        pin = os.path.join(net.PINS, self.instance, "counters")
+        self.appliance.run("bpftool", "map", "create", f"{pin}-other", "type", "percpu_array",
+                           "key", "4", "value", "24", "entries", "1", "name", "counters")
+        os.rename(f"{pin}-other", pin)
+
+        def number():
+            shown = self.appliance.run("bpftool", "-j", "map", "show", "pinned", pin).stdout
+            return json.loads(shown)["id"]
+        before = number()
+        self.appliance.ip("link", "add", "else0", "type", "veth", "peer", "name", "else1")
+        self.attach_program(self.appliance, "else0")
+        self.assertIn("else0", self.start_fails({"listen": {"interface": "else0"}}))
+        self.assertEqual(number(), before)
+        self.assertTrue(self.forwards())
+        daemon = self.start()
+        self.assertNotEqual(number(), before)
+        self.assertIn("the counters start anew", daemon.stderr)
+        self.assertTrue(self.forwards(5))
+        self.assertEqual(self.verdicts(), {"redirected": 5})
 
 
 class Stop(Lifecycle):

@@ -28,7 +28,7 @@ class Chroot:
             if not os.path.isdir(path):
                 unfinished = path + ".unfinished"
                 shutil.rmtree(unfinished, ignore_errors=True)
-                net.run("debootstrap", "--variant=buildd", release, unfinished, machine.MIRROR,
+                net.run("debootstrap", "--variant=buildd", release, unfinished,
                         timeout=1800)
                 shutil.copy(source, os.path.join(unfinished, "root", "source.dsc"))
                 machine.chroot(unfinished, "apt-get", "-q", "update")

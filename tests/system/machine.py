@@ -19,7 +19,6 @@ import tempfile
 from lib import net, program
 
 CACHE = os.path.join(program.ROOT, "build", "system")
-MIRROR = "http://deb.debian.org/debian"
 # What a server has; python3 for nothing but the tests of the package itself.
 INCLUDED = ("systemd", "systemd-sysv", "dbus", "procps", "iproute2", "ethtool", "ca-certificates",
             "curl", "python3-minimal", "libpython3-stdlib")
@@ -49,7 +48,7 @@ def tree(release):
             unfinished = path + ".unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
             net.run("debootstrap", "--variant=minbase", f"--include={','.join(INCLUDED)}", release,
-                    unfinished, MIRROR, timeout=1800)
+                    unfinished, timeout=1800)
             os.rename(unfinished, path)
     return path
 
@@ -131,6 +130,8 @@ class Machine:
                  f"--system-call-filter={'' if bpf else '~'}bpf", f"--bind={net.BPFFS}",
                  "--console=read-only", "--hostname=appliance", "-D", self.root],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                # of /proc/sys and /sys only what belongs to its network may be written
+                env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
                 preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, SIGKILL))
         self.init = net.wait_for(self._find_init, 60, "the machine's first process")
         net.wait_for(self._is_up, 120, "the machine to boot")

@@ -20,7 +20,7 @@ class Story(Scene):
 
     def test_life(self):
         for step in (self.installed, self.sample_refused, self.started, self.security,
-                     self.reloaded, self.broken_reload, self.restarted, self.crashed,
+                     self.tuned, self.reloaded, self.broken_reload, self.restarted, self.crashed,
                      self.upgraded, self.rolled_back, self.rebooted, self.stopped,
                      self.broken_start, self.removed, self.purged):
             with self.subTest(step.__doc__):
@@ -51,6 +51,10 @@ class Story(Scene):
         self.assertEqual(self.delivered_to(), 8081)
         self.assertIn("running", self.machine.run("vxlan-pipeline", "status", "--json").stdout)
         self.machine.run("curl", "-fsS", "http://127.0.0.1:9789/healthz")
+        # Nothing that the unit's restrictions would have taken from the daemon.
+        warnings = self.machine.run("journalctl", "--no-pager", "-o", "cat", "-p", "warning",
+                                    f"_PID={self.main_pid()}").stdout.splitlines()
+        self.assertEqual([line for line in warnings if "lets no packet pass" not in line], [])
 
     def start_when_allowed(self):
         """Ten seconds after a series of failures; systemd is not asked for more than a start."""
@@ -63,6 +67,18 @@ class Story(Scene):
         text = self.machine.run("systemd-analyze", "security", UNIT).stdout
         score = float(re.search(r"Overall exposure level for .*: ([\d.]+)", text)[1])
         self.assertLessEqual(score, SECURITY, text)
+
+    def tuned(self):
+        """Host settings are made by a start of their unit, and taken back when it stops."""
+        setting, unit = "net.ipv4.conf.in0.send_redirects", "vxlan-pipeline-tune.service"
+        self.machine.run("sysctl", "-w", f"{setting}=1")
+        self.systemctl("start", unit)
+        self.assertEqual(self.machine.run("sysctl", "-n", setting).stdout.strip(), "0")
+        self.assertTrue(self.machine.exists("/var/lib/vxlan-pipeline/config/tune.json"))
+        self.systemctl("stop", unit)
+        self.assertEqual(self.machine.run("sysctl", "-n", setting).stdout.strip(), "1")
+        self.machine.run("sysctl", "-w", f"{setting}=0")
+        self.assertEqual(self.delivered_to(), 8081)
 
     def reloaded(self):
         """A reload puts the edited file in force; the process stays."""

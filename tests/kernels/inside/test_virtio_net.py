@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What virtio-net has of its own: native mode in the driver, its limits, links that really go down."""
 
+import json
 import re
+import subprocess
 
 import guest_host
-from lib import frames, net
+from lib import frames, kernel, net, program
 from lib.life import Lifecycle, tunnels
 
 DRIVER_MODE = 1  # XDP_ATTACHED_DRV
@@ -57,6 +59,38 @@ class NativeMode(VirtioNet):
         self.in_port.send(*sent)
         self.assertEqual(len(self.out_port.receive(net.is_ip, 1000)), 1000)
         self.assertEqual(self.verdicts(), {"redirected": 1000})
+
+
+class Generate(VirtioNet):
+    def receive(self, *words):
+        receiver = subprocess.Popen(  # pylint: disable=consider-using-with
+            self.collector.command(program.PROGRAM, "generate", "-i", "c0", "--receive", "--json",
+                                   *words),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.addCleanup(receiver.communicate)
+        self.addCleanup(receiver.kill)
+        return receiver
+
+    def test_through_the_pipeline(self):
+        """Sent by one driver's queue, forwarded, received: all of it, or one line says what it takes."""
+        words = ("-i", "s0", "--destination-mac", self.appliance.mac("in0"), "--inner-size", "200",
+                 "--pps", "1000")
+        if not kernel.sends_frames():
+            result = self.sender.run(program.PROGRAM, "generate", *words, "--count", "10",
+                                     check=False)
+            self.assertEqual((result.returncode, result.stdout), (1, ""))
+            self.assertIn("takes Linux 5.18", result.stderr)
+            return
+        self.start_native({"nat": [{"match": {"protocol": "udp"}, "to": "10.20.0.2:8081"}]})
+        receiver = self.receive("--count", "5000", "--seconds", "60")
+        net.wait_for(lambda: self.collector.xdp("c0"), 5, "the receiver")
+        self.sender.run(program.PROGRAM, "generate", *words, "--count", "5000", check=False)
+        out, err = receiver.communicate(timeout=80 * net.PATIENCE)
+        self.assertEqual(receiver.returncode, 0, err)
+        report = json.loads(out)
+        self.assertEqual((report["packets"], report["lost"], report["duplicates"]), (5000, 0, 0))
+        self.assertEqual(self.verdicts(), {"redirected": 5000})
+        self.assertIsNone(self.sender.xdp("s0"), "nothing is left")
 
 
 class Limits(VirtioNet):
