@@ -180,7 +180,8 @@ class Health(Watched):
         self.start(self.fixed())
         with Traffic(self) as traffic:
             net.wait_for(self.is_well, 10, "health")
-            net.wait_for(lambda: self.out_port.socket.recv(65536), 5, "packets before the fault")
+            before = self.out_port.receive(net.is_ip, 20, quiet=0)
+            self.assertEqual(len(before), 20, "delivered before the fault")
             self.collector.ip("link", "set", "c0", "down")
             self.told(False, "a peer that is down")
             net.wait_for(lambda: "not taken by the driver" in self.reasons(), 5, "the reason")
@@ -219,7 +220,8 @@ class Health(Watched):
             self.told_of("out0 down",
                          lambda: self.appliance.ip("link", "set", "out0", "down"),
                          lambda: self.appliance.ip("link", "set", "out0", "up"), " ")
-            self.out_port.receive(net.is_ip, quiet=0.05, seconds=0.5)
+            after = self.out_port.receive(net.is_ip, 20, quiet=0)
+            self.assertEqual(len(after), 20, "delivered after the fault")
         self.assertGreater(self.lost("redirect_failed") + self.lost("send_failed"), 0)
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent + 5})
 
