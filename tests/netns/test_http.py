@@ -52,8 +52,11 @@ class Answers(Watched):
                     self.assertEqual((answer.status, answer.headers["Allow"]), (405, "GET, HEAD"))
 
     def said_to(self, data, end=True):
-        """What the server answers to these bytes, until it closes the connection."""
-        with connect(self.appliance) as client:
+        """
+        What the server answers to these bytes, until it closes the connection. After empty lines
+        libmicrohttpd may overlook that the client has ended, until the time for silence is up.
+        """
+        with connect(self.appliance, timeout=15) as client:
             with contextlib.suppress(OSError):
                 client.sendall(data)
                 if end:
