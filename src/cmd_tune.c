@@ -176,12 +176,6 @@ static enum command_status report(const struct tune_results *results,
 	return command_fail(&error);
 }
 
-static int revert(const struct tune_options *options, struct tune_results *results,
-		  struct error *error)
-{
-	return tune_revert(options->instance, results, error);
-}
-
 /* Of this host, or of one that was written down. */
 static int plan(const struct tune_options *options, const struct config *config,
 		struct tune_plan *planned, struct error *error)
@@ -214,7 +208,7 @@ static int tune(const struct tune_options *options, struct tune_results *results
 	int err;
 
 	if (options->revert) {
-		err = revert(options, results, &error);
+		err = tune_revert(options->instance, results, &error);
 	} else {
 		if (!command_load_config(&config,
 					 command_config_path(options->config, options->instance,

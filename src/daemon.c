@@ -6,24 +6,16 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
+#include "clock.h"
 #include "daemon_internal.h"
 #include "datapath.h"
 #include "instance.h"
 #include "log.h"
 #include "privilege.h"
-
-static int64_t microseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
-}
 
 static void debug_line(const char *line)
 {
@@ -49,7 +41,7 @@ static void adopt_settings(struct daemon *daemon, struct config *config)
 	daemon->monitor.target_pps = config->monitor.target_pps;
 	daemon->monitor.warning_pps = config->monitor.warning_pps;
 	daemon->due[JOB_DASHBOARD] =
-		daemon->options->verbose ? daemon_now() + config->monitor.interval * 1000LL : NEVER;
+		daemon->options->verbose ? clock_ms() + config->monitor.interval * 1000LL : NEVER;
 }
 
 void daemon_notify_status(const struct daemon *daemon, const char *state)
@@ -95,7 +87,7 @@ static void reload(struct daemon *daemon)
 	bool failed = true;
 
 	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, microseconds());
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
 	pages_set_busy(daemon->web.pages);
 	if (!command_load_config(&config, options->config_path, options->overrides,
 				 options->override_count, &status)) {
@@ -127,7 +119,7 @@ static void control(struct daemon *daemon, int signals)
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), daemon_idle_time(daemon)) <= 0)
 			continue;
 		if (fds[1].revents) {
-			next_hops_handle(daemon->rollout.next_hops, daemon_now());
+			next_hops_handle(daemon->rollout.next_hops, clock_ms());
 			daemon->due[JOB_NEXT_HOPS] = 0;
 		}
 		if (!fds[0].revents || read(signals, &signal, sizeof(signal)) != sizeof(signal))

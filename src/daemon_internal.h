@@ -41,8 +41,6 @@ struct daemon {
 	bool drained; /* while the instance was pinned last */
 };
 
-int64_t daemon_now(void); /* CLOCK_MONOTONIC, ms */
-
 /* Does what is due now; returns false at the end of the duration. */
 bool daemon_run_jobs(struct daemon *daemon);
 /* How long nothing is due, in ms. */

@@ -2,11 +2,11 @@
 /* What the control loop does from time to time; each job says when again. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
+#include "clock.h"
 #include "daemon_internal.h"
 #include "instance.h"
 #include "log.h"
@@ -14,14 +14,6 @@
 #define FOLLOW_MS 200  /* how often the interfaces are looked at */
 #define RETRY_MS  1000 /* after what could not be put in force again */
 #define HEALTH_MS 500
-
-int64_t daemon_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 static int64_t job_dashboard(struct daemon *daemon, int64_t now)
 {
@@ -129,12 +121,12 @@ static int64_t (*const jobs[JOB_COUNT])(struct daemon *daemon, int64_t now) = {
 bool daemon_run_jobs(struct daemon *daemon)
 {
 	for (enum job job = 0; job < JOB_COUNT; job++) {
-		int64_t now = daemon_now();
+		int64_t now = clock_ms();
 
 		if (now >= daemon->due[job])
 			daemon->due[job] = jobs[job](daemon, now);
 	}
-	return daemon_now() < daemon->end_at;
+	return clock_ms() < daemon->end_at;
 }
 
 int daemon_idle_time(const struct daemon *daemon)
@@ -145,7 +137,7 @@ int daemon_idle_time(const struct daemon *daemon)
 		if (daemon->due[job] < first)
 			first = daemon->due[job];
 	}
-	first -= daemon_now();
+	first -= clock_ms();
 	return first < 0 ? 0 : (int)first;
 }
 
@@ -156,7 +148,7 @@ void daemon_start_jobs(struct daemon *daemon)
 	daemon->end_at = NEVER;
 	daemon->due[JOB_WATCHDOG] = NEVER;
 	if (daemon->options->duration)
-		daemon->end_at = daemon_now() + daemon->options->duration * 1000LL;
+		daemon->end_at = clock_ms() + daemon->options->duration * 1000LL;
 	if (sd_watchdog_enabled(0, &watchdog) > 0) {
 		daemon->watchdog_every = watchdog / 2000;
 		daemon->due[JOB_WATCHDOG] = 0;

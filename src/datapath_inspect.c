@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "datapath_internal.h"
 
 /* Where a link is now: its interface (0: nowhere) and its program's id. */
@@ -45,14 +45,12 @@ static int64_t beat_age(const char *instance)
 {
 	_cleanup_close_ int fd = datapath_open_pin(instance, "heartbeat");
 	struct heartbeat beat;
-	struct timespec now;
 	uint32_t zero = 0;
 
 	if (fd < 0 || datapath_check_value(fd, sizeof(beat)) ||
 	    bpf_map_lookup_elem(fd, &zero, &beat) || !beat.beaten_at)
 		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000 - (int64_t)(beat.beaten_at / 1000000);
+	return clock_ms() - (int64_t)(beat.beaten_at / 1000000);
 }
 
 /* Notes which rule suffers from a next hop that is not known; the lowest of each. */

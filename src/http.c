@@ -12,6 +12,7 @@
 
 #include "addr.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "http.h"
 
 #define MAX_PATHS      8
@@ -41,17 +42,12 @@ struct http_server {
 	size_t client_count;
 };
 
-static int64_t read_clock(clockid_t clock)
+static int64_t cpu_ms(void)
 {
-	struct timespec now;
+	struct timespec used;
 
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-static int64_t milliseconds(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return used.tv_sec * 1000LL + used.tv_nsec / 1000000;
 }
 
 static socklen_t socket_address(const struct ip_endpoint *endpoint,
@@ -138,7 +134,7 @@ static void forget(struct http_server *server, int fd)
 
 static void client_came(struct http_server *server, int fd)
 {
-	int64_t now = milliseconds();
+	int64_t now = clock_ms();
 	size_t live = 0;
 
 	for (size_t i = 0; i < server->client_count; i++) {
@@ -215,10 +211,10 @@ static int refresh(struct http_server *server, size_t number)
 {
 	const struct http_path *path = &server->site.paths[number];
 	struct http_page page = {.status = MHD_HTTP_OK};
-	int64_t began = read_clock(CLOCK_THREAD_CPUTIME_ID), took;
+	int64_t began = cpu_ms(), took;
 	struct MHD_Response *response;
 
-	if (server->pages[number].response && milliseconds() < server->pages[number].stale_at)
+	if (server->pages[number].response && clock_ms() < server->pages[number].stale_at)
 		return 0;
 	if (path->render(server->site.data, &page)) {
 		free(page.body);
@@ -229,12 +225,12 @@ static int refresh(struct http_server *server, size_t number)
 		free(page.body);
 		return -ENOMEM;
 	}
-	took = read_clock(CLOCK_THREAD_CPUTIME_ID) - began;
+	took = cpu_ms() - began;
 	if (server->pages[number].response)
 		MHD_destroy_response(server->pages[number].response);
 	server->pages[number].response = response;
 	server->pages[number].status = page.status;
-	server->pages[number].stale_at = milliseconds() + page_lifetime(path, took);
+	server->pages[number].stale_at = clock_ms() + page_lifetime(path, took);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "instance.h"
 #include "loss.h"
 #include "metrics.h"
@@ -19,7 +20,7 @@ struct pages {
 	char instance[INSTANCE_NAME_MAX + 1];
 	pthread_mutex_t lock; /* of what follows */
 	struct health health;
-	struct timespec judged_at; /* CLOCK_MONOTONIC; zero: not yet */
+	int64_t judged_at; /* CLOCK_MONOTONIC, ms; 0: not yet */
 	int64_t reloaded_at;
 	bool reload_failed;
 	bool busy; /* until the next judgement */
@@ -34,15 +35,11 @@ struct view {
 	struct health health;
 };
 
-static void add_stall(struct health *health, const struct timespec *judged_at, bool busy)
+static void add_stall(struct health *health, int64_t judged_at, bool busy)
 {
-	struct timespec now;
-	long age;
+	int64_t age = clock_ms() - judged_at;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	age = (now.tv_sec - judged_at->tv_sec) * 1000 +
-	      (now.tv_nsec - judged_at->tv_nsec) / 1000000;
-	if (!judged_at->tv_sec && !judged_at->tv_nsec)
+	if (!judged_at)
 		health_add(health, "starting");
 	else if (age > (busy ? BUSY_MS : HEALTH_STALLED_MS))
 		health_add(health, "the control loop has stalled for %.1f s", age / 1e3);
@@ -54,7 +51,7 @@ static struct health current_health(struct pages *pages)
 
 	pthread_mutex_lock(&pages->lock);
 	health = pages->health;
-	add_stall(&health, &pages->judged_at, pages->busy);
+	add_stall(&health, pages->judged_at, pages->busy);
 	pthread_mutex_unlock(&pages->lock);
 	return health;
 }
@@ -205,7 +202,7 @@ void pages_publish(struct pages *pages, const struct health *health)
 {
 	pthread_mutex_lock(&pages->lock);
 	pages->health = *health;
-	clock_gettime(CLOCK_MONOTONIC, &pages->judged_at);
+	pages->judged_at = clock_ms();
 	pages->busy = false;
 	pthread_mutex_unlock(&pages->lock);
 }
