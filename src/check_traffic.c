@@ -6,15 +6,13 @@
 
 #include "check_internal.h"
 #include "traffic.h"
+#include "xdp.h"
 
 /* What the tunnel adds to a mirrored packet, as AWS counts it. */
 #define OVERHEAD4 54
 #define OVERHEAD6 74
 
 #define USUAL_MTU 1500
-
-/* Bytes that a frame to be cut must have room for beside its packet. */
-#define CUTTING_ROOM ((int64_t)sizeof(struct fragment_shim) - 4)
 
 static int64_t overhead(const struct config *config)
 {
@@ -85,7 +83,7 @@ static void judge_cutting_room(const struct check *check)
 
 	if (check->listen.xdp_mtu && arriving > check->listen.xdp_mtu)
 		arriving = check->listen.xdp_mtu;
-	needed = arriving - TRAFFIC_TUNNEL + CUTTING_ROOM;
+	needed = arriving - CUTTING_TUNNEL + CUTTING_ROOM;
 	if (link->mtu >= needed)
 		return;
 	finding = check_find(
@@ -104,10 +102,10 @@ void check_cutting(const struct check *check)
 		       check->listen.native == ANSWER_NO || check->forward.native == ANSWER_NO;
 
 	switch (traffic_cutting(check->config, check->host, generic)) {
-	case TRAFFIC_CUT_IN_XDP:
+	case CUTTING_IN_XDP:
 		judge_cutting_room(check);
 		break;
-	case TRAFFIC_GENERIC_MODE:
+	case CUTTING_GENERIC_MODE:
 		check_find(
 			check, FINDING_WARN,
 			"in generic mode the kernel cuts what is larger than forward.mtu, several "
@@ -115,23 +113,23 @@ void check_cutting(const struct check *check)
 			"MTU: ip route ... mtu %" PRId64,
 			link->name, traffic_forward_mtu(check->config, check->host));
 		break;
-	case TRAFFIC_DEVICE_TOO_SMALL:
+	case CUTTING_DEVICE_TOO_SMALL:
 		check_fix(
 			check_find(check, FINDING_WARN,
 				   "%s's MTU, %" PRId64
 				   ", lets no packet pass that has to be cut, so the kernel cuts, "
 				   "several times slower",
 				   link->name, link->mtu),
-			"ip link set dev %s mtu %d", link->name, DRIVER_SAFE_MTU);
+			"ip link set dev %s mtu %d", link->name, XDP_SAFE_MTU);
 		break;
-	case TRAFFIC_KERNEL_TOO_OLD:
+	case CUTTING_KERNEL_TOO_OLD:
 		check_find(
 			check, FINDING_WARN,
 			"Linux %s copies no frames in XDP, so the kernel cuts what is larger than "
 			"forward.mtu, several times slower",
 			check->host->kernel);
 		break;
-	case TRAFFIC_NOTHING_TO_CUT:
+	case CUTTING_NONE:
 		break;
 	}
 }
@@ -204,7 +202,7 @@ void check_forwarding(const struct check *check)
 		int64_t out = version == 4 ? host->forward.forwarding4 : host->forward.forwarding6;
 		int64_t in = version == 4 ? host->listen.forwarding4 : host->listen.forwarding6;
 
-		if (!traffic_has_version(check->config, version))
+		if (!config_may_send(check->config, version))
 			continue;
 		if (check->config->forward.next_hop == NEXT_HOP_ROUTE)
 			judge_forwarding(check, &host->forward, version, out, no_route);

@@ -134,3 +134,12 @@ void config_clear(struct config *config)
 	free(config->rules);
 	*config = (struct config){0};
 }
+
+bool config_may_send(const struct config *config, int version)
+{
+	for (size_t i = 0; i < config->rule_count; i++) {
+		if (config->rules[i].to.address.version == version)
+			return true;
+	}
+	return version == 4 && config->forward.unmatched == FALLBACK_FORWARD;
+}

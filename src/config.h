@@ -125,6 +125,9 @@ int config_load_text(struct config *config, const char *name, const char *text, 
 		     struct config_problems *problems);
 void config_clear(struct config *config);
 
+/* May packets of this IP version (4 or 6) be sent? */
+bool config_may_send(const struct config *config, int version);
+
 /* FILE:LINE:COLUMN: path.of.key: message, a line each. An override's origin replaces the place. */
 void config_problems_print(const struct config_problems *problems, FILE *stream);
 void config_problems_clear(struct config_problems *problems);

@@ -15,6 +15,7 @@
 
 #include "../bpf/losses.h"
 #include "config.h"
+#include "cutting.h"
 #include "error.h"
 
 /* The interfaces of a configuration as the kernel has them now. */
@@ -43,15 +44,7 @@ int datapath_load(struct datapath **out, const struct config *config,
 		  const struct datapath_links *links, const struct datapath_options *options,
 		  struct error *error);
 /* Who cuts what is larger than may be sent, and why not the datapath itself. */
-enum datapath_cutting {
-	DATAPATH_CUTS,
-	DATAPATH_NOTHING_TO_CUT,   /* not asked for, or nothing that large can arrive */
-	DATAPATH_KERNEL_TOO_OLD,   /* it does not copy frames (Linux 5.14) */
-	DATAPATH_GENERIC_MODE,     /* where copies share their data */
-	DATAPATH_DEVICE_TOO_SMALL, /* forward.interface does not admit a frame to be cut */
-};
-
-enum datapath_cutting datapath_cutting(const struct datapath *datapath);
+enum cutting datapath_cutting(const struct datapath *datapath);
 
 void datapath_free(struct datapath *datapath); /* NULL is allowed; what is pinned stays */
 

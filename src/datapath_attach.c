@@ -12,9 +12,6 @@
 #include "instance.h"
 #include "xdp.h"
 
-/* The largest MTU that ENA takes with an XDP program; veth and virtio_net take a little more. */
-#define XDP_SAFE_MTU 3498
-
 static int attach(int program_fd, int ifindex, bool generic)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options,

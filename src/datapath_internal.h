@@ -14,7 +14,7 @@ struct datapath {
 	struct datapath_links links;
 	uint32_t generation;
 	bool generic;
-	enum datapath_cutting cutting;
+	enum cutting cutting;
 	struct ip_address *targets; /* of the rules; next_hops[i] is the way to targets[i] */
 	size_t target_count;
 };

@@ -53,30 +53,19 @@ static enum vni_mode vni_mode_of(const struct config *config)
 	return VNI_RANGE;
 }
 
-/* Outer IPv4, UDP, VXLAN and inner Ethernet header, in bytes: what the tunnel takes of the MTU. */
-#define TUNNEL_OVERHEAD    50
-/* By so much the kernel lets redirected frames be longer than MTU and Ethernet header. */
-#define DATAPATH_VLAN_ROOM 4
-
-/*
- * Cutting costs every packet a few nanoseconds, so it is left out where nothing to cut can come, or
- * where nothing larger than what may be sent gets past the device.
- */
-static enum datapath_cutting choose_cutting(const struct config *config,
-					    const struct datapath_links *links,
-					    const struct pipeline_config *constants, bool generic)
+static enum cutting choose_cutting(const struct config *config, const struct datapath_links *links,
+				   uint32_t mtu, bool generic)
 {
-	if (config->forward.oversize != OVERSIZE_FRAGMENT ||
-	    links->listen_mtu <= constants->mtu + TUNNEL_OVERHEAD)
-		return DATAPATH_NOTHING_TO_CUT;
-	if (generic)
-		return DATAPATH_GENERIC_MODE;
-	if (links->egress_mtu + DATAPATH_VLAN_ROOM <= constants->mtu + sizeof(struct fragment_shim))
-		return DATAPATH_DEVICE_TOO_SMALL;
-	return datapath_can_broadcast() ? DATAPATH_CUTS : DATAPATH_KERNEL_TOO_OLD;
+	enum cutting cutting = cutting_choose(config->forward.oversize,
+					      (int64_t)links->listen_mtu - CUTTING_TUNNEL, mtu,
+					      links->egress_mtu, generic);
+
+	if (cutting == CUTTING_IN_XDP && !datapath_can_broadcast())
+		return CUTTING_KERNEL_TOO_OLD;
+	return cutting;
 }
 
-enum datapath_cutting datapath_cutting(const struct datapath *datapath)
+enum cutting datapath_cutting(const struct datapath *datapath)
 {
 	return datapath->cutting;
 }
@@ -265,8 +254,9 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	constants->generation = datapath->generation;
 	constants->trace = options->trace;
 	constants->multi_buffer = options->multi_buffer;
-	datapath->cutting = choose_cutting(config, &datapath->links, constants, options->generic);
-	cut = datapath->cutting == DATAPATH_CUTS;
+	datapath->cutting =
+		choose_cutting(config, &datapath->links, constants->mtu, options->generic);
+	cut = datapath->cutting == CUTTING_IN_XDP;
 	constants->fragment_in_xdp = cut;
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, cut);
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_explain, cut && options->trace);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "driver.h"
+#include "xdp.h"
 
 #define ENA_MTU_IN_TREE 3498
 #define ENA_MTU_AMZN    3502
@@ -84,6 +85,6 @@ struct driver driver_of(const struct host *host, const struct host_link *link)
 		driver.native = ANSWER_NO;
 	driver.needs_own_program = strcmp(name, "virtio_net") == 0;
 	if (link->multi_buffer != ANSWER_YES || host->features.frags == ANSWER_NO)
-		driver.xdp_mtu = DRIVER_SAFE_MTU;
+		driver.xdp_mtu = XDP_SAFE_MTU;
 	return driver;
 }

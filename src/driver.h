@@ -5,10 +5,6 @@
 
 #include "host.h"
 
-/* The largest MTU that every driver takes with an XDP program in one buffer; some take a little
- * more. */
-#define DRIVER_SAFE_MTU 3498
-
 /* ENA sends no more IP fragments a second and interface, unless enable_frag_bypass is set. */
 #define DRIVER_ENA_FRAGMENTS 1024
 

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "netdev.h"
 #include "rollout.h"
+#include "xdp.h"
 
 /* The interfaces as they are now. */
 static int find_links(const struct config *config, struct datapath_links *links,
@@ -55,15 +56,6 @@ static void warn_of_links(const struct config *config, const struct netdev *list
 			    config->forward.interface);
 }
 
-static bool uses_version(const struct config *config, int version)
-{
-	for (size_t i = 0; i < config->rule_count; i++) {
-		if (config->rules[i].to.address.version == version)
-			return true;
-	}
-	return version == 4 && config->forward.unmatched == FALLBACK_FORWARD;
-}
-
 /* The kernel answers routing questions only for interfaces that forward. */
 static void warn_of_forwarding(const struct config *config)
 {
@@ -72,7 +64,7 @@ static void warn_of_forwarding(const struct config *config)
 	if (config->forward.next_hop != NEXT_HOP_ROUTE)
 		return;
 	for (int version = 4; version <= 6; version += 2) {
-		if (uses_version(config, version) && !netdev_forwards(egress, version))
+		if (config_may_send(config, version) && !netdev_forwards(egress, version))
 			log_warning("IPv%d forwarding is off on %s, so the kernel tells the "
 				    "datapath no next hops: what no rule re-addresses ends as "
 				    "no_route, and everything does while no daemon runs; sysctl -w "
@@ -82,20 +74,20 @@ static void warn_of_forwarding(const struct config *config)
 }
 
 /* Packets that XDP cannot cut go through the kernel's stack, several times slower. */
-static void warn_of_cutting(const struct config *config, enum datapath_cutting cutting)
+static void warn_of_cutting(const struct config *config, enum cutting cutting)
 {
 	const char *egress = config->forward.interface;
 
-	if (cutting == DATAPATH_DEVICE_TOO_SMALL)
+	if (cutting == CUTTING_DEVICE_TOO_SMALL)
 		log_warning("%s's MTU lets no packet pass that has to be fragmented, so the kernel "
 			    "fragments, which is several times slower; set forward.mtu to what may "
-			    "be sent, and: ip link set dev %s mtu 3498",
-			    egress, egress);
-	if (cutting == DATAPATH_KERNEL_TOO_OLD)
+			    "be sent, and: ip link set dev %s mtu %d",
+			    egress, egress, XDP_SAFE_MTU);
+	if (cutting == CUTTING_KERNEL_TOO_OLD)
 		log_warning(
 			"this kernel does not copy frames in XDP (Linux 5.14 does), so the "
 			"kernel fragments what is larger than forward.mtu, several times slower");
-	if (cutting == DATAPATH_GENERIC_MODE)
+	if (cutting == CUTTING_GENERIC_MODE)
 		log_info("in generic mode the kernel fragments, to the MTU of the route: give "
 			 "routes "
 			 "out of %s forward.mtu as theirs (ip route ... mtu)",

@@ -4,28 +4,16 @@
 #define TRAFFIC_H
 
 #include "config.h"
+#include "cutting.h"
 #include "host.h"
-
-/* Outer IPv4, UDP, VXLAN and inner Ethernet header, in bytes: what the tunnel takes of the MTU. */
-#define TRAFFIC_TUNNEL 50
 
 /* forward.mtu, or that of the interface; HOST_UNKNOWN when neither is known. */
 int64_t traffic_forward_mtu(const struct config *config, const struct host *host);
 /* The largest inner packet that fits listen.interface; HOST_UNKNOWN when its MTU is. */
 int64_t traffic_largest_inner(const struct host *host);
 
-/* Who cuts what is larger than forward.mtu; as the datapath decides when it is loaded. */
-enum traffic_cutting {
-	TRAFFIC_NOTHING_TO_CUT, /* it cannot arrive, or is not to be cut */
-	TRAFFIC_CUT_IN_XDP,
-	TRAFFIC_KERNEL_TOO_OLD,
-	TRAFFIC_GENERIC_MODE,
-	TRAFFIC_DEVICE_TOO_SMALL,
-};
-
-/* `generic`: the mode that the program runs in. */
-enum traffic_cutting traffic_cutting(const struct config *config, const struct host *host,
-				     bool generic);
+/* Who cuts what is larger than forward.mtu. `generic`: the mode that the program runs in. */
+enum cutting traffic_cutting(const struct config *config, const struct host *host, bool generic);
 /* How many fragments the largest packet makes; 0: nothing has to be cut. */
 int64_t traffic_fragments(const struct config *config, const struct host *host);
 
@@ -37,8 +25,5 @@ enum traffic_passing {
 };
 
 enum traffic_passing traffic_passing(const struct config *config, const struct host *host);
-
-/* May packets of this IP version (4 or 6) leave? */
-bool traffic_has_version(const struct config *config, int version);
 
 #endif

@@ -181,7 +181,7 @@ static void plan_passing(const struct planning *planning)
 	bool asks = planning->config->forward.next_hop == NEXT_HOP_ROUTE;
 
 	for (int version = 4; version <= 6; version += 2) {
-		if (!traffic_has_version(planning->config, version))
+		if (!config_may_send(planning->config, version))
 			continue;
 		if (asks)
 			plan_forwarding(planning, &host->forward, version,
