@@ -87,8 +87,8 @@ test: ## run every test (root)
 	@tests/all
 
 .PHONY: test-kernels
-test-kernels: all ## run the datapath on the kernels of Debian 11, 12 and 13, in qemu (root)
-	@tests/kernels/run
+test-kernels: all ## test on the kernels of Debian 11, 12 and 13, in qemu; KERNELS="bookworm": of one (root)
+	@tests/kernels/run $(KERNELS)
 
 .PHONY: deps-kernels
 deps-kernels: ## install what test-kernels needs besides (Debian and its kin; root)

@@ -160,7 +160,17 @@ static void judge_virtio(const struct check *check, const struct host_link *link
 	if (link->channels == HOST_UNKNOWN ||
 	    link->channels + check->host->cpus <= link->channels_max)
 		return;
-	if (free_for_us >= 1)
+	/* virtnet_xdp_get_sq() then takes queues behind the last one: 5.10, 6.1 and 6.12 do */
+	if (link->channels > check->host->cpus)
+		check_fix(
+			check_find(check, FINDING_FAIL,
+				   "%s uses %" PRId64 " of %" PRId64 " channels on %" PRId64
+				   " CPUs; with none left for each of them, virtio_net crashes the "
+				   "machine when it sends from XDP",
+				   link->name, link->channels, link->channels_max,
+				   check->host->cpus),
+			"ethtool -L %s combined %" PRId64, link->name, free_for_us);
+	else if (free_for_us >= 1)
 		check_fix(check_find(check, FINDING_WARN,
 				     "%s uses %" PRId64 " of %" PRId64
 				     " channels, so that not every CPU gets one of its own to send "

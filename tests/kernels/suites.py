@@ -107,7 +107,8 @@ class Listener:
             print(f"{'{} passed, {} failed, {} skipped'.format(*self.sum)} in {took}: {name}",
                   flush=True)
         if not self.sum or (status != "0" and not self.sum[1]):
-            self.report.row(self.title, self.suite, [f"ended with status {status}"])
+            self.report.row(self.title, self.suite,
+                            [f"ended with status {status}"] + self.machine.said[-12:])
         self.left.remove(self.suite)
         self.suite = None
 
