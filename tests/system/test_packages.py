@@ -142,7 +142,7 @@ class Story(Scene):
     def upgraded(self):
         """An upgrade runs the newer build, keeps the edited file and loses no packet."""
         before, config = self.main_pid(), self.machine.read(CONFIG)
-        packages.deb(packages.LATER)  # takes a while, and is no part of it
+        self.later()  # takes a while, and is no part of it
         with Traffic(self, pause=0.02) as traffic:
             self.upgrade()
         self.assertEqual(traffic.arrived(), traffic.sent)
@@ -213,6 +213,12 @@ class Story(Scene):
         self.assertEqual(left, [])
         units = self.systemctl("list-units", "--all", "--plain", "vxlan-pipeline*").stdout
         self.assertNotIn("running", units)
+
+
+class StoryOnDebian13(Story):
+    """The same with a newer systemd, debhelper and libraries."""
+
+    RELEASE = "trixie"
 
 
 class Incapable(Scene):
