@@ -215,7 +215,7 @@ class Machine(Systemd):
     def run(self, *command, timeout=300, **options):
         """As root in the machine."""
         return net.run("nsenter", f"--target={self.init}", "--mount", "--uts", "--ipc", "--net",
-                       "--pid", "--root", "--wd=/", *command, timeout=timeout, env=ENVIRONMENT,
+                       "--pid", "--root", "--wd", *command, timeout=timeout, env=ENVIRONMENT,
                        **options)
 
     def power_off(self):
