@@ -96,6 +96,7 @@ static bool parse_options(struct explain_options *options, int argc, char **argv
 		OPTION_ROW_COLOR(&options->color),
 	};
 	const struct option_set set = {
+		.command = "explain",
 		.usage = "[-c FILE] IN.pcap [-w OUT.pcap] [--json]",
 		.about = about,
 		.rows = rows,

@@ -59,6 +59,7 @@ enum command_status cmd_reload(int argc, char **argv)
 		 "seconds to wait for the outcome (default 60)", 1, MAX_TIMEOUT},
 	};
 	const struct option_set set = {
+		.command = "reload",
 		.usage = "[OPTIONS]",
 		.about = about,
 		.rows = rows,
