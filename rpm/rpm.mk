@@ -7,8 +7,11 @@ RPM_TOP     := $(BUILD)/rpm
 RPM_SPEC    := $(RPM_TOP)/SOURCES/vxlan-pipeline.spec
 RPM_ARCHIVE := $(RPM_TOP)/SOURCES/vxlan-pipeline-$(VERSION).tar.gz
 
+# Also of sources that belong to another user, who may not be root.
+RPM_GIT = git -c safe.directory=$(CURDIR)
+
 # One commit, one package: times are the commit's, or today's midnight where there is none.
-RPM_EPOCH = $(or $(SOURCE_DATE_EPOCH),$(if $(wildcard .git),$(shell git log -1 --format=%ct)),\
+RPM_EPOCH = $(or $(SOURCE_DATE_EPOCH),$(if $(wildcard .git),$(shell $(RPM_GIT) log -1 --format=%ct)),\
 	$(shell date -ud 00:00 +%s))
 RPMBUILD  = SOURCE_DATE_EPOCH=$(RPM_EPOCH) rpmbuild --define '_topdir $(abspath $(RPM_TOP))' \
 	--define '_tmppath $(abspath $(RPM_TOP))/tmp' \
@@ -32,7 +35,7 @@ srpm: rpm-sources ## build the source package, below build/rpm/SRPMS
 .PHONY: rpm-sources
 rpm-sources:
 	@rm -rf $(RPM_TOP)/tmp && mkdir -p $(dir $(RPM_ARCHIVE)) $(RPM_TOP)/tmp
-	@$(if $(wildcard .git),git ls-files -z -co --exclude-standard,\
+	@$(if $(wildcard .git),$(RPM_GIT) ls-files -z -co --exclude-standard,\
 		find . -path ./$(BUILD) -prune -o ! -type d -print0) | LC_ALL=C sort -z | \
 		tar -c --null -T - --mtime=@$(RPM_EPOCH) --owner=0 --group=0 --numeric-owner \
 		--mode=u+rw,go=rX --transform='flags=r;s|^\(\./\)\?|vxlan-pipeline-$(VERSION)/|' | \

@@ -127,13 +127,25 @@ class Layer:
         lock = os.open(self.directory, os.O_RDONLY)
         test.addCleanup(os.close, lock)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        self.root, self.written, work = (os.path.join(self.directory, name)
-                                         for name in ("root", "written", "work"))
-        for path in (self.root, self.written, work):
-            os.mkdir(path)
-        net.run("mount", "-t", "overlay", "overlay", "-o",
-                f"lowerdir={base},upperdir={self.written},workdir={work}", self.root)
+        self.root, above = (os.path.join(self.directory, name) for name in ("root", "above"))
+        os.mkdir(self.root)
+        os.mkdir(above)
+        self.written = os.path.join(above, "written")
         test.addCleanup(net.run, "umount", "-l", self.root, check=False)
+        if not self._mount(base, above):
+            # Of a tree that lies on an overlay itself: what is above it may not, but may in memory.
+            net.run("mount", "-t", "tmpfs", "tmpfs", above)
+            test.addCleanup(net.run, "umount", "-l", above, check=False)
+            if not self._mount(base, above):
+                raise AssertionError(f"no overlay can be mounted above {base}")
+
+    def _mount(self, base, above):
+        work = os.path.join(above, "work")
+        for path in (self.written, work):
+            os.makedirs(path, exist_ok=True)
+        return net.run("mount", "-t", "overlay", "overlay", "-o",
+                       f"lowerdir={base},upperdir={self.written},workdir={work}", self.root,
+                       check=False).returncode == 0
 
 
 class Systemd:
@@ -203,7 +215,7 @@ class Machine(Systemd):
     def run(self, *command, timeout=300, **options):
         """As root in the machine."""
         return net.run("nsenter", f"--target={self.init}", "--mount", "--uts", "--ipc", "--net",
-                       "--pid", "--root", "--wd=/", *command, timeout=timeout, env=ENVIRONMENT,
+                       "--pid", "--root", "--wd", *command, timeout=timeout, env=ENVIRONMENT,
                        **options)
 
     def power_off(self):
