@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,6 +126,7 @@ bool options_parse(int argc, char **argv, const struct option_set *set, enum com
 	char letters[2 * (OPTIONS_MAX + COMMON_COUNT) + 1];
 	int answer;
 
+	assert(set->count <= OPTIONS_MAX);
 	translate(set, longs, letters);
 	*status = COMMAND_DONE;
 	while ((answer = getopt_long(argc, argv, letters, longs, NULL)) != -1) {

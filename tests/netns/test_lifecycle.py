@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -349,7 +350,8 @@ class Reload(Lifecycle):
     def asking(self):
         process = subprocess.Popen(  # pylint: disable=consider-using-with
             self.appliance.command(program.PROGRAM, "reload", "--instance", self.instance),
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process
@@ -406,8 +408,27 @@ class Reload(Lifecycle):
         self.ask()
         daemon.signal(signal.SIGSTOP)
         asking = self.asking()
+        net.wait_for(lambda: self.is_asked(daemon), 10, "the signal")
         daemon.kill()
         self.assertEqual(asking.wait(60), 1)
+        self.assertIn("has ended", asking.stderr.read())
+
+    def test_command_needs_root(self):
+        """Who may not see the daemon is not told that there is none."""
+        self.start()
+        os.chmod(self.work.path, 0o755)
+        result = self.appliance.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                                    program.PROGRAM, "reload", "--instance", self.instance,
+                                    check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("run as root", result.stderr)
+
+    @staticmethod
+    def is_asked(daemon):
+        """Is a SIGHUP pending for it?"""
+        with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as stream:
+            pending = int(re.search(r"^ShdPnd:\s*(\w+)", stream.read(), re.M)[1], 16)
+        return bool(pending & 1 << (signal.SIGHUP - 1))
 
     def test_under_traffic(self):
         """No packet is lost, none comes twice, and the change happens at one instant."""
