@@ -164,10 +164,10 @@ class Unmounted(Watched):
                    if row["place"] == "transmit")
 
     def lose(self, count):
-        self.collector.run("ethtool", "-K", "c0", "gro", "off")
+        net.napi(self.collector, "c0", False)
         self.in_port.send(*tunnels(count))
         net.wait_for(lambda: self.out_port.receive(net.is_ip, quiet=0.1) == [], 2, "silence")
-        self.collector.run("ethtool", "-K", "c0", "gro", "on")
+        net.napi(self.collector, "c0", True)
 
     def test_unmounted(self):
         """
