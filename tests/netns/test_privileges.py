@@ -7,7 +7,7 @@ import select
 import signal
 import time
 
-from lib import frames, net, program
+from lib import frames, kernel, net, program
 from lib.life import TARGETS, rules
 from lib.watch import Watched
 
@@ -49,6 +49,8 @@ class Capabilities(Watched):
         self.appliance.ip("addr", "add", "10.30.0.1/24", "dev", "out1")
         self.appliance.ip("neigh", "replace", "10.30.0.2", "lladdr", self.collector.mac("c1"),
                           "dev", "out1", "nud", "permanent")
+        if not kernel.copies_frames():  # the kernel's stack cuts, to the MTU of the route
+            self.appliance.ip("route", "replace", "10.30.0.0/24", "dev", "out1", "mtu", "1500")
         daemon = self.start()
         self.assert_dropped(daemon)
         out0, out1 = self.out_port, net.Port(self, self.collector, "c1")
@@ -75,7 +77,8 @@ class Capabilities(Watched):
         self.in_port.send(frames.tunnel(frames.inner(frames.udp(
             "10.1.0.1", "10.1.0.2", 1000, 514, bytes(2824)))))
         self.assertEqual(len(port.receive(net.is_ip, 2)), 2)
-        self.assertEqual(self.verdicts().get("fragmented"), 1)
+        verdict = "fragmented" if kernel.copies_frames() else "passed"
+        self.assertEqual(self.verdicts().get(verdict), 1)
 
     def test_enough_from_the_start(self):
         """Nothing but the three at all: start, next hops, counted losses, adoption, removal."""
