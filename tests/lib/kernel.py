@@ -47,6 +47,11 @@ def veth_receives_with_gro():
     return os.path.exists(os.path.join(BTF, "veth")) and knows("veth_napi_enable_range", "veth")
 
 
+def counts_locked_memory():
+    """What BPF takes is held against RLIMIT_MEMLOCK, which ended with Linux 5.11."""
+    return knows("bpf_map_charge_init")
+
+
 def sends_frames():
     """BPF_PROG_RUN sends what the program makes, Linux 5.18: `generate` needs it."""
     return knows("xdp_test_data")

@@ -14,6 +14,8 @@ from lib.watch import Watched
 # include/uapi/linux/capability.h
 NET_ADMIN, PERFMON, BPF = 12, 38, 39
 KEPT = 1 << NET_ADMIN | 1 << PERFMON | 1 << BPF
+LITTLE_MEMORY = ("prlimit", "--memlock=65536:65536")
+ALL_MEMORY = ("prlimit", "--memlock=unlimited:unlimited")
 THREE = ("setpriv", "--bounding-set=-all,+bpf,+net_admin,+perfmon", "--inh-caps=-all")
 
 
@@ -80,14 +82,28 @@ class Capabilities(Watched):
         verdict = "fragmented" if kernel.copies_frames() else "passed"
         self.assertEqual(self.verdicts().get(verdict), 1)
 
+    def test_little_locked_memory(self):
+        """Where that is what BPF may take, a start that may not raise it says so, in one line."""
+        net.need_commands("setpriv", "prlimit")
+        result = self.appliance.run(*LITTLE_MEMORY, *THREE, program.PROGRAM, "run", "-c", self.write(),
+                                    "--instance", self.instance, "-d", "1", check=False)
+        if kernel.counts_locked_memory():
+            self.assertEqual(result.returncode, 1)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+            self.assertIn("64 KiB here: ulimit -l unlimited", result.stderr)
+        else:
+            self.assertEqual(result.returncode, 0, result.stderr)
+        self.assert_nothing_left()
+
     def test_enough_from_the_start(self):
         """Nothing but the three at all: start, next hops, counted losses, adoption, removal."""
-        net.need_commands("setpriv")
+        net.need_commands("setpriv", "prlimit")
+        words = (*(ALL_MEMORY if kernel.counts_locked_memory() else ()), *THREE)
 
         def start():
-            return net.Daemon(self, self.appliance, *THREE[1:], program.PROGRAM, "run", "-c",
+            return net.Daemon(self, self.appliance, *words[1:], program.PROGRAM, "run", "-c",
                               self.write(), instance=self.instance, name=None,
-                              executable=THREE[0]).ready()
+                              executable=words[0]).ready()
         daemon = start()
         self.assertNotIn("cannot", daemon.stderr)
         self.assert_dropped(daemon)
