@@ -7,6 +7,20 @@
 
 #include "datapath_internal.h"
 
+#define LOOPBACK 1 /* its ifindex in every network namespace */
+
+void datapath_park(struct datapath *datapath)
+{
+	struct pipeline_bpf *skeleton = datapath->skeleton;
+
+	skeleton->links.vxlan_pipeline =
+		bpf_program__attach_xdp(skeleton->progs.vxlan_pipeline, LOOPBACK);
+	if (datapath->cutting == CUTTING_IN_XDP)
+		skeleton->links.vxlan_pipeline_explain =
+			bpf_program__attach_xdp(skeleton->progs.vxlan_pipeline_explain,
+						datapath->links.egress_ifindex);
+}
+
 /*
  * Linux before 5.15 takes no context: there every frame comes in on the namespace's loopback, which
  * makes no difference where loopback forwards as the interface of the context does.
