@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make rpm`, `make srpm`; RPMFLAGS are further words for rpmbuild, e.g. --nocheck. Where rpm keeps
-# no database of what is installed, as on Debian, it cannot judge BuildRequires.
+# no database of what is installed, as on Debian, it cannot judge BuildRequires. Of a build that fails
+# rpmbuild keeps its script: with the rest, not in /var/tmp.
 
 RPM_TOP     := $(BUILD)/rpm
 RPM_SPEC    := $(RPM_TOP)/SOURCES/vxlan-pipeline.spec
@@ -10,8 +11,10 @@ RPM_ARCHIVE := $(RPM_TOP)/SOURCES/vxlan-pipeline-$(VERSION).tar.gz
 RPM_EPOCH = $(or $(SOURCE_DATE_EPOCH),$(if $(wildcard .git),$(shell git log -1 --format=%ct)),\
 	$(shell date -ud 00:00 +%s))
 RPMBUILD  = SOURCE_DATE_EPOCH=$(RPM_EPOCH) rpmbuild --define '_topdir $(abspath $(RPM_TOP))' \
+	--define '_tmppath $(abspath $(RPM_TOP))/tmp' \
 	--define '_buildhost localhost' --define 'use_source_date_epoch_as_buildtime 1' \
-	--define 'clamp_mtime_to_source_date_epoch 1' $(if $(shell rpm -q --quiet glibc && echo yes),,--nodeps) $(RPMFLAGS)
+	--define 'clamp_mtime_to_source_date_epoch 1' \
+	$(if $(shell rpm -q --quiet glibc && echo yes),,--nodeps) $(RPMFLAGS)
 
 .PHONY: rpm
 rpm: rpm-sources ## build the .rpm, for Amazon Linux 2023, RHEL 9 and later, below build/rpm/RPMS
@@ -28,7 +31,7 @@ srpm: rpm-sources ## build the source package, below build/rpm/SRPMS
 # The sources as they lie here, committed or not, without what was built.
 .PHONY: rpm-sources
 rpm-sources:
-	@mkdir -p $(dir $(RPM_ARCHIVE))
+	@rm -rf $(RPM_TOP)/tmp && mkdir -p $(dir $(RPM_ARCHIVE)) $(RPM_TOP)/tmp
 	@$(if $(wildcard .git),git ls-files -z -co --exclude-standard,\
 		find . -path ./$(BUILD) -prune -o ! -type d -print0) | LC_ALL=C sort -z | \
 		tar -c --null -T - --mtime=@$(RPM_EPOCH) --owner=0 --group=0 --numeric-owner \

@@ -38,6 +38,7 @@
 	X(losses, "the network card has counted no loss")                                      \
 	X(management, "attaching cannot cut off who is logged in")
 
+/* FAIL keeps the unit from starting: nothing that `run` gets over, or mends itself, may be one. */
 enum finding_status { FINDING_OK, FINDING_WARN, FINDING_FAIL };
 
 struct finding {

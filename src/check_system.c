@@ -121,7 +121,9 @@ static void judge_interface(const struct check *check, const struct host_link *l
 				     "%s: there is no interface %s on this host", key, link->name),
 			  "ip -br link");
 	else if (link->up == ANSWER_NO)
-		check_fix(check_find(check, FINDING_FAIL, "%s is down", link->name),
+		check_fix(check_find(check, FINDING_WARN,
+				     "%s is down, and nothing gets through until it is up",
+				     link->name),
 			  "ip link set dev %s up", link->name);
 	else if (link->carrier == ANSWER_NO)
 		check_find(check, FINDING_WARN, "%s is up, but has no carrier", link->name);

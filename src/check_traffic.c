@@ -309,16 +309,19 @@ static void judge_losses(const struct check *check, const struct host_link *link
 	}
 }
 
+static bool losses_known(const struct host_link *link)
+{
+	return link->rx_overruns != HOST_UNKNOWN || link->pps_exceeded != HOST_UNKNOWN;
+}
+
 void check_losses(const struct check *check)
 {
 	const struct host_link *link = &check->host->listen;
 
-	if (link->rx_overruns == HOST_UNKNOWN && link->pps_exceeded == HOST_UNKNOWN) {
+	check_each_link(check, judge_losses);
+	if (!losses_known(link) && !losses_known(&check->host->forward))
 		check_find(check, FINDING_OK,
 			   "not known: %s's driver counts no losses that are known "
 			   "here",
 			   link->name);
-		return;
-	}
-	check_each_link(check, judge_losses);
 }

@@ -53,7 +53,7 @@ void check_xdp_mode(const struct check *check)
 	else if (strcmp(link->xdp_owner, "instance") == 0 && strcmp(link->xdp_mode, "generic") == 0)
 		check_fix(
 			check_find(
-				check, check_native_status(check),
+				check, FINDING_WARN,
 				"this instance runs on %s in generic mode, which is several times "
 				"slower; mend what else is found here, then start it anew",
 				link->name),
@@ -224,7 +224,7 @@ void check_egress(const struct check *check)
 			"in native mode; generic mode is several times slower",
 			link->name, *link->driver ? link->driver : "unknown");
 	else if (check->forward.needs_own_program && runs_native(check) && link->xdp_id == 0)
-		check_fix(check_find(check, FINDING_FAIL,
+		check_fix(check_find(check, FINDING_WARN,
 				     "%s carries no XDP program, and without one %s sends no "
 				     "redirected frames: somebody took ours off",
 				     link->name, check->forward.ena ? "ENA" : link->driver),

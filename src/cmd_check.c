@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `check`: is this host ready for the configuration? */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "check.h"
 #include "command.h"
-#include "instance.h"
+#include "options.h"
 
-static const char help[] =
-	"Usage: vxlan-pipeline check [-c FILE] [OPTIONS]\n\n"
+static const char about[] =
 	"Says whether this host can do what the configuration asks for. Each finding is ok, warn\n"
 	"or fail, with the reason and the command that mends it. Changes nothing; what takes root\n"
-	"to see is said. Exit status 1 when something fails, 0 with warnings only.\n\n"
-	"  -c, --config FILE    the configuration (default: /etc/vxlan-pipeline/config.yaml)\n"
-	"      --instance NAME  which instance (default " COMMAND_DEFAULT_INSTANCE
-	"); without -c, its configuration\n"
-	"      --json           one JSON document and nothing else\n"
-	"      --record FILE    write down what is known of this host, too; - is standard output\n"
-	"      --facts FILE     judge the host that --record wrote down, not this one\n"
-	"      --color=WHEN     auto, always or never (default auto)\n"
-	"  -h, --help           this text\n"
-	"  -V, --version        the version\n";
+	"to see is said. Exit status 1 when something fails, 0 with warnings only.";
 
 struct check_options {
 	const char *config;
@@ -38,68 +27,31 @@ static const char *const statuses[] = {
 	[FINDING_FAIL] = "fail",
 };
 
-/* True: go on; else *status says how the command ended. */
 static bool parse(int argc, char **argv, struct check_options *options, enum command_status *status)
 {
-	enum { INSTANCE = 256, JSON, RECORD, FACTS, COLOR };
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"instance", required_argument, NULL, INSTANCE},
-		{"json", no_argument, NULL, JSON},
-		{"record", required_argument, NULL, RECORD},
-		{"facts", required_argument, NULL, FACTS},
-		{"color", required_argument, NULL, COLOR},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{0},
+	const struct option_row rows[] = {
+		OPTION_ROW_CONFIG(&options->config),
+		OPTION_ROW_INSTANCE(&options->instance),
+		OPTION_ROW_JSON(&options->json),
+		{0, "record", " FILE", OPTION_TEXT, &options->record,
+		 "write down what is known of this host, too; - is standard output", 0, 0},
+		{0, "facts", " FILE", OPTION_TEXT, &options->facts,
+		 "judge the host that --record wrote down, not this one", 0, 0},
+		OPTION_ROW_COLOR(&options->color),
 	};
-	int option;
+	const struct option_set set = {
+		.command = "check",
+		.usage = "[-c FILE] [OPTIONS]",
+		.about = about,
+		.rows = rows,
+		.count = sizeof(rows) / sizeof(rows[0]),
+	};
 
-	*status = COMMAND_DONE;
-	while ((option = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			options->config = optarg;
-			break;
-		case INSTANCE:
-			options->instance = optarg;
-			break;
-		case JSON:
-			options->json = true;
-			break;
-		case RECORD:
-			options->record = optarg;
-			break;
-		case FACTS:
-			options->facts = optarg;
-			break;
-		case COLOR:
-			if (command_color_parse(optarg, &options->color) == 0)
-				break;
-			*status = command_usage("check", "--color '%s': auto, always or never",
-						optarg);
-			return false;
-		case 'h':
-			fputs(help, stdout);
-			return false;
-		case 'V':
-			printf("vxlan-pipeline %s\n", VERSION);
-			return false;
-		default:
-			*status = command_usage_hint("check");
-			return false;
-		}
-	}
-	return true;
+	return options_parse(argc, argv, &set, status);
 }
 
-static enum command_status validate(int argc, char **argv, const struct check_options *options)
+static enum command_status validate(const struct check_options *options)
 {
-	if (optind < argc)
-		return command_usage("check", "unexpected argument '%s'", argv[optind]);
-	if (!instance_name_valid(options->instance))
-		return command_usage("check", "--instance '%s': only letters, digits, '-' and '_'",
-				     options->instance);
 	if (options->record && options->facts)
 		return command_usage("check", "--record is of this host: not with --facts");
 	if (options->json && options->record && strcmp(options->record, "-") == 0)
@@ -188,7 +140,7 @@ enum command_status cmd_check(int argc, char **argv)
 
 	if (!parse(argc, argv, &options, &status))
 		return status;
-	status = validate(argc, argv, &options);
+	status = validate(&options);
 	if (status != COMMAND_DONE)
 		return status;
 	if (!command_load_config(&config,

@@ -11,6 +11,7 @@
 #include "explain.h"
 #include "explain_json.h"
 #include "explain_text.h"
+#include "options.h"
 #include "sandbox.h"
 
 struct explain_options {
@@ -51,25 +52,13 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static void print_help(void)
-{
-	printf("Usage: vxlan-pipeline explain [-c FILE] IN.pcap [-w OUT.pcap] [--json]\n\n"
-	       "Runs every packet of a capture (pcap or pcapng, Ethernet; - is standard input)\n"
-	       "through the very program that a configuration loads, and tells what arrived,\n"
-	       "which rule matched, what leaves and what changed. Needs root. The host's\n"
-	       "interfaces, routes and neighbours play no part: the configuration's interfaces\n"
-	       "are made up in a private network namespace, where every destination is reached\n"
-	       "through a simulated gateway.\n\n"
-	       "  -c, --config FILE  the configuration (default %s/%s.yaml)\n"
-	       "  -w, --write FILE   also write the packets that leave, with their times; with -\n"
-	       "                     to standard output, and nothing else\n"
-	       "      --json         one JSON document\n"
-	       "      --color=WHEN   auto, always or never\n"
-	       "  -h, --help         this text\n"
-	       "  -V, --version      the version\n\n"
-	       "Exit status: 0 done, 1 failed, 2 bad usage or bad configuration.\n",
-	       COMMAND_CONFIG_DIR, COMMAND_DEFAULT_INSTANCE);
-}
+static const char about[] =
+	"Runs every packet of a capture (pcap or pcapng, Ethernet; - is standard input)\n"
+	"through the very program that a configuration loads, and tells what arrived,\n"
+	"which rule matched, what leaves and what changed. Needs root. The host's\n"
+	"interfaces, routes and neighbours play no part: the configuration's interfaces\n"
+	"are made up in a private network namespace, where every destination is reached\n"
+	"through a simulated gateway.";
 
 static enum command_status check_operands(struct explain_options *options, int argc, char **argv)
 {
@@ -94,48 +83,30 @@ static enum command_status check_operands(struct explain_options *options, int a
 static bool parse_options(struct explain_options *options, int argc, char **argv,
 			  enum command_status *status)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"write", required_argument, NULL, 'w'},
-		{"json", no_argument, NULL, 'j'},
-		{"color", required_argument, NULL, 'C'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
+	const struct option_row rows[] = {
+		{'c', "config", " FILE", OPTION_TEXT, &options->config_file,
+		 "the configuration (default " COMMAND_CONFIG_DIR "/" COMMAND_DEFAULT_INSTANCE
+		 ".yaml)",
+		 0, 0},
+		{'w', "write", " FILE", OPTION_TEXT, &options->output,
+		 "also write the packets that leave, with their times; with -\n"
+		 "to standard output, and nothing else",
+		 0, 0},
+		OPTION_ROW_JSON(&options->json),
+		OPTION_ROW_COLOR(&options->color),
 	};
-	int option;
+	const struct option_set set = {
+		.command = "explain",
+		.usage = "[-c FILE] IN.pcap [-w OUT.pcap] [--json]",
+		.about = about,
+		.rows = rows,
+		.count = sizeof(rows) / sizeof(rows[0]),
+		.after = "Exit status: 0 done, 1 failed, 2 bad usage or bad configuration.",
+		.has_operands = true,
+	};
 
-	*status = COMMAND_DONE;
-	while ((option = getopt_long(argc, argv, "c:w:hV", longs, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			options->config_file = optarg;
-			break;
-		case 'w':
-			options->output = optarg;
-			break;
-		case 'j':
-			options->json = true;
-			break;
-		case 'C':
-			if (command_color_parse(optarg, &options->color) == 0)
-				break;
-			*status = command_usage("explain",
-						"--color is auto, always or never, "
-						"not '%s'",
-						optarg);
-			return false;
-		case 'h':
-			print_help();
-			return false;
-		case 'V':
-			printf("vxlan-pipeline %s\n", VERSION);
-			return false;
-		default:
-			*status = command_usage_hint("explain");
-			return false;
-		}
-	}
+	if (!options_parse(argc, argv, &set, status))
+		return false;
 	*status = check_operands(options, argc, argv);
 	return *status == COMMAND_DONE;
 }

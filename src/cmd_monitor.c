@@ -4,14 +4,23 @@
 #include <unistd.h>
 
 #include "monitor.h"
-#include "read_options.h"
+#include "options.h"
 
 #define LINES_PER_HEADER 20
+#define MAX_INTERVAL     86400
+#define MAX_COUNT        1000000000
 
-static const char help[] =
+static const char about[] =
 	"Prints the rates of an instance, a line every interval, until it is interrupted.\n"
 	"STATUS is OK at or above monitor.target_pps, LOW at or above warning_pps, else BELOW;\n"
 	"IDLE without traffic.";
+
+struct monitor_options {
+	const char *instance;
+	enum command_color color;
+	unsigned int interval; /* seconds; 0: not given */
+	unsigned int count;    /* lines; 0: not given */
+};
 
 static volatile sig_atomic_t interrupted;
 
@@ -29,7 +38,7 @@ static void sleep_until_next(struct timespec *at, unsigned int seconds)
 		;
 }
 
-static enum command_status watch(const struct read_options *options)
+static enum command_status watch(const struct monitor_options *options)
 {
 	struct monitor monitor = {.color = command_color_on(options->color, stdout)};
 	bool terminal = isatty(STDOUT_FILENO) == 1;
@@ -65,10 +74,25 @@ static enum command_status watch(const struct read_options *options)
 enum command_status cmd_monitor(int argc, char **argv)
 {
 	struct sigaction action = {.sa_handler = interrupt};
-	struct read_options options;
+	struct monitor_options options = {.instance = COMMAND_DEFAULT_INSTANCE};
+	const struct option_row rows[] = {
+		OPTION_ROW_INSTANCE(&options.instance),
+		{'I', "interval", " S", OPTION_NUMBER, &options.interval,
+		 "seconds between lines (default: monitor.interval)", 1, MAX_INTERVAL},
+		{'n', "count", " N", OPTION_NUMBER, &options.count, "end after N lines", 1,
+		 MAX_COUNT},
+		OPTION_ROW_COLOR(&options.color),
+	};
+	const struct option_set set = {
+		.command = "monitor",
+		.usage = "[OPTIONS]",
+		.about = about,
+		.rows = rows,
+		.count = sizeof(rows) / sizeof(rows[0]),
+	};
 	enum command_status status;
 
-	if (!read_options_parse(argc, argv, READ_COLOR | READ_INTERVAL, help, &options, &status))
+	if (!options_parse(argc, argv, &set, &status))
 		return status;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

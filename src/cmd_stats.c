@@ -1,36 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 
-#include "read_options.h"
+#include "options.h"
 #include "stats.h"
 
-static const char help[] = "Prints every counter of an instance, whether or not its daemon runs.";
+static const char about[] = "Prints every counter of an instance, whether or not its daemon runs.";
 
 enum command_status cmd_stats(int argc, char **argv)
 {
+	const char *instance = COMMAND_DEFAULT_INSTANCE;
+	bool json = false;
+	const struct option_row rows[] = {OPTION_ROW_INSTANCE(&instance), OPTION_ROW_JSON(&json)};
+	const struct option_set set = {
+		.command = "stats",
+		.usage = "[OPTIONS]",
+		.about = about,
+		.rows = rows,
+		.count = sizeof(rows) / sizeof(rows[0]),
+	};
 	struct datapath_stats stats;
-	struct read_options options;
 	enum command_status status;
 	struct error error;
 
-	if (!read_options_parse(argc, argv, READ_JSON, help, &options, &status))
+	if (!options_parse(argc, argv, &set, &status))
 		return status;
-	if (datapath_read(options.instance, &stats, &error))
+	if (datapath_read(instance, &stats, &error))
 		return command_fail(&error);
 	if (stats.state == DATAPATH_ABSENT) {
 		error_set(&error, -ENOENT,
 			  "instance %s is not attached; `vxlan-pipeline run` attaches it",
-			  options.instance);
+			  instance);
 		return command_fail(&error);
 	}
-	if (options.json) {
-		json_t *document = stats_json(options.instance, &stats);
+	if (json) {
+		json_t *document = stats_json(instance, &stats);
 
 		json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 		putchar('\n');
 		json_decref(document);
 	} else {
-		stats_print(options.instance, &stats, stdout);
+		stats_print(instance, &stats, stdout);
 	}
 	datapath_stats_clear(&stats);
 	return COMMAND_DONE;

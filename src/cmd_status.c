@@ -10,11 +10,11 @@
 #include "instance.h"
 #include "loss.h"
 #include "monitor.h"
-#include "read_options.h"
+#include "options.h"
 
 #define SAMPLE_NS 500000000L /* between the two readings of rate and health */
 
-static const char help[] =
+static const char about[] =
 	"Says whether an instance is attached, in which mode, since when, whether it is healthy\n"
 	"or why not, how many packets a second arrive, and where packets are lost.";
 
@@ -157,21 +157,32 @@ static void print_text(const char *instance, const struct status *status, bool c
 
 enum command_status cmd_status(int argc, char **argv)
 {
-	struct read_options options;
+	const char *instance = COMMAND_DEFAULT_INSTANCE;
+	enum command_color color = COMMAND_COLOR_AUTO;
+	bool json = false;
+	const struct option_row rows[] = {OPTION_ROW_INSTANCE(&instance), OPTION_ROW_JSON(&json),
+					  OPTION_ROW_COLOR(&color)};
+	const struct option_set set = {
+		.command = "status",
+		.usage = "[OPTIONS]",
+		.about = about,
+		.rows = rows,
+		.count = sizeof(rows) / sizeof(rows[0]),
+	};
 	struct status found = {0};
 	enum command_status status;
 	struct error error;
 
-	if (!read_options_parse(argc, argv, READ_JSON | READ_COLOR, help, &options, &status))
+	if (!options_parse(argc, argv, &set, &status))
 		return status;
-	if (find_out(options.instance, &found, &error)) {
+	if (find_out(instance, &found, &error)) {
 		loss_table_clear(&found.losses);
 		return command_fail(&error);
 	}
-	if (options.json)
-		print_json(options.instance, &found);
+	if (json)
+		print_json(instance, &found);
 	else
-		print_text(options.instance, &found, command_color_on(options.color, stdout));
+		print_text(instance, &found, command_color_on(color, stdout));
 	loss_table_clear(&found.losses);
 	return COMMAND_DONE;
 }

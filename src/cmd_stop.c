@@ -5,12 +5,12 @@
 
 #include "datapath.h"
 #include "instance.h"
-#include "read_options.h"
+#include "options.h"
 
 #define PATIENCE_MS 5000 /* for a daemon to end */
 #define STEP_MS     20
 
-static const char help[] =
+static const char about[] =
 	"Ends the instance's daemon, if one runs, detaches the datapath and removes its state.";
 
 /* Asks the daemon to end and waits for it; false: it does not. */
@@ -31,25 +31,33 @@ static bool end_daemon(const char *instance)
 
 enum command_status cmd_stop(int argc, char **argv)
 {
-	struct read_options options;
+	const char *instance = COMMAND_DEFAULT_INSTANCE;
+	const struct option_row rows[] = {OPTION_ROW_INSTANCE(&instance)};
+	const struct option_set set = {
+		.command = "stop",
+		.usage = "[OPTIONS]",
+		.about = about,
+		.rows = rows,
+		.count = sizeof(rows) / sizeof(rows[0]),
+	};
 	enum command_status status;
 	struct error error;
 	bool ended;
 	int err;
 
-	if (!read_options_parse(argc, argv, 0, help, &options, &status))
+	if (!options_parse(argc, argv, &set, &status))
 		return status;
-	ended = end_daemon(options.instance);
+	ended = end_daemon(instance);
 	/* the daemon takes its state along, unless it lingers or was killed before */
-	err = datapath_remove(options.instance, &error);
+	err = datapath_remove(instance, &error);
 	if (err && err != -ENOENT)
 		return command_fail(&error);
 	if (!ended) {
 		error_set(&error, -ETIMEDOUT,
 			  "detached, but the daemon, process %d, does not end: it may be stopped",
-			  (int)instance_daemon(options.instance));
+			  (int)instance_daemon(instance));
 		return command_fail(&error);
 	}
-	instance_tidy(options.instance);
+	instance_tidy(instance);
 	return COMMAND_DONE;
 }

@@ -1,30 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `tune`: host settings that help a configuration, and their way back. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command.h"
-#include "instance.h"
+#include "options.h"
 #include "tune.h"
 
-static const char help[] =
-	"Usage: vxlan-pipeline tune [-c FILE] [--dry-run | --revert] [OPTIONS]\n\n"
+static const char about[] =
 	"Sets what helps this host to do what the configuration asks for: MTU and channels within\n"
 	"the limits of XDP, receive ring, interrupts, what the kernel needs to forward, idle "
 	"CPUs.\n"
-	"Old values are written down first, in " TUNE_STATE "/NAME.\n\n"
-	"  -c, --config FILE    the configuration (default: /etc/vxlan-pipeline/config.yaml)\n"
-	"      --instance NAME  which instance (default " COMMAND_DEFAULT_INSTANCE
-	"); without -c, its configuration\n"
-	"      --dry-run        show what would be changed, change nothing\n"
-	"      --revert         put back what was changed; needs no configuration\n"
-	"      --facts FILE     with --dry-run: for the host that `check --record` wrote down\n"
-	"      --json           one JSON document and nothing else\n"
-	"  -h, --help           this text\n"
-	"  -V, --version        the version\n";
+	"Old values are written down first, in " TUNE_STATE "/NAME.";
 
 struct tune_options {
 	const char *config;
@@ -40,65 +29,32 @@ static const char *const outcomes[] = {
 	[TUNE_SKIPPED] = "skipped", [TUNE_FAILED] = "failed",
 };
 
-/* True: go on; else *status says how the command ended. */
 static bool parse(int argc, char **argv, struct tune_options *options, enum command_status *status)
 {
-	enum { INSTANCE = 256, FACTS, DRY_RUN, REVERT, JSON };
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"instance", required_argument, NULL, INSTANCE},
-		{"facts", required_argument, NULL, FACTS},
-		{"dry-run", no_argument, NULL, DRY_RUN},
-		{"revert", no_argument, NULL, REVERT},
-		{"json", no_argument, NULL, JSON},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{0},
+	const struct option_row rows[] = {
+		OPTION_ROW_CONFIG(&options->config),
+		OPTION_ROW_INSTANCE(&options->instance),
+		{0, "dry-run", NULL, OPTION_FLAG, &options->dry_run,
+		 "show what would be changed, change nothing", 0, 0},
+		{0, "revert", NULL, OPTION_FLAG, &options->revert,
+		 "put back what was changed; needs no configuration", 0, 0},
+		{0, "facts", " FILE", OPTION_TEXT, &options->facts,
+		 "with --dry-run: for the host that `check --record` wrote down", 0, 0},
+		OPTION_ROW_JSON(&options->json),
 	};
-	int option;
+	const struct option_set set = {
+		.command = "tune",
+		.usage = "[-c FILE] [--dry-run | --revert] [OPTIONS]",
+		.about = about,
+		.rows = rows,
+		.count = sizeof(rows) / sizeof(rows[0]),
+	};
 
-	*status = COMMAND_DONE;
-	while ((option = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			options->config = optarg;
-			break;
-		case INSTANCE:
-			options->instance = optarg;
-			break;
-		case FACTS:
-			options->facts = optarg;
-			break;
-		case DRY_RUN:
-			options->dry_run = true;
-			break;
-		case REVERT:
-			options->revert = true;
-			break;
-		case JSON:
-			options->json = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return false;
-		case 'V':
-			printf("vxlan-pipeline %s\n", VERSION);
-			return false;
-		default:
-			*status = command_usage_hint("tune");
-			return false;
-		}
-	}
-	return true;
+	return options_parse(argc, argv, &set, status);
 }
 
-static enum command_status validate(int argc, char **argv, const struct tune_options *options)
+static enum command_status validate(const struct tune_options *options)
 {
-	if (optind < argc)
-		return command_usage("tune", "unexpected argument '%s'", argv[optind]);
-	if (!instance_name_valid(options->instance))
-		return command_usage("tune", "--instance '%s': only letters, digits, '-' and '_'",
-				     options->instance);
 	if (options->dry_run && options->revert)
 		return command_usage("tune", "give --dry-run or --revert, not both");
 	if (options->facts && !options->dry_run)
@@ -235,7 +191,7 @@ enum command_status cmd_tune(int argc, char **argv)
 
 	if (!parse(argc, argv, &options, &status))
 		return status;
-	status = validate(argc, argv, &options);
+	status = validate(&options);
 	if (status != COMMAND_DONE)
 		return status;
 	if (!tune(&options, &results, &status))

@@ -31,6 +31,7 @@ enum command_status cmd_stop(int argc, char **argv);
 enum command_status cmd_check(int argc, char **argv);
 enum command_status cmd_tune(int argc, char **argv);
 enum command_status cmd_config(int argc, char **argv);
+enum command_status cmd_reload(int argc, char **argv);
 enum command_status cmd_drain(int argc, char **argv);
 enum command_status cmd_status(int argc, char **argv);
 enum command_status cmd_stats(int argc, char **argv);

@@ -77,6 +77,16 @@ static int install(struct daemon *daemon, struct config *config, struct error *e
 	return 0;
 }
 
+/* For `reload`, which waits for that. */
+static void note_reloads(const struct daemon *daemon)
+{
+	int err = instance_write_reloads(daemon->options->instance, &daemon->reloads);
+
+	if (err)
+		log_warning("cannot tell how the reload went: " INSTANCE_RUN ": %s",
+			    strerror(-err));
+}
+
 /* SIGHUP: all of the new configuration, or none of it. */
 static void reload(struct daemon *daemon)
 {
@@ -86,11 +96,14 @@ static void reload(struct daemon *daemon)
 	struct error error;
 	bool failed = true;
 
+	daemon->reloads.begun++;
+	note_reloads(daemon);
 	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
 	pages_set_busy(daemon->web.pages);
 	if (!command_load_config(&config, options->config_path, options->overrides,
 				 options->override_count, &status)) {
+		error_set(&error, -EINVAL, "the configuration has errors, which the log lists");
 		log_error("not reloaded: the configuration has errors; the one before stays");
 	} else if (install(daemon, &config, &error)) {
 		log_error("not reloaded: %s; the configuration before stays", error.text);
@@ -101,6 +114,10 @@ static void reload(struct daemon *daemon)
 		failed = false;
 	}
 	pages_note_reload(daemon->web.pages, failed);
+	daemon->reloads.ended = daemon->reloads.begun;
+	daemon->reloads.failed = failed;
+	snprintf(daemon->reloads.why, sizeof(daemon->reloads.why), "%s", failed ? error.text : "");
+	note_reloads(daemon);
 	daemon_notify_status(daemon, "READY=1\n");
 }
 
@@ -179,6 +196,7 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 	int signals = open_signals(&error);
 	int err = signals < 0 ? signals : web_open(&daemon->web, daemon->options->instance, &error);
 
+	note_reloads(daemon); /* those of a daemon that was killed are not its own */
 	if (!err)
 		err = install(daemon, config, &error);
 	if (err) {

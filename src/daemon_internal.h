@@ -8,6 +8,7 @@
 
 #include "daemon.h"
 #include "health.h"
+#include "instance.h"
 #include "monitor.h"
 #include "rollout.h"
 #include "web.h"
@@ -39,6 +40,7 @@ struct daemon {
 	int64_t watchdog_every; /* ms */
 	bool linger;
 	bool drained; /* while the instance was pinned last */
+	struct instance_reloads reloads;
 };
 
 /* Does what is due now; returns false at the end of the duration. */

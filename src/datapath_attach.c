@@ -118,13 +118,16 @@ static int attach_listen(struct datapath_commit *commit)
 	const char *mode = generic ? "generic" : "native";
 	int ifindex = links->listen_ifindex;
 	_cleanup_close_ int fd = -1;
+	int err;
 
 	if (link_serves(commit)) {
-		if (bpf_link_update(commit->link_fd, program_fd, NULL) == 0)
-			return datapath_is_pinned(commit->instance, PIN_LINK)
-				       ? 0
-				       : pin_link(commit, PIN_LINK, commit->link_fd);
-		return refused(commit, interface, links->listen_mtu, mode, -errno, "");
+		/* the pin first: it can fail, and nothing has changed then */
+		err = datapath_is_pinned(commit->instance, PIN_LINK)
+			      ? 0
+			      : pin_link(commit, PIN_LINK, commit->link_fd);
+		if (!err && bpf_link_update(commit->link_fd, program_fd, NULL))
+			err = refused(commit, interface, links->listen_mtu, mode, -errno, "");
+		return err;
 	}
 	/* one interface cannot carry a native and a generic program at once */
 	if (commit->link_fd >= 0 && (int)commit->link.xdp.ifindex == ifindex)

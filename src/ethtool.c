@@ -24,15 +24,15 @@ static int request(int fd, const char *interface, void *command)
 
 static int count_stats(int fd, const char *interface, uint32_t *count)
 {
-	struct {
+	union {
 		struct ethtool_sset_info info;
-		uint32_t length;
+		char with_one_length[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
 	} query = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_STATS}};
 	int err = request(fd, interface, &query);
 
 	if (err)
 		return err;
-	*count = query.info.sset_mask ? query.length : 0;
+	*count = query.info.sset_mask ? query.info.data[0] : 0;
 	return *count ? 0 : -EOPNOTSUPP;
 }
 

@@ -46,6 +46,8 @@ static bool parse_endpoint(const char *text, struct sockaddr_in *address)
 	host[length] = '\0';
 	text += length;
 	if (*text == ':') {
+		if (!isdigit((unsigned char)text[1])) /* strtoul() takes blanks and signs */
+			return false;
 		port = strtoul(text + 1, &end, 10);
 		text = end;
 	}

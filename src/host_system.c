@@ -148,15 +148,32 @@ void host_read_system(struct host *host)
 	host->irqbalance = runs("irqbalance");
 }
 
+static bool in_name(const char *at)
+{
+	return isalnum((unsigned char)*at) || *at == '_' || *at == '-' ||
+	       (*at == '.' && isalnum((unsigned char)at[1]));
+}
+
+/* Is the interface named in `line`, and not one whose name contains this one's? */
+static bool names(const char *line, const char *interface)
+{
+	size_t length = strlen(interface);
+	const char *found = length ? strstr(line, interface) : NULL;
+
+	for (; found; found = strstr(found + 1, interface)) {
+		if ((found == line || !in_name(found - 1)) && !in_name(found + length))
+			return true;
+	}
+	return false;
+}
+
 /* Takes a line of the kernel's log that is about XDP on this interface. */
 static void take_log(struct host_link *link, const char *line)
 {
 	static const char *const refusing[] = {"fail",          "too large",  "exceed",
 					       "not supported", "not enough", "larger than"};
-	const char *name = strstr(line, link->name);
-	size_t length = strlen(link->name);
 
-	if (!length || !name || !strcasestr(line, "xdp") || isalnum((unsigned char)name[length]))
+	if (!names(line, link->name) || !strcasestr(line, "xdp"))
 		return;
 	*link->refusal = '\0'; /* what succeeded since is no refusal any more */
 	for (size_t i = 0; i < sizeof(refusing) / sizeof(refusing[0]); i++) {

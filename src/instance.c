@@ -200,9 +200,52 @@ int instance_lock(const char *name, struct error *error)
 	return fd;
 }
 
+#define RELOADS "reloads"
+
+int instance_write_reloads(const char *name, const struct instance_reloads *reloads)
+{
+	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE];
+	FILE *stream = fopen(run_path(fresh, name, RELOADS ".new"), "we");
+	int err = stream ? 0 : -errno;
+
+	if (!stream)
+		return err;
+	fprintf(stream, "%u %u %d %s\n", reloads->begun, reloads->ended, reloads->failed,
+		reloads->why);
+	if (fclose(stream))
+		err = -errno;
+	/* whole or not at all: somebody may be reading */
+	if (!err && rename(fresh, run_path(path, name, RELOADS)) < 0)
+		err = -errno;
+	if (err)
+		unlink(fresh);
+	return err;
+}
+
+void instance_read_reloads(const char *name, struct instance_reloads *reloads)
+{
+	char path[INSTANCE_PATH_SIZE], line[sizeof(reloads->why) + 64] = "";
+	FILE *stream = fopen(run_path(path, name, RELOADS), "re");
+	int failed, why;
+
+	memset(reloads, 0, sizeof(*reloads));
+	if (!stream)
+		return;
+	if (fgets(line, sizeof(line), stream) &&
+	    sscanf(line, "%u %u %d %n", &reloads->begun, &reloads->ended, &failed, &why) == 3) {
+		reloads->failed = failed;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(reloads->why, sizeof(reloads->why), "%.*s", (int)sizeof(reloads->why) - 1,
+			 line + why);
+	}
+	fclose(stream);
+}
+
 void instance_unlock(const char *name, int fd)
 {
 	char path[INSTANCE_PATH_SIZE];
+
+	unlink(run_path(path, name, RELOADS));
 
 	/* unlinked while still locked, so that nobody can take a lock that is about to vanish */
 	unlink(run_path(path, name, "lock"));

@@ -46,6 +46,21 @@ void instance_tidy(const char *name);
 int instance_set_drained(const char *name, bool drained, struct error *error);
 bool instance_is_drained(const char *name);
 
+/*
+ * How the daemon's reloads went, for who asked for one. Numbered from 1 since the daemon started: all
+ * that is asked for while one is under way is done by the next.
+ */
+struct instance_reloads {
+	unsigned int begun;
+	unsigned int ended;
+	bool failed; /* the last one that ended */
+	char why[sizeof(((struct error *)NULL)->text)];
+};
+
+int instance_write_reloads(const char *name, const struct instance_reloads *reloads);
+/* All zero when there were none. */
+void instance_read_reloads(const char *name, struct instance_reloads *reloads);
+
 /* The process id of the instance's daemon; 0 when none runs. */
 pid_t instance_daemon(const char *name);
 

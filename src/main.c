@@ -9,6 +9,7 @@
 static const struct command commands[] = {
 	{"run", cmd_run, "attach and forward, in the foreground"},
 	{"stop", cmd_stop, "detach and remove all kernel state"},
+	{"reload", cmd_reload, "the configuration anew; says whether it came into force"},
 	{"drain", cmd_drain, "unhealthy for load balancers, while forwarding goes on"},
 	{"check", cmd_check, "is this host ready? what is wrong, and what mends it"},
 	{"tune", cmd_tune, "host settings that help, recorded and reversible"},

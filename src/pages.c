@@ -123,6 +123,21 @@ static int render_metrics(void *data, struct http_page *page)
 	return !stream || fclose(stream) ? -ENOMEM : 0;
 }
 
+/* For the moment until the daemon has pinned again what somebody took away. */
+static int render_absence(const struct pages *pages, struct http_page *page)
+{
+	json_t *document =
+		json_pack("{s:s, s:s}", "instance", pages->instance, "error",
+			  "its counters are not to be found under /sys/fs/bpf at this moment");
+
+	page->status = 503;
+	page->type = "application/json";
+	page->body = document ? json_dumps(document, JSON_INDENT(2)) : NULL;
+	page->length = page->body ? strlen(page->body) : 0;
+	json_decref(document);
+	return page->body ? 0 : -ENOMEM;
+}
+
 static int render_stats(void *data, struct http_page *page)
 {
 	struct pages *pages = data;
@@ -131,10 +146,12 @@ static int render_stats(void *data, struct http_page *page)
 	json_t *document;
 	int err = datapath_read(pages->instance, &stats, &ignored);
 
-	if (!err && stats.state == DATAPATH_ABSENT)
-		err = -ENOENT;
 	if (err)
 		return err;
+	if (stats.state == DATAPATH_ABSENT) {
+		datapath_stats_clear(&stats);
+		return render_absence(pages, page);
+	}
 	document = stats_json(pages->instance, &stats);
 	datapath_stats_clear(&stats);
 	page->type = "application/json";

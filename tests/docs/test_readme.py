@@ -69,6 +69,21 @@ class Readme(unittest.TestCase):
                 self.assertIn(match[1], text)
 
 
+class Building(unittest.TestCase):
+    def test_every_library_is_named_wherever_it_is_asked_for(self):
+        """What the Makefile links with: to who builds by hand, and to both package builds."""
+        linked = re.search(r"^PKGS +:= (.+)$", markdown.read("Makefile"), re.M)[1].split()
+        packages = dict((name, (debian, fedora)) for name, debian, fedora in re.findall(
+            r"^library:(\S+) +(\S+) +(\S+)$", markdown.read(".ci/deps"), re.M))
+        self.assertGreater(len(linked), 5)
+        for name in linked:
+            debian, fedora = packages[name]
+            for page, package in (("README.md", fedora), ("rpm/vxlan-pipeline.spec.in", fedora),
+                                  ("debian/control", debian)):
+                with self.subTest(f"{page}: {package}"):
+                    self.assertRegex(markdown.read(page), rf"(?m)(^|[ `]){package}([ `,.]|$)")
+
+
 class Links(unittest.TestCase):
     def test_every_link_leads_somewhere(self):
         for page in markdown.PAGES:

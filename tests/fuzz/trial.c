@@ -119,6 +119,7 @@ static bool prepare(struct trial *trial, uint64_t number)
 
 	trial->number = number;
 	trial->count = 0;
+	memset(&trial->tally, 0, sizeof(trial->tally));
 	scenario_draw(&trial->scenario, seed);
 	if (!load_config(&trial->scenario, &config))
 		return false;
@@ -197,8 +198,14 @@ static bool compare_all(struct trial *trial)
 			return false;
 		}
 		count(trial);
+		trial_tally(trial, frame);
 	}
-	return true;
+	if (trial_counts_right(trial, why))
+		return true;
+	__atomic_add_fetch(&trial->sums->disagreements, 1, __ATOMIC_RELAXED);
+	fprintf(stderr, "\nDISAGREEMENT: --seed %llu --scenario %llu: %s\n",
+		(unsigned long long)trial->options->seed, (unsigned long long)trial->number, why);
+	return false;
 }
 
 bool trial_run(struct trial *trial, uint64_t number)

@@ -12,6 +12,13 @@ struct trial_frame {
 	uint8_t bytes[TRAFFIC_MAX_FRAME];
 };
 
+/* What the program's counters have to say in the end, by the product's numbers. */
+struct tally {
+	struct hits verdicts[VERDICT_COUNT];
+	uint64_t events[EVENT_COUNT];
+	struct hits rules[SCENARIO_RULES];
+};
+
 struct trial {
 	const struct options *options;
 	struct sums *sums;
@@ -23,10 +30,15 @@ struct trial {
 	struct answer answer;
 	struct datapath *datapath;
 	struct datapath_outcome outcome;
+	struct tally tally;
 	size_t count; /* of the frames so far, of which later ones may be fragments */
 	struct trial_frame frames[];
 };
 
+/* Takes note of a frame that the program has run on, and of what became of it. */
+void trial_tally(struct trial *trial, const struct trial_frame *frame);
+/* True: the program has counted what was tallied. False: `why` says what it has not. */
+bool trial_counts_right(const struct trial *trial, char why[COMPARE_TEXT]);
 /* The configuration as YAML, to be freed; NULL: out of memory. */
 char *scenario_text(const struct scenario *scenario);
 /* Says what disagrees, of the last frame. */

@@ -129,17 +129,22 @@ class Namespace:
     def sysctl(self, *settings):
         self.run("sysctl", "-q", "-w", *settings)
 
-    def socket(self, *arguments):
-        """A socket that lives in this namespace."""
+    @contextlib.contextmanager
+    def entered(self):
+        """What this thread opens meanwhile lives in this namespace."""
         with open("/proc/thread-self/ns/net", encoding="ascii") as home, \
                 open(self.path, encoding="ascii") as there:
             if _libc.setns(there.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
             try:
-                return socket.socket(*arguments)
+                yield
             finally:
                 if _libc.setns(home.fileno(), CLONE_NEWNET):
                     os.abort()
+
+    def socket(self, *arguments):
+        with self.entered():
+            return socket.socket(*arguments)
 
     def link(self, interface):
         links = json.loads(self.ip("-j", "-d", "link", "show", "dev", interface).stdout)

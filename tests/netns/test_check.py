@@ -60,7 +60,8 @@ class Findings(Checked):
 
     # what breaks the host, a change of the configuration, and what is found
     ROWS = (
-        ("link down", ("ip", "link", "set", "in0", "down"), {}, "fail", "interface"),
+        ("link down", ("ip", "link", "set", "in0", "down"), {}, "warn", "interface"),
+        ("the other link down", ("ip", "link", "set", "out0", "down"), {}, "warn", "interface"),
         ("too small for mirrored packets", ("ip", "link", "set", "in0", "mtu", "1500"), {}, "warn",
          "tunnel_mtu"),
         ("forward.mtu too large", ("ip", "link", "set", "out0", "mtu", "1400"), {}, "fail",
@@ -87,8 +88,31 @@ class Findings(Checked):
                 self.assertEqual(self.wrong(findings), [(status, name)])
                 fix = next(item["fix"] for item in findings if item["check"] == name)
                 self.appliance.run("sh", "-c", fix)
-                net.wait_for(lambda: self.appliance.link("in0")["operstate"] == "UP", 5, "in0")
+                for name in ("in0", "out0"):
+                    net.wait_for(lambda name=name: self.appliance.link(name)["operstate"] == "UP",
+                                 5, name)
                 self.assertEqual(self.wrong(self.check(change)), [], fix)
+
+    def test_what_a_start_gets_over(self):
+        """The unit asks before each start: what died must not be kept from coming back."""
+        native = {"listen": {"xdp_mode": "native"}}
+        rows = (
+            ("in0 is down", ("ip", "link", "set", "in0", "down"), self.READY),
+            ("out0 is down", ("ip", "link", "set", "out0", "down"), self.READY),
+            ("it ran in generic mode, and native is asked for", (),
+             {"listen": {"xdp_mode": "generic"}}),
+        )
+        for sentence, broken, before in rows:
+            with self.subTest(sentence):
+                self.start(self.READY, before).kill()
+                if broken:
+                    self.appliance.run(*broken)
+                self.assertIn("warn", [status for status, _ in self.wrong(self.check(native))])
+                daemon = self.start(self.READY, native)
+                self.assertEqual(self.json("status")["mode"], "native")
+                for name in ("in0", "out0"):
+                    self.appliance.ip("link", "set", name, "up")
+                self.assertEqual(daemon.terminate(), 0)
 
     def test_foreign_program(self):
         for mode, words in (("native", "xdp off"), ("generic", "xdpgeneric off")):

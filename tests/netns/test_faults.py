@@ -187,6 +187,7 @@ class Unmounted(Watched):
             self.inside("umount", "/sys/fs/bpf")
             self.told_when(lambda: "mount -t bpf bpf /sys/fs/bpf" in self.get().text, "unmounted")
             self.assertIn("mount -t bpf", self.reasons())
+            self.assertEqual(self.get("/stats.json").status, 503, "not for long")
             time.sleep(0.3)
             self.inside("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
             self.told_when(lambda: "draining" in self.get().text, "mounted and drained still")

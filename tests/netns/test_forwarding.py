@@ -244,6 +244,22 @@ class Forwarding(net.Ground):
         self.expect(sent, self.out_port.receive(net.is_ip, 3), self.config())
         self.assertEqual(self.in_port.receive(net.is_ip), [])
 
+    def test_cut_short_and_passed(self):
+        """What docs/verdicts.md says of Linux: it counts them and drops them."""
+        self.start({"inner": {"truncated": "pass"}})
+        whole = packet(0, source="10.1.0.1")
+
+        def cut_short():
+            names, values = [line.split() for line in self.appliance.run(
+                "cat", "/proc/self/net/netstat").stdout.splitlines() if line.startswith("IpExt:")]
+            return int(values[names.index("InTruncatedPkts")])
+
+        before = cut_short()
+        self.in_port.send(frames.tunnel(frames.inner(whole[:-1])))
+        net.wait_for(lambda: cut_short() == before + 1, 5, "the kernel's count")
+        self.assertEqual(self.verdicts(), {"passed": 1})
+        self.assertEqual(self.out_port.receive(net.is_ip), [])
+
     def test_counters(self):
         """One of everything, and each is where it belongs."""
         self.know_neighbour()

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 
 from lib import frames, net, program
@@ -358,6 +359,75 @@ class Reload(Lifecycle):
                 self.assertTrue(self.forwards(3))
         self.reload(daemon, rules(TARGETS[1]))
         self.wait_for_target(TARGETS[1])
+
+    def ask(self, *words, status=0):
+        """`reload`; what it says on stderr."""
+        result = self.cli("reload", "--instance", self.instance, *words, check=False)
+        self.assertEqual((result.returncode, result.stdout), (status, ""), result.stderr)
+        return result.stderr
+
+    def asking(self):
+        process = subprocess.Popen(  # pylint: disable=consider-using-with
+            self.appliance.command(program.PROGRAM, "reload", "--instance", self.instance),
+            stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_command(self):
+        """Once `reload` is back, the new rules are in force: nothing has to be waited for."""
+        self.start(rules(TARGETS[0]))
+        for number in (1, 0, 1):
+            self.write(rules(TARGETS[number]))
+            self.assertEqual(self.ask(), "")
+            self.assertEqual([rule["to"] for rule in self.stats()["rules"]], [TARGETS[number]])
+
+    def test_command_after_a_daemon_that_was_killed(self):
+        """Its reloads do not count for the next one."""
+        daemon = self.start(rules(TARGETS[0]))
+        self.ask()
+        self.ask()
+        daemon.kill()
+        self.start(rules(TARGETS[0]))
+        self.write(rules(TARGETS[1]))
+        self.ask()
+        self.assertEqual([rule["to"] for rule in self.stats()["rules"]], [TARGETS[1]])
+
+    def test_command_refused(self):
+        daemon = self.start(rules(TARGETS[0]))
+        for sentence, change, reason in (
+                ("a mistake in the file", {"listen": {"port": 70000}}, "has errors"),
+                ("an interface that is not there", {"forward": {"interface": "nic9"}}, "nic9")):
+            with self.subTest(sentence):
+                self.write(rules(TARGETS[1]), change)
+                said = self.ask(status=1)
+                self.assertRegex(said, r"\Avxlan-pipeline: not reloaded: .*; the configuration "
+                                       r"before stays\n\Z")
+                self.assertIn(reason, said)
+                self.assertEqual([rule["to"] for rule in self.stats()["rules"]], [TARGETS[0]])
+        self.assertIn("listen.port", daemon.stderr, "the log lists them")
+        self.write(rules(TARGETS[1]))
+        self.ask()
+
+    def test_several_at_once(self):
+        """Each is back when what was in the file as it asked is in force."""
+        self.start(rules(TARGETS[0]))
+        self.write(rules(TARGETS[1]))
+        asking = [self.asking() for _ in range(5)]
+        self.assertEqual([process.wait(60) for process in asking], [0] * 5)
+        self.assertEqual([rule["to"] for rule in self.stats()["rules"]], [TARGETS[1]])
+
+    def test_command_without_answer(self):
+        self.assertIn("no daemon", self.ask(status=1))
+        daemon = self.start(rules(TARGETS[0]))
+        daemon.signal(signal.SIGSTOP)
+        self.assertIn("no answer", self.ask("--timeout", "1", status=1))
+        daemon.signal(signal.SIGCONT)
+        self.ask()
+        daemon.signal(signal.SIGSTOP)
+        asking = self.asking()
+        daemon.kill()
+        self.assertEqual(asking.wait(60), 1)
 
     def test_under_traffic(self):
         """No packet is lost, none comes twice, and the change happens at one instant."""

@@ -161,7 +161,7 @@ class Usage(ExplainCase):
                 ("two captures", [capture, "b.pcap"], "'b.pcap' is too many"),
                 ("an option that there is not", [capture, "--frobnicate"], "--frobnicate"),
                 ("an option without its value", [capture, "-w"], "'w'"),
-                ("a colour that there is not", ["--color=red", capture], "not 'red'"),
+                ("a colour that there is not", ["--color=red", capture], "'red': auto, always or never"),
                 ("two documents on standard output", ["--json", "-w", "-", capture], "--json")):
             with self.subTest(sentence):
                 self.refused(2, pattern, *args)

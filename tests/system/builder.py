@@ -28,26 +28,27 @@ class Chroot:
             if not os.path.isdir(path):
                 unfinished = path + ".unfinished"
                 shutil.rmtree(unfinished, ignore_errors=True)
-                net.run("debootstrap", "--variant=buildd", release, unfinished,
-                        timeout=1800)
+                machine.debootstrap("--variant=buildd", release, unfinished)
                 shutil.copy(source, os.path.join(unfinished, "root", "source.dsc"))
-                machine.chroot(unfinished, "apt-get", "-q", "update")
-                machine.chroot(unfinished, "apt-get", "-q", "-y", "--no-install-recommends",
-                               "build-dep", "/root/source.dsc", timeout=1800)
-                machine.chroot(unfinished, "apt-get", "clean")
+                machine.chroot(unfinished, *machine.APT, "update")
+                machine.chroot(unfinished, *machine.APT, "build-dep", "/root/source.dsc",
+                               timeout=1800)
+                machine.chroot(unfinished, *machine.APT, "clean")
                 os.rename(unfinished, path)
         return path
 
     def build(self, source, directory, options):
-        """The packages that come of it, as they lie in the chroot."""
+        """The files that come of it, as they lie in the chroot, and what the build said."""
         place = self.root + directory
         os.makedirs(place)
         for path in glob.glob(source.removesuffix(".dsc") + ".*"):
             shutil.copy(path, place)
         net.run("chown", "-R", "nobody:nogroup", place)
-        net.run("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
-                "--user=nobody", f"--setenv=DEB_BUILD_OPTIONS={options}",
-                "--console=pipe", "-D", self.root, "sh", "-euc",
-                f"cd {directory} && dpkg-source -x *.dsc source > /dev/null && cd source && "
-                "dpkg-buildpackage --no-sign --build=binary 2>&1", timeout=1800)
-        return sorted(glob.glob(os.path.join(place, "*.deb")))
+        said = net.run(
+            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
+            "--user=nobody", f"--setenv=DEB_BUILD_OPTIONS={options}", "--console=pipe",
+            "-D", self.root, "sh", "-euc",
+            f"cd {directory} && dpkg-source -x *.dsc source > /dev/null && cd source && "
+            "dpkg-buildpackage --no-sign --build=binary 2>&1", timeout=1800).stdout
+        return sorted(path for ending in ("deb", "changes", "buildinfo")
+                      for path in glob.glob(os.path.join(place, f"*.{ending}"))), said

@@ -3,13 +3,14 @@
 A Debian machine that boots under systemd: a container whose disk is thrown away afterwards and
 whose network is a namespace of the test's.
 
-The tree it boots from is made once a release and kept in build/system/RELEASE; a machine writes to
-a layer of its own above that.
+The tree it boots from is made once a release and kept in build/system/RELEASE, one with further
+packages beside it; a machine writes to a layer of its own above that.
 """
 
 import contextlib
 import ctypes
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ CACHE = os.path.join(program.ROOT, "build", "system")
 # What a server has; python3 for nothing but the tests of the package itself.
 INCLUDED = ("systemd", "systemd-sysv", "dbus", "procps", "iproute2", "ethtool", "ca-certificates",
             "curl", "python3-minimal", "libpython3-stdlib")
+APT = ("apt-get", "-q", "-y", "--no-install-recommends", "-o", "Acquire::Retries=5")
 COMMANDS = ("debootstrap", "systemd-nspawn", "nsenter", "mount")
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                "HOME": "/root", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
@@ -47,14 +49,37 @@ def tree(release):
         if not os.path.isdir(path):
             unfinished = path + ".unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
-            net.run("debootstrap", "--variant=minbase", f"--include={','.join(INCLUDED)}", release,
-                    unfinished, timeout=1800)
+            debootstrap("--variant=minbase", f"--include={','.join(INCLUDED)}", release, unfinished)
             os.rename(unfinished, path)
     return path
 
 
-def chroot(path, *command, timeout=600):
-    return net.run("chroot", path, *command, timeout=timeout, env=ENVIRONMENT)
+def tree_with(release, names, prepare=lambda path: None):
+    """The same with further packages; `prepare` may put files there before these are installed."""
+    base = tree(release)
+    path = f"{base}-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:12]}"
+    with only_one(path):
+        if not os.path.isdir(path):
+            unfinished = path + ".unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            net.run("cp", "-a", base, unfinished, timeout=600)
+            prepare(unfinished)
+            chroot(unfinished, *APT, "update")
+            chroot(unfinished, *APT, "install", *names, timeout=1800)
+            chroot(unfinished, *APT, "clean")
+            os.rename(unfinished, path)
+    return path
+
+
+def debootstrap(*words):
+    """Twice if need be: unlike apt it does not ask again for what a mirror did not deliver."""
+    if net.run("debootstrap", *words, check=False, timeout=1800).returncode:
+        shutil.rmtree(words[-1], ignore_errors=True)
+        net.run("debootstrap", *words, timeout=1800)
+
+
+def chroot(path, *command, timeout=600, **options):
+    return net.run("chroot", path, *command, timeout=timeout, env=ENVIRONMENT, **options)
 
 
 def fetch(release, names):
@@ -62,12 +87,11 @@ def fetch(release, names):
     path = tree(release)
     with only_one(path):
         if not os.path.exists(os.path.join(path, "var/lib/apt/periodic/update")):
-            chroot(path, "apt-get", "-q", "update")
+            chroot(path, *APT, "update")
             os.makedirs(os.path.join(path, "var/lib/apt/periodic"), exist_ok=True)
             with open(os.path.join(path, "var/lib/apt/periodic/update"), "w", encoding="ascii"):
                 pass
-        chroot(path, "apt-get", "-q", "-y", "--download-only", "--no-install-recommends",
-               "install", *names)
+        chroot(path, *APT, "--download-only", "install", *names)
 
 
 def _remove_stale():
@@ -112,7 +136,25 @@ class Layer:
         test.addCleanup(net.run, "umount", "-l", self.root, check=False)
 
 
-class Machine:
+class Systemd:
+    """What can be asked of a machine whose run(*command) runs a command in it as root."""
+
+    def shell(self, script, **options):
+        return self.run("sh", "-euc", script, **options)
+
+    def unit(self, name, *properties):
+        """{property: value} as `systemctl show` has them."""
+        text = self.run("systemctl", "show", name, "-p", ",".join(properties)).stdout
+        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+    def state(self, name):
+        return self.unit(name, "ActiveState")["ActiveState"]
+
+    def journal(self, unit):
+        return self.run("journalctl", "--no-pager", "-o", "cat", "-u", unit).stdout
+
+
+class Machine(Systemd):
     """One machine. `namespace` is its network; the BPF file system is that of the tests."""
 
     def __init__(self, test, release, namespace):
@@ -164,9 +206,6 @@ class Machine:
                        "--pid", "--root", "--wd=/", *command, timeout=timeout, env=ENVIRONMENT,
                        **options)
 
-    def shell(self, script, **options):
-        return self.run("sh", "-euc", script, **options)
-
     def power_off(self):
         """An orderly end; boot() starts it again."""
         self.run("systemctl", "poweroff", check=False)
@@ -203,14 +242,3 @@ class Machine:
                 if part in path and self.exists(path):
                     found.append(path)
         return sorted(found)
-
-    def unit(self, name, *properties):
-        """{property: value} as `systemctl show` has them."""
-        text = self.run("systemctl", "show", name, "-p", ",".join(properties)).stdout
-        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-
-    def state(self, name):
-        return self.unit(name, "ActiveState")["ActiveState"]
-
-    def journal(self, unit):
-        return self.run("journalctl", "--no-pager", "-o", "cat", "-u", unit).stdout

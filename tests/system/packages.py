@@ -3,6 +3,8 @@
 
 import glob
 import os
+import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,8 +12,10 @@ import time
 
 from lib import net, program
 
+import builder
 import machine
 
+HERE = platform.freedesktop_os_release().get("VERSION_CODENAME")  # this machine's release
 LATER = "later"  # what tells the newer build from the older
 PORT = 8080
 NOT_PACKAGED = {"build", ".git", ".ci", "tests", "__pycache__"}
@@ -28,7 +32,7 @@ def _newest_source():
 
 
 def deb(suffix=""):
-    """The package's file, built anew if a source is newer. Its unit tests run elsewhere."""
+    """The package's file, built anew here if a source is newer. Its unit tests run elsewhere."""
     net.need_commands("dpkg-buildpackage", "dh")
     output = os.path.join(machine.CACHE, f"deb-{suffix or 'release'}")
     pattern = os.path.join(output, "vxlan-pipeline_*.deb")
@@ -42,6 +46,30 @@ def deb(suffix=""):
                                        "DEB_BUILD_OPTIONS": "nocheck noddebs"})
             built = glob.glob(pattern)
     return built[0]
+
+
+def source(path):
+    """The source package that was built beside it."""
+    return glob.glob(os.path.join(os.path.dirname(path), "*.dsc"))[0]
+
+
+def deb_of(test, release, suffix=""):
+    """The same as made by the tools and libraries of a release."""
+    own = deb(suffix)
+    if release == HERE:
+        return own
+    output = os.path.join(machine.CACHE, f"deb-{suffix or 'release'}-{release}")
+    pattern = os.path.join(output, "vxlan-pipeline_*.deb")
+    with machine.only_one(output):
+        built = glob.glob(pattern)
+        if not built or os.path.getmtime(built[0]) < os.path.getmtime(own):
+            chroot = builder.Chroot(test, release, source(own))
+            files, _ = chroot.build(source(own), "/build/package", "nocheck noddebs")
+            shutil.rmtree(output, ignore_errors=True)
+            os.mkdir(output)
+            for path in files + glob.glob(source(own).removesuffix(".dsc") + ".*"):
+                shutil.copy(path, output)
+    return glob.glob(pattern)[0]
 
 
 def field(path, name):

@@ -117,5 +117,6 @@ def base(directory, files):
         stream.writelines(f"install -Dm 755 %{{_sourcedir}}/{os.path.basename(name)} "
                           f"%{{buildroot}}{name}\n" for name in payload)
         stream.write("\n".join(["%files", *payload]) + "\n\n" + triggers)
-    net.run("rpmbuild", "--quiet", "--nodeps", "--define", f"_topdir {directory}", "-bb", spec)
+    net.run("rpmbuild", "--quiet", "--nodeps", "--define", f"_topdir {directory}",
+            "--define", f"_tmppath {directory}", "-bb", spec)
     return glob.glob(os.path.join(directory, "RPMS", "noarch", "*.rpm"))[0]

@@ -21,7 +21,7 @@ class Scene(Lifecycle):
 
     def setUp(self):
         super().setUp()
-        self.deb = packages.deb()
+        self.deb = packages.deb_of(self, self.RELEASE)
         machine.fetch(self.RELEASE, packages.dependencies(self.deb))
         self.repository = packages.Repository(self, self.appliance)
         self.repository.publish(self.deb)
@@ -36,9 +36,13 @@ class Scene(Lifecycle):
         self.assertEqual(count, 1, script)
         return self.machine.shell(script)
 
+    def later(self):
+        """A newer build of the package."""
+        return packages.deb_of(self, self.RELEASE, packages.LATER)
+
     def upgrade(self):
         """To a newer build, from the repository."""
-        self.repository.publish(packages.deb(packages.LATER))
+        self.repository.publish(self.later())
         self.machine.shell("apt-get -q update && apt-get -q -y upgrade")
 
     def configure(self, *changes, name="config"):

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Does the program count what it does? Its counters against what it was seen to do. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath_internal.h"
+#include "names.h"
+#include "trial.h"
+
+static void add(struct hits *hits, size_t bytes)
+{
+	hits->packets++;
+	hits->bytes += bytes;
+}
+
+void trial_tally(struct trial *trial, const struct trial_frame *frame)
+{
+	const struct trace *trace = &trial->outcome.trace;
+
+	add(&trial->tally.verdicts[trace->verdict], frame->length);
+	for (size_t i = 0; i < EVENT_COUNT; i++)
+		trial->tally.events[i] += trace->events >> i & 1;
+	if (trace->rule)
+		add(&trial->tally.rules[trace->rule - 1], frame->length);
+}
+
+/* An element of a per-CPU array of 64-bit words, all CPUs together. */
+static bool read_element(const struct trial *trial, const char *map, uint32_t key, void *sum,
+			 size_t size)
+{
+	int fd = bpf_object__find_map_fd_by_name(trial->datapath->skeleton->obj, map);
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *values = cpus > 0 ? calloc((size_t)cpus, size) : NULL;
+	size_t words = size / sizeof(*values);
+	bool good = values && bpf_map_lookup_elem(fd, &key, values) == 0;
+
+	memset(sum, 0, size);
+	for (size_t i = 0; good && i < (size_t)cpus * words; i++)
+		((uint64_t *)sum)[i % words] += values[i];
+	free(values);
+	return good;
+}
+
+static bool same(const struct hits *counted, const struct hits *seen, const char *what, char *why)
+{
+	if (counted->packets == seen->packets && counted->bytes == seen->bytes)
+		return true;
+	snprintf(why, COMPARE_TEXT, "%s: counted %llu packets of %llu bytes, seen %llu of %llu",
+		 what, (unsigned long long)counted->packets, (unsigned long long)counted->bytes,
+		 (unsigned long long)seen->packets, (unsigned long long)seen->bytes);
+	return false;
+}
+
+static bool rules_right(const struct trial *trial, char *why)
+{
+	char what[32];
+
+	for (uint32_t i = 0; i < trial->scenario.rule_count; i++) {
+		struct hits counted;
+
+		snprintf(what, sizeof(what), "rule %u", i + 1);
+		if (!read_element(trial, "rule_hits", i, &counted, sizeof(counted))) {
+			snprintf(why, COMPARE_TEXT, "%s has no counter", what);
+			return false;
+		}
+		if (!same(&counted, &trial->tally.rules[i], what, why))
+			return false;
+	}
+	return true;
+}
+
+bool trial_counts_right(const struct trial *trial, char why[COMPARE_TEXT])
+{
+	const struct tally *tally = &trial->tally;
+	struct counters counted;
+
+	if (!read_element(trial, "counters", 0, &counted, sizeof(counted))) {
+		snprintf(why, COMPARE_TEXT, "the counters cannot be read");
+		return false;
+	}
+	for (unsigned int i = 0; i < VERDICT_COUNT; i++) {
+		if (!same(&counted.verdict[i], &tally->verdicts[i], i ? verdict_name(i) : "none",
+			  why))
+			return false;
+	}
+	for (unsigned int i = 0; i < EVENT_COUNT; i++) {
+		if (counted.event[i] == tally->events[i])
+			continue;
+		snprintf(why, COMPARE_TEXT, "event %s: counted %llu, seen %llu", event_name(i),
+			 (unsigned long long)counted.event[i],
+			 (unsigned long long)tally->events[i]);
+		return false;
+	}
+	return rules_right(trial, why);
+}
