@@ -206,6 +206,7 @@ static int prepare(struct explain_run *run, struct error *error)
 		return error_set(error, -EINTR, "interrupted");
 	if (err)
 		return err;
+	datapath_park(run->datapath);
 	run->explanation = calloc(1, sizeof(*run->explanation));
 	return run->explanation ? 0 : error_set(error, -ENOMEM, "%s", strerror(ENOMEM));
 }

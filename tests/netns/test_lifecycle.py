@@ -292,6 +292,26 @@ class Death(Lifecycle):
         self.assertEqual(self.verdicts(), {})
 
 
+class Heartbeat(Lifecycle):
+    def programs(self):
+        """{type: runs} of those that know the heartbeat: the datapath, and what is run by the daemon."""
+        pin = os.path.join(net.PINS, self.instance, "heartbeat")
+        shown = json.loads(self.appliance.run("bpftool", "-j", "map", "show", "pinned", pin).stdout)
+        programs = json.loads(self.appliance.run("bpftool", "-j", "prog", "show").stdout)
+        return {each["type"]: each.get("run_cnt", 0) for each in programs
+                if shown["id"] in each.get("map_ids", ())}
+
+    def test_is_no_xdp_program(self):
+        """Running one by hand makes kernels before 5.18 rewrite code that forwards elsewhere."""
+        net.need_commands("bpftool")
+        before = self.appliance.run("sysctl", "-n", "kernel.bpf_stats_enabled").stdout.strip()
+        self.addCleanup(self.appliance.sysctl, f"kernel.bpf_stats_enabled={before}")
+        self.appliance.sysctl("kernel.bpf_stats_enabled=1")
+        self.start()
+        net.wait_for(lambda: self.programs().get("socket_filter", 0) > 5, 5, "heartbeats")
+        self.assertEqual(set(self.programs()), {"xdp", "socket_filter"})
+
+
 class Reload(Lifecycle):
     def reload(self, daemon, *changes):
         self.write(*changes)
