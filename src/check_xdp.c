@@ -16,7 +16,7 @@ static bool generic_wanted(const struct check *check)
 static void judge_driver(const struct check *check, const struct host_link *link,
 			 const struct driver *driver)
 {
-	if (driver->panics)
+	if (driver->panics && !generic_wanted(check))
 		check_fix(check_find(check, FINDING_FAIL,
 				     "%s: ENA %s panics under load when it sends from XDP",
 				     link->name, link->driver_version),
@@ -152,6 +152,8 @@ void check_xdp_mtu(const struct check *check)
 /* virtio_net gives each CPU a channel of its own to send from XDP, as long as there are so many. */
 static void judge_virtio(const struct check *check, const struct host_link *link)
 {
+	const struct host_link *sends =
+		check->single_arm ? &check->host->listen : &check->host->forward;
 	int64_t free_for_us = link->channels_max - check->host->cpus;
 
 	/* while it carries a program, the driver counts the channels that it took for it, too */
@@ -161,7 +163,7 @@ static void judge_virtio(const struct check *check, const struct host_link *link
 	    link->channels + check->host->cpus <= link->channels_max)
 		return;
 	/* virtnet_xdp_get_sq() then takes queues behind the last one: 5.10, 6.1 and 6.12 do */
-	if (link->channels > check->host->cpus)
+	if (link->channels > check->host->cpus && link == sends)
 		check_fix(
 			check_find(check, FINDING_FAIL,
 				   "%s uses %" PRId64 " of %" PRId64 " channels on %" PRId64
@@ -233,7 +235,7 @@ void check_egress(const struct check *check)
 			  strcmp(check->instance, "config") == 0 ? "" : check->instance);
 	else if (strcmp(link->driver, "veth") == 0 && link->transmit == ANSWER_NO)
 		check_find(
-			check, check_native_status(check),
+			check, FINDING_WARN,
 			"%s's peer takes no redirected frames; on the peer: ethtool -K PEER gro on",
 			link->name);
 }

@@ -40,6 +40,7 @@ static bool parse(int argc, char **argv, struct check_options *options, enum com
 		OPTION_ROW_COLOR(&options->color),
 	};
 	const struct option_set set = {
+		.command = "check",
 		.usage = "[-c FILE] [OPTIONS]",
 		.about = about,
 		.rows = rows,

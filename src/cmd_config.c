@@ -69,7 +69,7 @@ struct options {
 };
 
 /* getopt itself says what it does not like. False: usage error. */
-static bool options_parse(int argc, char **argv, const char *letters, const struct option *known,
+static bool parse_options(int argc, char **argv, const char *letters, const struct option *known,
 			  struct options *options)
 {
 	int letter;
@@ -245,7 +245,7 @@ static enum command_status run(size_t i, int argc, char **argv)
 
 	snprintf(name, sizeof(name), "vxlan-pipeline config %s", subcommands[i].name);
 	argv[0] = name; /* getopt begins its messages with it */
-	if (!options_parse(argc, argv, subcommands[i].letters, subcommands[i].options, &options)) {
+	if (!parse_options(argc, argv, subcommands[i].letters, subcommands[i].options, &options)) {
 		fprintf(stderr, "Try '%s --help'.\n", name);
 		return COMMAND_USAGE;
 	}

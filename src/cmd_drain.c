@@ -15,6 +15,7 @@ enum command_status cmd_drain(int argc, char **argv)
 		{0, "undo", NULL, OPTION_FLAG, &undo, "take it back", 0, 0},
 	};
 	const struct option_set set = {
+		.command = "drain",
 		.usage = "[OPTIONS]",
 		.about = about,
 		.rows = rows,

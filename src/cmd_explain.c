@@ -96,6 +96,7 @@ static bool parse_options(struct explain_options *options, int argc, char **argv
 		OPTION_ROW_COLOR(&options->color),
 	};
 	const struct option_set set = {
+		.command = "explain",
 		.usage = "[-c FILE] IN.pcap [-w OUT.pcap] [--json]",
 		.about = about,
 		.rows = rows,
@@ -205,6 +206,7 @@ static int prepare(struct explain_run *run, struct error *error)
 		return error_set(error, -EINTR, "interrupted");
 	if (err)
 		return err;
+	datapath_park(run->datapath);
 	run->explanation = calloc(1, sizeof(*run->explanation));
 	return run->explanation ? 0 : error_set(error, -ENOMEM, "%s", strerror(ENOMEM));
 }

@@ -84,6 +84,7 @@ enum command_status cmd_monitor(int argc, char **argv)
 		OPTION_ROW_COLOR(&options.color),
 	};
 	const struct option_set set = {
+		.command = "monitor",
 		.usage = "[OPTIONS]",
 		.about = about,
 		.rows = rows,

@@ -34,11 +34,13 @@ static int wait_for_outcome(const char *instance, pid_t daemon,
 		if (instance_daemon(instance) != daemon)
 			return error_set(error, -ESRCH, "the daemon, process %d, has ended",
 					 (int)daemon);
+		if (clock_ms() > deadline && now.begun > before->begun)
+			return error_set(error, -ETIMEDOUT,
+					 "the reload is still under way after %u s", timeout);
 		if (clock_ms() > deadline)
 			return error_set(error, -ETIMEDOUT,
-					 "no answer from the daemon, process %d, within %u s: it "
-					 "may be stopped; the configuration stays as it was until "
-					 "it goes on",
+					 "no answer from the daemon, process %d, within %u s; "
+					 "`vxlan-pipeline stats` shows the rules in force",
 					 (int)daemon, timeout);
 		nanosleep(&step, NULL);
 	}
@@ -59,6 +61,7 @@ enum command_status cmd_reload(int argc, char **argv)
 		 "seconds to wait for the outcome (default 60)", 1, MAX_TIMEOUT},
 	};
 	const struct option_set set = {
+		.command = "reload",
 		.usage = "[OPTIONS]",
 		.about = about,
 		.rows = rows,
@@ -71,15 +74,10 @@ enum command_status cmd_reload(int argc, char **argv)
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
-	instance_read_reloads(instance, &before);
-	daemon = instance_daemon(instance);
-	if (!daemon) {
-		error_set(&error, -ESRCH,
-			  "no daemon of instance %s runs; `vxlan-pipeline run` "
-			  "starts one",
-			  instance);
+	/* in this order: what a daemon finds of another's reloads it removes before it is found */
+	if (instance_find_daemon(instance, &daemon, &error))
 		return command_fail(&error);
-	}
+	instance_read_reloads(instance, &before);
 	if (kill(daemon, SIGHUP) < 0) {
 		error_set(&error, -errno, "process %d, the daemon of instance %s: %s", (int)daemon,
 			  instance, strerror(errno));

@@ -99,6 +99,7 @@ static bool parse(int argc, char **argv, struct run_options *options, enum comma
 		 "print the counters of the running instance and exit", 0, 0},
 	};
 	const struct option_set set = {
+		.command = "run",
 		.usage = "[-c FILE] [OPTIONS]",
 		.about = about,
 		.rows = rows,

@@ -12,6 +12,7 @@ enum command_status cmd_stats(int argc, char **argv)
 	bool json = false;
 	const struct option_row rows[] = {OPTION_ROW_INSTANCE(&instance), OPTION_ROW_JSON(&json)};
 	const struct option_set set = {
+		.command = "stats",
 		.usage = "[OPTIONS]",
 		.about = about,
 		.rows = rows,

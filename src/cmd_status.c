@@ -163,6 +163,7 @@ enum command_status cmd_status(int argc, char **argv)
 	const struct option_row rows[] = {OPTION_ROW_INSTANCE(&instance), OPTION_ROW_JSON(&json),
 					  OPTION_ROW_COLOR(&color)};
 	const struct option_set set = {
+		.command = "status",
 		.usage = "[OPTIONS]",
 		.about = about,
 		.rows = rows,

@@ -34,6 +34,7 @@ enum command_status cmd_stop(int argc, char **argv)
 	const char *instance = COMMAND_DEFAULT_INSTANCE;
 	const struct option_row rows[] = {OPTION_ROW_INSTANCE(&instance)};
 	const struct option_set set = {
+		.command = "stop",
 		.usage = "[OPTIONS]",
 		.about = about,
 		.rows = rows,

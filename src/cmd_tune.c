@@ -43,6 +43,7 @@ static bool parse(int argc, char **argv, struct tune_options *options, enum comm
 		OPTION_ROW_JSON(&options->json),
 	};
 	const struct option_set set = {
+		.command = "tune",
 		.usage = "[-c FILE] [--dry-run | --revert] [OPTIONS]",
 		.about = about,
 		.rows = rows,

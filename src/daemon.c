@@ -10,6 +10,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "cleanup.h"
 #include "clock.h"
 #include "daemon_internal.h"
 #include "datapath.h"
@@ -114,11 +115,11 @@ static void reload(struct daemon *daemon)
 		failed = false;
 	}
 	pages_note_reload(daemon->web.pages, failed);
+	daemon_notify_status(daemon, "READY=1\n");
 	daemon->reloads.ended = daemon->reloads.begun;
 	daemon->reloads.failed = failed;
 	snprintf(daemon->reloads.why, sizeof(daemon->reloads.why), "%s", failed ? error.text : "");
 	note_reloads(daemon);
-	daemon_notify_status(daemon, "READY=1\n");
 }
 
 /* Until a signal or the duration ends it. */
@@ -189,14 +190,12 @@ static enum command_status start_failed(int err, const struct error *error)
 	return err == -ERANGE ? COMMAND_USAGE : COMMAND_FAILED;
 }
 
-static enum command_status run_locked(struct daemon *daemon, struct config *config)
+static enum command_status run_locked(struct daemon *daemon, struct config *config, int signals)
 {
 	enum command_status status;
 	struct error error;
-	int signals = open_signals(&error);
-	int err = signals < 0 ? signals : web_open(&daemon->web, daemon->options->instance, &error);
+	int err = web_open(&daemon->web, daemon->options->instance, &error);
 
-	note_reloads(daemon); /* those of a daemon that was killed are not its own */
 	if (!err)
 		err = install(daemon, config, &error);
 	if (err) {
@@ -211,8 +210,6 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 		config_clear(&daemon->config);
 	}
 	web_close(&daemon->web);
-	if (signals >= 0)
-		close(signals);
 	return status;
 }
 
@@ -225,19 +222,22 @@ enum command_status daemon_run(const struct daemon_options *options)
 	enum command_status status;
 	struct config config;
 	struct error error;
+	_cleanup_close_ int signals = -1;
 	int lock;
 
 	if (!command_load_config(&config, options->config_path, options->overrides,
 				 options->override_count, &status))
 		return status;
 	datapath_set_debug(debug_line);
-	lock = instance_lock(options->instance, &error);
+	/* before the lock says which process to send them to */
+	signals = open_signals(&error);
+	lock = signals < 0 ? signals : instance_lock(options->instance, &error);
 	if (lock < 0) {
 		config_clear(&config);
 		return command_fail(&error);
 	}
 	daemon.monitor.color = command_color_on(COMMAND_COLOR_AUTO, stdout);
-	status = run_locked(&daemon, &config);
+	status = run_locked(&daemon, &config, signals);
 	instance_unlock(options->instance, lock);
 	return status;
 }

@@ -62,6 +62,15 @@ struct datapath_outcome {
 };
 
 /*
+ * Before Linux 5.18 each datapath_run() enters the program into the kernel's table of direct calls, by
+ * which it runs all XDP programs of the host, and takes it out again: code is rewritten twice, which
+ * takes a while and which other CPUs may be executing. Unless the program is in it anyway because it
+ * is attached: so it is, to interfaces of this network namespace, which must be one of its own. Where
+ * that fails it runs all the same.
+ */
+void datapath_park(struct datapath *datapath);
+
+/*
  * Runs the program once on a frame as if it had come in on listen_ifindex; what leaves is in
  * outcome->frames, also when the program drops it. Needs trace. -EMSGSIZE: longer than the kernel
  * takes; -EINVAL: shorter than an Ethernet header. The process must be bound to one CPU: fragments are counted there.

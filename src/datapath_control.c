@@ -42,7 +42,7 @@ void datapath_release_control(struct datapath_control *control)
 
 int datapath_beat(const struct datapath_control *control)
 {
-	char frame[ETH_HLEN] = {0};
+	char frame[ETH_ZLEN] = {0}; /* kernels from 6.1 on refuse one without a payload */
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof(frame),
 		    .repeat = 1);
 

@@ -17,6 +17,7 @@ struct datapath {
 	enum cutting cutting;
 	struct ip_address *targets; /* of the rules; next_hops[i] is the way to targets[i] */
 	size_t target_count;
+	bool contextless; /* this kernel runs programs by hand, but not with a context */
 };
 
 /* Names of pins below an instance's directory. */

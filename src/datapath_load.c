@@ -2,17 +2,20 @@
 /* From a configuration to a loaded program with filled tables, and running it by hand. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "datapath_internal.h"
 #include "instance.h"
 #include "nat.h"
+#include "privilege.h"
 
 /* Everything that is computed from the configuration before the kernel is asked for anything. */
 struct tables {
@@ -261,21 +264,37 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, cut);
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_explain, cut && options->trace);
 	if (options->multi_buffer) {
-		struct bpf_program *program;
+		struct bpf_program *program = NULL;
 
-		bpf_object__for_each_program(program, skeleton->obj)
-			bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);
+		while ((program = bpf_object__next_program(skeleton->obj, program))) {
+			if (bpf_program__type(program) == BPF_PROG_TYPE_XDP)
+				bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);
+		}
 	}
 	return choose_mark(options->instance, &constants->fragment_mark);
+}
+
+static int explain_refusal(struct error *error)
+{
+	struct rlimit limit;
+
+	if (privilege_is_enough() && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY)
+		return error_set(error, -EPERM,
+				 "not permitted to load BPF programs; before Linux 5.11 they may "
+				 "take no more than the limit of locked memory, %ju KiB here: "
+				 "ulimit -l unlimited",
+				 (uintmax_t)limit.rlim_cur / 1024);
+	return error_set(error, -EPERM,
+			 "not permitted to load BPF programs; run as root, or with CAP_BPF, "
+			 "CAP_NET_ADMIN and CAP_PERFMON");
 }
 
 static int explain_load_failure(int err, struct error *error)
 {
 	switch (err) {
 	case -EPERM:
-		return error_set(error, err,
-				 "not permitted to load BPF programs; run as root, or with "
-				 "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
+		return explain_refusal(error);
 	case -ENOMEM:
 		return error_set(error, err, "no memory for the program's tables");
 	default:

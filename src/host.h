@@ -76,7 +76,7 @@ struct host_link {
 struct host {
 	char kernel[65];
 	char machine[65];
-	int64_t cpus;
+	int64_t cpus; /* that there may be: the kernel's nr_cpu_ids, not those online */
 	struct datapath_features features;
 	enum answer btf;
 	enum answer bpffs;

@@ -29,4 +29,7 @@ bool host_read_line(const char *path, char *text, size_t size);
 /* The number that a file begins with, or HOST_UNKNOWN. */
 int64_t host_read_number(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Is the interface named in a line of the kernel's log, and not one whose name contains its name? */
+bool host_log_names(const char *line, const char *interface);
+
 #endif

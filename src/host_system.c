@@ -123,6 +123,20 @@ static int64_t frag_bypass(void)
 	return *text == 'Y' || *text == '1';
 }
 
+/* "0-7" or "0,2-3": the kernel's nr_cpu_ids, by which drivers count, is one more than the last. */
+static int64_t possible_cpus(void)
+{
+	char text[64];
+	size_t end;
+
+	if (!host_read_line("/sys/devices/system/cpu/possible", text, sizeof(text)))
+		return sysconf(_SC_NPROCESSORS_CONF);
+	end = strlen(text);
+	while (end && isdigit((unsigned char)text[end - 1]))
+		end--;
+	return atoi(text + end) + 1;
+}
+
 void host_read_system(struct host *host)
 {
 	struct utsname names;
@@ -132,7 +146,7 @@ void host_read_system(struct host *host)
 		strcpy(host->kernel, names.release);
 		strcpy(host->machine, names.machine);
 	}
-	host->cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	host->cpus = possible_cpus();
 	datapath_probe(&host->features);
 	host->btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? ANSWER_YES : ANSWER_NO;
 	if (statfs(INSTANCE_BPFFS, &bpffs) == 0)
@@ -154,8 +168,7 @@ static bool in_name(const char *at)
 	       (*at == '.' && isalnum((unsigned char)at[1]));
 }
 
-/* Is the interface named in `line`, and not one whose name contains this one's? */
-static bool names(const char *line, const char *interface)
+bool host_log_names(const char *line, const char *interface)
 {
 	size_t length = strlen(interface);
 	const char *found = length ? strstr(line, interface) : NULL;
@@ -173,7 +186,7 @@ static void take_log(struct host_link *link, const char *line)
 	static const char *const refusing[] = {"fail",          "too large",  "exceed",
 					       "not supported", "not enough", "larger than"};
 
-	if (!names(line, link->name) || !strcasestr(line, "xdp"))
+	if (!host_log_names(line, link->name) || !strcasestr(line, "xdp"))
 		return;
 	*link->refusal = '\0'; /* what succeeded since is no refusal any more */
 	for (size_t i = 0; i < sizeof(refusing) / sizeof(refusing[0]); i++) {

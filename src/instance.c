@@ -140,6 +140,9 @@ bool instance_is_drained(const char *name)
 	return access(instance_pin_path(path, name, DRAINED), F_OK) == 0;
 }
 
+#define RELOADS       "reloads"
+#define RELOADS_FRESH "reloads.new" /* on its way to that name */
+
 /* An open file description's lock can be asked about without being taken, unlike flock(2)'s. */
 static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
@@ -192,6 +195,8 @@ int instance_lock(const char *name, struct error *error)
 	if (fd < 0)
 		return error_set(error, fd, "cannot lock %s: %s%s", path, strerror(-fd),
 				 fd == -EACCES ? "; run as root" : "");
+	unlink(run_path(path, name, RELOADS)); /* those of a daemon that was killed */
+	run_path(path, name, "lock");
 	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) {
 		err = -errno;
 		instance_unlock(name, fd);
@@ -200,12 +205,10 @@ int instance_lock(const char *name, struct error *error)
 	return fd;
 }
 
-#define RELOADS "reloads"
-
 int instance_write_reloads(const char *name, const struct instance_reloads *reloads)
 {
 	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE];
-	FILE *stream = fopen(run_path(fresh, name, RELOADS ".new"), "we");
+	FILE *stream = fopen(run_path(fresh, name, RELOADS_FRESH), "we");
 	int err = stream ? 0 : -errno;
 
 	if (!stream)
@@ -246,6 +249,7 @@ void instance_unlock(const char *name, int fd)
 	char path[INSTANCE_PATH_SIZE];
 
 	unlink(run_path(path, name, RELOADS));
+	unlink(run_path(path, name, RELOADS_FRESH));
 
 	/* unlinked while still locked, so that nobody can take a lock that is about to vanish */
 	unlink(run_path(path, name, "lock"));
@@ -279,4 +283,19 @@ pid_t instance_daemon(const char *name)
 	if (read(fd, text, sizeof(text) - 1) <= 0)
 		return 0;
 	return (pid_t)strtol(text, NULL, 10);
+}
+
+int instance_find_daemon(const char *name, pid_t *daemon, struct error *error)
+{
+	char path[INSTANCE_PATH_SIZE];
+
+	*daemon = instance_daemon(name);
+	if (*daemon)
+		return 0;
+	if (access(run_path(path, name, "lock"), R_OK) < 0 && errno == EACCES)
+		return error_set(error, -EACCES,
+				 "not permitted to see the daemon of instance %s; run as root",
+				 name);
+	return error_set(error, -ESRCH,
+			 "no daemon of instance %s runs; `vxlan-pipeline run` starts one", name);
 }

@@ -63,5 +63,7 @@ void instance_read_reloads(const char *name, struct instance_reloads *reloads);
 
 /* The process id of the instance's daemon; 0 when none runs. */
 pid_t instance_daemon(const char *name);
+/* For who needs one: -ESRCH when none runs, -EACCES when it takes root to see. */
+int instance_find_daemon(const char *name, pid_t *daemon, struct error *error);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,11 +122,11 @@ static const struct option_row *find(const struct option_set *set, int answer)
 
 bool options_parse(int argc, char **argv, const struct option_set *set, enum command_status *status)
 {
-	const char *command = argv[0] + strlen("vxlan-pipeline ");
 	struct option longs[OPTIONS_MAX + COMMON_COUNT + 1] = {0};
 	char letters[2 * (OPTIONS_MAX + COMMON_COUNT) + 1];
 	int answer;
 
+	assert(set->count <= OPTIONS_MAX);
 	translate(set, longs, letters);
 	*status = COMMAND_DONE;
 	while ((answer = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
@@ -140,14 +141,14 @@ bool options_parse(int argc, char **argv, const struct option_set *set, enum com
 			return false;
 		}
 		if (!row)
-			command_usage_hint(command);
-		if (!row || !take(row, command)) {
+			command_usage_hint(set->command);
+		if (!row || !take(row, set->command)) {
 			*status = COMMAND_USAGE;
 			return false;
 		}
 	}
 	if (set->has_operands || optind == argc)
 		return true;
-	*status = command_usage(command, "unexpected argument '%s'", argv[optind]);
+	*status = command_usage(set->command, "unexpected argument '%s'", argv[optind]);
 	return false;
 }

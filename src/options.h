@@ -46,9 +46,10 @@ struct option_row {
 
 /* Beside its rows every command takes -h, --help and -V, --version. */
 struct option_set {
-	const char *usage; /* what follows "Usage: COMMAND " */
-	const char *about; /* lines */
-	const char *after; /* lines below the options, or NULL */
+	const char *command; /* its name */
+	const char *usage;   /* what follows the name that it was called by */
+	const char *about;   /* lines */
+	const char *after;   /* lines below the options, or NULL */
 	const struct option_row *rows;
 	size_t count;
 	bool has_operands; /* optind says where; else there must be none */
@@ -57,8 +58,8 @@ struct option_set {
 #define OPTIONS_MAX 16 /* rows of a command */
 
 /*
- * argv[0] is "vxlan-pipeline COMMAND". Returns whether to go on; if not, what was to be said was
- * said, and *status is what to end with.
+ * argv[0] is what it was called by. Returns whether to go on; if not, what was to be said was said,
+ * and *status is what to end with.
  */
 bool options_parse(int argc, char **argv, const struct option_set *set,
 		   enum command_status *status);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -60,4 +59,19 @@ int privilege_drop(struct error *error)
 	cap_free(from);
 	cap_free(to);
 	return err ? error_set(error, err, "cannot give up capabilities: %s", strerror(-err)) : 0;
+}
+
+bool privilege_is_enough(void)
+{
+	cap_t now = cap_get_proc();
+	bool enough = now != NULL;
+
+	for (size_t i = 0; enough && i < KEPT; i++) {
+		cap_flag_value_t effective;
+
+		enough = cap_get_flag(now, kept[i], CAP_EFFECTIVE, &effective) == 0 &&
+			 effective == CAP_SET;
+	}
+	cap_free(now);
+	return enough;
 }

@@ -3,6 +3,8 @@
 #ifndef PRIVILEGE_H
 #define PRIVILEGE_H
 
+#include <stdbool.h>
+
 #include "error.h"
 
 /*
@@ -10,5 +12,8 @@
  * lets nothing that it may start have more. Threads that run already keep theirs. 0 or -errno.
  */
 int privilege_drop(struct error *error);
+
+/* Whether those three are in effect. */
+bool privilege_is_enough(void);
 
 #endif

@@ -14,7 +14,6 @@ import tempfile
 
 import cases
 import guest
-import host
 import packages
 from lib import frames
 from lib.program import FORWARDED, PROGRAM, to_yaml
@@ -151,8 +150,6 @@ class Loads:
 
     def files(self):
         files = {"/capture.pcap": self.capture, "/traffic.mtu": b"%d" % cases.TRAFFIC_MTU}
-        if self.wires:
-            files.update(host.FILES)
         for case in self.cases:
             files.update(case.files())
         with open(self.shim, "rb") as stream:
@@ -162,7 +159,7 @@ class Loads:
     def in_guest(self, kernel, work):
         """What the guest found out: path to contents."""
         archive, disk = os.path.join(work, "initramfs"), guest.results_disk(work)
-        programs = (PROGRAM, *map(shutil.which, ("busybox", "ip", "ethtool")))
+        programs = (PROGRAM, *map(shutil.which, ("busybox", "ip")))
         guest.initramfs(kernel, archive, os.path.join(HERE, "init"), programs, MODULES,
                         self.files())
         names = {case.key: case for case in self.cases}
@@ -191,8 +188,6 @@ class Loads:
             judge = judge_traffic if case.traffic else judge_explain
             problems = judge(results, case, release not in packages.WITHOUT_BROADCAST)
             report.row(title, case.name, problems, load_remark(results, case))
-        if self.wires:
-            report.row(title, host.NAME, host.judge(results, kernel.version))
 
 
 def build_shim(work):

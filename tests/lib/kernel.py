@@ -34,7 +34,8 @@ def copies_frames():
 
 def has_multi_buffer(driver="veth"):
     """XDP programs that take frames in several buffers, Linux 5.18; of virtio_net, 6.3."""
-    if driver == "virtio_net" and not knows("build_skb_from_xdp_buff", driver):
+    if driver == "virtio_net" and not any(  # compiled into others, functions have no type
+            knows(name, driver) for name in ("build_skb_from_xdp_buff", "virtnet_xdp_handler")):
         return False
     return knows("xdp_has_frags")
 
@@ -45,6 +46,11 @@ def veth_receives_with_gro():
         return True
     # modules tell their types since Linux 5.11
     return os.path.exists(os.path.join(BTF, "veth")) and knows("veth_napi_enable_range", "veth")
+
+
+def counts_locked_memory():
+    """What BPF takes is held against RLIMIT_MEMLOCK, which ended with Linux 5.11."""
+    return knows("bpf_map_charge_init")
 
 
 def sends_frames():

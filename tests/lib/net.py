@@ -179,6 +179,16 @@ def receive_redirected(namespace, interface):
         namespace.ip("link", "set", "dev", interface, "xdp", "obj", built, "sec", "xdp")
 
 
+def napi(namespace, interface, on):
+    """Without it a veth loses what is redirected to it."""
+    if kernel.veth_receives_with_gro():
+        namespace.run("ethtool", "-K", interface, "gro", "on" if on else "off")
+    elif on:
+        receive_redirected(namespace, interface)
+    else:
+        namespace.ip("link", "set", "dev", interface, "xdp", "off")
+
+
 def bring_up(one, one_name, two, two_name):
     """A pair with no offloads that would leave frames half made; NAPI on both ends."""
     for namespace, name in ((one, one_name), (two, two_name)):

@@ -16,8 +16,10 @@ import time
 
 from . import net
 from .life import TARGETS, Lifecycle, rules
+from .program import PATIENCE
 
-TOLD_WITHIN = 2.0  # seconds from a fault, or from its end, until /healthz says so
+# Seconds from a fault, or from its end, until /healthz says so; an emulated CPU takes longer.
+TOLD_WITHIN = 2.0 * PATIENCE
 PORT = 9789
 VERBOSE = bool({"-v", "--verbose"} & set(sys.argv))
 

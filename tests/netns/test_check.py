@@ -97,17 +97,17 @@ class Findings(Checked):
         """The unit asks before each start: what died must not be kept from coming back."""
         native = {"listen": {"xdp_mode": "native"}}
         rows = (
-            ("in0 is down", ("ip", "link", "set", "in0", "down"), self.READY),
-            ("out0 is down", ("ip", "link", "set", "out0", "down"), self.READY),
+            ("in0 is down", ("ip", "link", "set", "in0", "down"), self.READY, "interface"),
+            ("out0 is down", ("ip", "link", "set", "out0", "down"), self.READY, "interface"),
             ("it ran in generic mode, and native is asked for", (),
-             {"listen": {"xdp_mode": "generic"}}),
+             {"listen": {"xdp_mode": "generic"}}, "xdp_mode"),
         )
-        for sentence, broken, before in rows:
+        for sentence, broken, before, name in rows:
             with self.subTest(sentence):
                 self.start(self.READY, before).kill()
                 if broken:
                     self.appliance.run(*broken)
-                self.assertIn("warn", [status for status, _ in self.wrong(self.check(native))])
+                self.assertEqual(self.wrong(self.check(native)), [("warn", name)])
                 daemon = self.start(self.READY, native)
                 self.assertEqual(self.json("status")["mode"], "native")
                 for name in ("in0", "out0"):

@@ -105,6 +105,8 @@ class Interfaces(Watched):
             net.wait_for(lambda b=before: self.generation() > b, 5, "the MTU")
             net.wait_for(self.is_well, 5, "health")
             self.assertTrue(self.forwards())
+        if self.driver("in0") != "veth":  # others may refuse or not
+            return
         refused = self.appliance.ip("link", "set", "in0", "mtu", "9000", check=False)
         peer = self.sender.ip("link", "set", "s0", "mtu", "9000", check=False)
         self.assertTrue(refused.returncode or peer.returncode, "the kernel keeps XDP's limit")
@@ -162,10 +164,10 @@ class Unmounted(Watched):
                    if row["place"] == "transmit")
 
     def lose(self, count):
-        self.collector.run("ethtool", "-K", "c0", "gro", "off")
+        net.napi(self.collector, "c0", False)
         self.in_port.send(*tunnels(count))
         net.wait_for(lambda: self.out_port.receive(net.is_ip, quiet=0.1) == [], 2, "silence")
-        self.collector.run("ethtool", "-K", "c0", "gro", "on")
+        net.napi(self.collector, "c0", True)
 
     def test_unmounted(self):
         """

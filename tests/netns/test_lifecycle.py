@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -291,6 +292,26 @@ class Death(Lifecycle):
         self.assertEqual(self.verdicts(), {})
 
 
+class Heartbeat(Lifecycle):
+    def programs(self):
+        """{type: runs} of those that know the heartbeat: the datapath, and what is run by the daemon."""
+        pin = os.path.join(net.PINS, self.instance, "heartbeat")
+        shown = json.loads(self.appliance.run("bpftool", "-j", "map", "show", "pinned", pin).stdout)
+        programs = json.loads(self.appliance.run("bpftool", "-j", "prog", "show").stdout)
+        return {each["type"]: each.get("run_cnt", 0) for each in programs
+                if shown["id"] in each.get("map_ids", ())}
+
+    def test_is_no_xdp_program(self):
+        """Running one by hand makes kernels before 5.18 rewrite code that forwards elsewhere."""
+        net.need_commands("bpftool")
+        before = self.appliance.run("sysctl", "-n", "kernel.bpf_stats_enabled").stdout.strip()
+        self.addCleanup(self.appliance.sysctl, f"kernel.bpf_stats_enabled={before}")
+        self.appliance.sysctl("kernel.bpf_stats_enabled=1")
+        self.start()
+        net.wait_for(lambda: self.programs().get("socket_filter", 0) > 5, 5, "heartbeats")
+        self.assertEqual(set(self.programs()), {"xdp", "socket_filter"})
+
+
 class Reload(Lifecycle):
     def reload(self, daemon, *changes):
         self.write(*changes)
@@ -349,7 +370,8 @@ class Reload(Lifecycle):
     def asking(self):
         process = subprocess.Popen(  # pylint: disable=consider-using-with
             self.appliance.command(program.PROGRAM, "reload", "--instance", self.instance),
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process
@@ -406,8 +428,27 @@ class Reload(Lifecycle):
         self.ask()
         daemon.signal(signal.SIGSTOP)
         asking = self.asking()
+        net.wait_for(lambda: self.is_asked(daemon), 10, "the signal")
         daemon.kill()
         self.assertEqual(asking.wait(60), 1)
+        self.assertIn("has ended", asking.stderr.read())
+
+    def test_command_needs_root(self):
+        """Who may not see the daemon is not told that there is none."""
+        self.start()
+        os.chmod(self.work.path, 0o755)
+        result = self.appliance.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                                    program.PROGRAM, "reload", "--instance", self.instance,
+                                    check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("run as root", result.stderr)
+
+    @staticmethod
+    def is_asked(daemon):
+        """Is a SIGHUP pending for it?"""
+        with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as stream:
+            pending = int(re.search(r"^ShdPnd:\s*(\w+)", stream.read(), re.M)[1], 16)
+        return bool(pending & 1 << (signal.SIGHUP - 1))
 
     def test_under_traffic(self):
         """No packet is lost, none comes twice, and the change happens at one instant."""

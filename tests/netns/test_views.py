@@ -36,6 +36,18 @@ class Flags(Lifecycle):
         self.check("-i", "in0", "-t", "out0", "-a", "10.20.0.2", "-p", "8081", "-s", "1000",
                    executable=self.loader())
 
+    def test_mistakes_under_the_old_name(self):
+        """What helps is the help of `run`."""
+        loader = self.loader()
+        for words, said in ((("--bogus",), "unrecognized option '--bogus'"),
+                            (("-d", "x"), "vxlan-pipeline run: --duration 'x'"),
+                            (("in0",), "vxlan-pipeline run: unexpected argument 'in0'")):
+            with self.subTest(words):
+                result = self.appliance.run(loader, *words, check=False)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(said, result.stderr)
+                self.assertIn("Try 'vxlan-pipeline run --help'.", result.stderr)
+
     def test_run_takes_them_too(self):
         self.check("--interface", "in0", "--target", "out0", "--nat-target", "10.20.0.2",
                    "--nat-port", "8081", "--source-port", "1000", name="run")

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "check_rows.h"
 #include "facts.h"
+#include "host_internal.h"
 #include "unit.h"
 
 /* Makes all checks; `got` is what is not ok. */
@@ -194,6 +195,33 @@ static void records(void **state)
 	assert_int_equal(failed, 0);
 }
 
+/* Whose line of the kernel's log is it? */
+static void log_lines(void **state)
+{
+	static const struct {
+		const char *line, *interface;
+		bool named;
+	} rows[] = {
+		{"in0: too large for XDP", "in0", true},
+		{"ena 0000:00:05.0 in0: Failed to set xdp program", "in0", true},
+		{"XDP was refused on in0.", "in0", true},
+		{"XDP was refused on in0", "in0", true},
+		{"main0: too large for XDP", "in0", false},
+		{"in01: too large for XDP", "in0", false},
+		{"in0.100: too large for XDP", "in0", false},
+		{"br-in0: too large for XDP", "in0", false},
+		{"in0-a: too large for XDP", "in0", false},
+		{"main0: slave in0 is too large for XDP", "in0", true},
+		{"too large for XDP", "", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (host_log_names(rows[i].line, rows[i].interface) != rows[i].named)
+			fail_msg("'%s': %s", rows[i].line, rows[i].interface);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,7 +229,7 @@ int main(void)
 		cmocka_unit_test(test_programs), cmocka_unit_test(test_systems),
 		cmocka_unit_test(test_traffic),  cmocka_unit_test(test_wrong),
 		cmocka_unit_test(words),         cmocka_unit_test(ignorance),
-		cmocka_unit_test(records),
+		cmocka_unit_test(records),       cmocka_unit_test(log_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

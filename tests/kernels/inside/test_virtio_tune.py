@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`check` and `tune` on virtio-net, which has channels and, of late, a ring to be set."""
+"""`check` and `tune` on virtio-net, which has channels, an MTU and, of late, a ring to be set."""
 
 import json
 import re
 
-from lib import frames, net
+from lib import frames, kernel, net
 from lib.life import Lifecycle
 
 SHORT_OF_QUEUES = net.WIRES[2]  # three pairs for two CPUs, of which XDP wants one more each
+FIXABLE = {"channels", "rx_ring", "xdp_mtu", "forwarding", "send_redirects"}
+SYSCTLS = {"net/ipv4/conf/in1/forwarding": (0, 1), "net/ipv4/conf/out0/forwarding": (0, 1),
+           "net/ipv4/conf/in1/send_redirects": (1, 0)}
 
 
 class Tune(Lifecycle):
@@ -35,7 +38,25 @@ class Tune(Lifecycle):
         return int(re.findall(rf"^{name}:\s+(\d+)$", text, re.MULTILINE)[-1])
 
     def state(self):
-        return self.current("-l", "Combined"), self.current("-g", "RX")
+        """{setting: value} of all that is made wrong here."""
+        values = {name: int(self.appliance.run("cat", f"/proc/sys/{name}").stdout)
+                  for name in SYSCTLS}
+        values.update({f"{name} mtu": self.appliance.link(name)["mtu"] for name in ("in1", "out0")})
+        return {**values, "in1 channels": self.current("-l", "Combined"),
+                "in1 rx-ring": self.current("-g", "RX")}
+
+    def spoil(self):
+        """Makes wrong what tune can set here; {setting: (wrong, right)}"""
+        for interface in ("in1", "out0"):
+            self.appliance.ip("link", "set", interface, "mtu", "9000")
+        for name, (wrong, _) in SYSCTLS.items():
+            self.appliance.sysctl(f"{name}={wrong}")
+        wanted = {**SYSCTLS, "in1 channels": (2, 1)}
+        if self.ring_is_short:
+            wanted["in1 rx-ring"] = (128, 256)
+        if not kernel.has_multi_buffer("virtio_net"):
+            wanted["in1 mtu"] = wanted["out0 mtu"] = (9000, net.VETH_XDP_MTU)
+        return wanted
 
     def tune(self, *words):
         """{setting: (before, after, outcome)}"""
@@ -46,31 +67,34 @@ class Tune(Lifecycle):
         return {item["setting"]: (item["before"], item["after"], item["outcome"])
                 for item in document["settings"]}
 
-    def check(self, name):
-        result = self.cli("check", "-c", self.write({"forward": {"mtu": 1500}}), "--json",
+    def check(self, *changes):
+        """What is not as it should be, by its name."""
+        result = self.cli("check", "-c", self.write({"forward": {"mtu": 1500}}, *changes), "--json",
                           "--instance", self.instance, check=False)
-        return [item for item in json.loads(result.stdout)["findings"]
-                if item["check"] == name and item["status"] != "ok"]
+        return {item["check"]: item for item in json.loads(result.stdout)["findings"]
+                if item["status"] != "ok"}
 
     def test_apply_again_and_revert(self):
-        """What is said was set is what the driver has; the second time nothing is; all goes back."""
-        before = self.state()
-        wanted = {"in1 channels": (2, 1)}
-        if self.ring_is_short:
-            wanted["in1 rx-ring"] = (128, 256)
+        """What is said was set is what there is; the second time nothing is; all goes back."""
+        wanted, before = self.spoil(), self.state()
+        found = {"channels", "forwarding", "send_redirects"} | \
+            ({"rx_ring"} if "in1 rx-ring" in wanted else set()) | \
+            ({"xdp_mtu"} if "in1 mtu" in wanted else set())
+        self.assertEqual(FIXABLE & set(self.check()), found)
         planned = self.tune("--dry-run")
         self.assertEqual(planned, {name: (*values, "planned") for name, values in wanted.items()})
         self.assertEqual(self.state(), before, "a dry run changes nothing")
         self.assertEqual(self.tune(), {name: (*values, "changed")
                                        for name, values in wanted.items()})
-        self.assertEqual(self.state(), (1, 256))
+        tuned = {**before, **{name: after for name, (_, after) in wanted.items()}}
+        self.assertEqual(self.state(), tuned)
+        self.assertEqual(FIXABLE & set(self.check()), set())
         self.assertNotIn("changed", [outcome for _, _, outcome in self.tune().values()])
-        self.assertEqual(self.state(), (1, 256))
-        daemon = self.start({"listen": {"xdp_mode": "native"}})
+        self.assertEqual(self.state(), tuned)
+        daemon = self.start({"listen": {"xdp_mode": "native"}, "forward": {"mtu": 1500}})
         self.assertTrue(self.forwards(50))
         self.assertEqual(daemon.terminate(), 0)
-        reverted = self.tune("--revert")
-        self.assertEqual({name: reverted[name][:2] for name in wanted},
+        self.assertEqual({name: values[:2] for name, values in self.tune("--revert").items()},
                          {name: values[::-1] for name, values in wanted.items()})
         self.assertEqual(self.state(), before)
         self.assertEqual(self.tune("--revert"), {})
@@ -87,8 +111,18 @@ class Tune(Lifecycle):
         self.assertTrue(self.forwards(50))
 
     def test_check_finds_it_and_its_command_mends_it(self):
-        finding, = self.check("channels")
-        self.assertIn("in1", finding["why"])
-        self.assertEqual(finding["fix"], "ethtool -L in1 combined 1")
-        self.appliance.run("sh", "-c", finding["fix"])
-        self.assertEqual(self.check("channels"), [])
+        """
+        Two CPUs share two channels; with a third in use the driver would crash the machine, where
+        packets are sent from XDP.
+        """
+        single_arm = {"forward": {"interface": "in1"}}
+        for channels, change, status in ((2, {}, "warn"), (3, {}, "warn"), (2, single_arm, "warn"),
+                                         (3, single_arm, "fail")):
+            with self.subTest(channels=channels, change=change):
+                self.appliance.run("ethtool", "-L", "in1", "combined", str(channels))
+                finding = self.check(change)["channels"]
+                self.assertEqual(finding["status"], status)
+                self.assertIn("in1", finding["why"])
+                self.assertEqual(finding["fix"], "ethtool -L in1 combined 1")
+                self.appliance.run("sh", "-c", finding["fix"])
+                self.assertNotIn("channels", self.check(change))
