@@ -229,7 +229,7 @@ class Machine(Systemd):
         self.process = None
 
     def kill(self):
-        """As if somebody pulled the plug. The kernel ends what runs in it with its first process."""
+        """As if somebody pulled the plug. What runs in it ends with its first process."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
