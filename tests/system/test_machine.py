@@ -36,7 +36,8 @@ class Machine(unittest.TestCase):
     NICS = {"ens5": (frames.OUTER_DESTINATION_MAC, "10.9.0.2/24"),
             "ens6": ("02:00:00:00:01:03", "10.20.0.1/24")}
     CONFIG = {"listen": {"interface": "ens5", "xdp_mode": "native"},
-              "forward": {"interface": "ens6"}, **rules(TARGETS[0]), "http": {"listen": "127.0.0.1:9789"}}
+              "forward": {"interface": "ens6"}, **rules(TARGETS[0]),
+              "http": {"listen": "127.0.0.1:9789"}}
 
     def setUp(self):
         program.require_program()
