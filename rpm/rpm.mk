@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make rpm`, `make srpm`; RPMFLAGS are further words for rpmbuild, e.g. --nocheck. Where rpm keeps
-# no database of what is installed, as on Debian, it cannot judge BuildRequires. Of a build that fails
-# rpmbuild keeps its script: with the rest, not in /var/tmp.
+# no database of what is installed, as on Debian, it cannot judge BuildRequires. Of a build that
+# fails rpmbuild keeps its script: with the rest, not in /var/tmp.
 
 RPM_TOP     := $(BUILD)/rpm
 RPM_SPEC    := $(RPM_TOP)/SOURCES/vxlan-pipeline.spec
@@ -11,7 +11,8 @@ RPM_ARCHIVE := $(RPM_TOP)/SOURCES/vxlan-pipeline-$(VERSION).tar.gz
 RPM_GIT = git -c safe.directory=$(CURDIR)
 
 # One commit, one package: times are the commit's, or today's midnight where there is none.
-RPM_EPOCH = $(or $(SOURCE_DATE_EPOCH),$(if $(wildcard .git),$(shell $(RPM_GIT) log -1 --format=%ct)),\
+RPM_EPOCH = $(or $(SOURCE_DATE_EPOCH),\
+	$(if $(wildcard .git),$(shell $(RPM_GIT) log -1 --format=%ct)),\
 	$(shell date -ud 00:00 +%s))
 RPMBUILD  = SOURCE_DATE_EPOCH=$(RPM_EPOCH) rpmbuild --define '_topdir $(abspath $(RPM_TOP))' \
 	--define '_tmppath $(abspath $(RPM_TOP))/tmp' \

@@ -44,11 +44,14 @@ class Chroot:
         for path in glob.glob(source.removesuffix(".dsc") + ".*"):
             shutil.copy(path, place)
         net.run("chown", "-R", "nobody:nogroup", place)
-        said = net.run(
+        result = net.run(
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
             "--user=nobody", f"--setenv=DEB_BUILD_OPTIONS={options}", "--console=pipe",
             "-D", self.root, "sh", "-euc",
             f"cd {directory} && dpkg-source -x *.dsc source > /dev/null && cd source && "
-            "dpkg-buildpackage --no-sign --build=binary 2>&1", timeout=1800).stdout
+            "dpkg-buildpackage --no-sign --build=binary 2>&1", timeout=1800, check=False)
+        said = result.stdout
+        if result.returncode:
+            raise AssertionError(f"the build fails:\n{said[-5000:]}{result.stderr}")
         return sorted(path for ending in ("deb", "changes", "buildinfo")
                       for path in glob.glob(os.path.join(place, f"*.{ending}"))), said

@@ -12,10 +12,12 @@ import ctypes
 import fcntl
 import hashlib
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 
 from lib import net, program
 
@@ -29,6 +31,7 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
                "HOME": "/root", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
                "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
 PR_SET_PDEATHSIG, SIGKILL = 1, 9
+A_DAY = 86400
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -85,12 +88,13 @@ def chroot(path, *command, timeout=600, **options):
 def fetch(release, names):
     """Has the archives of these packages and of what they need in the tree's cache of apt."""
     path = tree(release)
+    updated = os.path.join(path, "var/lib/apt/periodic/update")
     with only_one(path):
-        if not os.path.exists(os.path.join(path, "var/lib/apt/periodic/update")):
+        # Lists that are older may name what a mirror has no more.
+        if not os.path.exists(updated) or os.path.getmtime(updated) < time.time() - A_DAY:
             chroot(path, *APT, "update")
-            os.makedirs(os.path.join(path, "var/lib/apt/periodic"), exist_ok=True)
-            with open(os.path.join(path, "var/lib/apt/periodic/update"), "w", encoding="ascii"):
-                pass
+            os.makedirs(os.path.dirname(updated), exist_ok=True)
+            pathlib.Path(updated).touch()
         chroot(path, *APT, "--download-only", "install", *names)
 
 
@@ -225,7 +229,7 @@ class Machine(Systemd):
         self.process = None
 
     def kill(self):
-        """As if somebody pulled the plug. The kernel ends what runs in it with its first process."""
+        """As if somebody pulled the plug. What runs in it ends with its first process."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()

@@ -103,7 +103,7 @@ class Repository:
         """What is said to an operator is kept: the lines to paste."""
         result = net.run(os.path.join(program.ROOT, "dist", "repo"), timeout=300, env={
             **os.environ, "REPO_OUTPUT": self.work.path, "REPO_URL": self.url,
-            "DEB_OUTPUT": os.path.dirname(path)})
+            "DEB_OUTPUT": os.path.dirname(path), "RPM_OUTPUT": "/nonexistent"})
         self.instructions = [line[4:] for line in result.stdout.split("Debian and its kin")[1]
                              .splitlines() if line.startswith("    ")]
         net.wait_for(self._answers, 30, "the web server")

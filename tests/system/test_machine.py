@@ -35,8 +35,9 @@ class Machine(unittest.TestCase):
     RELEASE = "bookworm"
     NICS = {"ens5": (frames.OUTER_DESTINATION_MAC, "10.9.0.2/24"),
             "ens6": ("02:00:00:00:01:03", "10.20.0.1/24")}
-    CONFIG = {"listen": {"interface": "ens5", "xdp_mode": "native"}, "forward": {"interface": "ens6"},
-              **rules(TARGETS[0]), "http": {"listen": "127.0.0.1:9789"}}
+    CONFIG = {"listen": {"interface": "ens5", "xdp_mode": "native"},
+              "forward": {"interface": "ens6"}, **rules(TARGETS[0]),
+              "http": {"listen": "127.0.0.1:9789"}}
 
     def setUp(self):
         program.require_program()
@@ -84,7 +85,7 @@ class Machine(unittest.TestCase):
         return sorted(link["ifname"] for link in links if link.get("xdp"))
 
     def started(self):
-        """The unit and the host settings' are enabled and started; packets arrive as they should."""
+        """The unit and the host settings' one are enabled and started; packets arrive."""
         self.machine.write(CONFIG, program.to_yaml(self.CONFIG))
         self.machine.run("sysctl", "-q", "-w", f"{SETTING}=1")
         self.machine.run("systemctl", "enable", "--now", TUNE_UNIT, UNIT, timeout=300, check=False)

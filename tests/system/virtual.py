@@ -56,8 +56,8 @@ def _few_modules(path):
 
 class Disk:
     """
-    A release that can boot, with further packages, below `root` until `image` is made of it. `nics`:
-    {name: (MAC, address/length)}.
+    A release that can boot, with further packages, below `root` until `image` is made of it.
+    `nics`: {name: (MAC, address/length)}.
     """
 
     def __init__(self, test, release, packages, nics):
