@@ -54,7 +54,9 @@ struct generate_head {
 #define GENERATE_HEAD_WORDS    (sizeof(struct generate_head) / 8)
 #define GENERATE_MIN_INNER \
 	(sizeof(struct iphdr) + sizeof(struct udphdr) + sizeof(struct generate_stamp))
-#define GENERATE_MAX_FRAME 3408 /* more does not fit the page that the kernel makes a frame in */
+/* More does not fit the page that the kernel makes a frame in; before Linux 6.3 more is in it. */
+#define GENERATE_MAX_FRAME     3408
+#define GENERATE_MAX_FRAME_OLD 3368
 
 /* Which field tells the flows apart: flow N has the value of the first one plus N. */
 enum generate_vary {

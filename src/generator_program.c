@@ -84,8 +84,10 @@ static int probe(const struct generator_program *program, struct error *error)
 	uname(&kernel);
 	return error_set(error, err,
 			 "this kernel (%s) does not send frames of %u bytes from within: that "
-			 "takes Linux 5.18 or later, and a frame that fits one buffer: %s",
-			 kernel.release, program->length, strerror(-err));
+			 "takes Linux 5.18 or later, and 6.3 for more than %d bytes (--inner-size "
+			 "%zu): %s",
+			 kernel.release, program->length, GENERATE_MAX_FRAME_OLD,
+			 GENERATE_MAX_FRAME_OLD - GENERATE_ENCAPSULATION, strerror(-err));
 }
 
 static int explain_load_failure(int err, struct error *error)
