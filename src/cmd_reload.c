@@ -14,9 +14,8 @@
 #define MAX_TIMEOUT 86400
 
 static const char about[] =
-	"Has the instance's daemon load its configuration anew, and waits until it is in force as "
-	"a\n"
-	"whole, or refused as a whole; then the one before stays, and the exit status is 1.";
+	"Has the instance's daemon load its configuration anew, and waits until it is in force as\n"
+	"a whole, or refused as a whole; then the one before stays, and the exit status is 1.";
 
 /* Waits for the end of a reload that began after `before` was read. */
 static int wait_for_outcome(const char *instance, pid_t daemon,
@@ -45,9 +44,7 @@ static int wait_for_outcome(const char *instance, pid_t daemon,
 		nanosleep(&step, NULL);
 	}
 	return now.failed ? error_set(error, -EINVAL,
-				      "not reloaded: %s; the configuration before "
-				      "stays",
-				      now.why)
+				      "not reloaded: %s; the configuration before stays", now.why)
 			  : 0;
 }
 

@@ -10,6 +10,7 @@ packages beside it; a machine writes to a layer of its own above that.
 import contextlib
 import ctypes
 import fcntl
+import functools
 import hashlib
 import os
 import pathlib
@@ -45,6 +46,7 @@ def only_one(path):
         yield
 
 
+@functools.lru_cache(maxsize=None)
 def need():
     """Skips, aloud, where this machine makes no containers: tried with its own /usr."""
     net.need_commands(*COMMANDS)
