@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check_internal.h"
+#include "quote.h"
 
 static const struct {
 	const char *name;
@@ -58,6 +59,11 @@ void check_each_link(const struct check *check,
 		judge(check, &check->host->forward, &check->forward);
 }
 
+const char *check_word(const struct check *check, const struct host_link *link)
+{
+	return link == &check->host->listen ? check->listen_word : check->forward_word;
+}
+
 /* Nothing more can be said of interfaces that do not exist. */
 static bool goes_on(const struct check *check)
 {
@@ -66,18 +72,22 @@ static bool goes_on(const struct check *check)
 }
 
 void check_host(const struct host *host, const struct config *config, const char *instance,
-		struct findings *findings)
+		const char *again, struct findings *findings)
 {
 	struct check check = {
 		.host = host,
 		.config = config,
 		.instance = instance,
+		.again = again,
 		.single_arm = strcmp(host->listen.name, host->forward.name) == 0,
 		.listen = driver_of(host, &host->listen),
 		.forward = driver_of(host, &host->forward),
 		.findings = findings,
 	};
 
+	instance_unit(check.unit, instance);
+	quote_word(check.listen_word, sizeof(check.listen_word), host->listen.name);
+	quote_word(check.forward_word, sizeof(check.forward_word), host->forward.name);
 	findings->count = 0;
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		size_t before = findings->count;

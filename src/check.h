@@ -16,6 +16,8 @@
 	X(libbpf, "libbpf is new enough")                                                      \
 	X(bpffs, "a BPF file system is mounted at /sys/fs/bpf")                                \
 	X(jit, "BPF programs are compiled to machine code")                                    \
+	X(rules, "what arrives is matched by rules, or forward.unmatched has it go on")        \
+	X(http, "http.listen can be had")                                                      \
 	X(interface, "the interfaces exist and are up")                                        \
 	X(driver, "no driver is of a version that is known to break")                          \
 	X(xdp_mode, "the interfaces take XDP programs in the mode that is asked for")          \
@@ -32,6 +34,7 @@
 	X(fragment_limit, "nothing limits the rate of fragments")                              \
 	X(source_dest_check, "not on EC2, where foreign source addresses have to be allowed")  \
 	X(forwarding, "the kernel forwards what is left to it, and tells next hops")           \
+	X(targets, "routes lead to the rules' targets out of forward.interface")               \
 	X(rp_filter, "reverse path filtering takes nothing from what is left to the kernel")   \
 	X(send_redirects, "the kernel sends no ICMP redirects to captured senders")            \
 	X(rx_ring, "the receive ring is as large as it can be")                                \
@@ -57,10 +60,10 @@ struct findings {
 
 /*
  * Makes every check; each leaves one finding at least. Where an interface does not exist, that is the
- * last one.
+ * last one. `again` is the command by which this was asked for.
  */
 void check_host(const struct host *host, const struct config *config, const char *instance,
-		struct findings *findings);
+		const char *again, struct findings *findings);
 
 /* How many findings have the status. */
 size_t check_count(const struct findings *findings, enum finding_status status);

@@ -6,12 +6,18 @@
 #include "check.h"
 #include "driver.h"
 
+#define CHECK_WORD_SIZE (4 * CONFIG_INTERFACE_SIZE + 3) /* every character escaped, and quotes */
+
 /* A check being made. */
 struct check {
 	const char *name;
 	const struct host *host;
 	const struct config *config;
 	const char *instance;
+	const char *again;
+	char unit[INSTANCE_UNIT_SIZE];
+	char listen_word[CHECK_WORD_SIZE]; /* the interfaces' names for a shell */
+	char forward_word[CHECK_WORD_SIZE];
 	bool single_arm;
 	struct driver listen;
 	struct driver forward;
@@ -27,6 +33,9 @@ struct finding *check_find(const struct check *check, enum finding_status status
 			   const char *format, ...) __attribute__((format(printf, 3, 4)));
 void check_fix(struct finding *finding, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The name of an interface of check->host as a word of a command. */
+const char *check_word(const struct check *check, const struct host_link *link);
 
 /* The status of what keeps native mode from being had: auto makes do with generic mode. */
 enum finding_status check_native_status(const struct check *check);

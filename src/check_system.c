@@ -33,7 +33,7 @@ void check_permission(const struct check *check)
 				     "this process lacks %s, which `run` needs, and without which "
 				     "kernel features and other XDP programs cannot be looked at",
 				     missing),
-			  "sudo vxlan-pipeline check");
+			  "sudo %s", check->again);
 }
 
 static void judge_feature(const struct check *check, enum answer answer, const char *lacks,
@@ -113,6 +113,30 @@ void check_jit(const struct check *check)
 			   "not known: the kernel was not asked whether it compiles BPF programs");
 }
 
+void check_rules(const struct check *check)
+{
+	if (!check->config->rule_count && check->config->forward.unmatched == FALLBACK_DROP)
+		check_find(
+			check, FINDING_WARN,
+			"there is no rule, and forward.unmatched is drop: every packet of the "
+			"tunnel is dropped; add rules under `nat`, or say where unmatched packets "
+			"go");
+}
+
+void check_http(const struct check *check)
+{
+	const char *listen = check->config->http.listen;
+
+	if (!*listen)
+		check_find(check, FINDING_OK, "http is off: nothing is served");
+	else if (check->host->http_free == ANSWER_NO)
+		check_fix(check_find(check, FINDING_FAIL,
+				     "http.listen: %s is in use, perhaps by another instance; give "
+				     "this one another port, or: http: off",
+				     listen),
+			  "ss -ltnp 'sport = %s'", strrchr(listen, ':'));
+}
+
 static void judge_interface(const struct check *check, const struct host_link *link,
 			    const char *key)
 {
@@ -124,7 +148,7 @@ static void judge_interface(const struct check *check, const struct host_link *l
 		check_fix(check_find(check, FINDING_WARN,
 				     "%s is down, and nothing gets through until it is up",
 				     link->name),
-			  "ip link set dev %s up", link->name);
+			  "ip link set dev %s up", check_word(check, link));
 	else if (link->carrier == ANSWER_NO)
 		check_find(check, FINDING_WARN, "%s is up, but has no carrier", link->name);
 }

@@ -43,20 +43,21 @@ void check_tunnel_mtu(const struct check *check)
 	if (link->mtu >= needed) {
 		check_find(check, FINDING_OK,
 			   "%s takes mirrored packets of up to %" PRId64
-			   " bytes; larger ones are cut short by the mirror",
+			   " bytes; larger ones are truncated by the mirror",
 			   link->name, link->mtu - overhead(check->config));
 		return;
 	}
 	finding =
 		check_find(check, FINDING_WARN,
 			   "%s has an MTU of %" PRId64 ", so mirrored packets of more than %" PRId64
-			   " bytes arrive cut short, while up to %" PRId64
+			   " bytes arrive truncated, while up to %" PRId64
 			   " could be sent: it takes %" PRId64 "%s",
 			   link->name, link->mtu, link->mtu - overhead(check->config),
 			   expected_size(check), needed,
 			   fits ? "" : ", more than the driver takes with an XDP program");
 	if (fits)
-		check_fix(finding, "ip link set dev %s mtu %" PRId64, link->name, needed);
+		check_fix(finding, "ip link set dev %s mtu %" PRId64, check_word(check, link),
+			  needed);
 }
 
 void check_forward_mtu(const struct check *check)
@@ -71,19 +72,44 @@ void check_forward_mtu(const struct check *check)
 			     "forward.mtu is %" PRId64 ", more than the MTU of %s, %" PRId64,
 			     wanted, link->name, link->mtu);
 	if (!check->forward.xdp_mtu || wanted <= check->forward.xdp_mtu)
-		check_fix(finding, "ip link set dev %s mtu %" PRId64, link->name, wanted);
+		check_fix(finding, "ip link set dev %s mtu %" PRId64, check_word(check, link),
+			  wanted);
 }
 
-/* Native mode cuts: does the device admit the largest whole frame that the mode lets in? */
-static void judge_cutting_room(const struct check *check)
+/*
+ * What lets forward.interface admit frames that are still to be cut. While forward.mtu follows its
+ * MTU, raising that one would end the cutting instead.
+ */
+static void fix_device_mtu(const struct check *check, struct finding *finding, int64_t mtu)
 {
 	const struct host_link *link = &check->host->forward;
-	int64_t arriving = check->host->listen.mtu, needed;
-	struct finding *finding;
+	size_t used = strlen(finding->why);
+
+	if (check->config->forward.mtu)
+		check_fix(finding, "ip link set dev %s mtu %" PRId64, check_word(check, link), mtu);
+	else
+		snprintf(finding->why + used, sizeof(finding->why) - used,
+			 "; say `mtu: %" PRId64 "` under `forward`, then give %s an MTU of %" PRId64
+			 ", and its routes one of %" PRId64,
+			 link->mtu, link->name, mtu, link->mtu);
+}
+
+/* The MTU by which forward.interface admits the largest whole frame that the mode lets in. */
+static int64_t device_mtu_needed(const struct check *check)
+{
+	int64_t arriving = check->host->listen.mtu;
 
 	if (check->listen.xdp_mtu && arriving > check->listen.xdp_mtu)
 		arriving = check->listen.xdp_mtu;
-	needed = arriving - CUTTING_TUNNEL + CUTTING_ROOM;
+	return arriving - CUTTING_TUNNEL + CUTTING_ROOM;
+}
+
+static void judge_cutting_room(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	int64_t needed = device_mtu_needed(check);
+	struct finding *finding;
+
 	if (link->mtu >= needed)
 		return;
 	finding = check_find(
@@ -92,7 +118,30 @@ static void judge_cutting_room(const struct check *check)
 		" bytes cannot be cut in XDP; the kernel cuts them, several times slower",
 		link->name, link->mtu, link->mtu - CUTTING_ROOM);
 	if (!check->forward.xdp_mtu || needed <= check->forward.xdp_mtu)
-		check_fix(finding, "ip link set dev %s mtu %" PRId64, link->name, needed);
+		fix_device_mtu(check, finding, needed);
+}
+
+static void judge_small_device(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	int64_t mtu = device_mtu_needed(check);
+	struct finding *finding =
+		check_find(check, FINDING_WARN,
+			   "%s's MTU, %" PRId64
+			   ", lets no packet pass that has to be cut, so the kernel cuts, "
+			   "several times slower",
+			   link->name, link->mtu);
+
+	if (check->forward.xdp_mtu && mtu > check->forward.xdp_mtu)
+		mtu = check->forward.xdp_mtu;
+	fix_device_mtu(check, finding, mtu);
+}
+
+/* Mirrors leave less room in the tunnel than there might be: nothing larger than that comes. */
+static bool needs_no_cutting(const struct check *check)
+{
+	return check->host->listen.mtu - overhead(check->config) <=
+	       traffic_forward_mtu(check->config, check->host);
 }
 
 void check_cutting(const struct check *check)
@@ -101,6 +150,9 @@ void check_cutting(const struct check *check)
 	bool generic = check->config->listen.xdp_mode == XDP_MODE_GENERIC ||
 		       check->listen.native == ANSWER_NO || check->forward.native == ANSWER_NO;
 
+	/* what check_forward_mtu() finds comes first */
+	if (needs_no_cutting(check) || check->config->forward.mtu > link->mtu)
+		return;
 	switch (traffic_cutting(check->config, check->host, generic)) {
 	case CUTTING_IN_XDP:
 		judge_cutting_room(check);
@@ -114,13 +166,7 @@ void check_cutting(const struct check *check)
 			link->name, traffic_forward_mtu(check->config, check->host));
 		break;
 	case CUTTING_DEVICE_TOO_SMALL:
-		check_fix(
-			check_find(check, FINDING_WARN,
-				   "%s's MTU, %" PRId64
-				   ", lets no packet pass that has to be cut, so the kernel cuts, "
-				   "several times slower",
-				   link->name, link->mtu),
-			"ip link set dev %s mtu %d", link->name, XDP_SAFE_MTU);
+		judge_small_device(check);
 		break;
 	case CUTTING_KERNEL_TOO_OLD:
 		check_find(
@@ -169,7 +215,7 @@ void check_fragment_limit(const struct check *check)
 			     can_bypass(check) ? "" : "; ENA 2.13.3 and later can do without");
 	if (can_bypass(check))
 		check_fix(finding, "echo options ena enable_frag_bypass=1 > "
-				   "/etc/modprobe.d/ena.conf # then reboot");
+				   "/etc/modprobe.d/vxlan-pipeline-ena.conf # then reboot");
 	else
 		check_fix(finding, "dkms install amzn-drivers/2.17.0");
 }
@@ -186,7 +232,8 @@ static void judge_forwarding(const struct check *check, const struct host_link *
 	if (value == 0)
 		check_fix(check_find(check, FINDING_WARN, "IPv%d forwarding is off on %s, so %s",
 				     version, link->name, consequence),
-			  "sysctl -w net/ipv%d/conf/%s/forwarding=1", version, link->name);
+			  "sysctl -w net/ipv%d/conf/%s/forwarding=1", version,
+			  check_word(check, link));
 }
 
 void check_forwarding(const struct check *check)
@@ -202,22 +249,47 @@ void check_forwarding(const struct check *check)
 		int64_t out = version == 4 ? host->forward.forwarding4 : host->forward.forwarding6;
 		int64_t in = version == 4 ? host->listen.forwarding4 : host->listen.forwarding6;
 
-		if (!config_may_send(check->config, version))
-			continue;
-		if (check->config->forward.next_hop == NEXT_HOP_ROUTE)
+		if (config_may_send(check->config, version) &&
+		    check->config->forward.next_hop == NEXT_HOP_ROUTE)
 			judge_forwarding(check, &host->forward, version, out, no_route);
-		if (passes(check) &&
+		if (traffic_passes_version(check->config, check->host, version) &&
 		    (!check->single_arm || check->config->forward.next_hop != NEXT_HOP_ROUTE))
 			judge_forwarding(check, &host->listen, version, in, not_passed);
 	}
 }
 
-/* A setting that is to be 0 on `all` and on listen.interface. */
+void check_targets(const struct check *check)
+{
+	const struct host *host = check->host;
+	int64_t more = host->unrouted - 1;
+	char others[48] = "";
+
+	if (check->config->forward.next_hop != NEXT_HOP_ROUTE) {
+		check_find(check, FINDING_OK, "forward.next_hop needs no routes");
+		return;
+	}
+	if (host->unrouted == HOST_UNKNOWN)
+		check_find(check, FINDING_OK, "not known: %s is down, and has no routes then",
+			   host->forward.name);
+	if (host->unrouted <= 0)
+		return;
+	if (more)
+		snprintf(others, sizeof(others), ", nor for %" PRId64 " rule%s more", more,
+			 more == 1 ? "" : "s");
+	check_fix(check_find(check, FINDING_WARN,
+			     "no route leads to %s (rule %" PRId64 ") out of %s%s; give it one: ip "
+			     "route add %s via GATEWAY dev %s",
+			     host->unrouted_target, host->unrouted_rule, host->forward.name, others,
+			     host->unrouted_target, check->forward_word),
+		  "ip route show dev %s", check->forward_word);
+}
+
+/* A setting that is to be 0 on `all` and on listen.interface, of which the larger one counts. */
 static void judge_zero(const struct check *check, const char *setting, int64_t all, int64_t own,
 		       const char *consequence)
 {
 	const char *name = check->host->listen.name;
-	char command[256] = "sysctl -w";
+	char command[256] = "sysctl -w", where[96];
 	size_t used = strlen(command);
 
 	if (!passes(check) || (all <= 0 && own <= 0))
@@ -226,14 +298,17 @@ static void judge_zero(const struct check *check, const char *setting, int64_t a
 		used += (size_t)snprintf(command + used, sizeof(command) - used,
 					 " net.ipv4.conf.all.%s=0", setting);
 	if (own > 0)
-		snprintf(command + used, sizeof(command) - used, " net/ipv4/conf/%s/%s=0", name,
-			 setting);
-	check_fix(check_find(check, FINDING_WARN, "%s is %" PRId64 " on %s, so %s", setting,
-			     all > 0 ? all : own,
-			     all > 0 && own > 0 ? "all interfaces"
-			     : all > 0          ? "`all`, which counts for each interface"
-						: name,
-			     consequence),
+		snprintf(command + used, sizeof(command) - used, " net/ipv4/conf/%s/%s=0",
+			 check->listen_word, setting);
+	if (all > 0 && own > 0)
+		snprintf(where, sizeof(where), "%" PRId64 " on `all` and %" PRId64 " on %s", all,
+			 own, name);
+	else if (all > 0)
+		snprintf(where, sizeof(where),
+			 "%" PRId64 " on `all`, which counts for each interface", all);
+	else
+		snprintf(where, sizeof(where), "%" PRId64 " on %s", own, name);
+	check_fix(check_find(check, FINDING_WARN, "%s is %s, so %s", setting, where, consequence),
 		  "%s", command);
 }
 
@@ -264,7 +339,7 @@ void check_rx_ring(const struct check *check)
 				     "%s has a receive ring of %" PRId64 ", and could have %" PRId64
 				     ", which bridges longer pauses of a CPU",
 				     link->name, link->rx_ring, link->rx_ring_max),
-			  "ethtool -G %s rx %" PRId64, link->name, link->rx_ring_max);
+			  "ethtool -G %s rx %" PRId64, check->listen_word, link->rx_ring_max);
 }
 
 static void judge_losses(const struct check *check, const struct host_link *link,
@@ -297,16 +372,11 @@ static void judge_losses(const struct check *check, const struct host_link *link
 				   link->name, counters[i].name, counters[i].count,
 				   counters[i].meaning);
 	}
-	if (link->rx_overruns > 0) {
-		struct finding *finding =
-			check_find(check, FINDING_WARN,
-				   "%s: %" PRId64 " packets found the receive ring full",
-				   link->name, link->rx_overruns);
-
-		if (link->rx_ring < link->rx_ring_max)
-			check_fix(finding, "ethtool -G %s rx %" PRId64, link->name,
-				  link->rx_ring_max);
-	}
+	/* that it could be longer is a finding of its own */
+	if (link->rx_overruns > 0)
+		check_find(check, FINDING_WARN,
+			   "%s: %" PRId64 " packets found the receive ring full", link->name,
+			   link->rx_overruns);
 }
 
 static bool losses_known(const struct host_link *link)

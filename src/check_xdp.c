@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "check_internal.h"
+#include "xdp.h"
 
-#define ENA_GOOD "2.17.0" /* of amzn-drivers */
+#define ENA_GOOD    "2.17.0" /* of amzn-drivers */
+#define LOWER_FIRST "; forward.mtu is more than that: lower it first"
 
 static bool generic_wanted(const struct check *check)
 {
@@ -57,9 +59,7 @@ void check_xdp_mode(const struct check *check)
 				"this instance runs on %s in generic mode, which is several times "
 				"slower; mend what else is found here, then start it anew",
 				link->name),
-			"systemctl restart vxlan-pipeline%s%s",
-			strcmp(check->instance, "config") == 0 ? "" : "@",
-			strcmp(check->instance, "config") == 0 ? "" : check->instance);
+			"systemctl restart %s", check->unit);
 	else if (check->listen.native == ANSWER_UNKNOWN)
 		check_find(check, FINDING_WARN,
 			   "whether %s's driver, %s, has native XDP is not known; `run` says which "
@@ -68,6 +68,37 @@ void check_xdp_mode(const struct check *check)
 	else
 		check_find(check, FINDING_OK, "%s's driver, %s, has native XDP", link->name,
 			   driver);
+}
+
+static void judge_foreign(const struct check *check, const struct host_link *link)
+{
+	struct xdp_program program = {
+		.generic = strcmp(link->xdp_mode, "generic") == 0,
+		.link = link->xdp_link > 0 ? (uint32_t)link->xdp_link : 0,
+	};
+	char removal[XDP_REMOVAL_SIZE];
+
+	check_fix(check_find(check, FINDING_FAIL,
+			     "%s carries the XDP program '%s' (id %" PRId64
+			     "), which is not ours; better than this command is the tool "
+			     "that attached it",
+			     link->name, link->xdp_name, link->xdp_id),
+		  "%s", xdp_program_removal(&program, link->name, removal));
+}
+
+static void judge_other_instance(const struct check *check, const struct host_link *link)
+{
+	struct finding *finding =
+		check_find(check, FINDING_FAIL,
+			   "%s serves another instance already%s%s (program '%s', "
+			   "id %" PRId64 ")",
+			   link->name, *link->xdp_instance ? ", " : "", link->xdp_instance,
+			   link->xdp_name, link->xdp_id);
+
+	if (*link->xdp_instance)
+		check_fix(finding, "vxlan-pipeline stop --instance %s", link->xdp_instance);
+	else
+		check_fix(finding, "ls " INSTANCE_PINS);
 }
 
 /* On the way out any program will do. */
@@ -83,31 +114,25 @@ void check_xdp_program(const struct check *check)
 				     "), and it takes root to "
 				     "see whose",
 				     link->name, link->xdp_id),
-			  "sudo vxlan-pipeline check");
+			  "sudo %s", check->again);
 	else if (strcmp(link->xdp_owner, "ours") == 0)
-		check_fix(
-			check_find(check, FINDING_FAIL,
-				   "%s serves another instance already (program '%s', id %" PRId64
-				   "); list the instances, and stop that one: vxlan-pipeline stop "
-				   "--instance NAME",
-				   link->name, link->xdp_name, link->xdp_id),
-			"ls /sys/fs/bpf/vxlan-pipeline");
+		judge_other_instance(check, link);
 	else
-		check_fix(check_find(check, FINDING_FAIL,
-				     "%s carries the XDP program '%s' (id %" PRId64
-				     "), which is not ours; better than this command is the tool "
-				     "that attached it",
-				     link->name, link->xdp_name, link->xdp_id),
-			  "ip link set dev %s xdp%s off", link->name,
-			  strcmp(link->xdp_mode, "generic") == 0 ? "generic" : "");
+		judge_foreign(check, link);
 }
 
+/* What the driver refused for is a finding of its own while it is so. */
 static void judge_refusal(const struct check *check, const struct host_link *link,
 			  const struct driver *driver)
 {
-	(void)driver;
-	if (*link->refusal && link->xdp_id <= 0)
-		check_find(check, FINDING_WARN, "the kernel's log says: %s", link->refusal);
+	bool explained = (driver->xdp_mtu && link->mtu > driver->xdp_mtu) ||
+			 (driver->xdp_channels && link->channels > driver->xdp_channels);
+
+	if (*link->refusal && link->xdp_id <= 0 && !explained)
+		check_find(check, FINDING_WARN,
+			   "the kernel's log tells of a refusal; whether it still would the next "
+			   "start shows: %s",
+			   link->refusal);
 }
 
 void check_xdp_refused(const struct check *check)
@@ -124,23 +149,29 @@ void check_xdp_refused(const struct check *check)
 static void judge_mtu(const struct check *check, const struct host_link *link,
 		      const struct driver *driver)
 {
-	if (!driver->xdp_mtu || link->mtu <= driver->xdp_mtu)
+	bool egress = check->single_arm || link == &check->host->forward;
+	int64_t wanted = egress ? check->config->forward.mtu : 0;
+	struct finding *finding;
+
+	if (!driver->xdp_mtu || link->mtu <= driver->xdp_mtu ||
+	    (!driver->xdp_mtu_sure && driver->native == ANSWER_NO))
 		return;
 	if (driver->xdp_mtu_sure)
-		check_fix(check_find(check, check_native_status(check),
+		finding = check_find(check, check_native_status(check),
 				     "%s has an MTU of %" PRId64
-				     ", and %s takes no XDP program above %" PRId64,
+				     ", and %s takes no XDP program above %" PRId64 "%s",
 				     link->name, link->mtu, driver->ena ? "ENA" : link->driver,
-				     driver->xdp_mtu),
-			  "ip link set dev %s mtu %" PRId64, link->name, driver->xdp_mtu);
-	else if (driver->native != ANSWER_NO)
-		check_fix(check_find(
-				  check, FINDING_WARN,
-				  "%s has an MTU of %" PRId64
-				  "; drivers take no XDP program above about a page, which %" PRId64
-				  " keeps to",
-				  link->name, link->mtu, driver->xdp_mtu),
-			  "ip link set dev %s mtu %" PRId64, link->name, driver->xdp_mtu);
+				     driver->xdp_mtu, wanted > driver->xdp_mtu ? LOWER_FIRST : "");
+	else
+		finding = check_find(check, FINDING_WARN,
+				     "%s has an MTU of %" PRId64
+				     "; drivers take no XDP program above about a page, which "
+				     "%" PRId64 " keeps to%s",
+				     link->name, link->mtu, driver->xdp_mtu,
+				     wanted > driver->xdp_mtu ? LOWER_FIRST : "");
+	if (wanted <= driver->xdp_mtu)
+		check_fix(finding, "ip link set dev %s mtu %" PRId64, check_word(check, link),
+			  driver->xdp_mtu);
 }
 
 void check_xdp_mtu(const struct check *check)
@@ -171,14 +202,14 @@ static void judge_virtio(const struct check *check, const struct host_link *link
 				   "machine when it sends from XDP",
 				   link->name, link->channels, link->channels_max,
 				   check->host->cpus),
-			"ethtool -L %s combined %" PRId64, link->name, free_for_us);
+			"ethtool -L %s combined %" PRId64, check_word(check, link), free_for_us);
 	else if (free_for_us >= 1)
 		check_fix(check_find(check, FINDING_WARN,
 				     "%s uses %" PRId64 " of %" PRId64
 				     " channels, so that not every CPU gets one of its own to send "
 				     "from XDP (virtio_net): they share, which is slower",
 				     link->name, link->channels, link->channels_max),
-			  "ethtool -L %s combined %" PRId64, link->name, free_for_us);
+			  "ethtool -L %s combined %" PRId64, check_word(check, link), free_for_us);
 	else
 		check_find(check, FINDING_OK,
 			   "%s has %" PRId64 " channels for %" PRId64
@@ -197,7 +228,8 @@ static void judge_channels(const struct check *check, const struct host_link *li
 				     " channels, and ENA takes no XDP program with "
 				     "more than half of its %" PRId64,
 				     link->name, link->channels, link->channels_max),
-			  "ethtool -L %s combined %" PRId64, link->name, driver->xdp_channels);
+			  "ethtool -L %s combined %" PRId64, check_word(check, link),
+			  driver->xdp_channels);
 }
 
 void check_channels(const struct check *check)
@@ -230,9 +262,7 @@ void check_egress(const struct check *check)
 				     "%s carries no XDP program, and without one %s sends no "
 				     "redirected frames: somebody took ours off",
 				     link->name, check->forward.ena ? "ENA" : link->driver),
-			  "systemctl reload vxlan-pipeline%s%s",
-			  strcmp(check->instance, "config") == 0 ? "" : "@",
-			  strcmp(check->instance, "config") == 0 ? "" : check->instance);
+			  "systemctl reload %s", check->unit);
 	else if (strcmp(link->driver, "veth") == 0 && link->transmit == ANSWER_NO)
 		check_find(
 			check, FINDING_WARN,

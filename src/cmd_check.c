@@ -6,6 +6,7 @@
 #include "check.h"
 #include "command.h"
 #include "options.h"
+#include "quote.h"
 
 static const char about[] =
 	"Says whether this host can do what the configuration asks for. Each finding is ok, warn\n"
@@ -112,18 +113,33 @@ static int learn(const struct check_options *options, const struct config *confi
 	return options->record ? host_save(host, options->record, error) : 0;
 }
 
+/* The command that asks for this again. */
+static void say_again(const struct check_options *options, char *text, size_t size)
+{
+	char word[256];
+	size_t used = (size_t)snprintf(text, size, "vxlan-pipeline check");
+
+	if (options->config)
+		used += (size_t)snprintf(text + used, size - used, " -c %s",
+					 quote_word(word, sizeof(word), options->config));
+	if (strcmp(options->instance, INSTANCE_DEFAULT) != 0)
+		snprintf(text + used, size - used, " --instance %s", options->instance);
+}
+
 static enum command_status check(const struct check_options *options, const struct config *config)
 {
 	struct findings findings;
 	struct error error;
 	struct host host;
+	char again[400];
 
 	if (learn(options, config, &host, &error)) {
 		command_fail(&error);
 		/* facts are input, as a configuration is */
 		return options->facts ? COMMAND_USAGE : COMMAND_FAILED;
 	}
-	check_host(&host, config, options->instance, &findings);
+	say_again(options, again, sizeof(again));
+	check_host(&host, config, options->instance, again, &findings);
 	if (options->json)
 		print_json(&findings);
 	else if (!options->record || strcmp(options->record, "-") != 0)
@@ -133,7 +149,7 @@ static enum command_status check(const struct check_options *options, const stru
 
 enum command_status cmd_check(int argc, char **argv)
 {
-	struct check_options options = {.instance = COMMAND_DEFAULT_INSTANCE};
+	struct check_options options = {.instance = INSTANCE_DEFAULT};
 	enum command_status status;
 	struct config config;
 	char path[256];

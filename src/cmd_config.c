@@ -149,9 +149,13 @@ static enum command_status check(const struct options *options)
 	else if (err)
 		config_problems_print(&problems, stderr);
 	else
-		printf("%s: OK, %zu rule%s, %s to %s\n", path, config.rule_count,
+		printf("%s: OK, %zu rule%s, %s to %s%s\n", path, config.rule_count,
 		       config.rule_count == 1 ? "" : "s", config.listen.interface,
-		       config.forward.interface);
+		       config.forward.interface,
+		       !config.rule_count && config.forward.unmatched == FALLBACK_DROP
+			       ? "; without a rule every packet is dropped, as "
+				 "forward.unmatched says"
+			       : "");
 	config_problems_clear(&problems);
 	config_clear(&config);
 	return err ? COMMAND_USAGE : COMMAND_DONE;

@@ -8,7 +8,7 @@ static const char about[] =
 
 enum command_status cmd_drain(int argc, char **argv)
 {
-	const char *instance = COMMAND_DEFAULT_INSTANCE;
+	const char *instance = INSTANCE_DEFAULT;
 	bool undo = false;
 	const struct option_row rows[] = {
 		OPTION_ROW_INSTANCE(&instance),

@@ -85,9 +85,8 @@ static bool parse_options(struct explain_options *options, int argc, char **argv
 {
 	const struct option_row rows[] = {
 		{'c', "config", " FILE", OPTION_TEXT, &options->config_file,
-		 "the configuration (default " COMMAND_CONFIG_DIR "/" COMMAND_DEFAULT_INSTANCE
-		 ".yaml)",
-		 0, 0},
+		 "the configuration (default " COMMAND_CONFIG_DIR "/" INSTANCE_DEFAULT ".yaml)", 0,
+		 0},
 		{'w', "write", " FILE", OPTION_TEXT, &options->output,
 		 "also write the packets that leave, with their times; with -\n"
 		 "to standard output, and nothing else",

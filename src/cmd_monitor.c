@@ -74,7 +74,7 @@ static enum command_status watch(const struct monitor_options *options)
 enum command_status cmd_monitor(int argc, char **argv)
 {
 	struct sigaction action = {.sa_handler = interrupt};
-	struct monitor_options options = {.instance = COMMAND_DEFAULT_INSTANCE};
+	struct monitor_options options = {.instance = INSTANCE_DEFAULT};
 	const struct option_row rows[] = {
 		OPTION_ROW_INSTANCE(&options.instance),
 		{'I', "interval", " S", OPTION_NUMBER, &options.interval,

@@ -24,6 +24,7 @@ static int wait_for_outcome(const char *instance, pid_t daemon,
 {
 	const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
 	const int64_t deadline = clock_ms() + timeout * 1000LL;
+	char unit[INSTANCE_UNIT_SIZE];
 	struct instance_reloads now;
 
 	for (;;) {
@@ -38,9 +39,10 @@ static int wait_for_outcome(const char *instance, pid_t daemon,
 					 "the reload is still under way after %u s", timeout);
 		if (clock_ms() > deadline)
 			return error_set(error, -ETIMEDOUT,
-					 "no answer from the daemon, process %d, within %u s; "
-					 "`vxlan-pipeline stats` shows the rules in force",
-					 (int)daemon, timeout);
+					 "no answer from the daemon, process %d, within %u s; it "
+					 "reloads as soon as it answers, and if it does not: "
+					 "systemctl restart %s",
+					 (int)daemon, timeout, instance_unit(unit, instance));
 		nanosleep(&step, NULL);
 	}
 	return now.failed ? error_set(error, -EINVAL,
@@ -50,7 +52,7 @@ static int wait_for_outcome(const char *instance, pid_t daemon,
 
 enum command_status cmd_reload(int argc, char **argv)
 {
-	const char *instance = COMMAND_DEFAULT_INSTANCE;
+	const char *instance = INSTANCE_DEFAULT;
 	unsigned int timeout = TIMEOUT;
 	const struct option_row rows[] = {
 		OPTION_ROW_INSTANCE(&instance),

@@ -122,7 +122,7 @@ static enum command_status dump_stats(const char *instance)
 
 enum command_status cmd_run(int argc, char **argv)
 {
-	struct run_options options = {.daemon.instance = COMMAND_DEFAULT_INSTANCE};
+	struct run_options options = {.daemon.instance = INSTANCE_DEFAULT};
 	enum command_status status;
 	const char *problem;
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
-
 #include "options.h"
 #include "stats.h"
 
@@ -8,7 +6,7 @@ static const char about[] = "Prints every counter of an instance, whether or not
 
 enum command_status cmd_stats(int argc, char **argv)
 {
-	const char *instance = COMMAND_DEFAULT_INSTANCE;
+	const char *instance = INSTANCE_DEFAULT;
 	bool json = false;
 	const struct option_row rows[] = {OPTION_ROW_INSTANCE(&instance), OPTION_ROW_JSON(&json)};
 	const struct option_set set = {
@@ -27,9 +25,7 @@ enum command_status cmd_stats(int argc, char **argv)
 	if (datapath_read(instance, &stats, &error))
 		return command_fail(&error);
 	if (stats.state == DATAPATH_ABSENT) {
-		error_set(&error, -ENOENT,
-			  "instance %s is not attached; `vxlan-pipeline run` attaches it",
-			  instance);
+		instance_not_attached(instance, &error);
 		return command_fail(&error);
 	}
 	if (json) {

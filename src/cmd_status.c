@@ -157,7 +157,7 @@ static void print_text(const char *instance, const struct status *status, bool c
 
 enum command_status cmd_status(int argc, char **argv)
 {
-	const char *instance = COMMAND_DEFAULT_INSTANCE;
+	const char *instance = INSTANCE_DEFAULT;
 	enum command_color color = COMMAND_COLOR_AUTO;
 	bool json = false;
 	const struct option_row rows[] = {OPTION_ROW_INSTANCE(&instance), OPTION_ROW_JSON(&json),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "datapath.h"
@@ -31,7 +32,7 @@ static bool end_daemon(const char *instance)
 
 enum command_status cmd_stop(int argc, char **argv)
 {
-	const char *instance = COMMAND_DEFAULT_INSTANCE;
+	const char *instance = INSTANCE_DEFAULT;
 	const struct option_row rows[] = {OPTION_ROW_INSTANCE(&instance)};
 	const struct option_set set = {
 		.command = "stop",
@@ -42,22 +43,29 @@ enum command_status cmd_stop(int argc, char **argv)
 	};
 	enum command_status status;
 	struct error error;
-	bool ended;
+	bool ran, ended;
 	int err;
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
+	ran = instance_daemon(instance) != 0;
 	ended = end_daemon(instance);
 	/* the daemon takes its state along, unless it lingers or was killed before */
 	err = datapath_remove(instance, &error);
 	if (err && err != -ENOENT)
 		return command_fail(&error);
 	if (!ended) {
+		pid_t daemon = instance_daemon(instance);
+
 		error_set(&error, -ETIMEDOUT,
-			  "detached, but the daemon, process %d, does not end: it may be stopped",
-			  (int)instance_daemon(instance));
+			  "detached, but the daemon, process %d, does not end: if it is stopped, "
+			  "kill -CONT %d lets it, and else kill -KILL %d",
+			  (int)daemon, (int)daemon, (int)daemon);
 		return command_fail(&error);
 	}
+	if (err && !ran)
+		fprintf(stderr, "vxlan-pipeline: instance %s: there was nothing to stop\n",
+			instance);
 	instance_tidy(instance);
 	return COMMAND_DONE;
 }

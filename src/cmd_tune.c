@@ -105,12 +105,14 @@ static void print_text(const struct tune_results *results, const struct tune_opt
 		printf("%-9s  %-40s %6" PRId64 " -> %-6" PRId64 " %s%s\n",
 		       outcomes[result->outcome], tune_name(result->kind, result->object, name),
 		       result->before, result->after, result->note,
-		       result->interrupts && result->outcome != TUNE_FAILED
+		       result->interrupts && result->outcome != TUNE_FAILED &&
+				       result->outcome != TUNE_SKIPPED
 			       ? "; interrupts the interface for a moment"
 			       : "");
 	}
 	if (results->count == count(results, TUNE_UNCHANGED) && !options->revert)
-		puts("nothing to change: the host is as this configuration would have it");
+		puts("nothing to change: all that is set here is as this configuration would have "
+		     "it; vxlan-pipeline check tells the rest");
 	else if (results->count == 0)
 		puts("nothing to put back: nothing is written down");
 }
@@ -185,7 +187,7 @@ static int tune(const struct tune_options *options, struct tune_results *results
 
 enum command_status cmd_tune(int argc, char **argv)
 {
-	struct tune_options options = {.instance = COMMAND_DEFAULT_INSTANCE};
+	struct tune_options options = {.instance = INSTANCE_DEFAULT};
 	struct tune_results results = {0};
 	enum command_status status;
 

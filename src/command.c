@@ -13,7 +13,7 @@ const char *command_config_path(const char *file, const char *instance, char *bu
 	if (file)
 		return file;
 	snprintf(buffer, size, COMMAND_CONFIG_DIR "/%s.yaml",
-		 instance ? instance : COMMAND_DEFAULT_INSTANCE);
+		 instance ? instance : INSTANCE_DEFAULT);
 	return buffer;
 }
 

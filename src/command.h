@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "error.h"
+#include "instance.h"
 
 /* Exit status of every subcommand. */
 enum command_status {
@@ -39,8 +40,7 @@ enum command_status cmd_monitor(int argc, char **argv);
 enum command_status cmd_explain(int argc, char **argv);
 enum command_status cmd_generate(int argc, char **argv);
 
-#define COMMAND_DEFAULT_INSTANCE "config"
-#define COMMAND_CONFIG_DIR       "/etc/vxlan-pipeline"
+#define COMMAND_CONFIG_DIR "/etc/vxlan-pipeline"
 
 /* The file that -c names, else that of the instance (NULL: the default one). */
 const char *command_config_path(const char *file, const char *instance, char *buffer, size_t size);

@@ -89,24 +89,47 @@ void config_name_print(const char *name, FILE *stream)
 	}
 }
 
+static const char *input_of(const struct config_problems *problems)
+{
+	return problems->input ? problems->input : "configuration";
+}
+
+static void print_problem(const struct config_problems *problems,
+			  const struct config_problem *problem, FILE *stream)
+{
+	config_name_print(problem->origin ? problem->origin : input_of(problems), stream);
+	if (problem->place.line)
+		fprintf(stream, ":%u:%u", problem->place.line, problem->place.column);
+	fprintf(stream, ": %s%s%s", problem->path, *problem->path ? ": " : "", problem->message);
+}
+
 void config_problems_print(const struct config_problems *problems, FILE *stream)
 {
-	const char *input = problems->input ? problems->input : "configuration";
-
 	for (size_t i = 0; i < problems->count; i++) {
-		const struct config_problem *problem = &problems->list[i];
-
-		config_name_print(problem->origin ? problem->origin : input, stream);
-		if (problem->place.line)
-			fprintf(stream, ":%u:%u", problem->place.line, problem->place.column);
-		fprintf(stream, ": %s%s%s\n", problem->path, *problem->path ? ": " : "",
-			problem->message);
+		print_problem(problems, &problems->list[i], stream);
+		fputc('\n', stream);
 	}
 	if (problems->unlisted) {
-		config_name_print(input, stream);
+		config_name_print(input_of(problems), stream);
 		fprintf(stream, ": %zu more problem%s not listed\n", problems->unlisted,
 			problems->unlisted == 1 ? " is" : "s are");
 	}
+}
+
+const char *config_problems_first(const struct config_problems *problems, char *text, size_t size)
+{
+	FILE *stream = fmemopen(text, size, "w");
+
+	*text = '\0';
+	if (!stream)
+		return text;
+	if (problems->count)
+		print_problem(problems, &problems->list[0], stream);
+	else
+		fputs("no memory", stream);
+	fclose(stream); /* ends the text, or cuts it */
+	text[size - 1] = '\0';
+	return text;
 }
 
 void config_problems_clear(struct config_problems *problems)

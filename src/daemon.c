@@ -88,11 +88,32 @@ static void note_reloads(const struct daemon *daemon)
 			    strerror(-err));
 }
 
+/* Every problem is logged; the first one is what the error says. */
+static int load(const struct daemon_options *options, struct config *config, struct error *error)
+{
+	struct config_problems problems = {0};
+	char first[sizeof(error->text) / 2];
+	int err = config_load(config, options->config_path, options->overrides,
+			      options->override_count, &problems);
+
+	if (err) {
+		config_problems_print(&problems, stderr);
+		error_set(error, err, "%s%s",
+			  config_problems_first(&problems, first, sizeof(first)),
+			  err == -EACCES ? "; the daemon reads what root owns, or all may read"
+					 : "");
+		if (problems.count > 1 || problems.unlisted)
+			error_set(error, err, "%s; the log lists %zu problems more", first,
+				  problems.count - 1 + problems.unlisted);
+	}
+	config_problems_clear(&problems);
+	return err;
+}
+
 /* SIGHUP: all of the new configuration, or none of it. */
 static void reload(struct daemon *daemon)
 {
 	const struct daemon_options *options = daemon->options;
-	enum command_status status;
 	struct config config;
 	struct error error;
 	bool failed = true;
@@ -102,9 +123,7 @@ static void reload(struct daemon *daemon)
 	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
 	pages_set_busy(daemon->web.pages);
-	if (!command_load_config(&config, options->config_path, options->overrides,
-				 options->override_count, &status)) {
-		error_set(&error, -EINVAL, "the configuration has errors, which the log lists");
+	if (load(options, &config, &error)) {
 		log_error("not reloaded: the configuration has errors; the one before stays");
 	} else if (install(daemon, &config, &error)) {
 		log_error("not reloaded: %s; the configuration before stays", error.text);

@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "datapath_internal.h"
 #include "datapath_probe.h"
+#include "instance.h"
 
 /* r1 = map, r2 = 0, r3 = BPF_F_BROADCAST, return bpf_redirect_map(r1, r2, r3) */
 static int load_broadcast(int map_fd)
@@ -125,4 +126,25 @@ void datapath_probe(struct datapath_features *features)
 bool datapath_owns(const char *instance, uint32_t program_id)
 {
 	return datapath_generation_of(instance, program_id) != 0;
+}
+
+struct owner_search {
+	uint32_t program_id;
+	char *found;
+};
+
+static void try_owner(const char *instance, void *data)
+{
+	const struct owner_search *search = data;
+
+	if (datapath_owns(instance, search->program_id))
+		strcpy(search->found, instance);
+}
+
+void datapath_find_owner(uint32_t program_id, char *instance)
+{
+	struct owner_search search = {.program_id = program_id, .found = instance};
+
+	*instance = '\0';
+	instance_each(try_owner, &search);
 }

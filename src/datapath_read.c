@@ -333,11 +333,11 @@ static int read_shared(const char *instance, struct counters *sum, struct instan
 
 static int read_failure(const char *instance, int err, struct error *error)
 {
+	char unit[INSTANCE_UNIT_SIZE];
+
 	switch (err) {
 	case -ENOENT:
-		return error_set(error, err,
-				 "instance %s is not attached; `vxlan-pipeline run` attaches it",
-				 instance);
+		return instance_not_attached(instance, error);
 	case -EACCES:
 	case -EPERM:
 		return error_set(error, err,
@@ -346,8 +346,8 @@ static int read_failure(const char *instance, int err, struct error *error)
 	case -EPROTO:
 		return error_set(error, err,
 				 "instance %s was attached by another version of vxlan-pipeline; "
-				 "`vxlan-pipeline run` replaces it",
-				 instance);
+				 "systemctl restart %s replaces it",
+				 instance, instance_unit(unit, instance));
 	default:
 		return error_set(error, err, "cannot read the state of instance %s: %s", instance,
 				 strerror(-err));

@@ -8,6 +8,8 @@
 #include "instance.h"
 #include "names.h"
 #include "netdev.h"
+#include "quote.h"
+#include "rtnl.h"
 #include "xdp.h"
 
 #define FAILING_PART 100 /* one packet lost in so many is more than a burst too many */
@@ -24,24 +26,36 @@ void health_add(struct health *health, const char *format, ...)
 	va_end(args);
 }
 
-static void judge_attachment(struct health *health, const struct datapath_condition *condition,
-			     pid_t daemon)
+static void judge_absence(struct health *health, const char *instance, pid_t daemon)
+{
+	char unit[INSTANCE_UNIT_SIZE];
+
+	instance_unit(unit, instance);
+	if (!daemon)
+		health_add(health, "nothing is attached; systemctl start %s", unit);
+	else if (instance_has_bpffs())
+		health_add(health,
+			   "the pinned state is gone; the daemon, process %d, pins it again within "
+			   "seconds, or does not respond: systemctl restart %s",
+			   (int)daemon, unit);
+	else
+		health_add(health, "the pinned state is gone, as " INSTANCE_BPFFS
+				   " was unmounted; mount -t bpf bpf " INSTANCE_BPFFS
+				   ", and the daemon pins it again");
+}
+
+static void judge_attachment(struct health *health, const char *instance,
+			     const struct datapath_condition *condition, pid_t daemon)
 {
 	const char *listen = condition->info.listen;
 	struct xdp_program other;
 	struct error ignored;
 	struct netdev netdev;
-	char program[XDP_PROGRAM_TEXT_SIZE];
+	char program[XDP_PROGRAM_TEXT_SIZE], removal[XDP_REMOVAL_SIZE];
 
 	switch (condition->state) {
 	case DATAPATH_ABSENT:
-		if (daemon)
-			health_add(health,
-				   "the pinned state is gone, as when %s was unmounted; mount -t "
-				   "bpf bpf %s, and the daemon pins it again",
-				   INSTANCE_BPFFS, INSTANCE_BPFFS);
-		else
-			health_add(health, "nothing is attached");
+		judge_absence(health, instance, daemon);
 		return;
 	case DATAPATH_REPLACED:
 		health_add(health,
@@ -56,8 +70,9 @@ static void judge_attachment(struct health *health, const struct datapath_condit
 		if (other.id)
 			health_add(health,
 				   "the program was detached from %s, which carries the XDP "
-				   "program %s instead",
-				   listen, xdp_program_format(&other, program));
+				   "program %s instead; %s, and a reload attaches this one again",
+				   listen, xdp_program_format(&other, program),
+				   xdp_program_removal(&other, listen, removal));
 		else
 			health_add(health,
 				   "the program was detached from %s; a reload attaches it "
@@ -74,6 +89,7 @@ static bool judge_link(struct health *health, const char *name, uint32_t ifindex
 		       struct netdev *netdev)
 {
 	struct error ignored;
+	char word[64];
 
 	if (netdev_get(name, netdev, &ignored))
 		health_add(health, "%s does not exist", name);
@@ -83,7 +99,8 @@ static bool judge_link(struct health *health, const char *name, uint32_t ifindex
 			   "was made anew",
 			   name);
 	else if (!netdev->up)
-		health_add(health, "%s is down", name);
+		health_add(health, "%s is down; ip link set dev %s up", name,
+			   quote_word(word, sizeof(word), name));
 	else if (!netdev->carrier)
 		health_add(health, "%s has no carrier", name);
 	else
@@ -108,20 +125,46 @@ static void judge_egress(struct health *health, const struct datapath_condition 
 			   name);
 }
 
+/* Why a next hop is not known, as the kernel's tables are now. `rtnl` NULL: they cannot be asked. */
+static void judge_next_hop(struct health *health, const struct datapath_unresolved *hop,
+			   const struct instance_info *info, struct rtnl *rtnl)
+{
+	const char *consequence =
+		hop->failed ? "does not answer; packets for it are dropped" : "is not resolved yet";
+	char target[ADDR_TEXT_SIZE], next[ADDR_TEXT_SIZE] = "";
+	struct rtnl_route route;
+	bool routed = !rtnl || rtnl_has_route(rtnl, &hop->target, (int)info->egress_ifindex);
+
+	ip_address_format(&hop->target, target);
+	if (rtnl && !rtnl_get_route(rtnl, &hop->target, (int)info->egress_ifindex, &route) &&
+	    route.type == RTNL_UNICAST)
+		ip_address_format(&route.next_hop, next);
+	if (!routed && !*next)
+		health_add(health, "%s (rule %" PRIu32 "): no route leads there out of %s", target,
+			   hop->rule, info->egress);
+	else if (!routed)
+		health_add(health,
+			   "%s (rule %" PRIu32
+			   "): no route leads there out of %s, on whose link it "
+			   "%s",
+			   target, hop->rule, info->egress, consequence);
+	else
+		health_add(health, "%s (rule %" PRIu32 "): its next hop%s%s on %s %s", target,
+			   hop->rule, *next ? " " : "", next, info->egress, consequence);
+}
+
 static void judge_next_hops(struct health *health, const struct datapath_condition *condition)
 {
 	size_t unknown = condition->next_hops[NEXT_HOP_UNKNOWN];
 	size_t failed = condition->next_hops[NEXT_HOP_FAILED];
-	char text[ADDR_TEXT_SIZE];
+	struct error ignored;
+	struct rtnl *rtnl;
 
-	for (size_t i = 0; i < condition->unresolved_count; i++) {
-		const struct datapath_unresolved *hop = &condition->unresolved[i];
-
-		health_add(health, "%s (rule %" PRIu32 "): %s",
-			   ip_address_format(&hop->target, text), hop->rule,
-			   hop->failed ? "its next hop does not answer; packets for it are dropped"
-				       : "no route, or its next hop is not resolved yet");
-	}
+	if (!condition->unresolved_count || rtnl_open(&rtnl, &ignored))
+		rtnl = NULL;
+	for (size_t i = 0; i < condition->unresolved_count; i++)
+		judge_next_hop(health, &condition->unresolved[i], &condition->info, rtnl);
+	rtnl_close(rtnl);
 	if (unknown + failed > condition->unresolved_count && condition->unresolved_count)
 		health_add(health, "%zu next hops more are not resolved",
 			   unknown + failed - condition->unresolved_count);
@@ -176,21 +219,25 @@ static void judge_losses(struct health *health, struct health_watch *watch,
 	watch->seen = true;
 }
 
-static void judge_control(struct health *health, const struct datapath_condition *condition,
-			  pid_t daemon)
+static void judge_control(struct health *health, const char *instance,
+			  const struct datapath_condition *condition, pid_t daemon)
 {
+	char unit[INSTANCE_UNIT_SIZE];
+
+	instance_unit(unit, instance);
 	if (!daemon)
 		health_add(health,
 			   "no daemon runs, so that nothing follows changes of interfaces, routes "
-			   "and neighbours");
+			   "and neighbours; systemctl start %s",
+			   unit);
 	else if (condition->beat_age_ms < 0)
 		health_add(health, "the daemon, process %d, has given no sign of life",
 			   (int)daemon);
 	else if (condition->beat_age_ms > HEALTH_STALLED_MS)
 		health_add(health,
 			   "the daemon, process %d, has stalled: its last sign of life was "
-			   "%.1f s ago",
-			   (int)daemon, condition->beat_age_ms / 1e3);
+			   "%.1f s ago; systemctl restart %s, during which packets go on",
+			   (int)daemon, condition->beat_age_ms / 1e3, unit);
 }
 
 void health_judge(struct health *health, struct health_watch *watch, const char *instance,
@@ -201,7 +248,7 @@ void health_judge(struct health *health, struct health_watch *watch, const char 
 	bool carries;
 
 	memset(health, 0, sizeof(*health));
-	judge_attachment(health, condition, daemon);
+	judge_attachment(health, instance, condition, daemon);
 	if (condition->state == DATAPATH_ABSENT)
 		return;
 	if (instance_is_drained(instance))
@@ -216,7 +263,7 @@ void health_judge(struct health *health, struct health_watch *watch, const char 
 		judge_next_hops(health, condition);
 	}
 	judge_losses(health, watch, condition);
-	judge_control(health, condition, daemon);
+	judge_control(health, instance, condition, daemon);
 }
 
 /* Past a word that is a number, "530" or "1.7", but no address. */

@@ -11,7 +11,7 @@
 #include "datapath.h"
 
 #define HEALTH_MAX_REASONS 16
-#define HEALTH_REASON_SIZE 200
+#define HEALTH_REASON_SIZE 320
 
 /*
  * Without a sign of life for so long, where several come in a second, the control loop has stalled:

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "datapath_probe.h"
 #include "error.h"
+#include "instance.h"
 
 #define HOST_UNKNOWN (-1) /* of numbers; a text that is not known is empty */
 
@@ -47,6 +48,8 @@ struct host_link {
 	char xdp_name[16];  /* empty: none, or not for us to know */
 	char xdp_mode[8];   /* "native" or "generic" */
 	char xdp_owner[12]; /* "instance", "ours" (another instance's), "foreign" */
+	char xdp_instance[INSTANCE_NAME_MAX + 1]; /* whose, of ours */
+	int64_t xdp_link; /* the id of the BPF link that holds it; 0: none */
 
 	/* what the driver says that it can do (Linux 6.3) */
 	enum answer native;
@@ -90,6 +93,11 @@ struct host {
 	int64_t frag_bypass;    /* module parameter enable_frag_bypass of ENA; 0 or 1 */
 	int64_t idle_state;     /* the deepest that a CPU may enter */
 	enum answer irqbalance; /* runs */
+	enum answer http_free;  /* http.listen can be had, or is this instance's already */
+	/* rules to whose targets no route leads out of forward.interface; unknown unless routes count */
+	int64_t unrouted;
+	int64_t unrouted_rule;                /* the first such rule */
+	char unrouted_target[ADDR_TEXT_SIZE]; /* and its target's address */
 	enum answer ec2;
 	enum answer metadata; /* answers */
 	char instance_id[32]; /* EC2 */

@@ -11,6 +11,9 @@ void host_read_link(struct host_link *link, const char *instance);
 /* Kernel, capabilities, file systems and settings of the whole host. */
 void host_read_system(struct host *host);
 
+/* What the configuration needs of this host beside its interfaces: an address to serve, routes. */
+void host_read_needs(struct host *host, const struct config *config, const char *instance);
+
 /* Why the drivers last refused XDP programs. */
 void host_read_log(struct host *host);
 

@@ -50,6 +50,10 @@ static const struct field host_fields[] = {
 	HOST_FIELD(NUMBER, "frag_bypass", frag_bypass),
 	HOST_FIELD(NUMBER, "idle_state", idle_state),
 	HOST_FIELD(ANSWER, "irqbalance", irqbalance),
+	HOST_FIELD(ANSWER, "http_free", http_free),
+	HOST_FIELD(NUMBER, "unrouted", unrouted),
+	HOST_FIELD(NUMBER, "unrouted_rule", unrouted_rule),
+	HOST_FIELD(WORD, "unrouted_target", unrouted_target),
 	HOST_FIELD(ANSWER, "ec2", ec2),
 	HOST_FIELD(ANSWER, "metadata", metadata),
 	HOST_FIELD(WORD, "instance_id", instance_id),
@@ -83,6 +87,8 @@ static const struct field link_fields[] = {
 	LINK_FIELD(TEXT, xdp_name),
 	LINK_FIELD(WORD, xdp_mode),
 	LINK_FIELD(WORD, xdp_owner),
+	LINK_FIELD(WORD, xdp_instance),
+	LINK_FIELD(NUMBER, xdp_link),
 	LINK_FIELD(ANSWER, native),
 	LINK_FIELD(ANSWER, redirect),
 	LINK_FIELD(ANSWER, transmit),
@@ -164,7 +170,7 @@ static bool text_fits(const json_t *value, enum field_type type, size_t size)
 	if (!text || json_string_length(value) >= size || strlen(text) != json_string_length(value))
 		return false;
 	for (; *text; text++) {
-		if (type == WORD ? !isalnum((unsigned char)*text) && !strchr(":-.", *text)
+		if (type == WORD ? !isalnum((unsigned char)*text) && !strchr(":-._", *text)
 				 : !isprint((unsigned char)*text))
 			return false;
 	}

@@ -100,6 +100,22 @@ static void read_stats(struct host_link *link)
 	}
 }
 
+/* Names take CAP_SYS_ADMIN, the pins of this instance do not. */
+static void read_owner(struct host_link *link, const struct xdp_program *program,
+		       const char *instance)
+{
+	bool ours = *program->name && xdp_program_ours(program);
+
+	/* without a BPF file system there are no pins, but its daemon runs on */
+	if (datapath_owns(instance, program->id) ||
+	    (ours && !instance_has_bpffs() && instance_daemon(instance)))
+		strcpy(link->xdp_owner, "instance");
+	else if (*program->name)
+		strcpy(link->xdp_owner, ours ? "ours" : "foreign");
+	if (strcmp(link->xdp_owner, "ours") == 0)
+		datapath_find_owner(program->id, link->xdp_instance);
+}
+
 static void read_xdp(struct host_link *link, int ifindex, const char *instance)
 {
 	struct xdp_program program = xdp_program_on(ifindex);
@@ -110,11 +126,8 @@ static void read_xdp(struct host_link *link, int ifindex, const char *instance)
 		copy_text(link->xdp_name, sizeof(link->xdp_name), program.name,
 			  sizeof(program.name));
 		strcpy(link->xdp_mode, program.generic ? "generic" : "native");
-		/* names take CAP_SYS_ADMIN, the pins of this instance do not */
-		if (datapath_owns(instance, program.id))
-			strcpy(link->xdp_owner, "instance");
-		else if (*program.name)
-			strcpy(link->xdp_owner, xdp_program_ours(&program) ? "ours" : "foreign");
+		link->xdp_link = program.link;
+		read_owner(link, &program, instance);
 	}
 	if (features < 0)
 		return;

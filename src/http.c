@@ -86,31 +86,53 @@ static int listen_failure(const char *listen, int err, struct error *error)
 			 strerror(-err));
 }
 
-int http_listen(const char *listen_on, struct error *error)
+/* A socket that has the address and does not listen yet, or -errno. */
+static int bound_socket(const char *listen_on)
 {
 	struct sockaddr_storage address;
 	struct ip_endpoint endpoint;
 	socklen_t length;
-	int fd, on = 1;
+	int fd, err, on = 1;
 
 	if (ip_endpoint_parse(listen_on, &endpoint))
-		return listen_failure(listen_on, -EINVAL, error);
+		return -EINVAL;
 	length = socket_address(&endpoint, &address);
 	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return listen_failure(listen_on, -errno, error);
+		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	/* at boot the address may come later than this program */
 	setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
 	if (address.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, (void *)&address, length) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
-		int err = listen_failure(listen_on, -errno, error);
+	if (bind(fd, (void *)&address, length) == 0)
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
 
-		close(fd);
-		return err;
-	}
-	return fd;
+int http_listen(const char *listen_on, struct error *error)
+{
+	int fd = bound_socket(listen_on), err;
+
+	if (fd < 0)
+		return listen_failure(listen_on, fd, error);
+	if (listen(fd, LISTEN_BACKLOG) == 0)
+		return fd;
+	err = -errno;
+	close(fd);
+	return listen_failure(listen_on, err, error);
+}
+
+int http_try_listen(const char *listen_on)
+{
+	int fd = bound_socket(listen_on);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 /* A connection that is shut down is closed by the library; until then its descriptor stays taken. */

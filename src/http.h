@@ -41,6 +41,9 @@ struct http_server;
  */
 int http_listen(const char *listen, struct error *error);
 
+/* Could it be opened now? 0 or -errno; takes nothing, and is in nobody's way. */
+int http_try_listen(const char *listen);
+
 /* Serves from now on and owns `socket`; -1: only connections given by http_adopt(). */
 int http_start(struct http_server **out, int socket, const struct http_site *site,
 	       struct error *error);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -34,6 +35,15 @@ const char *instance_pin_path(char *path, const char *name, const char *below)
 	snprintf(path, INSTANCE_PATH_SIZE, "%s/%s%s%s", INSTANCE_PINS, name, below ? "/" : "",
 		 below ? below : "");
 	return path;
+}
+
+const char *instance_unit(char *text, const char *name)
+{
+	bool is_default = strcmp(name, INSTANCE_DEFAULT) == 0;
+
+	snprintf(text, INSTANCE_UNIT_SIZE, "vxlan-pipeline%s%s", is_default ? "" : "@",
+		 is_default ? "" : name);
+	return text;
 }
 
 static const char *run_path(char *path, const char *name, const char *below)
@@ -107,8 +117,59 @@ int instance_remove_pins(const char *name, struct error *error)
 
 	rmdir(INSTANCE_PINS); /* fails while other instances have state */
 	if (err)
-		return error_set(error, err, "cannot remove %s: %s", path, strerror(-err));
+		return error_set(error, err, "cannot remove %s: %s%s", path, strerror(-err),
+				 err == -EACCES || err == -EPERM ? "; run as root" : "");
 	return 0;
+}
+
+void instance_each(void (*visit)(const char *name, void *data), void *data)
+{
+	DIR *directory = opendir(INSTANCE_PINS);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		if (instance_name_valid(entry->d_name))
+			visit(entry->d_name, data);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+/* As many as there is room for. */
+struct name_list {
+	char text[128];
+	size_t count;
+};
+
+static void list_name(const char *name, void *data)
+{
+	struct name_list *list = data;
+	size_t used = strlen(list->text);
+
+	if (used + strlen(name) + sizeof(", ") > sizeof(list->text))
+		return;
+	snprintf(list->text + used, sizeof(list->text) - used, "%s%s", list->count++ ? ", " : "",
+		 name);
+}
+
+int instance_not_attached(const char *name, struct error *error)
+{
+	char unit[INSTANCE_UNIT_SIZE];
+	struct name_list attached = {0};
+	pid_t daemon = instance_daemon(name);
+
+	if (daemon && !instance_has_bpffs())
+		return error_set(error, -ENOENT,
+				 "the pinned state of instance %s is gone, as " INSTANCE_BPFFS
+				 " was unmounted; mount -t bpf bpf " INSTANCE_BPFFS
+				 ", and its daemon, process %d, pins it again",
+				 name, (int)daemon);
+	instance_each(list_name, &attached);
+	return error_set(error, -ENOENT,
+			 "instance %s is not attached%s%s%s; to start it: systemctl start %s, or "
+			 "vxlan-pipeline run --instance %s",
+			 name, attached.count ? " (attached: " : "", attached.text,
+			 attached.count ? ")" : "", instance_unit(unit, name), name);
 }
 
 #define DRAINED "drained" /* a directory, which is all that a BPF file system takes beside pins */
@@ -119,12 +180,12 @@ int instance_set_drained(const char *name, bool drained, struct error *error)
 	int result;
 
 	if (access(instance_pin_path(path, name, NULL), F_OK) < 0)
-		return error_set(
-			error, -errno,
-			errno == ENOENT
-				? "instance %s is not attached; `vxlan-pipeline run` attaches it"
-				: "not permitted to read the state of instance %s; run as root",
-			name);
+		return errno == ENOENT
+			       ? instance_not_attached(name, error)
+			       : error_set(error, -errno,
+					   "not permitted to read the state of instance %s; run as "
+					   "root",
+					   name);
 	instance_pin_path(path, name, DRAINED);
 	result = drained ? mkdir(path, 0700) : rmdir(path);
 	if (result == 0 || errno == (drained ? EEXIST : ENOENT))
@@ -287,7 +348,7 @@ pid_t instance_daemon(const char *name)
 
 int instance_find_daemon(const char *name, pid_t *daemon, struct error *error)
 {
-	char path[INSTANCE_PATH_SIZE];
+	char path[INSTANCE_PATH_SIZE], unit[INSTANCE_UNIT_SIZE];
 
 	*daemon = instance_daemon(name);
 	if (*daemon)
@@ -297,5 +358,7 @@ int instance_find_daemon(const char *name, pid_t *daemon, struct error *error)
 				 "not permitted to see the daemon of instance %s; run as root",
 				 name);
 	return error_set(error, -ESRCH,
-			 "no daemon of instance %s runs; `vxlan-pipeline run` starts one", name);
+			 "no daemon of instance %s runs; to start one: systemctl start %s, or "
+			 "vxlan-pipeline run --instance %s",
+			 name, instance_unit(unit, name), name);
 }

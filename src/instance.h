@@ -12,11 +12,21 @@
 #define INSTANCE_BPFFS     "/sys/fs/bpf"
 #define INSTANCE_PINS      INSTANCE_BPFFS "/vxlan-pipeline"
 #define INSTANCE_RUN       "/run/vxlan-pipeline"
+#define INSTANCE_DEFAULT   "config"
 #define INSTANCE_NAME_MAX  64
 #define INSTANCE_PATH_SIZE 256
+#define INSTANCE_UNIT_SIZE (sizeof("vxlan-pipeline@") + INSTANCE_NAME_MAX)
 
 /* Letters, digits, '-' and '_', at most INSTANCE_NAME_MAX: BPF file systems allow no dots. */
 bool instance_name_valid(const char *name);
+
+/* The systemd unit of the instance. Returns `text`, which holds INSTANCE_UNIT_SIZE bytes. */
+const char *instance_unit(char *text, const char *name);
+/* Says that nothing of the instance is pinned, and what to do about it; -ENOENT. */
+int instance_not_attached(const char *name, struct error *error);
+
+/* Calls `visit` for each instance that has something pinned. */
+void instance_each(void (*visit)(const char *name, void *data), void *data);
 
 /* INSTANCE_PINS/NAME, or below it. Returns `path`, which holds INSTANCE_PATH_SIZE bytes. */
 const char *instance_pin_path(char *path, const char *name, const char *below);

@@ -29,10 +29,10 @@ struct option_row {
 		'c', "config", " FILE", OPTION_TEXT, value,                                  \
 			"the configuration (default " COMMAND_CONFIG_DIR "/NAME.yaml)", 0, 0 \
 	}
-#define OPTION_ROW_INSTANCE(value)                                                    \
-	{                                                                             \
-		0, "instance", " NAME", OPTION_INSTANCE, value,                       \
-			"which instance (default " COMMAND_DEFAULT_INSTANCE ")", 0, 0 \
+#define OPTION_ROW_INSTANCE(value)                                            \
+	{                                                                     \
+		0, "instance", " NAME", OPTION_INSTANCE, value,               \
+			"which instance (default " INSTANCE_DEFAULT ")", 0, 0 \
 	}
 #define OPTION_ROW_JSON(value)                                                                  \
 	{                                                                                       \

@@ -191,8 +191,9 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	return MNL_CB_STOP;
 }
 
+/* `flags`: RTM_F_x */
 static int ask_route(struct rtnl *rtnl, const struct ip_address *destination, int ifindex,
-		     struct route_answer *answer)
+		     unsigned int flags, struct route_answer *answer)
 {
 	char buffer[256] = {0};
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -202,6 +203,7 @@ static int ask_route(struct rtnl *rtnl, const struct ip_address *destination, in
 	request->nlmsg_flags = NLM_F_REQUEST;
 	header->rtm_family = family_of(destination);
 	header->rtm_dst_len = ip_address_bits(destination);
+	header->rtm_flags = flags;
 	mnl_attr_put(request, RTA_DST, size_of(destination), destination->bytes);
 	if (ifindex)
 		mnl_attr_put_u32(request, RTA_OIF, ifindex);
@@ -214,11 +216,11 @@ int rtnl_get_route(struct rtnl *rtnl, const struct ip_address *destination, int 
 		   struct rtnl_route *route)
 {
 	struct route_answer answer;
-	int err = ask_route(rtnl, destination, 0, &answer);
+	int err = ask_route(rtnl, destination, 0, 0, &answer);
 
 	/* the host's own preference is another interface: what is there through the one wanted? */
 	if (!err && answer.type == RTN_UNICAST && answer.ifindex != ifindex)
-		err = ask_route(rtnl, destination, ifindex, &answer);
+		err = ask_route(rtnl, destination, ifindex, 0, &answer);
 	memset(route, 0, sizeof(*route));
 	if (err == -ENETUNREACH || err == -EHOSTUNREACH || err == -EACCES || err == -EINVAL)
 		return 0; /* how the kernel says that there is no route */
@@ -231,6 +233,17 @@ int rtnl_get_route(struct rtnl *rtnl, const struct ip_address *destination, int 
 	*route = answer.route;
 	route->type = RTNL_UNICAST;
 	return 0;
+}
+
+bool rtnl_has_route(struct rtnl *rtnl, const struct ip_address *destination, int ifindex)
+{
+	struct route_answer answer;
+
+	if (ask_route(rtnl, destination, 0, 0, &answer) == 0 && answer.type == RTN_LOCAL)
+		return true;
+	/* the entry of the routing table, which a guess has not */
+	return ask_route(rtnl, destination, ifindex, RTM_F_FIB_MATCH, &answer) == 0 &&
+	       answer.type == RTN_UNICAST;
 }
 
 struct neighbour_visit {

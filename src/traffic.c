@@ -47,6 +47,8 @@ enum traffic_passing traffic_passing(const struct config *config, const struct h
 
 	if (config->forward.unmatched == FALLBACK_PASS || config->inner.truncated == FALLBACK_PASS)
 		return TRAFFIC_DOES_PASS;
+	if (!config_may_send(config, 4) && !config_may_send(config, 6))
+		return TRAFFIC_NEVER_PASSES;
 	if (config->forward.oversize == OVERSIZE_PASS &&
 	    traffic_largest_inner(host) > traffic_forward_mtu(config, host))
 		return TRAFFIC_DOES_PASS;
@@ -56,4 +58,13 @@ enum traffic_passing traffic_passing(const struct config *config, const struct h
 	if (config->forward.next_hop == NEXT_HOP_ROUTE || cutting == CUTTING_IN_XDP)
 		return TRAFFIC_MAY_PASS;
 	return TRAFFIC_NEVER_PASSES;
+}
+
+bool traffic_passes_version(const struct config *config, const struct host *host, int version)
+{
+	bool by_itself = config->forward.unmatched == FALLBACK_PASS ||
+			 config->inner.truncated == FALLBACK_PASS;
+
+	return traffic_passing(config, host) != TRAFFIC_NEVER_PASSES &&
+	       (config_may_send(config, version) || (version == 4 && by_itself));
 }

@@ -25,5 +25,7 @@ enum traffic_passing {
 };
 
 enum traffic_passing traffic_passing(const struct config *config, const struct host *host);
+/* Those of this IP version (4 or 6); of IPv6 only where rules are about it. */
+bool traffic_passes_version(const struct config *config, const struct host *host, int version);
 
 #endif

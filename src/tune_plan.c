@@ -181,12 +181,11 @@ static void plan_passing(const struct planning *planning)
 	bool asks = planning->config->forward.next_hop == NEXT_HOP_ROUTE;
 
 	for (int version = 4; version <= 6; version += 2) {
-		if (!config_may_send(planning->config, version))
-			continue;
-		if (asks)
+		if (asks && config_may_send(planning->config, version))
 			plan_forwarding(planning, &host->forward, version,
 					"the kernel tells next hops only where it forwards");
-		if (passes && (!planning->single_arm || !asks))
+		if (traffic_passes_version(planning->config, host, version) &&
+		    (!planning->single_arm || !asks))
 			plan_forwarding(planning, &host->listen, version,
 					"the kernel forwards what is handed to it");
 	}

@@ -9,7 +9,26 @@
 #include <linux/if_link.h>
 
 #include "cleanup.h"
+#include "quote.h"
 #include "xdp.h"
+
+/* Takes CAP_SYS_ADMIN. */
+static uint32_t find_link(int ifindex, uint32_t program)
+{
+	uint32_t id = 0;
+
+	while (bpf_link_get_next_id(id, &id) == 0) {
+		_cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
+		struct bpf_link_info info = {0};
+		uint32_t size = sizeof(info);
+
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
+		    info.type == BPF_LINK_TYPE_XDP && info.prog_id == program &&
+		    info.xdp.ifindex == (uint32_t)ifindex)
+			return id;
+	}
+	return 0;
+}
 
 struct xdp_program xdp_program_on(int ifindex)
 {
@@ -28,6 +47,8 @@ struct xdp_program xdp_program_on(int ifindex)
 	fd = program.id ? bpf_prog_get_fd_by_id(program.id) : -1;
 	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0)
 		memcpy(program.name, info.name, sizeof(program.name));
+	if (program.id)
+		program.link = find_link(ifindex, program.id);
 	return program;
 }
 
@@ -47,19 +68,32 @@ bool xdp_program_ours(const struct xdp_program *program)
 	       strncmp(program->name, "generate_", strlen("generate_")) == 0;
 }
 
+const char *xdp_program_removal(const struct xdp_program *program, const char *interface,
+				char *text)
+{
+	char name[64];
+
+	if (program->link)
+		snprintf(text, XDP_REMOVAL_SIZE, "bpftool link detach id %" PRIu32, program->link);
+	else
+		snprintf(text, XDP_REMOVAL_SIZE, "ip link set dev %s xdp%s off",
+			 quote_word(name, sizeof(name), interface),
+			 program->generic ? "generic" : "");
+	return text;
+}
+
 int xdp_program_in_the_way(int ifindex, const char *interface, struct error *error)
 {
 	struct xdp_program program = xdp_program_on(ifindex);
-	char text[XDP_PROGRAM_TEXT_SIZE];
+	char text[XDP_PROGRAM_TEXT_SIZE], removal[XDP_REMOVAL_SIZE];
 
 	xdp_program_format(&program, text);
+	xdp_program_removal(&program, interface, removal);
 	if (!*program.name)
-		return error_set(
-			error, -EBUSY,
-			"%s already carries the XDP program %s; bpftool prog show id %u "
-			"says which; remove it with the tool that attached it, or: ip link "
-			"set dev %s xdp off",
-			interface, text, program.id, interface);
+		return error_set(error, -EBUSY,
+				 "%s already carries the XDP program %s; bpftool prog show id %u "
+				 "says which; remove it with the tool that attached it, or: %s",
+				 interface, text, program.id, removal);
 	if (xdp_program_ours(&program))
 		return error_set(error, -EBUSY,
 				 "%s already serves another instance (program %s); ls "
@@ -68,6 +102,6 @@ int xdp_program_in_the_way(int ifindex, const char *interface, struct error *err
 				 interface, text);
 	return error_set(error, -EBUSY,
 			 "%s already carries the XDP program %s, which is not ours; "
-			 "remove it with the tool that attached it, or: ip link set dev %s xdp off",
-			 interface, text, interface);
+			 "remove it with the tool that attached it, or: %s",
+			 interface, text, removal);
 }

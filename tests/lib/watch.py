@@ -23,7 +23,8 @@ TOLD_WITHIN = 2.0 * PATIENCE
 PORT = 9789
 VERBOSE = bool({"-v", "--verbose"} & set(sys.argv))
 
-SYS_BPF, BPF_OBJ_GET, BPF_LINK_UPDATE = 321, 7, 29  # x86_64
+SYS_BPF, BPF_OBJ_GET, BPF_LINK_CREATE, BPF_LINK_UPDATE = 321, 7, 28, 29  # x86_64
+BPF_XDP = 37
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -109,6 +110,20 @@ def update_link(link, program):
     finally:
         for fd in fds:
             os.close(fd)
+
+
+def create_link(namespace, interface, program):
+    """Attaches a pinned program by a link, as another tool may; it lasts while the file is open."""
+    class Attributes(ctypes.Structure):
+        _fields_ = [("program", ctypes.c_uint32), ("target", ctypes.c_uint32),
+                    ("type", ctypes.c_uint32), ("flags", ctypes.c_uint32)]
+    fd = _open_pin(program)
+    try:
+        with namespace.entered():
+            index = socket.if_nametoindex(interface)
+            return open(_bpf(BPF_LINK_CREATE, Attributes(fd, index, BPF_XDP, 0)), "rb")
+    finally:
+        os.close(fd)
 
 
 def starvation(pid):

@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from lib import kernel, net, program
+from lib import kernel, net, program, watch
 from lib.life import Lifecycle
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
@@ -23,6 +23,8 @@ class Checked(Lifecycle):
     def setUp(self):
         super().setUp()
         self.appliance.ip("link", "set", "out0", "mtu", "3498")
+        # the way to IPv6 targets outlives that the link is taken down
+        self.appliance.run("sysctl", "-qw", "net.ipv6.conf.out0.keep_addr_on_down=1")
 
     def check(self, *changes, words=(), status=0, wrapper=(), instance=None, **options):
         """The findings of `check --json`, which prints nothing else."""
@@ -66,7 +68,8 @@ class Findings(Checked):
          "tunnel_mtu"),
         ("forward.mtu too large", ("ip", "link", "set", "out0", "mtu", "1400"), {}, "fail",
          "forward_mtu"),
-        ("no room to cut", ("ip", "link", "set", "out0", "mtu", "1500"),
+        ("no room to cut",
+         ("sh", "-c", "ip link set in0 mtu 3498 && ip link set out0 mtu 1500"),
          {"forward": {"oversize": "fragment"}}, "warn", "cutting"),
         ("no IPv4 forwarding", ("sysctl", "-w", "net.ipv4.conf.out0.forwarding=0"), {}, "warn",
          "forwarding"),
@@ -129,10 +132,54 @@ class Findings(Checked):
                 self.appliance.run("sh", "-c", finding["fix"])
                 self.assertEqual(self.wrong(self.check()), [])
 
+    def test_program_held_by_a_link(self):
+        """Which no `ip link` takes off; `run` says so, too."""
+        net.need_commands("bpftool")
+        pin = f"/sys/fs/bpf/{net.unique('foreign')}"
+        net.run("bpftool", "prog", "load", self.build_foreign(), pin)
+        self.addCleanup(os.unlink, pin)
+        self.addCleanup(watch.create_link(self.appliance, "in0", pin).close)
+        finding, = [item for item in self.check(status=1) if item["check"] == "xdp_program"]
+        self.assertRegex(finding["fix"], r"^bpftool link detach id \d+$")
+        self.assertIn(finding["fix"], self.start_fails(self.READY))
+        self.appliance.run("sh", "-c", finding["fix"])
+        self.assertEqual(self.wrong(self.check()), [])
+
     def test_another_instance(self):
         self.start(self.READY)
-        findings = self.check(instance=net.unique("o"), status=1)
+        other = net.unique("o")
+        findings = self.check({"http": {"listen": "127.0.0.1:9000"}}, instance=other, status=1)
         self.assertEqual(self.wrong(findings), [("fail", "xdp_program")])
+        fix = next(item["fix"] for item in findings if item["check"] == "xdp_program")
+        self.assertEqual(fix, f"vxlan-pipeline stop --instance {self.instance}")
+
+    def test_an_address_that_is_taken(self):
+        with self.appliance.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", 0))
+            listen = f"127.0.0.1:{taken.getsockname()[1]}"
+            self.assertEqual(self.wrong(self.check({"http": {"listen": listen}})), [],
+                             "bound, but nobody listens")
+            taken.listen()
+            findings = self.check({"http": {"listen": listen}}, status=1)
+        self.assertEqual(self.wrong(findings), [("fail", "http")])
+
+    def test_targets_without_a_route(self):
+        """One on no link of this host, to which then a way is made by what the finding says."""
+        rules = {"nat": [{"match": {"source_port": 1}, "to": "203.0.113.7:5"},
+                         {"match": {"source_port": 2}, "to": "203.0.113.8:5"}]}
+        findings = self.check(rules)
+        self.assertEqual(self.wrong(findings), [("warn", "targets")])
+        finding = next(item for item in findings if item["check"] == "targets")
+        self.assertIn("203.0.113.7 (rule 1) out of out0, nor for 1 rule more", finding["why"])
+        self.appliance.run("sh", "-c", finding["fix"])
+        self.appliance.ip("route", "add", "203.0.113.0/24", "dev", "in0")
+        self.assertEqual(self.wrong(self.check(rules)), [("warn", "targets")], "not out of out0")
+        self.appliance.ip("route", "add", "203.0.113.0/24", "dev", "out0", "metric", "5")
+        self.assertEqual(self.wrong(self.check(rules)), [])
+
+    def test_no_rule(self):
+        self.assertEqual(self.wrong(self.check({"nat": []})), [("warn", "rules")])
 
     def test_no_native_mode(self):
         self.bridge()

@@ -253,7 +253,19 @@ class Health(Watched):
         self.start(rules("198.51.100.1:8081"))
         self.told_of("no route", lambda: self.appliance.ip("route", "del", "198.51.100.0/24"),
                      lambda: self.appliance.ip("route", "add", "198.51.100.0/24", "via",
-                                               "10.20.0.2"), "198.51.100.1", "rule 1")
+                                               "10.20.0.2"), "198.51.100.1", "rule 1",
+                     "no route leads there out of out0")
+
+    def test_why_a_next_hop_is_not_known(self):
+        """A gateway that is not there by its address; a route out of another interface."""
+        self.start(rules("198.51.100.1:8081"))
+        for route, wanted in (
+                (("via", "10.20.0.77", "dev", "out0"), "its next hop 10.20.0.77 on out0 "),
+                (("dev", "in0"), "no route leads there out of out0, on whose link it ")):
+            with self.subTest(wanted):
+                self.appliance.ip("route", "replace", "198.51.100.0/24", *route)
+                net.wait_for(lambda wanted=wanted: f"198.51.100.1 (rule 1): {wanted}" in
+                             self.reasons(), 10, wanted)
 
     def neighbour_state(self):
         shown = self.appliance.ip("neigh", "show", "10.20.0.2", "dev", "out0").stdout.split()

@@ -398,7 +398,7 @@ class Reload(Lifecycle):
     def test_command_refused(self):
         daemon = self.start(rules(TARGETS[0]))
         for sentence, change, reason in (
-                ("a mistake in the file", {"listen": {"port": 70000}}, "has errors"),
+                ("a mistake in the file", {"listen": {"port": 70000}}, "listen.port: '70000'"),
                 ("an interface that is not there", {"forward": {"interface": "nic9"}}, "nic9")):
             with self.subTest(sentence):
                 self.write(rules(TARGETS[1]), change)

@@ -15,6 +15,10 @@
 	"nat:\n- {match: {source_port: 1}, to: 10.0.0.9}\n" \
 	"- {match: {source_port: 1}, to: 'fd00::9'}\n"
 
+#define NO_RULES "nat: []\n"
+/* Laid over a configuration that says nothing of rules. */
+#define ONE_RULE "nat:\n- {match: {source_port: 1}, to: 10.0.0.9}\n"
+
 /* What every host on EC2 is told, since it cannot be seen from within. */
 #define EC2                                                                   \
 	"warn source_dest_check: aws ec2 modify-network-interface-attribute " \
@@ -73,6 +77,9 @@ static const struct row drivers[] = {
 	 "{'forward': {'mtu': 9001, 'channels': 8}}", NATIVE UNCUT,
 	 "fail xdp_mtu: ip link set dev ens6 mtu 3498\n"
 	 "fail channels: ethtool -L ens6 combined 4\n" EC2},
+	{"forward.mtu is above its limit", "ena-in-tree", "{'forward': {'mtu': 9001}}",
+	 NATIVE "forward: {interface: ens6, mtu: 5000, oversize: drop}\n",
+	 "fail xdp_mtu: -\nwarn tunnel_mtu: -\n" EC2},
 	{"ENA with a channel too many", "ena-in-tree", "{'listen': {'channels': 5}}", NATIVE UNCUT,
 	 "fail channels: ethtool -L ens5 combined 4\n" EC2},
 	{"amzn-drivers takes four bytes more", "ena-in-tree",
@@ -148,7 +155,15 @@ static const struct row programs[] = {
 	 "{'listen': {'xdp_id': 9, 'xdp_owner': 'foreign', 'xdp_mode': 'generic',"
 	 " 'xdp_name': 'xdp_filter'}}",
 	 LISTEN UNCUT, "fail xdp_program: ip link set dev ens5 xdpgeneric off\n"},
+	{"held by a link", "virtio",
+	 "{'listen': {'xdp_id': 9, 'xdp_owner': 'foreign', 'xdp_mode': 'native',"
+	 " 'xdp_name': 'xdp_filter', 'xdp_link': 12}}",
+	 LISTEN UNCUT, "fail xdp_program: bpftool link detach id 12\n"},
 	{"another instance's", "virtio",
+	 "{'listen': {'xdp_id': 9, 'xdp_owner': 'ours', 'xdp_mode': 'native',"
+	 " 'xdp_name': 'vxlan_pipeline', 'xdp_instance': 'blue_1', 'xdp_link': 12}}",
+	 LISTEN UNCUT, "fail xdp_program: vxlan-pipeline stop --instance blue_1\n"},
+	{"one of ours of which nothing is pinned", "virtio",
 	 "{'listen': {'xdp_id': 9, 'xdp_owner': 'ours', 'xdp_mode': 'native',"
 	 " 'xdp_name': 'vxlan_pipeline'}}",
 	 LISTEN UNCUT, "fail xdp_program: ls /sys/fs/bpf/vxlan-pipeline\n"},
@@ -185,6 +200,16 @@ static const struct row systems[] = {
 	 "{'listen': {'exists': false}, 'forward': {'up': false, 'rx_ring': 1}}", LISTEN UNCUT,
 	 "fail interface: ip -br link\n"
 	 "warn interface: ip link set dev ens6 up\n"},
+	{"an address that is taken", "virtio", "{'host': {'http_free': false}}",
+	 LISTEN UNCUT "http: {listen: '[::1]:80'}\n", "fail http: ss -ltnp 'sport = :80'\n"},
+	{"nothing to serve", "virtio", "{'host': {'http_free': false}}",
+	 LISTEN UNCUT "http: {listen: off}\n", ""},
+	{"names that a shell minds", "virtio",
+	 "{'listen': {'name': 'a&b', 'up': false}, 'forward': {'name': 'b$HOME', 'forwarding4': "
+	 "0}}",
+	 "listen: {interface: a&b}\nforward: {interface: 'b$HOME', mtu: 1500, oversize: drop}\n",
+	 "warn interface: ip link set dev 'a&b' up\n"
+	 "warn forwarding: sysctl -w net/ipv4/conf/'b$HOME'/forwarding=1\n"},
 	{"no carrier", "virtio", "{'forward': {'carrier': false}}", LISTEN UNCUT,
 	 "warn interface: -\n"},
 	{"metadata that do not answer", "ena-in-tree",
@@ -207,18 +232,39 @@ static const struct row traffic[] = {
 	{"forward.mtu above the interface's", "virtio", "{'forward': {'mtu': 1400}}", LISTEN UNCUT,
 	 "fail forward_mtu: ip link set dev ens6 mtu 1500\n"},
 	{"a device that admits nothing to be cut", "virtio", "{'forward': {'mtu': 1500}}",
-	 LISTEN CUT, "warn cutting: ip link set dev ens6 mtu 3498\n"},
+	 LISTEN CUT, "warn cutting: ip link set dev ens6 mtu 3460\n"},
+	{"a device that admits nothing to be cut, and whose MTU is forward.mtu", "virtio",
+	 "{'forward': {'mtu': 1500}}", LISTEN "forward: {interface: ens6}\n", "warn cutting: -\n"},
+	{"no mirror sends more than fits", "virtio",
+	 "{'listen': {'mtu': 1554}, 'forward': {'mtu': 1500}}",
+	 LISTEN "forward: {interface: ens6}\n", ""},
+	{"forward.mtu first, then room to cut", "virtio", "{'forward': {'mtu': 1500}}",
+	 LISTEN "forward: {interface: ens6, mtu: 2000}\n",
+	 "fail forward_mtu: ip link set dev ens6 mtu 2000\n"},
 	{"a device that admits some of it", "virtio", "{'forward': {'mtu': 2000}}", LISTEN CUT,
 	 "warn cutting: ip link set dev ens6 mtu 3460\n"},
 	{"generic mode cannot cut", "virtio", NULL, GENERIC CUT, "warn cutting: -\n"},
 	{"ENA's limit on fragments, in-tree", "ena-in-tree", NULL, LISTEN CUT, LIMIT EC2},
 	{"a driver that could do without it", "ena-2.17", "{'host': {'frag_bypass': 0}}",
 	 LISTEN CUT,
-	 "warn fragment_limit: echo options ena enable_frag_bypass=1 > /etc/modprobe.d/ena.conf "
-	 "# then reboot\n" EC2},
+	 "warn fragment_limit: echo options ena enable_frag_bypass=1 > /etc/modprobe.d/"
+	 "vxlan-pipeline-ena.conf # then reboot\n" EC2},
 	{"forwarding off where the kernel is asked for next hops", "virtio",
 	 "{'forward': {'forwarding4': 0}}", LISTEN UNCUT RULES,
 	 "warn forwarding: sysctl -w net/ipv4/conf/ens6/forwarding=1\n"},
+	{"forwarding off where no rule is, and packets are passed", "virtio",
+	 "{'listen': {'forwarding4': 0, 'forwarding6': 0}, 'forward': {'forwarding4': 0}}",
+	 LISTEN "forward: {interface: ens6, mtu: 1500, unmatched: pass, oversize: drop}\n" NO_RULES,
+	 "warn forwarding: sysctl -w net/ipv4/conf/ens5/forwarding=1\n"},
+	{"where nothing is sent nothing is passed", "virtio",
+	 "{'host': {'rp_filter': 1, 'send_redirects': 1}, 'listen': {'forwarding4': 0}}",
+	 LISTEN UNCUT NO_RULES, "warn rules: -\n"},
+	{"a target without a route", "virtio",
+	 "{'host': {'unrouted': 2, 'unrouted_rule': 1, 'unrouted_target': '10.0.0.9'}}",
+	 LISTEN UNCUT RULES, "warn targets: ip route show dev ens6\n"},
+	{"which matters only where routes are asked", "virtio",
+	 "{'host': {'unrouted': 2, 'unrouted_rule': 1, 'unrouted_target': '10.0.0.9'}}",
+	 LISTEN KEEP RULES, ""},
 	{"forwarding off where packets are passed", "virtio",
 	 "{'listen': {'forwarding4': 0, 'forwarding6': 0}}", LISTEN UNCUT RULES,
 	 "warn forwarding: sysctl -w net/ipv4/conf/ens5/forwarding=1\n"
@@ -243,7 +289,6 @@ static const struct row traffic[] = {
 /* An instance as EC2 starts it, and ten things more that nobody wants. */
 static const struct row wrong[] = {
 	{"a new instance on EC2", "ena-fresh", NULL, LISTEN CUT RULES,
-	 "warn xdp_refused: -\n"
 	 "warn xdp_mtu: ip link set dev ens5 mtu 3498\n"
 	 "warn xdp_mtu: ip link set dev ens6 mtu 3498\n"
 	 "warn channels: ethtool -L ens5 combined 4\n"

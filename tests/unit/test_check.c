@@ -9,6 +9,15 @@
 #include "host_internal.h"
 #include "unit.h"
 
+/* A configuration with a rule, unless the text says which rules there are. */
+static void load(struct config *config, const char *text)
+{
+	char whole[2048];
+
+	snprintf(whole, sizeof(whole), "%s%s", text, strstr(text, "nat:") ? "" : ONE_RULE);
+	facts_config(config, whole);
+}
+
 /* Makes all checks; `got` is what is not ok. */
 static void find(const struct row *row, struct findings *findings, char *got, size_t size)
 {
@@ -18,8 +27,8 @@ static void find(const struct row *row, struct findings *findings, char *got, si
 	size_t used = 0;
 
 	facts_load(&host, row->facts, row->change);
-	facts_config(&config, row->config);
-	check_host(&host, &config, "config", findings);
+	load(&config, row->config);
+	check_host(&host, &config, "config", "vxlan-pipeline check", findings);
 	*got = '\0';
 	for (size_t i = 0; i < findings->count && used < size; i++) {
 		const struct finding *finding = &findings->list[i];
@@ -85,14 +94,35 @@ static void words(void **state)
 		 "fragments a second"},
 		{{"the largest packet", "ena-in-tree", NULL, LISTEN UNCUT, NULL},
 		 "tunnel_mtu",
-		 "ens5 takes mirrored packets of up to 3444 bytes; larger ones are cut short by "
+		 "ens5 takes mirrored packets of up to 3444 bytes; larger ones are truncated by "
 		 "the "
 		 "mirror"},
-		{{"the log", "ena-fresh", NULL, LISTEN UNCUT, NULL},
+		{{"the log", "ena-fresh", "{'listen': {'mtu': 3498, 'channels': 4}}", LISTEN UNCUT,
+		  NULL},
 		 "xdp_refused",
-		 "the kernel's log says: ena 0000:00:05.0 ens5: Failed to set xdp program, the "
+		 "the kernel's log tells of a refusal; whether it still would the next start "
+		 "shows: "
+		 "ena 0000:00:05.0 ens5: Failed to set xdp program, the "
 		 "current MTU (9001) is larger than the maximum allowed MTU (3498) while xdp is "
 		 "on"},
+		{{"an MTU that is forward.mtu, too", "virtio", "{'forward': {'mtu': 1500}}",
+		  LISTEN "forward: {interface: ens6}\n", NULL},
+		 "cutting",
+		 "ens6's MTU, 1500, lets no packet pass that has to be cut, so the kernel cuts, "
+		 "several times slower; say `mtu: 1500` under `forward`, then give ens6 an MTU of "
+		 "3460, and its routes one of 1500"},
+		{{"which rule's target", "virtio",
+		  "{'host': {'unrouted': 3, 'unrouted_rule': 2, 'unrouted_target': 'fd00::9'}}",
+		  LISTEN UNCUT, NULL},
+		 "targets",
+		 "no route leads to fd00::9 (rule 2) out of ens6, nor for 2 rules more; give it "
+		 "one: ip route add fd00::9 via GATEWAY dev ens6"},
+		{{"reverse path filtering of both", "virtio",
+		  "{'host': {'rp_filter': 1}, 'listen': {'rp_filter': 2}}", LISTEN UNCUT, NULL},
+		 "rp_filter",
+		 "rp_filter is 1 on `all` and 2 on ens5, so what is handed to the kernel is "
+		 "dropped "
+		 "where its source is not reached through the tunnel's interface"},
 		{{"a log that cannot be read is not a good sign", "virtio",
 		  "{'host': {'kernel_log': false}}", LISTEN UNCUT, NULL},
 		 "xdp_refused",
@@ -126,12 +156,12 @@ static void ignorance(void **state)
 
 	(void)state;
 	host_init(&host);
-	facts_config(&config, LISTEN KEEP);
+	load(&config, LISTEN KEEP);
 	strcpy(host.listen.name, "ens5");
 	strcpy(host.forward.name, "ens6");
 	host.listen.exists = host.forward.exists = ANSWER_YES;
 	host.listen.mtu = host.forward.mtu = 3498;
-	check_host(&host, &config, "config", &findings);
+	check_host(&host, &config, "config", "vxlan-pipeline check", &findings);
 	assert_int_equal(check_count(&findings, FINDING_FAIL), 0);
 	assert_int_equal(check_count(&findings, FINDING_WARN), 1); /* what the driver can do */
 	config_clear(&config);

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a configuration needs of a host beside its interfaces: an address to serve, routes. */
+#include <errno.h>
+#include <string.h>
+
+#include "host_internal.h"
+#include "http.h"
+#include "netdev.h"
+#include "rtnl.h"
+
+static enum answer http_free(const struct config *config, const char *instance)
+{
+	int err;
+
+	if (!*config->http.listen || instance_daemon(instance))
+		return ANSWER_YES;
+	err = http_try_listen(config->http.listen);
+	if (err == -EADDRINUSE)
+		return ANSWER_NO;
+	return err ? ANSWER_UNKNOWN : ANSWER_YES;
+}
+
+/* One rule after the other; those of one target often stand together. */
+static void find_unrouted(struct host *host, const struct config *config, struct rtnl *rtnl,
+			  int ifindex)
+{
+	const struct ip_address *known = NULL;
+	bool routed = false;
+
+	host->unrouted = 0;
+	for (size_t i = 0; i < config->rule_count; i++) {
+		const struct ip_address *target = &config->rules[i].to.address;
+
+		if (!known || memcmp(known, target, sizeof(*target)) != 0)
+			routed = rtnl_has_route(rtnl, target, ifindex);
+		known = target;
+		if (routed)
+			continue;
+		if (!host->unrouted++) {
+			host->unrouted_rule = (int64_t)i + 1;
+			ip_address_format(target, host->unrouted_target);
+		}
+	}
+}
+
+void host_read_needs(struct host *host, const struct config *config, const char *instance)
+{
+	struct netdev egress;
+	struct error ignored;
+	struct rtnl *rtnl;
+
+	host->http_free = http_free(config, instance);
+	if (config->forward.next_hop != NEXT_HOP_ROUTE ||
+	    netdev_get(config->forward.interface, &egress, &ignored) || !egress.up ||
+	    rtnl_open(&rtnl, &ignored))
+		return;
+	find_unrouted(host, config, rtnl, egress.ifindex);
+	rtnl_close(rtnl);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Words of a command for a shell. */
+#ifndef QUOTE_H
+#define QUOTE_H
+
+#include <stddef.h>
+
+/*
+ * The word as it is when no shell minds it, else in single quotes. Returns `text`, which is empty
+ * when there is no room for the whole.
+ */
+const char *quote_word(char *text, size_t size, const char *word);
+
+#endif
