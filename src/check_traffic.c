@@ -236,6 +236,27 @@ static void judge_forwarding(const struct check *check, const struct host_link *
 			  check_word(check, link));
 }
 
+/* Linux forwards IPv6 from every interface or from none, but for those where it is forced to. */
+static void judge_forwarding6(const struct check *check, const char *consequence)
+{
+	const struct host_link *link = &check->host->listen;
+	bool can_force = link->force_forwarding6 != HOST_UNKNOWN;
+	struct finding *finding;
+
+	if (check->host->forwarding6 != 0 || link->force_forwarding6 == 1)
+		return;
+	finding = check_find(check, FINDING_WARN, "IPv6 forwarding is off on `all`, so %s%s",
+			     consequence,
+			     can_force ? ""
+				       : "; switched on there, interfaces with accept_ra=1 listen "
+					 "to routers no more");
+	if (can_force)
+		check_fix(finding, "sysctl -w net/ipv6/conf/%s/force_forwarding=1",
+			  check->listen_word);
+	else
+		check_fix(finding, "sysctl -w net.ipv6.conf.all.forwarding=1");
+}
+
 void check_forwarding(const struct check *check)
 {
 	static const char no_route[] =
@@ -244,18 +265,16 @@ void check_forwarding(const struct check *check)
 	static const char not_passed[] =
 		"what is handed to the kernel goes no further than this host";
 	const struct host *host = check->host;
+	bool asks = check->config->forward.next_hop == NEXT_HOP_ROUTE;
 
-	for (int version = 4; version <= 6; version += 2) {
-		int64_t out = version == 4 ? host->forward.forwarding4 : host->forward.forwarding6;
-		int64_t in = version == 4 ? host->listen.forwarding4 : host->listen.forwarding6;
-
-		if (config_may_send(check->config, version) &&
-		    check->config->forward.next_hop == NEXT_HOP_ROUTE)
-			judge_forwarding(check, &host->forward, version, out, no_route);
-		if (traffic_passes_version(check->config, check->host, version) &&
-		    (!check->single_arm || check->config->forward.next_hop != NEXT_HOP_ROUTE))
-			judge_forwarding(check, &host->listen, version, in, not_passed);
-	}
+	if (asks && config_may_send(check->config, 4))
+		judge_forwarding(check, &host->forward, 4, host->forward.forwarding4, no_route);
+	if (traffic_passes_version(check->config, host, 4) && (!check->single_arm || !asks))
+		judge_forwarding(check, &host->listen, 4, host->listen.forwarding4, not_passed);
+	if (asks && config_may_send(check->config, 6))
+		judge_forwarding(check, &host->forward, 6, host->forward.forwarding6, no_route);
+	if (traffic_passes_version(check->config, host, 6))
+		judge_forwarding6(check, not_passed);
 }
 
 void check_targets(const struct check *check)

@@ -60,6 +60,7 @@ struct host_link {
 	enum answer default_route; /* this host's own traffic leaves here */
 	int64_t forwarding4;
 	int64_t forwarding6;
+	int64_t force_forwarding6; /* what arrives here is forwarded whatever `all` says (6.17) */
 	int64_t rp_filter;
 	int64_t send_redirects;
 	int64_t accept_ra;
@@ -88,6 +89,7 @@ struct host {
 	enum answer cap_perfmon;
 	enum answer kernel_log; /* may be read */
 	int64_t ip_forward;
+	int64_t forwarding6;    /* of `all` */
 	int64_t rp_filter;      /* of `all` */
 	int64_t send_redirects; /* of `all` */
 	int64_t frag_bypass;    /* module parameter enable_frag_bypass of ENA; 0 or 1 */

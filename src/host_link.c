@@ -171,6 +171,8 @@ static void read_sysctls(struct host_link *link)
 {
 	link->forwarding4 = host_read_number("/proc/sys/net/ipv4/conf/%s/forwarding", link->name);
 	link->forwarding6 = host_read_number("/proc/sys/net/ipv6/conf/%s/forwarding", link->name);
+	link->force_forwarding6 =
+		host_read_number("/proc/sys/net/ipv6/conf/%s/force_forwarding", link->name);
 	link->rp_filter = host_read_number("/proc/sys/net/ipv4/conf/%s/rp_filter", link->name);
 	link->send_redirects =
 		host_read_number("/proc/sys/net/ipv4/conf/%s/send_redirects", link->name);

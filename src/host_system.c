@@ -155,6 +155,7 @@ void host_read_system(struct host *host)
 		host->bpffs = ANSWER_NO;
 	read_capabilities(host);
 	host->ip_forward = host_read_number("/proc/sys/net/ipv4/ip_forward");
+	host->forwarding6 = host_read_number("/proc/sys/net/ipv6/conf/all/forwarding");
 	host->rp_filter = host_read_number("/proc/sys/net/ipv4/conf/all/rp_filter");
 	host->send_redirects = host_read_number("/proc/sys/net/ipv4/conf/all/send_redirects");
 	host->frag_bypass = frag_bypass();

@@ -176,19 +176,22 @@ static void plan_zero(const struct planning *planning, const char *name, int64_t
 /* The way of packets that the kernel gets, if this configuration gives it any. */
 static void plan_passing(const struct planning *planning)
 {
+	static const char tells[] = "the kernel tells next hops only where it forwards";
+	static const char forwards[] = "the kernel forwards what is handed to it";
 	const struct host *host = planning->host;
 	bool passes = traffic_passing(planning->config, host) != TRAFFIC_NEVER_PASSES;
 	bool asks = planning->config->forward.next_hop == NEXT_HOP_ROUTE;
 
-	for (int version = 4; version <= 6; version += 2) {
-		if (asks && config_may_send(planning->config, version))
-			plan_forwarding(planning, &host->forward, version,
-					"the kernel tells next hops only where it forwards");
-		if (traffic_passes_version(planning->config, host, version) &&
-		    (!planning->single_arm || !asks))
-			plan_forwarding(planning, &host->listen, version,
-					"the kernel forwards what is handed to it");
-	}
+	if (asks && config_may_send(planning->config, 4))
+		plan_forwarding(planning, &host->forward, 4, tells);
+	if (traffic_passes_version(planning->config, host, 4) && (!planning->single_arm || !asks))
+		plan_forwarding(planning, &host->listen, 4, forwards);
+	if (asks && config_may_send(planning->config, 6))
+		plan_forwarding(planning, &host->forward, 6, tells);
+	/* without that switch it takes one for all interfaces, which is not for us to turn */
+	if (traffic_passes_version(planning->config, host, 6) && host->forwarding6 == 0)
+		want_sysctl(planning, 6, host->listen.name, "force_forwarding",
+			    host->listen.force_forwarding6, 1, forwards);
 	if (!passes)
 		return;
 	plan_zero(planning, "rp_filter", host->rp_filter, host->listen.rp_filter,

@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from lib import kernel, net, program, watch
+from lib import frames, kernel, net, program, watch
 from lib.life import Lifecycle
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
@@ -73,7 +73,10 @@ class Findings(Checked):
          {"forward": {"oversize": "fragment"}}, "warn", "cutting"),
         ("no IPv4 forwarding", ("sysctl", "-w", "net.ipv4.conf.out0.forwarding=0"), {}, "warn",
          "forwarding"),
-        ("no IPv6 forwarding", ("sysctl", "-w", "net.ipv6.conf.in0.forwarding=0"), {}, "warn",
+        ("no next hops of IPv6", ("sysctl", "-w", "net.ipv6.conf.out0.forwarding=0"), {}, "warn",
+         "forwarding"),
+        ("no IPv6 forwarding", ("sh", "-c", "sysctl -w net.ipv6.conf.all.forwarding=0 && "
+                                "sysctl -w net.ipv6.conf.out0.forwarding=1"), {}, "warn",
          "forwarding"),
         ("reverse path filtering", ("sysctl", "-w", "net.ipv4.conf.all.rp_filter=1"), {}, "warn",
          "rp_filter"),
@@ -177,6 +180,24 @@ class Findings(Checked):
         self.assertEqual(self.wrong(self.check(rules)), [("warn", "targets")], "not out of out0")
         self.appliance.ip("route", "add", "203.0.113.0/24", "dev", "out0", "metric", "5")
         self.assertEqual(self.wrong(self.check(rules)), [])
+
+    def test_ipv6_that_is_passed(self):
+        """It goes no further, until what the finding says is done; then it arrives."""
+        passing = {"forward": {"unmatched": "pass"}}
+        self.appliance.sysctl("net.ipv6.conf.all.forwarding=0", "net.ipv6.conf.in0.forwarding=1",
+                              "net.ipv6.conf.out0.forwarding=1")
+        self.start(passing)
+        sent = [frames.tunnel(frames.inner(frames.udp("fd99::1", "fd20::2", 2000, 514, b"6")))] * 3
+        self.in_port.send(*sent)
+        self.assertEqual(self.out_port.receive(net.is_ip), [])
+        findings = self.check(passing)
+        self.assertEqual(self.wrong(findings), [("warn", "forwarding")])
+        self.appliance.run("sh", "-c", next(item["fix"] for item in findings
+                                            if item["check"] == "forwarding"))
+        self.in_port.send(*sent)
+        self.assertEqual(len(self.out_port.receive(net.is_ip, 3)), 3)
+        self.assertEqual(self.verdicts(), {"passed": 6})
+        self.assertEqual(self.wrong(self.check(passing)), [])
 
     def test_no_rule(self):
         self.assertEqual(self.wrong(self.check({"nat": []})), [("warn", "rules")])

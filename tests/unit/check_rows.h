@@ -266,9 +266,18 @@ static const struct row traffic[] = {
 	 "{'host': {'unrouted': 2, 'unrouted_rule': 1, 'unrouted_target': '10.0.0.9'}}",
 	 LISTEN KEEP RULES, ""},
 	{"forwarding off where packets are passed", "virtio",
-	 "{'listen': {'forwarding4': 0, 'forwarding6': 0}}", LISTEN UNCUT RULES,
+	 "{'host': {'forwarding6': 0}, 'listen': {'forwarding4': 0, 'forwarding6': 0}}",
+	 LISTEN UNCUT RULES,
 	 "warn forwarding: sysctl -w net/ipv4/conf/ens5/forwarding=1\n"
-	 "warn forwarding: sysctl -w net/ipv6/conf/ens5/forwarding=1\n"},
+	 "warn forwarding: sysctl -w net.ipv6.conf.all.forwarding=1\n"},
+	{"IPv6 from one interface, where the kernel knows how", "virtio",
+	 "{'host': {'forwarding6': 0}, 'listen': {'forwarding6': 0, 'force_forwarding6': 0}}",
+	 LISTEN UNCUT RULES, "warn forwarding: sysctl -w net/ipv6/conf/ens5/force_forwarding=1\n"},
+	{"which is enough", "virtio",
+	 "{'host': {'forwarding6': 0}, 'listen': {'forwarding6': 0, 'force_forwarding6': 1}}",
+	 LISTEN UNCUT RULES, ""},
+	{"what all interfaces forward, one needs not", "virtio",
+	 "{'host': {'forwarding6': 1}, 'listen': {'forwarding6': 0}}", LISTEN UNCUT RULES, ""},
 	{"reverse path filtering on `all`", "virtio", "{'host': {'rp_filter': 2}}", LISTEN UNCUT,
 	 "warn rp_filter: sysctl -w net.ipv4.conf.all.rp_filter=0\n"},
 	{"on the interface", "virtio", "{'listen': {'rp_filter': 1}}", LISTEN UNCUT,
@@ -296,7 +305,7 @@ static const struct row wrong[] = {
 	 "warn forwarding: sysctl -w net/ipv4/conf/ens6/forwarding=1\n"
 	 "warn forwarding: sysctl -w net/ipv4/conf/ens5/forwarding=1\n"
 	 "warn forwarding: sysctl -w net/ipv6/conf/ens6/forwarding=1\n"
-	 "warn forwarding: sysctl -w net/ipv6/conf/ens5/forwarding=1\n"
+	 "warn forwarding: sysctl -w net.ipv6.conf.all.forwarding=1\n"
 	 "warn rp_filter: sysctl -w net.ipv4.conf.all.rp_filter=0 "
 	 "net/ipv4/conf/ens5/rp_filter=0\n"
 	 "warn send_redirects: sysctl -w net.ipv4.conf.all.send_redirects=0 "

@@ -39,9 +39,14 @@ static const struct {
 	{"an instance as EC2 starts it", "ena-fresh", NULL, NATIVE UNCUT RULES,
 	 FRESH_LINKS FRESH_RECEIVE
 	 "net/ipv4/conf/ens6/forwarding 0 1\nnet/ipv4/conf/ens5/forwarding 0 1\n"
-	 "net/ipv6/conf/ens6/accept_ra 1 2\nnet/ipv6/conf/ens6/forwarding 0 1\n"
-	 "net/ipv6/conf/ens5/accept_ra 1 2\nnet/ipv6/conf/ens5/forwarding 0 1\n" FRESH_ZEROES
+	 "net/ipv6/conf/ens6/accept_ra 1 2\nnet/ipv6/conf/ens6/forwarding 0 1\n" FRESH_ZEROES
 		 FRESH_IDLE},
+	{"a kernel that can forward IPv6 from one interface", "ena-fresh",
+	 "{'listen': {'force_forwarding6': 0}}", NATIVE UNCUT RULES,
+	 FRESH_LINKS FRESH_RECEIVE
+	 "net/ipv4/conf/ens6/forwarding 0 1\nnet/ipv4/conf/ens5/forwarding 0 1\n"
+	 "net/ipv6/conf/ens6/accept_ra 1 2\nnet/ipv6/conf/ens6/forwarding 0 1\n"
+	 "net/ipv6/conf/ens5/force_forwarding 0 1\n" FRESH_ZEROES FRESH_IDLE},
 	{"without rules for IPv6 it is not touched", "ena-fresh", NULL,
 	 NATIVE UNCUT "nat: [{match: {source_port: 1}, to: 10.0.0.9}]\n",
 	 FRESH_LINKS FRESH_RECEIVE
