@@ -222,9 +222,13 @@ static void judge_losses(struct health *health, struct health_watch *watch,
 static void judge_control(struct health *health, const char *instance,
 			  const struct datapath_condition *condition, pid_t daemon)
 {
+	struct instance_reloads reloads;
 	char unit[INSTANCE_UNIT_SIZE];
+	int64_t patience;
 
 	instance_unit(unit, instance);
+	instance_read_reloads(instance, &reloads);
+	patience = reloads.begun > reloads.ended ? HEALTH_BUSY_MS : HEALTH_STALLED_MS;
 	if (!daemon)
 		health_add(health,
 			   "no daemon runs, so that nothing follows changes of interfaces, routes "
@@ -233,7 +237,7 @@ static void judge_control(struct health *health, const char *instance,
 	else if (condition->beat_age_ms < 0)
 		health_add(health, "the daemon, process %d, has given no sign of life",
 			   (int)daemon);
-	else if (condition->beat_age_ms > HEALTH_STALLED_MS)
+	else if (condition->beat_age_ms > patience)
 		health_add(health,
 			   "the daemon, process %d, has stalled: its last sign of life was "
 			   "%.1f s ago; systemctl restart %s, during which packets go on",

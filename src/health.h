@@ -18,6 +18,7 @@
  * told within 2 s of when it stalled, whatever the time between two looks.
  */
 #define HEALTH_STALLED_MS 1700
+#define HEALTH_BUSY_MS    30000 /* the same while a configuration is loaded */
 
 /* Well if there is no reason why not. */
 struct health {

@@ -14,8 +14,6 @@
 #include "pages.h"
 #include "stats.h"
 
-#define BUSY_MS 30000 /* that the next judgement may take while a configuration is loaded */
-
 struct pages {
 	char instance[INSTANCE_NAME_MAX + 1];
 	pthread_mutex_t lock; /* of what follows */
@@ -41,7 +39,7 @@ static void add_stall(struct health *health, int64_t judged_at, bool busy)
 
 	if (!judged_at)
 		health_add(health, "starting");
-	else if (age > (busy ? BUSY_MS : HEALTH_STALLED_MS))
+	else if (age > (busy ? HEALTH_BUSY_MS : HEALTH_STALLED_MS))
 		health_add(health, "the control loop has stalled for %.1f s", age / 1e3);
 }
 
