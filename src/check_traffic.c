@@ -194,7 +194,7 @@ void check_fragment_limit(const struct check *check)
 	int64_t target = check->config->monitor.target_pps, left;
 	struct finding *finding;
 
-	if (!check->forward.ena || !pieces)
+	if (!check->forward.ena || !pieces || needs_no_cutting(check))
 		return;
 	if (check->host->frag_bypass == 1) {
 		check_find(check, FINDING_OK,

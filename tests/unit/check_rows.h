@@ -245,6 +245,9 @@ static const struct row traffic[] = {
 	 "warn cutting: ip link set dev ens6 mtu 3460\n"},
 	{"generic mode cannot cut", "virtio", NULL, GENERIC CUT, "warn cutting: -\n"},
 	{"ENA's limit on fragments, in-tree", "ena-in-tree", NULL, LISTEN CUT, LIMIT EC2},
+	{"which nothing meets that mirrors send", "ena-in-tree",
+	 "{'listen': {'mtu': 1554}, 'forward': {'mtu': 1500}}",
+	 LISTEN "forward: {interface: ens6}\n", EC2},
 	{"a driver that could do without it", "ena-2.17", "{'host': {'frag_bypass': 0}}",
 	 LISTEN CUT,
 	 "warn fragment_limit: echo options ena enable_frag_bypass=1 > /etc/modprobe.d/"
