@@ -28,7 +28,8 @@ static __always_inline enum verdict next_hop_by_fib(struct packet *packet)
 		/* kernels before 5.12 do not say how large it may be */
 		if (fib.mtu_result >= packet->ip_length)
 			return VERDICT_OVERSIZE;
-		packet->mtu = fib.mtu_result;
+		if (fib.mtu_result < packet->mtu)
+			packet->mtu = fib.mtu_result;
 		fib.ifindex = config.egress_ifindex;
 		fib.tot_len = 0;
 		fib_describe(packet, &fib);

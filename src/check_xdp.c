@@ -59,7 +59,7 @@ void check_xdp_mode(const struct check *check)
 				"this instance runs on %s in generic mode, which is several times "
 				"slower; mend what else is found here, then start it anew",
 				link->name),
-			"systemctl restart %s", check->unit);
+			"systemctl stop %s; systemctl start %s", check->unit, check->unit);
 	else if (check->listen.native == ANSWER_UNKNOWN)
 		check_find(check, FINDING_WARN,
 			   "whether %s's driver, %s, has native XDP is not known; `run` says which "

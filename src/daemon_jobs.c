@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the control loop does from time to time; each job says when again. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,6 +44,15 @@ static int64_t job_next_hops(struct daemon *daemon, int64_t now)
 	return next_hops_tick(daemon->rollout.next_hops, now);
 }
 
+/* What `stop` took away while this process was stopped must not come back: it is asked to end. */
+static bool is_to_end(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT));
+}
+
 /* Interfaces that were made anew, or have another MTU: what is in force has to be made for them. */
 static int64_t job_follow(struct daemon *daemon, int64_t now)
 {
@@ -54,6 +64,8 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 		*daemon->trouble.text = '\0'; /* it went as it came */
 		return now + FOLLOW_MS;
 	}
+	if (is_to_end())
+		return now + FOLLOW_MS;
 	if (!*daemon->trouble.text)
 		log_info("%s: putting the configuration in force again", why.text);
 	pages_set_busy(daemon->web.pages);

@@ -111,6 +111,12 @@ int datapath_beat(const struct datapath_control *control);
 /* Is the instance attached to that interface in generic mode now? */
 bool datapath_is_generic(const char *instance, int listen_ifindex);
 
+/*
+ * Does forward.interface carry no XDP program although packets are redirected to it, because another
+ * program did for this instance, too, and is gone? Many drivers then refuse what they are to send.
+ */
+bool datapath_lacks_egress(const char *instance, const struct datapath_links *links);
+
 /* Is what an instance that runs had pinned gone: was the BPF file system unmounted? */
 bool datapath_is_unpinned(const char *instance);
 

@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "datapath_internal.h"
 #include "instance.h"
+#include "xdp.h"
 
 /* Maps that are there and fit go on; those of another version are kept in commit->replaced. */
 static int pin_shared(struct datapath_commit *commit)
@@ -298,6 +299,15 @@ bool datapath_is_generic(const char *instance, int listen_ifindex)
 
 	return datapath_read_info(instance, &info) == 0 && info.generic &&
 	       (int)info.listen_ifindex == listen_ifindex;
+}
+
+bool datapath_lacks_egress(const char *instance, const struct datapath_links *links)
+{
+	_cleanup_close_ int own = datapath_open_pin(instance, PIN_EGRESS_LINK);
+
+	return own < 0 && links->listen_ifindex != links->egress_ifindex &&
+	       !datapath_is_generic(instance, links->listen_ifindex) &&
+	       !xdp_program_on(links->egress_ifindex).id;
 }
 
 bool datapath_is_unpinned(const char *instance)

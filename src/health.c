@@ -132,22 +132,15 @@ static void judge_next_hop(struct health *health, const struct datapath_unresolv
 	const char *consequence =
 		hop->failed ? "does not answer; packets for it are dropped" : "is not resolved yet";
 	char target[ADDR_TEXT_SIZE], next[ADDR_TEXT_SIZE] = "";
-	struct rtnl_route route;
-	bool routed = !rtnl || rtnl_has_route(rtnl, &hop->target, (int)info->egress_ifindex);
+	struct rtnl_route route = {.type = RTNL_UNICAST};
+	bool known = rtnl && !rtnl_get_route(rtnl, &hop->target, (int)info->egress_ifindex, &route);
 
 	ip_address_format(&hop->target, target);
-	if (rtnl && !rtnl_get_route(rtnl, &hop->target, (int)info->egress_ifindex, &route) &&
-	    route.type == RTNL_UNICAST)
+	if (known && route.type == RTNL_UNICAST)
 		ip_address_format(&route.next_hop, next);
-	if (!routed && !*next)
+	if (route.type == RTNL_NO_ROUTE)
 		health_add(health, "%s (rule %" PRIu32 "): no route leads there out of %s", target,
 			   hop->rule, info->egress);
-	else if (!routed)
-		health_add(health,
-			   "%s (rule %" PRIu32
-			   "): no route leads there out of %s, on whose link it "
-			   "%s",
-			   target, hop->rule, info->egress, consequence);
 	else
 		health_add(health, "%s (rule %" PRIu32 "): its next hop%s%s on %s %s", target,
 			   hop->rule, *next ? " " : "", next, info->egress, consequence);

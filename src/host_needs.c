@@ -25,6 +25,7 @@ static void find_unrouted(struct host *host, const struct config *config, struct
 			  int ifindex)
 {
 	const struct ip_address *known = NULL;
+	struct rtnl_route route;
 	bool routed = false;
 
 	host->unrouted = 0;
@@ -32,7 +33,8 @@ static void find_unrouted(struct host *host, const struct config *config, struct
 		const struct ip_address *target = &config->rules[i].to.address;
 
 		if (!known || memcmp(known, target, sizeof(*target)) != 0)
-			routed = rtnl_has_route(rtnl, target, ifindex);
+			routed = rtnl_get_route(rtnl, target, ifindex, &route) ||
+				 route.type != RTNL_NO_ROUTE;
 		known = target;
 		if (routed)
 			continue;

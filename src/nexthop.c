@@ -8,6 +8,7 @@
 #include "rtnl.h"
 
 #define RESOLVE_DELAY_MS 20   /* events come in bursts: one walk over all targets serves them */
+#define RETRY_MS         1000 /* after the kernel could not be asked */
 #define CONFIRM_EVERY_MS 1000 /* how often unknown and stale neighbours are asked for */
 #define CONFIRM_AT_ONCE  256  /* neighbours at the most */
 
@@ -62,6 +63,9 @@ static void publish(struct next_hop *entry, const uint8_t *to, const uint8_t *fr
 	if (state == NEXT_HOP_RESOLVED) {
 		memcpy(words, to, 6);
 		memcpy((uint8_t *)words + 6, from, 6);
+	} else {
+		/* a packet that has read the state before still finds an address here */
+		words[0] = entry->word[0];
 	}
 	words[1] |= (uint64_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX) << NEXT_HOP_MTU_SHIFT;
 	words[1] |= (uint64_t)state << NEXT_HOP_STATE_SHIFT;
@@ -238,8 +242,8 @@ static void confirm_neighbours(struct next_hops *hops)
 
 int64_t next_hops_tick(struct next_hops *hops, int64_t now)
 {
-	if (now >= hops->resolve_at)
-		resolve(hops);
+	if (now >= hops->resolve_at && resolve(hops))
+		hops->resolve_at = now + RETRY_MS;
 	if (now >= hops->confirm_at) {
 		confirm_neighbours(hops);
 		hops->confirm_at = now + CONFIRM_EVERY_MS;

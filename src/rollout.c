@@ -202,12 +202,51 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 	return err;
 }
 
-/* May this way be taken? What had to be generic is not tried again: that would interrupt traffic. */
-static bool way_allowed(const struct way *way, enum xdp_mode mode, bool is_generic)
+/* How the instance runs, which `auto` keeps to while its interfaces are what they were. */
+enum kept { KEPT_NOTHING, KEPT_NATIVE, KEPT_GENERIC };
+
+static bool same_interfaces(const struct datapath_links *a, const struct datapath_links *b)
+{
+	return a->listen_ifindex == b->listen_ifindex && a->egress_ifindex == b->egress_ifindex &&
+	       a->listen_mtu == b->listen_mtu && a->egress_mtu == b->egress_mtu;
+}
+
+/*
+ * What had to be generic is not tried again on the same interfaces: that would interrupt traffic. And
+ * what is native is not given up for a failure, which may pass.
+ */
+static enum kept keep(const struct rollout *rollout, const char *instance,
+		      const struct datapath_links *links)
+{
+	bool generic = datapath_is_generic(instance, links->listen_ifindex);
+
+	if (!rollout->links.listen_ifindex) /* this process has just started, and adopts */
+		return generic ? KEPT_GENERIC : KEPT_NOTHING;
+	if (!same_interfaces(&rollout->links, links))
+		return KEPT_NOTHING;
+	return generic ? KEPT_GENERIC : KEPT_NATIVE;
+}
+
+static bool way_allowed(const struct way *way, enum xdp_mode mode, enum kept kept)
 {
 	if (mode == XDP_MODE_AUTO)
-		return way->generic || !is_generic;
+		return kept == KEPT_NOTHING || way->generic == (kept == KEPT_GENERIC);
 	return way->generic == (mode == XDP_MODE_GENERIC);
+}
+
+/* Once it is in force. `refusal` says why native mode could not be had; empty: it was not tried. */
+static void warn_of_generic_mode(const char *instance, const struct config *config,
+				 const struct error *refusal)
+{
+	char unit[INSTANCE_UNIT_SIZE];
+
+	if (*refusal->text)
+		log_warning("%s; using generic mode, which is several times slower", refusal->text);
+	else if (config->listen.xdp_mode == XDP_MODE_AUTO)
+		log_warning("still in generic mode, which is several times slower: native mode is "
+			    "not tried again while packets flow; vxlan-pipeline check says what "
+			    "is in its way, then: systemctl stop %s; systemctl start %s",
+			    instance_unit(unit, instance), unit);
 }
 
 int rollout_put_in_force(struct rollout *rollout, const char *instance, const struct config *config,
@@ -216,7 +255,7 @@ int rollout_put_in_force(struct rollout *rollout, const char *instance, const st
 	struct netdev listen, egress;
 	struct datapath_links links;
 	struct error refusal = {0};
-	bool is_generic;
+	enum kept kept;
 	int err;
 
 	log_set_level(config->log.level);
@@ -225,18 +264,17 @@ int rollout_put_in_force(struct rollout *rollout, const char *instance, const st
 		err = check_links(config, &egress, error);
 	if (err)
 		return err;
-	is_generic = datapath_is_generic(instance, links.listen_ifindex);
+	kept = keep(rollout, instance, &links);
 	err = -EOPNOTSUPP;
 	for (size_t i = 0; err == -EOPNOTSUPP && i < sizeof(ways) / sizeof(ways[0]); i++) {
-		if (!way_allowed(&ways[i], config->listen.xdp_mode, is_generic))
+		if (!way_allowed(&ways[i], config->listen.xdp_mode, kept))
 			continue;
 		err = put_in_force_as(rollout, instance, config, &links, &ways[i], error);
 		/* the first refusal is the one to mend: it says why the fastest way is closed */
 		if (err == -EOPNOTSUPP && !*refusal.text)
 			refusal = *error;
-		if (!err && ways[i].generic && *refusal.text)
-			log_warning("%s; using generic mode, which is several times slower",
-				    refusal.text);
+		if (!err && ways[i].generic)
+			warn_of_generic_mode(instance, config, &refusal);
 	}
 	if (err == -EOPNOTSUPP)
 		*error = refusal;
@@ -275,5 +313,7 @@ bool rollout_is_outdated(const struct rollout *rollout, const char *instance,
 		return changed(why, config->forward.interface, "has another MAC address");
 	if (datapath_is_unpinned(instance) && instance_has_bpffs())
 		return changed(why, INSTANCE_PINS, "was emptied");
+	if (datapath_lacks_egress(instance, &links))
+		return changed(why, config->forward.interface, "carries no XDP program any more");
 	return false;
 }

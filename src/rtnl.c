@@ -212,6 +212,27 @@ static int ask_route(struct rtnl *rtnl, const struct ip_address *destination, in
 	return ask(rtnl, request, take_route, answer);
 }
 
+/* How the kernel says that there is no route: none, or none of this family on this host. */
+static bool means_no_route(int err)
+{
+	return err == -ENETUNREACH || err == -EHOSTUNREACH || err == -EACCES || err == -EINVAL ||
+	       err == -EOPNOTSUPP || err == -EAFNOSUPPORT;
+}
+
+/*
+ * What the routing table has for the interface. Without an entry there the kernel answers a plain
+ * question for IPv4 with a guess: that the destination is on the link.
+ */
+static int ask_table(struct rtnl *rtnl, const struct ip_address *destination, int ifindex,
+		     struct route_answer *answer)
+{
+	int err = ask_route(rtnl, destination, ifindex, RTM_F_FIB_MATCH, answer);
+
+	if (!err && answer->type == RTN_UNICAST)
+		err = ask_route(rtnl, destination, ifindex, 0, answer);
+	return err;
+}
+
 int rtnl_get_route(struct rtnl *rtnl, const struct ip_address *destination, int ifindex,
 		   struct rtnl_route *route)
 {
@@ -220,10 +241,10 @@ int rtnl_get_route(struct rtnl *rtnl, const struct ip_address *destination, int 
 
 	/* the host's own preference is another interface: what is there through the one wanted? */
 	if (!err && answer.type == RTN_UNICAST && answer.ifindex != ifindex)
-		err = ask_route(rtnl, destination, ifindex, 0, &answer);
+		err = ask_table(rtnl, destination, ifindex, &answer);
 	memset(route, 0, sizeof(*route));
-	if (err == -ENETUNREACH || err == -EHOSTUNREACH || err == -EACCES || err == -EINVAL)
-		return 0; /* how the kernel says that there is no route */
+	if (means_no_route(err))
+		return 0;
 	if (err)
 		return err;
 	if (answer.type == RTN_LOCAL)
@@ -233,17 +254,6 @@ int rtnl_get_route(struct rtnl *rtnl, const struct ip_address *destination, int 
 	*route = answer.route;
 	route->type = RTNL_UNICAST;
 	return 0;
-}
-
-bool rtnl_has_route(struct rtnl *rtnl, const struct ip_address *destination, int ifindex)
-{
-	struct route_answer answer;
-
-	if (ask_route(rtnl, destination, 0, 0, &answer) == 0 && answer.type == RTN_LOCAL)
-		return true;
-	/* the entry of the routing table, which a guess has not */
-	return ask_route(rtnl, destination, ifindex, RTM_F_FIB_MATCH, &answer) == 0 &&
-	       answer.type == RTN_UNICAST;
 }
 
 struct neighbour_visit {

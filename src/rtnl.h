@@ -30,12 +30,6 @@ struct rtnl_route {
 int rtnl_get_route(struct rtnl *rtnl, const struct ip_address *destination, int ifindex,
 		   struct rtnl_route *route);
 
-/*
- * Does a route lead there out of the interface, or is it an address of this host? Where none does,
- * rtnl_get_route() has the kernel's guess for IPv4: that it is on the link.
- */
-bool rtnl_has_route(struct rtnl *rtnl, const struct ip_address *destination, int ifindex);
-
 struct rtnl_neighbour {
 	struct ip_address address;
 	uint8_t mac[6];

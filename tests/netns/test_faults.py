@@ -112,6 +112,36 @@ class Interfaces(Watched):
         self.assertTrue(refused.returncode or peer.returncode, "the kernel keeps XDP's limit")
         self.assertTrue(self.forwards())
 
+    def test_somebody_elses_program_on_the_way_out_goes(self):
+        """It did for this instance, too, as another instance's does: it gets one of its own."""
+        self.attach_program(self.appliance, "out0")
+        daemon = self.start()
+        self.assertTrue(self.forwards())
+        self.appliance.ip("link", "set", "dev", "out0", "xdp", "off")
+        net.wait_for(lambda: self.appliance.xdp("out0"), 2, "a program on out0")
+        self.assertTrue(self.forwards())
+        self.assertIn("out0 carries no XDP program any more", daemon.stderr)
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+        self.assertIsNone(self.appliance.xdp("out0"))
+
+    @unittest.skipIf(kernel.has_multi_buffer(), "this kernel takes large frames in native mode")
+    def test_native_mode_once_the_mtu_allows(self):
+        """What had to be generic is tried again when the MTU that stood in its way is another."""
+        for namespace, interface in ((self.sender, "s0"), (self.appliance, "in0")):
+            namespace.ip("link", "set", interface, "mtu", "9000")
+        daemon = self.start()
+        self.assertEqual(self.json("status")["mode"], "generic")
+        self.write()
+        self.reload(daemon)
+        self.assertEqual(self.json("status")["mode"], "generic", "packets flow")
+        self.assertIn("still in generic mode", daemon.stderr)
+        for namespace, interface in ((self.sender, "s0"), (self.appliance, "in0")):
+            namespace.ip("link", "set", interface, "mtu", str(self.MTU_IN))
+        net.wait_for(lambda: self.json("status")["mode"] == "native", 5, "native mode")
+        self.ports_anew()
+        self.assertTrue(self.forwards())
+
     def test_reload_that_changes_the_way_out(self):
         """Each packet leaves by the old way or by the new one, none is lost, the counters go on."""
         net.veth(self.appliance, "out1", self.collector, "c1", self.MTU_OUT)

@@ -212,6 +212,19 @@ class Stop(Lifecycle):
                                check=False).returncode, (0, 1))
         self.assert_nothing_left()
 
+    def test_stop_of_a_daemon_that_is_stopped(self):
+        """It detaches, and says what it takes to end the daemon, which then brings nothing back."""
+        daemon = self.start(arguments=["--linger"])
+        daemon.signal(signal.SIGSTOP)
+        self.addCleanup(daemon.signal, signal.SIGCONT)
+        said = self.fails("stop", "--instance", self.instance)
+        self.assertIn(f"kill -CONT {daemon.pid}", said)
+        self.assertIsNone(self.appliance.xdp("in0"))
+        daemon.signal(signal.SIGCONT)
+        self.assertEqual(daemon.wait(), 0)
+        self.assertIsNone(self.appliance.xdp("in0"))
+        self.assert_nothing_left()
+
     def test_linger(self):
         daemon = self.start(arguments=["--linger"])
         self.assertEqual(daemon.terminate(), 0)

@@ -54,6 +54,19 @@ class NextHops(net.Ground):
         self.route(SECOND)
         net.wait_for(lambda: self.destinations() == {GATEWAYS[SECOND]}, 2, "the new gateway")
 
+    def test_route_with_a_larger_mtu(self):
+        """What the FIB knows of the way does not raise forward.mtu."""
+        self.appliance.ip("link", "set", "out0", "mtu", "3498")
+        self.collector.ip("link", "set", "c0", "mtu", "3498")
+        self.gateways()
+        self.route(FIRST, "mtu", "lock", "2000")
+        self.start({"nat": [], "forward": {"unmatched": "forward", "mtu": 1500}})
+        self.in_port.send(*[frames.tunnel(frames.inner(frames.udp(
+            "10.1.0.1", TARGET, 1000, 514, bytes(size - 28), df=False))) for size in (1800, 2852)])
+        got = self.out_port.receive(net.is_ip, 4)
+        self.assertEqual(len(got), 4)
+        self.assertLessEqual(max(len(frame) for frame in got), 1514)
+
     def test_mac_changes(self):
         """A router that gets another MAC is followed."""
         self.start_via(FIRST)

@@ -140,10 +140,10 @@ static const struct row drivers[] = {
 	 "warn xdp_mtu: ip link set dev ens5 mtu 3498\n"},
 	{"native could be had by now", "virtio",
 	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'generic'}}", LISTEN UNCUT,
-	 "warn xdp_mode: systemctl restart vxlan-pipeline\n"},
+	 "warn xdp_mode: systemctl stop vxlan-pipeline; systemctl start vxlan-pipeline\n"},
 	{"native is asked for by now, and that restart is not kept from it", "virtio",
 	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'generic'}}", NATIVE UNCUT,
-	 "warn xdp_mode: systemctl restart vxlan-pipeline\n"},
+	 "warn xdp_mode: systemctl stop vxlan-pipeline; systemctl start vxlan-pipeline\n"},
 };
 
 static const struct row programs[] = {
