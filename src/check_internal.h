@@ -5,8 +5,9 @@
 
 #include "check.h"
 #include "driver.h"
+#include "quote.h"
 
-#define CHECK_WORD_SIZE (4 * CONFIG_INTERFACE_SIZE + 3) /* every character escaped, and quotes */
+#define CHECK_WORD_SIZE QUOTE_SIZE(CONFIG_INTERFACE_SIZE)
 
 /* A check being made. */
 struct check {

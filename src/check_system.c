@@ -129,6 +129,10 @@ void check_http(const struct check *check)
 
 	if (!*listen)
 		check_find(check, FINDING_OK, "http is off: nothing is served");
+	else if (check->host->http_free == ANSWER_UNKNOWN ||
+		 strcmp(check->host->http_listen, listen) != 0)
+		check_find(check, FINDING_OK, "not known: whether %s can be had was not found out",
+			   listen);
 	else if (check->host->http_free == ANSWER_NO)
 		check_fix(check_find(check, FINDING_FAIL,
 				     "http.listen: %s is in use, perhaps by another instance; give "

@@ -74,6 +74,7 @@ static void judge_foreign(const struct check *check, const struct host_link *lin
 {
 	struct xdp_program program = {
 		.generic = strcmp(link->xdp_mode, "generic") == 0,
+		.link_known = true, /* whose program it is took the same to know */
 		.link = link->xdp_link > 0 ? (uint32_t)link->xdp_link : 0,
 	};
 	char removal[XDP_REMOVAL_SIZE];

@@ -113,17 +113,20 @@ static int learn(const struct check_options *options, const struct config *confi
 	return options->record ? host_save(host, options->record, error) : 0;
 }
 
-/* The command that asks for this again. */
+/* The command that asks for this again; without options where they are too long to be printed. */
 static void say_again(const struct check_options *options, char *text, size_t size)
 {
-	char word[256];
-	size_t used = (size_t)snprintf(text, size, "vxlan-pipeline check");
+	bool is_default = strcmp(options->instance, INSTANCE_DEFAULT) == 0;
+	char word[256] = "";
+	size_t length;
 
 	if (options->config)
-		used += (size_t)snprintf(text + used, size - used, " -c %s",
-					 quote_word(word, sizeof(word), options->config));
-	if (strcmp(options->instance, INSTANCE_DEFAULT) != 0)
-		snprintf(text + used, size - used, " --instance %s", options->instance);
+		quote_word(word, sizeof(word), options->config);
+	length = (size_t)snprintf(text, size, "vxlan-pipeline check%s%s%s%s", *word ? " -c " : "",
+				  word, is_default ? "" : " --instance ",
+				  is_default ? "" : options->instance);
+	if (length >= size || (options->config && !*word))
+		snprintf(text, size, "vxlan-pipeline check");
 }
 
 static enum command_status check(const struct check_options *options, const struct config *config)
@@ -131,7 +134,7 @@ static enum command_status check(const struct check_options *options, const stru
 	struct findings findings;
 	struct error error;
 	struct host host;
-	char again[400];
+	char again[300];
 
 	if (learn(options, config, &host, &error)) {
 		command_fail(&error);

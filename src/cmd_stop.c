@@ -15,10 +15,9 @@ static const char about[] =
 	"Ends the instance's daemon, if one runs, detaches the datapath and removes its state.";
 
 /* Asks the daemon to end and waits for it; false: it does not. */
-static bool end_daemon(const char *instance)
+static bool end_daemon(const char *instance, pid_t pid)
 {
 	const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
-	pid_t pid = instance_daemon(instance);
 
 	if (!pid || kill(pid, SIGTERM) < 0)
 		return true;
@@ -43,27 +42,26 @@ enum command_status cmd_stop(int argc, char **argv)
 	};
 	enum command_status status;
 	struct error error;
-	bool ran, ended;
+	pid_t daemon;
+	bool ended;
 	int err;
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
-	ran = instance_daemon(instance) != 0;
-	ended = end_daemon(instance);
+	daemon = instance_daemon(instance);
+	ended = end_daemon(instance, daemon);
 	/* the daemon takes its state along, unless it lingers or was killed before */
 	err = datapath_remove(instance, &error);
 	if (err && err != -ENOENT)
 		return command_fail(&error);
-	if (!ended) {
-		pid_t daemon = instance_daemon(instance);
-
+	if (!ended && instance_daemon(instance) == daemon) {
 		error_set(&error, -ETIMEDOUT,
 			  "detached, but the daemon, process %d, does not end: if it is stopped, "
 			  "kill -CONT %d lets it, and else kill -KILL %d",
 			  (int)daemon, (int)daemon, (int)daemon);
 		return command_fail(&error);
 	}
-	if (err && !ran)
+	if (err && !daemon)
 		fprintf(stderr, "vxlan-pipeline: instance %s: there was nothing to stop\n",
 			instance);
 	instance_tidy(instance);

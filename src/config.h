@@ -130,7 +130,7 @@ bool config_may_send(const struct config *config, int version);
 
 /* FILE:LINE:COLUMN: path.of.key: message, a line each. An override's origin replaces the place. */
 void config_problems_print(const struct config_problems *problems, FILE *stream);
-/* The first of them as it is printed, without an end; there must be one. Returns `text`. */
+/* The first of them as it is printed, without an end. Returns `text`. */
 const char *config_problems_first(const struct config_problems *problems, char *text, size_t size);
 void config_problems_clear(struct config_problems *problems);
 

@@ -215,8 +215,13 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 	struct error error;
 	int err = web_open(&daemon->web, daemon->options->instance, &error);
 
+	/* the first load is one like those that follow */
+	daemon->reloads.begun = 1;
+	note_reloads(daemon);
 	if (!err)
 		err = install(daemon, config, &error);
+	daemon->reloads.ended = 1;
+	note_reloads(daemon);
 	if (err) {
 		config_clear(config);
 		status = start_failed(err, &error);

@@ -89,7 +89,7 @@ static bool judge_link(struct health *health, const char *name, uint32_t ifindex
 		       struct netdev *netdev)
 {
 	struct error ignored;
-	char word[64];
+	char word[QUOTE_SIZE(CONFIG_INTERFACE_SIZE)];
 
 	if (netdev_get(name, netdev, &ignored))
 		health_add(health, "%s does not exist", name);
@@ -153,7 +153,7 @@ static void judge_next_hops(struct health *health, const struct datapath_conditi
 	struct error ignored;
 	struct rtnl *rtnl;
 
-	if (!condition->unresolved_count || rtnl_open(&rtnl, &ignored))
+	if (!condition->unresolved_count || rtnl_open_requests(&rtnl, &ignored))
 		rtnl = NULL;
 	for (size_t i = 0; i < condition->unresolved_count; i++)
 		judge_next_hop(health, &condition->unresolved[i], &condition->info, rtnl);

@@ -95,7 +95,9 @@ struct host {
 	int64_t frag_bypass;    /* module parameter enable_frag_bypass of ENA; 0 or 1 */
 	int64_t idle_state;     /* the deepest that a CPU may enter */
 	enum answer irqbalance; /* runs */
-	enum answer http_free;  /* http.listen can be had, or is this instance's already */
+	char http_listen
+		[80]; /* the configuration's, and whether it can be had or is ours already */
+	enum answer http_free;
 	/* rules to whose targets no route leads out of forward.interface; unknown unless routes count */
 	int64_t unrouted;
 	int64_t unrouted_rule;                /* the first such rule */

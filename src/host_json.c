@@ -51,6 +51,7 @@ static const struct field host_fields[] = {
 	HOST_FIELD(NUMBER, "frag_bypass", frag_bypass),
 	HOST_FIELD(NUMBER, "idle_state", idle_state),
 	HOST_FIELD(ANSWER, "irqbalance", irqbalance),
+	HOST_FIELD(TEXT, "http_listen", http_listen),
 	HOST_FIELD(ANSWER, "http_free", http_free),
 	HOST_FIELD(NUMBER, "unrouted", unrouted),
 	HOST_FIELD(NUMBER, "unrouted_rule", unrouted_rule),

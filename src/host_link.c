@@ -126,7 +126,7 @@ static void read_xdp(struct host_link *link, int ifindex, const char *instance)
 		copy_text(link->xdp_name, sizeof(link->xdp_name), program.name,
 			  sizeof(program.name));
 		strcpy(link->xdp_mode, program.generic ? "generic" : "native");
-		link->xdp_link = program.link;
+		link->xdp_link = program.link_known ? (int64_t)program.link : HOST_UNKNOWN;
 		read_owner(link, &program, instance);
 	}
 	if (features < 0)

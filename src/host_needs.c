@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a configuration needs of a host beside its interfaces: an address to serve, routes. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host_internal.h"
@@ -10,13 +11,16 @@
 
 static enum answer http_free(const struct config *config, const char *instance)
 {
-	int err;
+	struct error ignored;
+	pid_t daemon;
+	int err, found = instance_find_daemon(instance, &daemon, &ignored);
 
-	if (!*config->http.listen || instance_daemon(instance))
+	if (!*config->http.listen || !found)
 		return ANSWER_YES;
 	err = http_try_listen(config->http.listen);
-	if (err == -EADDRINUSE)
-		return ANSWER_NO;
+	if (err ==
+	    -EADDRINUSE) /* by this instance's own daemon, if it takes root to see that one */
+		return found == -EACCES ? ANSWER_UNKNOWN : ANSWER_NO;
 	return err ? ANSWER_UNKNOWN : ANSWER_YES;
 }
 
@@ -51,10 +55,11 @@ void host_read_needs(struct host *host, const struct config *config, const char 
 	struct error ignored;
 	struct rtnl *rtnl;
 
+	snprintf(host->http_listen, sizeof(host->http_listen), "%s", config->http.listen);
 	host->http_free = http_free(config, instance);
 	if (config->forward.next_hop != NEXT_HOP_ROUTE ||
 	    netdev_get(config->forward.interface, &egress, &ignored) || !egress.up ||
-	    rtnl_open(&rtnl, &ignored))
+	    rtnl_open_requests(&rtnl, &ignored))
 		return;
 	find_unrouted(host, config, rtnl, egress.ifindex);
 	rtnl_close(rtnl);

@@ -57,7 +57,7 @@ int instance_set_drained(const char *name, bool drained, struct error *error);
 bool instance_is_drained(const char *name);
 
 /*
- * How the daemon's reloads went, for who asked for one. Numbered from 1 since the daemon started: all
+ * How the daemon's loads of its configuration went, for who asked for one. The start is number 1: all
  * that is asked for while one is under way is done by the next.
  */
 struct instance_reloads {

@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+/* What a word of less than `size` bytes takes at the most: each escaped, in quotes. */
+#define QUOTE_SIZE(size) (4 * (size) + 3)
+
 /*
  * The word as it is when no shell minds it, else in single quotes. Returns `text`, which is empty
  * when there is no room for the whole.

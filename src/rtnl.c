@@ -52,24 +52,34 @@ static int subscribe(struct mnl_socket *socket)
 	return 0;
 }
 
-int rtnl_open(struct rtnl **out, struct error *error)
+static int open_with(struct rtnl **out, bool events, struct error *error)
 {
 	struct rtnl *rtnl = calloc(1, sizeof(*rtnl));
 	int err = rtnl ? 0 : -ENOMEM;
 
 	if (!err)
 		err = open_socket(&rtnl->requests, false);
-	if (!err)
+	if (!err && events)
 		err = open_socket(&rtnl->events, true);
-	if (!err)
+	if (!err && events)
 		err = subscribe(rtnl->events);
 	if (err) {
 		rtnl_close(rtnl);
-		return error_set(error, err, "cannot watch routes and neighbours: %s",
-				 strerror(-err));
+		return error_set(error, err, "cannot %s routes and neighbours: %s",
+				 events ? "watch" : "ask for", strerror(-err));
 	}
 	*out = rtnl;
 	return 0;
+}
+
+int rtnl_open(struct rtnl **out, struct error *error)
+{
+	return open_with(out, true, error);
+}
+
+int rtnl_open_requests(struct rtnl **out, struct error *error)
+{
+	return open_with(out, false, error);
 }
 
 void rtnl_close(struct rtnl *rtnl)

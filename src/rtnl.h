@@ -12,6 +12,8 @@
 struct rtnl; /* one socket for requests and one for events */
 
 int rtnl_open(struct rtnl **out, struct error *error);
+/* One that is only asked, and has no events. */
+int rtnl_open_requests(struct rtnl **out, struct error *error);
 void rtnl_close(struct rtnl *rtnl); /* NULL is allowed */
 int rtnl_event_fd(const struct rtnl *rtnl);
 

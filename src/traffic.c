@@ -62,8 +62,8 @@ enum traffic_passing traffic_passing(const struct config *config, const struct h
 
 bool traffic_passes_version(const struct config *config, const struct host *host, int version)
 {
-	bool by_itself = config->forward.unmatched == FALLBACK_PASS ||
-			 config->inner.truncated == FALLBACK_PASS;
+	/* truncated packets the kernel drops, whatever its settings */
+	bool by_itself = config->forward.unmatched == FALLBACK_PASS;
 
 	return traffic_passing(config, host) != TRAFFIC_NEVER_PASSES &&
 	       (config_may_send(config, version) || (version == 4 && by_itself));

@@ -179,7 +179,6 @@ static void plan_passing(const struct planning *planning)
 	static const char tells[] = "the kernel tells next hops only where it forwards";
 	static const char forwards[] = "the kernel forwards what is handed to it";
 	const struct host *host = planning->host;
-	bool passes = traffic_passing(planning->config, host) != TRAFFIC_NEVER_PASSES;
 	bool asks = planning->config->forward.next_hop == NEXT_HOP_ROUTE;
 
 	if (asks && config_may_send(planning->config, 4))
@@ -192,7 +191,7 @@ static void plan_passing(const struct planning *planning)
 	if (traffic_passes_version(planning->config, host, 6) && host->forwarding6 == 0)
 		want_sysctl(planning, 6, host->listen.name, "force_forwarding",
 			    host->listen.force_forwarding6, 1, forwards);
-	if (!passes)
+	if (!traffic_passes_version(planning->config, host, 4))
 		return;
 	plan_zero(planning, "rp_filter", host->rp_filter, host->listen.rp_filter,
 		  "captured sources are not reached through this interface");

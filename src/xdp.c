@@ -6,14 +6,14 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/if.h>
 #include <linux/if_link.h>
 
 #include "cleanup.h"
 #include "quote.h"
 #include "xdp.h"
 
-/* Takes CAP_SYS_ADMIN. */
-static uint32_t find_link(int ifindex, uint32_t program)
+static void find_link(int ifindex, struct xdp_program *program)
 {
 	uint32_t id = 0;
 
@@ -23,11 +23,13 @@ static uint32_t find_link(int ifindex, uint32_t program)
 		uint32_t size = sizeof(info);
 
 		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
-		    info.type == BPF_LINK_TYPE_XDP && info.prog_id == program &&
-		    info.xdp.ifindex == (uint32_t)ifindex)
-			return id;
+		    info.type == BPF_LINK_TYPE_XDP && info.prog_id == program->id &&
+		    info.xdp.ifindex == (uint32_t)ifindex) {
+			program->link = id;
+			break;
+		}
 	}
-	return 0;
+	program->link_known = program->link || errno == ENOENT; /* the end of the list */
 }
 
 struct xdp_program xdp_program_on(int ifindex)
@@ -48,7 +50,7 @@ struct xdp_program xdp_program_on(int ifindex)
 	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0)
 		memcpy(program.name, info.name, sizeof(program.name));
 	if (program.id)
-		program.link = find_link(ifindex, program.id);
+		find_link(ifindex, &program);
 	return program;
 }
 
@@ -71,9 +73,11 @@ bool xdp_program_ours(const struct xdp_program *program)
 const char *xdp_program_removal(const struct xdp_program *program, const char *interface,
 				char *text)
 {
-	char name[64];
+	char name[QUOTE_SIZE(IFNAMSIZ)];
 
-	if (program->link)
+	if (!program->link_known)
+		snprintf(text, XDP_REMOVAL_SIZE, "sudo vxlan-pipeline check, which tells how");
+	else if (program->link)
 		snprintf(text, XDP_REMOVAL_SIZE, "bpftool link detach id %" PRIu32, program->link);
 	else
 		snprintf(text, XDP_REMOVAL_SIZE, "ip link set dev %s xdp%s off",

@@ -18,7 +18,8 @@ struct xdp_program {
 	uint32_t id;   /* 0: none */
 	char name[16]; /* empty: it has none, or CAP_SYS_ADMIN is not there to ask with */
 	bool generic;
-	uint32_t link; /* the id of the BPF link that holds it; 0: none, or not for us to know */
+	bool link_known; /* which takes CAP_SYS_ADMIN */
+	uint32_t link;   /* the id of the BPF link that holds it; 0: none */
 };
 
 #define XDP_PROGRAM_TEXT_SIZE 48
@@ -28,7 +29,10 @@ struct xdp_program xdp_program_on(int ifindex);
 const char *xdp_program_format(const struct xdp_program *program, char *text);
 /* Is it one of this product's programs, by its name? */
 bool xdp_program_ours(const struct xdp_program *program);
-/* The command that takes it off an interface, whose name may need quotes. Returns `text`. */
+/*
+ * The command that takes it off an interface, whose name may need quotes; or the one that tells it,
+ * where it is not known. Returns `text`.
+ */
 #define XDP_REMOVAL_SIZE 128
 const char *xdp_program_removal(const struct xdp_program *program, const char *interface,
 				char *text);

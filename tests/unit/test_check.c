@@ -113,7 +113,7 @@ static void words(void **state)
 		 "3460, and its routes one of 1500"},
 		{{"which rule's target", "virtio",
 		  "{'host': {'unrouted': 3, 'unrouted_rule': 2, 'unrouted_target': 'fd00::9'}}",
-		  LISTEN UNCUT, NULL},
+		  LISTEN UNCUT RULES, NULL},
 		 "targets",
 		 "no route leads to fd00::9 (rule 2) out of ens6, nor for 2 rules more; give it "
 		 "one: ip route add fd00::9 via GATEWAY dev ens6"},
