@@ -81,7 +81,7 @@ class Tuning(unittest.TestCase):
         facts = os.path.join(program.ROOT, "tests", "unit", "facts", "ena-fresh.json")
         with open(facts, encoding="utf-8") as file:
             host = json.load(file)
-        host["listen"]["rx_usecs"] = 1000
+        host["listen"].update(rx_usecs=1000, force_forwarding6=0)
         with program.Workspace() as work:
             config = work.file("config.yaml", "listen: {interface: ens5}\n"
                                               "forward: {interface: ens6}\n" + self.RULES)
@@ -96,8 +96,7 @@ class Tuning(unittest.TestCase):
     def test_every_value_is_documented(self):
         names = {name for row in markdown.table("docs/tuning.md", "value")
                  for name in re.findall(r"`([^`]+)`", row[0]) or [row[0]]}
-        for short, full in (("net/ipv6/…", "net/ipv6/conf/INTERFACE/forwarding"),
-                            ("…/INTERFACE/rp_filter", "net/ipv4/conf/INTERFACE/rp_filter"),
+        for short, full in (("…/INTERFACE/rp_filter", "net/ipv4/conf/INTERFACE/rp_filter"),
                             ("…/INTERFACE/send_redirects",
                              "net/ipv4/conf/INTERFACE/send_redirects")):
             names.remove(short)
