@@ -61,6 +61,20 @@ static int make_directory(const char *path, mode_t mode, struct error *error)
 			 errno == EACCES || errno == EPERM ? "; run as root" : "");
 }
 
+#define TRIES 10 /* of what another instance that ends may have taken away in between */
+
+static int make_directories(const char *above, const char *path, mode_t mode, struct error *error)
+{
+	int err = -ENOENT;
+
+	for (int tries = 0; err == -ENOENT && tries < TRIES; tries++) {
+		err = make_directory(above, mode, error);
+		if (!err)
+			err = make_directory(path, mode, error);
+	}
+	return err;
+}
+
 bool instance_has_bpffs(void)
 {
 	struct statfs fs;
@@ -86,9 +100,8 @@ int instance_make_pins(const char *name, struct error *error)
 	int err = mount_bpffs(error);
 
 	if (!err)
-		err = make_directory(INSTANCE_PINS, 0700, error);
-	if (!err)
-		err = make_directory(instance_pin_path(path, name, NULL), 0700, error);
+		err = make_directories(INSTANCE_PINS, instance_pin_path(path, name, NULL), 0700,
+				       error);
 	return err;
 }
 
@@ -240,14 +253,14 @@ static int open_locked(const char *path)
 int instance_lock(const char *name, struct error *error)
 {
 	char path[INSTANCE_PATH_SIZE];
-	int fd, err;
+	int err, fd = -ENOENT;
 
-	err = make_directory(INSTANCE_RUN, 0755, error);
-	if (!err)
-		err = make_directory(run_path(path, name, NULL), 0755, error);
-	if (err)
-		return err;
-	fd = open_locked(run_path(path, name, "lock"));
+	for (int tries = 0; fd == -ENOENT && tries < TRIES; tries++) {
+		err = make_directories(INSTANCE_RUN, run_path(path, name, NULL), 0755, error);
+		if (err)
+			return err;
+		fd = open_locked(run_path(path, name, "lock"));
+	}
 	if (fd == -EBUSY)
 		return error_set(error, fd,
 				 "instance %s already has a daemon, process %d; stop that one, or "
