@@ -56,8 +56,9 @@ class Bench(unittest.TestCase):
         self.assertEqual(json.loads(data[1]), document)
 
     def test_interrupted(self):
-        """Ends soon, and says so in one line."""
-        with subprocess.Popen(self.command("throughput"), stdout=subprocess.PIPE,
+        """Ends soon, and says so in one line; also where a shell had background jobs ignore it."""
+        command = ("env", "--default-signal=INT", *self.command("throughput"))
+        with subprocess.Popen(command, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
             time.sleep(2.5)
             os.killpg(process.pid, signal.SIGINT)
