@@ -166,6 +166,25 @@ static void put_peer(struct nlmsghdr *message, const char *name)
 	mnl_attr_nest_end(message, info);
 }
 
+/*
+ * The kernel tells a link of the IPv6 groups that it listens to: from a peer that would be packets
+ * which nobody has asked about, and whose traces are taken for those of the capture's.
+ */
+static int silence(const char *peer)
+{
+	char path[64];
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", peer);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno; /* no IPv6, nothing to tell */
+	if (write(fd, "1", 1) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 /* Every frame that the program can be run on fits; what is too long is for the route to say. */
 static int create_interface(struct sandbox *sandbox, const char *name, const uint8_t mac[6],
 			    int *ifindex, struct error *error)
@@ -180,6 +199,8 @@ static int create_interface(struct sandbox *sandbox, const char *name, const uin
 	mnl_attr_put_u32(message, IFLA_MTU, DATAPATH_MAX_FRAME);
 	put_peer(message, peer);
 	err = request(sandbox, message);
+	if (!err)
+		err = silence(peer);
 	/* The peer cannot be started before it is one; until it is, the interface has no carrier. */
 	if (!err)
 		err = request(sandbox, start_link(buffer, 0, (int)if_nametoindex(peer), true));

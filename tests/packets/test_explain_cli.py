@@ -494,6 +494,33 @@ class Writing(ExplainCase):
                 self.assertEqual(sorted(os.listdir(self.work)), before)
 
 
+class Silence(ExplainCase):
+    def received(self, process):
+        """{interface: packets that it received}, of the process's network namespace."""
+        with open(f"/proc/{process.pid}/net/dev", encoding="ascii") as file:
+            lines = [line.replace(":", " ").split() for line in file.readlines()[2:]]
+        return {fields[0]: int(fields[2]) for fields in lines}
+
+    def test_no_packets_but_those_of_the_capture(self):
+        """What else arrives in the sandbox leaves a trace, too, and would be taken for theirs."""
+        self.needs_root()
+        with subprocess.Popen([PROGRAM, "explain", "-c", self.config, "-"], stdin=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL, cwd=self.work) as process:
+            process.stdin.write(pcap([HELLO]))
+            process.stdin.flush()
+            deadline = time.monotonic() + 20
+            while not any(name.startswith("sandbox") for name in self.received(process)) and \
+                    time.monotonic() < deadline:
+                time.sleep(0.05)
+            time.sleep(3)  # in which groups are announced, at random times
+            received = self.received(process)
+            process.stdin.close()
+            self.assertEqual(process.wait(20), 0)
+        self.assertIn("sandbox0", received)
+        self.assertEqual([count for name, count in received.items()
+                          if not name.startswith("sandbox") and name != "lo"], [0, 0])
+
+
 class Traces(ExplainCase):
     def test_nothing_is_left_behind(self):
         """
