@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 
-from lib import frames, net
+from lib import frames, kernel, net
 
 TARGET = "198.51.100.1"
 GATEWAYS = {"10.20.0.101": "02:00:5e:00:00:aa", "10.20.0.102": "02:00:5e:00:00:bb"}
@@ -56,6 +56,8 @@ class NextHops(net.Ground):
 
     def test_route_with_a_larger_mtu(self):
         """What the FIB knows of the way does not raise forward.mtu."""
+        if not kernel.copies_frames():
+            self.skipTest("this kernel cuts itself, to the MTU of the route")
         self.appliance.ip("link", "set", "out0", "mtu", "3498")
         self.collector.ip("link", "set", "c0", "mtu", "3498")
         self.gateways()
