@@ -3,6 +3,7 @@
 
 import signal
 import struct
+import time
 
 import rig
 import sides
@@ -14,8 +15,9 @@ MAGIC = 0x56585047
 
 class Watchers(rig.Ground):
     def interrupt(self, namespace, interface):
-        """A moment without the interface."""
+        """A moment without the interface, longer than a sender without a CPU may be late."""
         namespace.ip("link", "set", interface, "down")
+        time.sleep(0.2)
         namespace.ip("link", "set", interface, "up")
         self.set_neighbours()
         self.let_come()
