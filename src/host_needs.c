@@ -18,8 +18,8 @@ static enum answer http_free(const struct config *config, const char *instance)
 	if (!*config->http.listen || !found)
 		return ANSWER_YES;
 	err = http_try_listen(config->http.listen);
-	if (err ==
-	    -EADDRINUSE) /* by this instance's own daemon, if it takes root to see that one */
+	/* perhaps by this instance's own daemon, where it takes root to see that one */
+	if (err == -EADDRINUSE)
 		return found == -EACCES ? ANSWER_UNKNOWN : ANSWER_NO;
 	return err ? ANSWER_UNKNOWN : ANSWER_YES;
 }
