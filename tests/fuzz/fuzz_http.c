@@ -63,6 +63,17 @@ static struct http_server *server(void)
 }
 
 /*
+ * Waits for something to read or the end; false when it takes longer. libFuzzer's watch over the time
+ * that a run takes is a signal, and interrupts this.
+ */
+static bool wait_for_answer(int fd, int timeout_ms)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+	return TEMP_FAILURE_RETRY(poll(&poll_fd, 1, timeout_ms)) == 1;
+}
+
+/*
  * The server may have had enough before the end: then it has said or will say why, or just closes. The
  * end comes only after the server has read the rest, since one that comes with the rest is noticed
  * when the connection has been idle for too long: correct, and too slow for a million of them.
@@ -75,25 +86,26 @@ static void send_all(int fd, const uint8_t *data, size_t size, size_t pieces)
 
 	for (size_t at = 0; at < size; at += piece) {
 		size_t length = size - at < piece ? size - at : piece;
+		ssize_t sent = TEMP_FAILURE_RETRY(send(fd, data + at, length, MSG_NOSIGNAL));
 
-		if (send(fd, data + at, length, MSG_NOSIGNAL) != (ssize_t)length)
+		if (sent != (ssize_t)length)
 			break;
 	}
-	while (ioctl(fd, SIOCOUTQ, &unread) == 0 && unread && poll(&poll_fd, 1, 0) == 0)
+	while (ioctl(fd, SIOCOUTQ, &unread) == 0 && unread && !wait_for_answer(fd, 0))
 		sched_yield();
 	shutdown(fd, SHUT_WR);
 }
 
 static void receive_all(int fd, struct answer *answer)
 {
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 	ssize_t got;
 
 	answer->length = 0;
 	for (;;) {
-		must(poll(&poll_fd, 1, PATIENCE_MS) == 1, "the connection ends");
+		must(wait_for_answer(fd, PATIENCE_MS), "the connection ends");
 		must(answer->length < ANSWER_SIZE, "answers are short");
-		got = recv(fd, answer->text + answer->length, ANSWER_SIZE - answer->length, 0);
+		got = TEMP_FAILURE_RETRY(recv(fd, answer->text + answer->length,
+					      ANSWER_SIZE - answer->length, 0));
 		if (got <= 0)
 			break;
 		answer->length += (size_t)got;
