@@ -80,7 +80,6 @@ static bool wait_for_answer(int fd, int timeout_ms)
  */
 static void send_all(int fd, const uint8_t *data, size_t size, size_t pieces)
 {
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 	size_t piece = size / pieces + 1;
 	int unread = 1;
 
@@ -104,8 +103,8 @@ static void receive_all(int fd, struct answer *answer)
 	for (;;) {
 		must(wait_for_answer(fd, PATIENCE_MS), "the connection ends");
 		must(answer->length < ANSWER_SIZE, "answers are short");
-		got = TEMP_FAILURE_RETRY(recv(fd, answer->text + answer->length,
-					      ANSWER_SIZE - answer->length, 0));
+		got = TEMP_FAILURE_RETRY(
+			recv(fd, answer->text + answer->length, ANSWER_SIZE - answer->length, 0));
 		if (got <= 0)
 			break;
 		answer->length += (size_t)got;
