@@ -40,24 +40,21 @@ enum cutting traffic_cutting(const struct config *config, const struct host *hos
 	return cutting;
 }
 
-enum traffic_passing traffic_passing(const struct config *config, const struct host *host)
+/* Is the kernel handed packets to forward, be it now and then? */
+static bool passes(const struct config *config, const struct host *host)
 {
-	enum cutting cutting =
-		traffic_cutting(config, host, config->listen.xdp_mode == XDP_MODE_GENERIC);
-
 	if (config->forward.unmatched == FALLBACK_PASS || config->inner.truncated == FALLBACK_PASS)
-		return TRAFFIC_DOES_PASS;
+		return true;
 	if (!config_may_send(config, 4) && !config_may_send(config, 6))
-		return TRAFFIC_NEVER_PASSES;
+		return false;
+	if (config->forward.next_hop == NEXT_HOP_ROUTE) /* while a neighbour is not known */
+		return true;
 	if (config->forward.oversize == OVERSIZE_PASS &&
 	    traffic_largest_inner(host) > traffic_forward_mtu(config, host))
-		return TRAFFIC_DOES_PASS;
-	if (cutting > CUTTING_IN_XDP)
-		return TRAFFIC_DOES_PASS;
-	/* unknown neighbours; packets to be cut that have IP options */
-	if (config->forward.next_hop == NEXT_HOP_ROUTE || cutting == CUTTING_IN_XDP)
-		return TRAFFIC_MAY_PASS;
-	return TRAFFIC_NEVER_PASSES;
+		return true;
+	/* in XDP, too: packets to be cut that have IP options */
+	return traffic_cutting(config, host, config->listen.xdp_mode == XDP_MODE_GENERIC) !=
+	       CUTTING_NONE;
 }
 
 bool traffic_passes_version(const struct config *config, const struct host *host, int version)
@@ -65,6 +62,6 @@ bool traffic_passes_version(const struct config *config, const struct host *host
 	/* truncated packets the kernel drops, whatever its settings */
 	bool by_itself = config->forward.unmatched == FALLBACK_PASS;
 
-	return traffic_passing(config, host) != TRAFFIC_NEVER_PASSES &&
+	return passes(config, host) &&
 	       (config_may_send(config, version) || (version == 4 && by_itself));
 }

@@ -17,15 +17,10 @@ enum cutting traffic_cutting(const struct config *config, const struct host *hos
 /* How many fragments the largest packet makes; 0: nothing has to be cut. */
 int64_t traffic_fragments(const struct config *config, const struct host *host);
 
-/* Are packets handed to the kernel, which then has to forward them? */
-enum traffic_passing {
-	TRAFFIC_NEVER_PASSES,
-	TRAFFIC_MAY_PASS,  /* now and then, as while a neighbour is not known */
-	TRAFFIC_DOES_PASS, /* the configuration says so */
-};
-
-enum traffic_passing traffic_passing(const struct config *config, const struct host *host);
-/* Those of this IP version (4 or 6); of IPv6 only where rules are about it. */
+/*
+ * Is the kernel handed packets of this IP version (4 or 6), which it then has to forward? Of IPv6 only
+ * where rules are about it.
+ */
 bool traffic_passes_version(const struct config *config, const struct host *host, int version);
 
 #endif
