@@ -13,8 +13,35 @@ static __always_inline void set_addresses(struct packet *packet, const __u16 *to
 	packet->addresses[1] = (__u64)from[1] | (__u64)from[2] << 16;
 }
 
-/* Asks the kernel's routing and neighbour tables for the way out of forward.interface. */
-static __always_inline enum verdict next_hop_by_fib(struct packet *packet)
+/* What the daemon keeps for a target, word by word. UNKNOWN also stands for no entry at all. */
+struct known_hop {
+	enum next_hop_state state;
+	__u64 word[2];
+};
+
+static __always_inline enum verdict next_hop_by_table(struct packet *packet,
+						      const struct known_hop *hop)
+{
+	__u32 mtu = (__u16)(hop->word[1] >> NEXT_HOP_MTU_SHIFT);
+
+	if (hop->state == NEXT_HOP_FAILED) {
+		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
+		return VERDICT_NO_ROUTE;
+	}
+	packet->addresses[0] = hop->word[0];
+	packet->addresses[1] = hop->word[1];
+	if (mtu < packet->mtu)
+		packet->mtu = mtu;
+	return VERDICT_GO_ON;
+}
+
+/*
+ * Asks the kernel's routing and neighbour tables for the way out of forward.interface. What was known
+ * last serves where they do not answer, since the interface does not forward; and where they know of
+ * no neighbour and nobody had answered before: the kernel would tell the captured sender.
+ */
+static __always_inline enum verdict next_hop_by_fib(struct packet *packet,
+						    const struct known_hop *last)
 {
 	struct bpf_fib_lookup fib = {
 		.ifindex = config.egress_ifindex,
@@ -35,6 +62,9 @@ static __always_inline enum verdict next_hop_by_fib(struct packet *packet)
 		fib_describe(packet, &fib);
 		code = bpf_fib_lookup(packet->ctx, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT);
 	}
+	if ((code == BPF_FIB_LKUP_RET_FWD_DISABLED && last->state != NEXT_HOP_UNKNOWN) ||
+	    (code == BPF_FIB_LKUP_RET_NO_NEIGH && last->state == NEXT_HOP_FAILED))
+		return next_hop_by_table(packet, last);
 	switch (code) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
 		if (fib.ifindex != config.egress_ifindex)
@@ -61,37 +91,30 @@ static __always_inline bool next_hops_are_fresh(void)
 }
 
 /*
- * What the daemon keeps for the rule's target. Ways out are trusted as long as it is there to keep
- * them; that the target is this host holds on, since a FIB lookup cannot tell it from no route.
+ * By what the daemon keeps for the rule's target, as long as it is there to keep it, and else by what
+ * the kernel says. That the target is this host holds on, since a FIB lookup cannot tell it from no
+ * route.
  */
-static __always_inline enum verdict next_hop_by_table(struct packet *packet)
+static __always_inline enum verdict next_hop_by_route(struct packet *packet)
 {
-	__u32 index = packet->next_hop - 1, state;
+	struct known_hop known = {.state = NEXT_HOP_UNKNOWN};
+	__u32 index = packet->next_hop - 1;
 	struct next_hop *hop;
-	__u64 rest;
-	__u32 mtu;
 
-	if (!packet->next_hop)
-		return next_hop_by_fib(packet);
-	hop = bpf_map_lookup_elem(&next_hops, &index);
-	if (!hop)
-		return VERDICT_ERROR;
-	rest = *(volatile __u64 *)&hop->word[1];
-	state = rest >> NEXT_HOP_STATE_SHIFT;
-	if (state == NEXT_HOP_LOCAL)
-		return forward_to_kernel(packet);
-	if (state == NEXT_HOP_UNKNOWN || !next_hops_are_fresh())
-		return next_hop_by_fib(packet);
-	if (state == NEXT_HOP_FAILED) {
-		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
-		return VERDICT_NO_ROUTE;
+	if (packet->next_hop) {
+		hop = bpf_map_lookup_elem(&next_hops, &index);
+		if (!hop)
+			return VERDICT_ERROR;
+		/* in this order: publish() in src/nexthop.c reckons with it */
+		known.word[1] = *(volatile __u64 *)&hop->word[1];
+		known.word[0] = *(volatile __u64 *)&hop->word[0];
+		known.state = known.word[1] >> NEXT_HOP_STATE_SHIFT;
+		if (known.state == NEXT_HOP_LOCAL)
+			return forward_to_kernel(packet);
+		if (known.state != NEXT_HOP_UNKNOWN && next_hops_are_fresh())
+			return next_hop_by_table(packet, &known);
 	}
-	packet->addresses[0] = *(volatile __u64 *)&hop->word[0];
-	packet->addresses[1] = rest;
-	mtu = (__u16)(rest >> NEXT_HOP_MTU_SHIFT);
-	if (mtu < packet->mtu)
-		packet->mtu = mtu;
-	return VERDICT_GO_ON;
+	return next_hop_by_fib(packet, &known);
 }
 
 /* Sets packet->addresses and lowers packet->mtu to what the path takes. */
@@ -108,7 +131,7 @@ static __always_inline enum verdict next_hop_find(struct packet *packet)
 		set_addresses(packet, to, from);
 		return VERDICT_GO_ON;
 	default:
-		return next_hop_by_table(packet);
+		return next_hop_by_route(packet);
 	}
 }
 

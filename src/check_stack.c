@@ -43,7 +43,7 @@ void check_forwarding(const struct check *check)
 {
 	static const char no_route[] =
 		"the kernel tells the datapath no next hops: what no rule re-addresses ends as "
-		"no_route, and everything does while no daemon runs";
+		"no_route, and no change of them is noticed while no daemon runs";
 	static const char not_passed[] =
 		"what is handed to the kernel goes no further than this host";
 	const struct host *host = check->host;

@@ -199,6 +199,22 @@ class Stopped(rig.Ground):
         self.check_in_force()
         self.check(sender)
 
+    def test_where_nothing_is_forwarded(self):
+        """There the kernel says nothing: what was known last serves, until a daemon is back."""
+        self.appliance.sysctl("net.ipv4.ip_forward=0")
+        daemon = self.daemon(sides.OLD).ready()
+        sender = self.send(PPS)
+        self.journal.note("SIGSTOP")
+        daemon.signal(signal.SIGSTOP)
+        self.addCleanup(daemon.signal, signal.SIGCONT)
+        time.sleep(self.SECONDS)
+        self.journal.note("SIGKILL")
+        daemon.kill()
+        time.sleep(1)
+        self.start_over()
+        self.check_in_force()
+        self.check(sender)
+
     def test_stopped_in_the_act(self):
         """In the middle of a reload."""
         daemon = self.daemon(sides.OLD).ready()

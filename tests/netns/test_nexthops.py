@@ -110,6 +110,28 @@ class NextHops(net.Ground):
         self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
         self.assertEqual(self.verdicts(), {"redirected": 40})
 
+    def test_killed_daemon_where_nothing_is_forwarded(self):
+        """Where the interface does not forward the kernel says nothing, and what was known serves."""
+        for setting in ("net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"):
+            self.appliance.sysctl(setting)
+        self.know_neighbour()
+        daemon = self.start()
+        flows = (("10.1.0.1", "10.1.0.2"), ("fd01::1", "fd01::2"))
+        sent = [frames.tunnel(frames.inner(frames.udp(*ends, 1000, 514, b"payload")))
+                for ends in flows for _ in range(10)]
+        for moment in ("with a daemon", "at once", "later"):
+            with self.subTest(moment):
+                self.in_port.send(*sent)
+                self.assertEqual(len(self.out_port.receive(net.is_ip, len(sent))), len(sent))
+            if moment == "with a daemon":
+                daemon.kill()
+            if moment == "at once":
+                time.sleep(net.HEARTBEAT_LIFETIME)
+        self.start()
+        self.in_port.send(*sent)
+        self.assertEqual(len(self.out_port.receive(net.is_ip, len(sent))), len(sent))
+        self.assertEqual(self.verdicts(), {"redirected": 80})
+
     def test_start_that_fails(self):
         """A start that fails makes nobody trust again what a daemon that is gone had found out."""
         self.start_via(FIRST).kill()
@@ -141,21 +163,30 @@ class NextHops(net.Ground):
         The kernel would tell the captured sender, a production host: once it is known that nobody
         answers, the packets are dropped, and when somebody does, they are delivered.
         """
-        self.start({"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.77:8081"}]})
+        self.appliance.ip("route", "add", "10.1.0.0/16", "via", "10.9.0.1")
+        daemon = self.start({"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.77:8081"}]})
 
         def dropped():
             self.in_port.send(*packets(1))
             time.sleep(0.05)
             return self.verdicts().get("no_route", 0) > 3
         net.wait_for(dropped, 10, "no_route")
+        self.assert_silent()
+        daemon.kill()
+        time.sleep(net.HEARTBEAT_LIFETIME)
+        self.assert_silent()
+        self.start({"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.77:8081"}]})
+        self.collector.ip("addr", "add", "10.20.0.77/24", "dev", "c0")
+        net.wait_for(lambda: self.delivered(), 10, "delivery")
+
+    def assert_silent(self):
+        """Packets to the target that nobody has bring no ICMP to anybody."""
         self.in_port.receive(net.is_ip)
         self.out_port.receive(net.is_ip)
         self.in_port.send(*packets(50))
         time.sleep(4)
         for port in (self.in_port, self.out_port):
             self.assertEqual(port.receive(net.is_ip), [], "no ICMP to anybody")
-        self.collector.ip("addr", "add", "10.20.0.77/24", "dev", "c0")
-        net.wait_for(lambda: self.delivered(), 10, "delivery")
 
     def delivered(self):
         self.in_port.send(*packets(1))
