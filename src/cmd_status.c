@@ -12,7 +12,9 @@
 #include "monitor.h"
 #include "options.h"
 
-#define SAMPLE_NS 500000000L /* between the two readings of rate and health */
+/* Between readings of health: as many as tell a leak from a burst. Of the rate, the first and last. */
+#define READINGS  4
+#define SAMPLE_NS 170000000L
 
 static const char about[] =
 	"Says whether an instance is attached, in which mode, since when, whether it is healthy\n"
@@ -47,7 +49,7 @@ static int find_out(const char *instance, struct status *status, struct error *e
 	struct health_watch watch = {0};
 	struct monitor monitor = {0};
 
-	for (int reading = 0; reading < 2; reading++) {
+	for (int reading = 0; reading < READINGS; reading++) {
 		int err = datapath_inspect(instance, &status->condition, error);
 
 		if (err)
@@ -56,8 +58,9 @@ static int find_out(const char *instance, struct status *status, struct error *e
 		health_judge(&status->health, &watch, instance, &status->condition, status->pid);
 		if (status->condition.state == DATAPATH_ABSENT)
 			return 0;
-		status->pps = monitor_take(&monitor, &status->condition.counters).pps;
-		if (reading == 0)
+		if (reading == 0 || reading == READINGS - 1)
+			status->pps = monitor_take(&monitor, &status->condition.counters).pps;
+		if (reading < READINGS - 1)
 			nanosleep(&pause, NULL);
 	}
 	if (loss_collect(&status->losses, &status->condition.counters, &status->condition.losses,
@@ -87,14 +90,15 @@ static void print_json(const char *instance, const struct status *status)
 	for (size_t i = 0; i < status->health.count; i++)
 		json_array_append_new(reasons, json_string(status->health.reasons[i]));
 	document = json_pack(
-		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:b, s:b, s:o, s:f, s:o}", "instance", instance,
-		"state", state_of(status), "mode", attached ? stats_mode(info) : NULL, "pid",
-		status->pid ? json_integer(status->pid) : json_null(), "since",
+		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:b, s:b, s:o, s:f, s:o, s:b}", "instance",
+		instance, "state", state_of(status), "mode", attached ? stats_mode(info) : NULL,
+		"pid", status->pid ? json_integer(status->pid) : json_null(), "since",
 		attached ? format_time(info->attached_at, since, sizeof(since)) : NULL,
 		"configured",
 		attached ? format_time(info->configured_at, configured, sizeof(configured)) : NULL,
 		"healthy", status->health.count == 0, "draining", instance_is_drained(instance),
-		"reasons", reasons, "pps", status->pps, "losses", loss_json(&status->losses));
+		"reasons", reasons, "pps", status->pps, "losses", loss_json(&status->losses),
+		"transmit_losses_counted", status->condition.losses.counted);
 	json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	putchar('\n');
 	json_decref(document);
@@ -110,7 +114,7 @@ static void print_health(const struct health *health, bool color)
 		printf("              %s\n", health->reasons[i]);
 }
 
-static void print_losses(const struct loss_table *losses)
+static void print_losses(const struct loss_table *losses, bool transmit_counted)
 {
 	bool none = true;
 
@@ -128,7 +132,10 @@ static void print_losses(const struct loss_table *losses)
 		       row->reason, row->packets, row->meaning);
 	}
 	if (none)
-		printf("  lost        nothing\n");
+		printf("  lost        nothing%s\n", transmit_counted ? "" : " that is known");
+	if (!transmit_counted)
+		printf("              what is refused on the way out is not counted here; sudo "
+		       "vxlan-pipeline check says why\n");
 	printf("              " LOSS_AT_THE_SOURCE "\n");
 }
 
@@ -152,7 +159,7 @@ static void print_text(const char *instance, const struct status *status, bool c
 		printf("  rate        %.0f packets a second\n", status->pps);
 	print_health(&status->health, color);
 	if (status->condition.state != DATAPATH_ABSENT)
-		print_losses(&status->losses);
+		print_losses(&status->losses, status->condition.losses.counted);
 }
 
 enum command_status cmd_status(int argc, char **argv)

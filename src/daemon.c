@@ -35,6 +35,15 @@ int daemon_put_in_force(struct daemon *daemon, const struct config *config, stru
 	return err;
 }
 
+/* A sign of life while a configuration is loaded, which may take longer than the loop's jobs do. */
+static void note_progress(void *data)
+{
+	struct daemon *daemon = data;
+
+	datapath_beat(&daemon->rollout.control);
+	pages_note_alive(daemon->web.pages);
+}
+
 static void adopt_settings(struct daemon *daemon, struct config *config)
 {
 	config_clear(&daemon->config);
@@ -61,6 +70,7 @@ static int install(struct daemon *daemon, struct config *config, struct error *e
 	struct error failure;
 	int err = web_prepare(&daemon->web, config->http.listen, error);
 
+	progress_step(&daemon->rollout.progress);
 	if (err)
 		return err;
 	err = daemon_put_in_force(daemon, config, error);
@@ -122,7 +132,6 @@ static void reload(struct daemon *daemon)
 	note_reloads(daemon);
 	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
-	pages_set_busy(daemon->web.pages);
 	if (load(options, &config, &error)) {
 		log_error("not reloaded: the configuration has errors; the one before stays");
 	} else if (install(daemon, &config, &error)) {
@@ -215,6 +224,7 @@ static enum command_status run_locked(struct daemon *daemon, struct config *conf
 	struct error error;
 	int err = web_open(&daemon->web, daemon->options->instance, &error);
 
+	daemon->rollout.progress = (struct progress){note_progress, daemon};
 	/* the first load is one like those that follow */
 	daemon->reloads.begun = 1;
 	note_reloads(daemon);

@@ -68,7 +68,6 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 		return now + FOLLOW_MS;
 	if (!*daemon->trouble.text)
 		log_info("%s: putting the configuration in force again", why.text);
-	pages_set_busy(daemon->web.pages);
 	unpinned = datapath_is_unpinned(daemon->options->instance);
 	if (daemon_put_in_force(daemon, &daemon->config, &error) == 0) {
 		if (unpinned && daemon->drained) /* the pins took that with them */

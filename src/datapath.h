@@ -17,6 +17,7 @@
 #include "config.h"
 #include "cutting.h"
 #include "error.h"
+#include "progress.h"
 
 /* The interfaces of a configuration as the kernel has them now. */
 struct datapath_links {
@@ -37,6 +38,7 @@ struct datapath_options {
 	bool generic;         /* it will be attached in generic XDP mode */
 	bool multi_buffer;    /* frames may come in several buffers (Linux 5.18, and the driver) */
 	bool trace;           /* datapath_run() is to tell what happened */
+	struct progress progress;
 };
 
 /* Loads a program and its tables; nothing is attached, nothing that runs changes. */

@@ -325,7 +325,9 @@ static int load(struct datapath *datapath, const struct config *config,
 		err = adopt_maps(datapath->skeleton, options->instance, error);
 	if (err)
 		return err;
+	progress_step(&options->progress);
 	err = pipeline_bpf__load(datapath->skeleton);
+	progress_step(&options->progress);
 	/* libbpf takes a probe that failed for want of memory for an old kernel without mmap */
 	if (!err && !datapath->skeleton->rodata)
 		err = -ENOMEM;
@@ -366,6 +368,7 @@ int datapath_load(struct datapath **out, const struct config *config,
 	datapath->generic = options->generic;
 	datapath->generation = next_generation(options->instance);
 	err = tables_build(&tables, config, error);
+	progress_step(&options->progress);
 	if (!err)
 		err = load(datapath, config, options, &tables, error);
 	if (err) {

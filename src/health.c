@@ -12,8 +12,10 @@
 #include "rtnl.h"
 #include "xdp.h"
 
-#define FAILING_PART 100 /* one packet lost in so many is more than a burst too many */
-#define IDLE_HOLD    2   /* readings without traffic, which say nothing, that a reason outlasts */
+#define FAILING_PART 100   /* one packet lost in so many is more than a burst too many */
+#define LEAKING_PART 10000 /* and one in so many, LEAKING_FOR readings in a row */
+#define LEAKING_FOR  3
+#define IDLE_HOLD    2 /* readings without traffic, which say nothing, that a reason outlasts */
 
 void health_add(struct health *health, const char *format, ...)
 {
@@ -180,7 +182,12 @@ static bool is_losing(struct health_watch *watch, enum loss kind, uint64_t lost,
 	bool known = watch->seen && lost >= watch->kinds[kind].lost && sent >= watch->sent;
 
 	watch->kinds[kind].lost = lost;
-	if (known && fresh > of / FAILING_PART) {
+	if (known && fresh > of / LEAKING_PART)
+		watch->kinds[kind].leaking++;
+	else if (of || !known)
+		watch->kinds[kind].leaking = 0;
+	if (known &&
+	    (fresh > of / FAILING_PART || (fresh && watch->kinds[kind].leaking >= LEAKING_FOR))) {
 		watch->kinds[kind].fresh = fresh;
 		watch->kinds[kind].of = of > fresh ? of : fresh;
 		watch->kinds[kind].readings = IDLE_HOLD;
@@ -215,13 +222,9 @@ static void judge_losses(struct health *health, struct health_watch *watch,
 static void judge_control(struct health *health, const char *instance,
 			  const struct datapath_condition *condition, pid_t daemon)
 {
-	struct instance_reloads reloads;
 	char unit[INSTANCE_UNIT_SIZE];
-	int64_t patience;
 
 	instance_unit(unit, instance);
-	instance_read_reloads(instance, &reloads);
-	patience = reloads.begun > reloads.ended ? HEALTH_BUSY_MS : HEALTH_STALLED_MS;
 	if (!daemon)
 		health_add(health,
 			   "no daemon runs, so that nothing follows changes of interfaces, routes "
@@ -230,7 +233,7 @@ static void judge_control(struct health *health, const char *instance,
 	else if (condition->beat_age_ms < 0)
 		health_add(health, "the daemon, process %d, has given no sign of life",
 			   (int)daemon);
-	else if (condition->beat_age_ms > patience)
+	else if (condition->beat_age_ms > HEALTH_STALLED_MS)
 		health_add(health,
 			   "the daemon, process %d, has stalled: its last sign of life was "
 			   "%.1f s ago; systemctl restart %s, during which packets go on",

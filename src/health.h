@@ -18,7 +18,6 @@
  * told within 2 s of when it stalled, whatever the time between two looks.
  */
 #define HEALTH_STALLED_MS 1700
-#define HEALTH_BUSY_MS    30000 /* the same while a configuration is loaded */
 
 /* Well if there is no reason why not. */
 struct health {
@@ -34,6 +33,7 @@ struct health_watch {
 		uint64_t lost;         /* all in all */
 		uint64_t fresh, of;    /* lost of sent, when it was a reason last */
 		unsigned int readings; /* for which it still is one, while nothing is sent */
+		unsigned int leaking;  /* readings in a row in which a few were lost */
 	} kinds[LOSS_COUNT];
 };
 

@@ -76,6 +76,8 @@ static void print_instance(const struct metrics *metrics, FILE *stream)
 	if (condition->beat_age_ms >= 0)
 		gauge(stream, "heartbeat_age_seconds", condition->beat_age_ms / 1e3,
 		      "Time since the control loop's last sign of life.");
+	gauge(stream, "transmit_losses_counted", condition->losses.counted,
+	      "1 while packets refused on the way out are counted, which takes a kernel with BTF.");
 	gauge(stream, "target_pps", info->target_pps, "monitor.target_pps of the configuration.");
 	gauge(stream, "warning_pps", info->warning_pps,
 	      "monitor.warning_pps of the configuration.");

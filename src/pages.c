@@ -18,10 +18,9 @@ struct pages {
 	char instance[INSTANCE_NAME_MAX + 1];
 	pthread_mutex_t lock; /* of what follows */
 	struct health health;
-	int64_t judged_at; /* CLOCK_MONOTONIC, ms; 0: not yet */
+	int64_t alive_at; /* CLOCK_MONOTONIC, ms; 0: not judged yet */
 	int64_t reloaded_at;
 	bool reload_failed;
-	bool busy; /* until the next judgement */
 };
 
 /* Everything a page may want, read at one time. */
@@ -33,13 +32,13 @@ struct view {
 	struct health health;
 };
 
-static void add_stall(struct health *health, int64_t judged_at, bool busy)
+static void add_stall(struct health *health, int64_t alive_at)
 {
-	int64_t age = clock_ms() - judged_at;
+	int64_t age = clock_ms() - alive_at;
 
-	if (!judged_at)
+	if (!alive_at)
 		health_add(health, "starting");
-	else if (age > (busy ? HEALTH_BUSY_MS : HEALTH_STALLED_MS))
+	else if (age > HEALTH_STALLED_MS)
 		health_add(health, "the control loop has stalled for %.1f s", age / 1e3);
 }
 
@@ -49,7 +48,7 @@ static struct health current_health(struct pages *pages)
 
 	pthread_mutex_lock(&pages->lock);
 	health = pages->health;
-	add_stall(&health, pages->judged_at, pages->busy);
+	add_stall(&health, pages->alive_at);
 	pthread_mutex_unlock(&pages->lock);
 	return health;
 }
@@ -217,15 +216,15 @@ void pages_publish(struct pages *pages, const struct health *health)
 {
 	pthread_mutex_lock(&pages->lock);
 	pages->health = *health;
-	pages->judged_at = clock_ms();
-	pages->busy = false;
+	pages->alive_at = clock_ms();
 	pthread_mutex_unlock(&pages->lock);
 }
 
-void pages_set_busy(struct pages *pages)
+void pages_note_alive(struct pages *pages)
 {
 	pthread_mutex_lock(&pages->lock);
-	pages->busy = true;
+	if (pages->alive_at)
+		pages->alive_at = clock_ms();
 	pthread_mutex_unlock(&pages->lock);
 }
 

@@ -20,12 +20,12 @@ void pages_close(struct pages *pages); /* NULL is allowed; no server uses them a
 struct http_site pages_site(struct pages *pages);
 
 /*
- * The control loop's judgement; when none comes for HEALTH_STALLED_MS, health says that the loop has
+ * The control loop's judgement; without a sign of life for HEALTH_STALLED_MS, health says that the loop has
  * stalled.
  */
 void pages_publish(struct pages *pages, const struct health *health);
-/* It loads a configuration now, which may take longer: the next judgement may take its time. */
-void pages_set_busy(struct pages *pages);
+/* A sign of life between two judgements, from a loop that has something else to do. */
+void pages_note_alive(struct pages *pages);
 /* A reload was tried just now. */
 void pages_note_reload(struct pages *pages, bool failed);
 

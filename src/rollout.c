@@ -65,11 +65,12 @@ static void warn_of_forwarding(const struct config *config)
 		return;
 	for (int version = 4; version <= 6; version += 2) {
 		if (config_may_send(config, version) && !netdev_forwards(egress, version))
-			log_warning("IPv%d forwarding is off on %s, so the kernel tells the "
-				    "datapath no next hops: what no rule re-addresses ends as "
-				    "no_route, and everything does while no daemon runs; sysctl -w "
-				    "net/ipv%d/conf/%s/forwarding=1", /* names may have dots */
-				    version, egress, version, egress);
+			log_warning(
+				"IPv%d forwarding is off on %s, so the kernel tells the "
+				"datapath no next hops: what no rule re-addresses ends as "
+				"no_route, and no change of them is noticed while no daemon runs; "
+				"sysctl -w net/ipv%d/conf/%s/forwarding=1", /* may have dots */
+				version, egress, version, egress);
 	}
 }
 
@@ -167,23 +168,25 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 		.instance = instance,
 		.generic = way->generic,
 		.multi_buffer = way->multi_buffer,
+		.progress = rollout->progress,
 	};
 	struct rollout fresh = ROLLOUT_NONE;
 	struct datapath_attached attached;
 	struct datapath *datapath = NULL;
 	int err = datapath_load(&datapath, config, links, &options, error);
 
-	/* many rules take long to load: a sign of life in between */
-	datapath_beat(&rollout->control);
 	/* Linux before 5.18 does not know the flag: that way is closed, not the instance broken */
 	if (err && way->multi_buffer)
 		return -EOPNOTSUPP;
 	if (!err) {
+		progress_step(&rollout->progress);
 		find_next_hops(&fresh, config, datapath, links);
+		progress_step(&rollout->progress);
 		/* trusted from the first packet on, but never those of a daemon that is gone */
 		if (rollout->next_hops || datapath_is_unpinned(instance))
 			datapath_beat(&fresh.control);
 		err = datapath_commit(datapath, instance, config, &attached, error);
+		progress_step(&rollout->progress);
 	}
 	if (err) {
 		rollout_end(&fresh);
@@ -191,6 +194,7 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 		datapath_beat(&fresh.control);
 		watch_losses(instance, links, !rollout->links.listen_ifindex);
 		rollout_end(rollout);
+		fresh.progress = rollout->progress;
 		*rollout = fresh;
 		rollout->links = *links;
 		warn_of_cutting(config, datapath_cutting(datapath));

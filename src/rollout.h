@@ -11,6 +11,7 @@ struct rollout {
 	struct datapath_links links; /* the interfaces, as they were then */
 	struct datapath_control control;
 	struct next_hops *next_hops; /* NULL: none are kept */
+	struct progress progress;    /* told between the steps of putting one in force */
 };
 
 #define ROLLOUT_NONE                  \

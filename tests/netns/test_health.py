@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from lib import frames, net
+from lib import frames, net, program
 from lib.life import Traffic, rules, tunnels
 from lib.watch import TOLD_WITHIN, Watched, update_link
 
@@ -301,10 +301,6 @@ class Health(Watched):
         said = self.reasons()
         self.assertIn(str(daemon.pid), said)
         self.assertIn("stalled", said)
-        # as its reload of many rules would write it, which takes longer than that
-        with open(f"/run/vxlan-pipeline/{self.instance}/reloads", "w", encoding="ascii") as file:
-            file.write("2 1 0 \n")
-        self.assertEqual(self.reasons(), "", "a reload is under way")
         self.assertTrue(self.forwards())
         daemon.signal(signal.SIGCONT)
         self.told(True, "daemon goes on")
@@ -319,6 +315,52 @@ class Health(Watched):
             self.assertIn("stalled", self.get().text)
             self.assertIn("stalled", self.reasons())
         self.told(True, "loop goes on")
+
+    def is_loading(self):
+        with open(f"/run/vxlan-pipeline/{self.instance}/reloads", encoding="ascii") as file:
+            begun, ended = file.read().split()[:2]
+        return begun != ended
+
+    def test_stalled_in_a_reload(self):
+        """Loading many rules is no stall, and a stall while they are loaded is one."""
+        many = {"nat": [{"match": {"source_port": 1000 + n % 60000, "destination_port": n // 60000 + 1},
+                         "to": "10.20.0.2:8081"} for n in range(40000)]}
+        daemon = self.start()
+        net.wait_for(self.is_well, 10, "health")
+        self.write(many)
+        for _ in range(20):
+            daemon.signal(signal.SIGHUP)
+            while not self.is_loading():
+                time.sleep(0.001)
+            with Stalled(daemon.pid):
+                if not self.is_loading():
+                    continue
+                self.told(False, "stalled reload")
+                self.assertIn("stalled", self.get().text)
+                self.assertIn("stalled", self.reasons())
+                break
+        else:
+            self.fail("each reload was over before it could be held")
+        net.wait_for(lambda: not self.is_loading(), 20, "the reload")
+        self.told(True, "reload goes on")
+
+    def test_losses_that_nobody_counts(self):
+        """Where the kernel does not tell, nobody says that nothing was lost."""
+        self.start()
+        self.assertIn("lost        nothing\n", self.cli("status", "--instance", self.instance).stdout)
+        self.remove_instance()
+        masked = self.work.file("without-btf", "#!/bin/sh\nexec unshare --mount --propagation slave "
+                                "sh -c 'mount --bind /dev/null /sys/kernel/btf/vmlinux && exec \"$0\" "
+                                f"\"$@\"' {program.PROGRAM} \"$@\"\n")
+        os.chmod(masked, 0o755)
+        daemon = net.Daemon(self, self.appliance, "-c", self.write(), instance=self.instance,
+                            executable=masked).ready()
+        self.assertIn("cannot be counted", daemon.stderr)
+        text = self.cli("status", "--instance", self.instance).stdout
+        self.assertIn("lost        nothing that is known\n", text)
+        self.assertIn("what is refused on the way out is not counted here", text)
+        self.assertIs(self.json("status")["transmit_losses_counted"], False)
+        self.assertIn("\nvxlan_pipeline_transmit_losses_counted 0\n", self.get("/metrics").text)
 
     def test_unattended(self):
         daemon = self.start()

@@ -187,6 +187,46 @@ static void losses_of_few(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* Less than one in a hundred, but all the time. */
+static void leaks(void **state)
+{
+	static const struct {
+		const char *sentence;
+		uint64_t sent; /* since the reading before, as is the next */
+		uint64_t lost;
+		bool reason;
+	} rows[] = {
+		{"nothing is lost", 100000, 0, false},
+		{"a few are", 100000, 20, false},
+		{"again", 100000, 20, false},
+		{"and again", 100000, 20, true},
+		{"still", 100000, 11, true},
+		{"one in ten thousand is no leak", 100000, 10, false},
+		{"a few are", 100000, 20, false},
+		{"again", 100000, 20, false},
+		{"no packet says nothing", 0, 0, false},
+		{"and again", 100000, 20, true},
+		{"none for a while", 0, 0, true},
+		{"it is over", 100000, 0, false},
+	};
+	struct datapath_condition condition = well();
+	struct health_watch watch = {0};
+	int failures = 0;
+	char text[2000];
+
+	(void)state;
+	judge(&watch, &condition, DAEMON, text, sizeof(text));
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		condition.counters.verdict[VERDICT_REDIRECTED].packets += rows[i].sent;
+		condition.losses.of[LOSS_SEND].packets += rows[i].lost;
+		judge(&watch, &condition, DAEMON, text, sizeof(text));
+		if ((strstr(text, " of 100000 packets were not taken") != NULL) != rows[i].reason)
+			failures += row_differs(rows[i].sentence, text,
+						rows[i].reason ? "a reason" : "none");
+	}
+	assert_int_equal(failures, 0);
+}
+
 static void same_reasons(void **state)
 {
 	static const struct {
@@ -242,9 +282,13 @@ static void more_reasons_than_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_reading),  cmocka_unit_test(interfaces),
-		cmocka_unit_test(losses),       cmocka_unit_test(losses_of_few),
-		cmocka_unit_test(same_reasons), cmocka_unit_test(more_reasons_than_fit),
+		cmocka_unit_test(one_reading),
+		cmocka_unit_test(interfaces),
+		cmocka_unit_test(losses),
+		cmocka_unit_test(losses_of_few),
+		cmocka_unit_test(leaks),
+		cmocka_unit_test(same_reasons),
+		cmocka_unit_test(more_reasons_than_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
