@@ -83,7 +83,8 @@ static int install(struct daemon *daemon, struct config *config, struct error *e
 	if (privilege_drop(&failure))
 		log_warning("%s", failure.text);
 	if (web_commit(&daemon->web, config->http.listen, &failure))
-		log_warning("%s; nothing is served", failure.text);
+		log_warning("%s; served: %s", failure.text,
+			    *daemon->web.listen ? daemon->web.listen : "nothing");
 	adopt_settings(daemon, config);
 	return 0;
 }

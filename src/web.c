@@ -88,14 +88,21 @@ int web_prepare(struct web *web, const char *listen, struct error *error)
 
 int web_commit(struct web *web, const char *listen, struct error *error)
 {
-	int socket = web->fresh;
+	struct http_server *before = web->server;
+	int socket = web->fresh, err;
 
 	web->fresh = -1;
 	*web->given_up = '\0';
 	if (strcmp(listen, web->listen) == 0)
 		return 0;
-	end_server(web);
-	return *listen ? serve(web, socket, listen, error) : 0;
+	if (!*listen) {
+		end_server(web);
+		return 0;
+	}
+	err = serve(web, socket, listen, error);
+	if (!err)
+		http_stop(before);
+	return err;
 }
 
 int web_abort(struct web *web, struct error *error)
