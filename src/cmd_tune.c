@@ -99,22 +99,23 @@ static void print_text(const struct tune_results *results, const struct tune_opt
 
 	for (size_t i = 0; i < results->count; i++) {
 		const struct tune_result *result = &results->list[i];
+		bool made;
 
 		if (result->outcome == TUNE_UNCHANGED && !options->revert)
 			continue;
+		made = result->outcome == TUNE_PLANNED || result->outcome == TUNE_CHANGED;
 		printf("%-9s  %-40s %6" PRId64 " -> %-6" PRId64 " %s%s\n",
 		       outcomes[result->outcome], tune_name(result->kind, result->object, name),
 		       result->before, result->after, result->note,
-		       result->interrupts && result->outcome != TUNE_FAILED &&
-				       result->outcome != TUNE_SKIPPED
-			       ? "; interrupts the interface for a moment"
-			       : "");
+		       made && result->interrupts ? "; interrupts the interface for a moment" : "");
 	}
 	if (results->count == count(results, TUNE_UNCHANGED) && !options->revert)
 		puts("nothing to change: all that is set here is as this configuration would have "
 		     "it; vxlan-pipeline check tells the rest");
 	else if (results->count == 0)
 		puts("nothing to put back: nothing is written down");
+	else if (options->revert && count(results, TUNE_SKIPPED))
+		puts("what was skipped stays written down; the next tune --revert puts it back");
 }
 
 static enum command_status report(const struct tune_results *results,

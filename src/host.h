@@ -120,6 +120,9 @@ struct host {
  */
 void host_read(struct host *host, const struct config *config, const char *instance);
 
+/* All of `link` but its name, which is given; `instance` for whose its XDP program is. */
+void host_read_link(struct host_link *link, const char *instance);
+
 /* Everything unknown. */
 void host_init(struct host *host);
 

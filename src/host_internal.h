@@ -5,9 +5,6 @@
 
 #include "host.h"
 
-/* All of `link` but its name, which is given; `instance` for whose its XDP program is. */
-void host_read_link(struct host_link *link, const char *instance);
-
 /* Kernel, capabilities, file systems and settings of the whole host. */
 void host_read_system(struct host *host);
 

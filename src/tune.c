@@ -19,7 +19,10 @@ static struct tune_result *add_result(struct tune_results *results, enum tune_ki
 		return NULL;
 	results->list = list;
 	result = &list[results->count++];
-	*result = (struct tune_result){.kind = kind, .before = before, .after = after};
+	*result = (struct tune_result){.kind = kind,
+				       .before = before,
+				       .after = after,
+				       .interrupts = tune_interrupts(kind)};
 	snprintf(result->object, sizeof(result->object), "%s", object);
 	return result;
 }
@@ -40,7 +43,6 @@ static int add_value(struct tune_results *results, const struct tune_setting *se
 
 	if (!result)
 		return -ENOMEM;
-	result->interrupts = setting->interrupts;
 	snprintf(result->note, sizeof(result->note), "%s", setting->why);
 	err = tune_get(setting->kind, object, &result->before);
 	if (err) {
@@ -48,6 +50,7 @@ static int add_value(struct tune_results *results, const struct tune_setting *se
 		snprintf(result->note, sizeof(result->note), "cannot be read: %s", strerror(-err));
 	} else if (result->before == result->after) {
 		result->outcome = TUNE_UNCHANGED;
+		result->interrupts = false;
 	}
 	return 0;
 }
@@ -99,7 +102,6 @@ int tune_preview(const struct tune_plan *plan, struct tune_results *results, str
 
 		if (!result)
 			return error_set(error, -ENOMEM, "no memory");
-		result->interrupts = setting->interrupts;
 		result->outcome = *setting->skipped ? TUNE_SKIPPED : TUNE_PLANNED;
 		snprintf(result->note, sizeof(result->note), "%s",
 			 *setting->skipped ? setting->skipped : setting->why);
@@ -188,15 +190,33 @@ int tune_apply(const struct tune_plan *plan, const char *instance, struct tune_r
 	return err;
 }
 
-/* False: it could not be put back. */
-static bool put_back(const struct tune_entry *entry, struct tune_result *result)
+/* As the plan has it, of the program that the interface carries now. */
+static bool must_wait(const struct tune_entry *entry, const char *instance, char *why)
+{
+	struct host_link link = {0};
+
+	if (!tune_interrupts(entry->kind))
+		return false;
+	strcpy(link.name, entry->object); /* which the record takes no longer than that */
+	host_read_link(&link, instance);
+	return tune_must_wait(entry->kind, &link, instance, why);
+}
+
+/* False: it is not as it was. */
+static bool put_back(const struct tune_entry *entry, const char *instance,
+		     struct tune_result *result)
 {
 	int err = tune_get(entry->kind, entry->object, &result->before);
 
 	if (!err && result->before == entry->before) {
 		result->outcome = TUNE_UNCHANGED;
+		result->interrupts = false;
 		snprintf(result->note, sizeof(result->note), "it was put back already");
 		return true;
+	}
+	if (!err && must_wait(entry, instance, result->note)) {
+		result->outcome = TUNE_SKIPPED;
+		return false;
 	}
 	if (!err)
 		err = change(entry->kind, entry->object, entry->before, &result->after);
@@ -233,7 +253,8 @@ int tune_revert(const char *instance, struct tune_results *results, struct error
 		struct tune_result *result = add_result(results, entry->kind, entry->object,
 							entry->before, entry->before);
 
-		if (!result || (!put_back(entry, result) && tune_record_add(&left, entry)))
+		if (!result ||
+		    (!put_back(entry, instance, result) && tune_record_add(&left, entry)))
 			err = error_set(error, -ENOMEM, "no memory");
 	}
 	if (!err) {

@@ -21,7 +21,11 @@ enum tune_kind {
 	TUNE_KINDS
 };
 
-#define TUNE_OBJECT_SIZE 160
+#define TUNE_OBJECT_SIZE  160
+#define TUNE_SKIPPED_SIZE 200
+
+/* Does a change of such a value interrupt the interface for a moment? */
+bool tune_interrupts(enum tune_kind kind);
 
 /* A value to be changed. */
 struct tune_setting {
@@ -29,9 +33,8 @@ struct tune_setting {
 	char object[TUNE_OBJECT_SIZE];
 	int64_t before;
 	int64_t after;
-	bool interrupts; /* the interface for a moment */
 	char why[160];
-	char skipped[200]; /* why it is not to be changed after all; empty: it is */
+	char skipped[TUNE_SKIPPED_SIZE]; /* why it is not to be changed after all; empty: it is */
 };
 
 #define TUNE_MAX_SETTINGS 64
@@ -64,8 +67,8 @@ struct tune_result {
 	int64_t before;
 	int64_t after;
 	enum tune_outcome outcome;
-	bool interrupts;
-	char note[256]; /* why it was changed, skipped or failed, and what else is to be known */
+	bool interrupts; /* the change does, if it was or is to be made; it is why one was skipped */
+	char note[256];  /* why it was changed, skipped or failed, and what else is to be known */
 };
 
 struct tune_results {
@@ -84,8 +87,8 @@ int tune_apply(const struct tune_plan *plan, const char *instance, struct tune_r
 int tune_preview(const struct tune_plan *plan, struct tune_results *results, struct error *error);
 
 /*
- * Puts back what is written down, the last change first, and forgets it; what cannot be put back
- * stays written down. 0, also when there is nothing; -errno: nothing was changed.
+ * Puts back what is written down, the last change first, and forgets it; what cannot be put back, or
+ * would interrupt a program that runs, stays written down. 0, also when there is nothing; -errno: nothing was changed.
  */
 int tune_revert(const char *instance, struct tune_results *results, struct error *error);
 

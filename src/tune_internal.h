@@ -10,6 +10,13 @@ int tune_get(enum tune_kind kind, const char *object, int64_t *value);
 int tune_set(enum tune_kind kind, const char *object, int64_t value);
 const char *tune_kind_name(enum tune_kind kind); /* as it is written down */
 
+/*
+ * Changes that interrupt an interface are not made under a program that runs. True: this one is not to
+ * be made now, and `why`, which holds TUNE_SKIPPED_SIZE, says what to stop first. Pure.
+ */
+bool tune_must_wait(enum tune_kind kind, const struct host_link *link, const char *instance,
+		    char *why);
+
 /* One value that was changed, or is about to be. */
 struct tune_entry {
 	enum tune_kind kind;

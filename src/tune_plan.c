@@ -6,7 +6,7 @@
 
 #include "driver.h"
 #include "traffic.h"
-#include "tune.h"
+#include "tune_internal.h"
 
 /* CPUs sleep no deeper, as with max_cstate=1: waking up from there takes a few microseconds. */
 #define DEEPEST_IDLE_STATE 1
@@ -53,24 +53,40 @@ static void skip(struct tune_setting *setting, const char *format, ...)
 	va_end(args);
 }
 
-/* Changes that take the interface down for a moment are not made under a program that runs. */
-static void want_interrupting(const struct planning *planning, enum tune_kind kind,
-			      const struct host_link *link, int64_t before, int64_t after,
-			      const char *why)
+bool tune_must_wait(enum tune_kind kind, const struct host_link *link, const char *instance,
+		    char *why)
+{
+	const char *holder =
+		strcmp(link->xdp_owner, "instance") == 0 ? instance : link->xdp_instance;
+
+	if (!tune_interrupts(kind) || link->xdp_id <= 0)
+		return false;
+	if (*holder)
+		snprintf(why, TUNE_SKIPPED_SIZE,
+			 "%s forwards now, which this would interrupt; first: vxlan-pipeline stop "
+			 "--instance %s",
+			 link->name, holder);
+	else if (strcmp(link->xdp_owner, "ours") == 0)
+		snprintf(why, TUNE_SKIPPED_SIZE,
+			 "%s serves an instance, which this would interrupt; first: vxlan-pipeline "
+			 "stop --instance NAME, one that ls " INSTANCE_PINS " names",
+			 link->name);
+	else
+		snprintf(why, TUNE_SKIPPED_SIZE,
+			 "%s carries an XDP program, whose traffic this would interrupt; first: "
+			 "stop what attached it",
+			 link->name);
+	return true;
+}
+
+/* The same of an interface's own settings. */
+static void want_link(const struct planning *planning, enum tune_kind kind,
+		      const struct host_link *link, int64_t before, int64_t after, const char *why)
 {
 	struct tune_setting *setting = want(planning, kind, link->name, before, after, why);
 
-	if (!setting)
-		return;
-	setting->interrupts = true;
-	if (link->xdp_id > 0 && strcmp(link->xdp_owner, "instance") == 0)
-		skip(setting,
-		     "%s forwards now, which this would interrupt; first: vxlan-pipeline stop "
-		     "--instance %s",
-		     link->name, planning->instance);
-	else if (link->xdp_id > 0)
-		skip(setting, "%s carries an XDP program, whose traffic this would interrupt",
-		     link->name);
+	if (setting)
+		tune_must_wait(kind, link, planning->instance, setting->skipped);
 }
 
 static void plan_mtu(const struct planning *planning, const struct host_link *link,
@@ -82,8 +98,8 @@ static void plan_mtu(const struct planning *planning, const struct host_link *li
 
 	if (!driver->xdp_mtu || link->mtu <= driver->xdp_mtu)
 		return;
-	want_interrupting(planning, TUNE_MTU, link, link->mtu, driver->xdp_mtu,
-			  "the driver takes XDP programs up to this MTU");
+	want_link(planning, TUNE_MTU, link, link->mtu, driver->xdp_mtu,
+		  "the driver takes XDP programs up to this MTU");
 	if (plan->count > before && needed > driver->xdp_mtu)
 		skip(&plan->list[before], "forward.mtu is %" PRIu32 "; lower that first", needed);
 }
@@ -94,14 +110,13 @@ static void plan_channels(const struct planning *planning, const struct host_lin
 	int64_t beside = link->channels_max - planning->host->cpus;
 
 	if (driver->xdp_channels && link->channels > driver->xdp_channels)
-		want_interrupting(planning, TUNE_CHANNELS, link, link->channels,
-				  driver->xdp_channels,
-				  "the driver wants as many channels again for XDP");
+		want_link(planning, TUNE_CHANNELS, link, link->channels, driver->xdp_channels,
+			  "the driver wants as many channels again for XDP");
 	/* which counts those it took for a program that it carries, too */
 	if (strcmp(link->driver, "virtio_net") == 0 && strcmp(link->xdp_mode, "native") != 0 &&
 	    beside >= 1 && link->channels > beside)
-		want_interrupting(planning, TUNE_CHANNELS, link, link->channels, beside,
-				  "each CPU then has a channel of its own to send from XDP");
+		want_link(planning, TUNE_CHANNELS, link, link->channels, beside,
+			  "each CPU then has a channel of its own to send from XDP");
 }
 
 static void plan_link(const struct planning *planning, const struct host_link *link, bool egress)
@@ -131,14 +146,14 @@ static void plan_receive(const struct planning *planning)
 	int64_t usecs = longest_usecs(link, planning->config->monitor.target_pps);
 
 	if (link->rx_ring_max > 0)
-		want_interrupting(planning, TUNE_RX_RING, link, link->rx_ring, link->rx_ring_max,
-				  "a longer ring bridges longer pauses of a CPU");
+		want_link(planning, TUNE_RX_RING, link, link->rx_ring, link->rx_ring_max,
+			  "a longer ring bridges longer pauses of a CPU");
 	if (link->adaptive_rx == 1)
-		want(planning, TUNE_ADAPTIVE_RX, link->name, 1, 0,
-		     "a fixed delay serves a steady stream better than a guessed one");
+		want_link(planning, TUNE_ADAPTIVE_RX, link, 1, 0,
+			  "a fixed delay serves a steady stream better than a guessed one");
 	if (link->rx_usecs > usecs)
-		want(planning, TUNE_RX_USECS, link->name, link->rx_usecs, usecs,
-		     "monitor.target_pps then leaves most of the ring free");
+		want_link(planning, TUNE_RX_USECS, link, link->rx_usecs, usecs,
+			  "monitor.target_pps then leaves most of the ring free");
 }
 
 static void want_sysctl(const struct planning *planning, int version, const char *interface,

@@ -142,13 +142,14 @@ static const struct {
 	const char *name;
 	int (*get)(const char *object, int64_t *value);
 	int (*set)(const char *object, int64_t value);
+	bool interrupts; /* drivers take the interface down for it */
 } values[TUNE_KINDS] = {
-	[TUNE_MTU] = {"mtu", get_mtu, set_mtu},
-	[TUNE_CHANNELS] = {"channels", get_channels, set_channels},
-	[TUNE_RX_RING] = {"rx-ring", get_ring, set_ring},
-	[TUNE_ADAPTIVE_RX] = {"adaptive-rx", get_adaptive, set_adaptive},
-	[TUNE_RX_USECS] = {"rx-usecs", get_usecs, set_usecs},
-	[TUNE_FILE] = {"file", get_file, set_file},
+	[TUNE_MTU] = {"mtu", get_mtu, set_mtu, true},
+	[TUNE_CHANNELS] = {"channels", get_channels, set_channels, true},
+	[TUNE_RX_RING] = {"rx-ring", get_ring, set_ring, true},
+	[TUNE_ADAPTIVE_RX] = {"adaptive-rx", get_adaptive, set_adaptive, false},
+	[TUNE_RX_USECS] = {"rx-usecs", get_usecs, set_usecs, false},
+	[TUNE_FILE] = {"file", get_file, set_file, false},
 };
 
 int tune_get(enum tune_kind kind, const char *object, int64_t *value)
@@ -159,6 +160,11 @@ int tune_get(enum tune_kind kind, const char *object, int64_t *value)
 int tune_set(enum tune_kind kind, const char *object, int64_t value)
 {
 	return values[kind].set(object, value);
+}
+
+bool tune_interrupts(enum tune_kind kind)
+{
+	return values[kind].interrupts;
 }
 
 const char *tune_kind_name(enum tune_kind kind)

@@ -135,6 +135,8 @@ class Applied(Tune):
         self.assertEqual({name: (item["after"], item["before"]) for name, item in undone.items()},
                          WANTED)
         self.assertEqual({item["note"] for item in undone.values()}, {"as before"})
+        self.assertEqual({name for name, item in undone.items() if item["interrupts"]},
+                         {"in9 mtu"})
         self.assertEqual(self.host(), before)
         self.assertEqual(os.listdir(self.state), [])
         self.assertEqual(self.tune("--revert"), {})
@@ -174,7 +176,7 @@ class Applied(Tune):
         self.assertIn("nothing to change", again)
         command, environment = self.command("--revert")
         self.assertRegex(self.appliance.run(*command, env=environment).stdout,
-                         r"(?m)^changed +in9 mtu +3498 -> 9000 ")
+                         r"(?m)^changed +in9 mtu +3498 -> 9000 .*interrupts")
         self.assertIn("nothing to put back",
                       self.appliance.run(*command, env=environment).stdout)
 
@@ -213,6 +215,65 @@ class Meanwhile(Tune):
         self.assertEqual(self.appliance.link("in9")["mtu"], 9000)
         self.assertEqual(done["net/ipv4/conf/all/rp_filter"]["outcome"], "changed")
 
+    def left(self):
+        """What is still written down."""
+        with open(self.record, encoding="ascii") as file:
+            return [item["object"] for item in json.load(file)["settings"]]
+
+    def test_traffic_is_not_interrupted_on_the_way_back(self):
+        before = self.host()
+        self.tune()
+        self.appliance.ip("link", "set", "dev", "in9", "xdpgeneric", "obj",
+                          self.build_foreign(), "sec", "xdp")
+        for again in (False, True):
+            with self.subTest(again=again):
+                undone = self.tune("--revert")
+                mtu = undone.pop("in9 mtu")
+                self.assertEqual((mtu["outcome"], mtu["before"], mtu["after"], mtu["interrupts"]),
+                                 ("skipped", 3498, 9000, True))
+                self.assertIn("in9 carries an XDP program", mtu["note"])
+                self.assertIn("first: ", mtu["note"])
+                self.assertEqual({item["outcome"] for item in undone.values()},
+                                 set() if again else {"changed"}, undone)
+                self.assertEqual(self.appliance.link("in9")["mtu"], 3498)
+                self.assertEqual(self.left(), ["in9"])
+        command, environment = self.command("--revert")
+        self.assertRegex(self.appliance.run(*command, env=environment).stdout,
+                         r"\Askipped +in9 mtu +3498 -> 9000 .*attached it\n"
+                         r"what was skipped stays written down; .*\n\Z")
+        self.appliance.ip("link", "set", "dev", "in9", "xdpgeneric", "off")
+        undone = self.tune("--revert")
+        self.assertEqual({name: (item["outcome"], item["interrupts"])
+                          for name, item in undone.items()}, {"in9 mtu": ("changed", True)})
+        self.assertEqual(self.host(), before)
+        self.assertEqual(os.listdir(self.state), [])
+
+    def test_the_instance_that_runs_is_named(self):
+        """What its program does not mind is put back while it runs."""
+        self.tune()
+        daemon = self.start()
+        undone = self.tune("--revert")
+        self.assertEqual(undone["in9 mtu"]["outcome"], "skipped")
+        self.assertTrue(undone["in9 mtu"]["note"].endswith(
+            f"; first: vxlan-pipeline stop --instance {self.instance}"), undone)
+        self.assertEqual(undone["net/ipv4/conf/all/rp_filter"]["outcome"], "changed")
+        self.assertEqual(self.appliance.link("in9")["mtu"], 3498)
+        self.assertEqual(daemon.terminate(), 0)
+        self.assertEqual(self.tune("--revert")["in9 mtu"]["outcome"], "changed")
+        self.assertEqual(self.appliance.link("in9")["mtu"], 9000)
+        self.assertEqual(os.listdir(self.state), [])
+
+    def test_put_back_by_somebody_else_meanwhile(self):
+        """There is nothing to interrupt, whatever the interface carries."""
+        self.tune()
+        self.appliance.ip("link", "set", "in9", "mtu", "9000")
+        self.appliance.ip("link", "set", "dev", "in9", "xdpgeneric", "obj",
+                          self.build_foreign(), "sec", "xdp")
+        undone = self.tune("--revert")
+        self.assertEqual((undone["in9 mtu"]["outcome"], undone["in9 mtu"]["interrupts"]),
+                         ("unchanged", False))
+        self.assertEqual(os.listdir(self.state), [])
+
     def test_interface_gone(self):
         self.tune()
         mtu = self.appliance.link("out0")["mtu"]
@@ -220,8 +281,7 @@ class Meanwhile(Tune):
         undone = self.tune("--revert", status=1)
         self.assertEqual(undone["in9 mtu"]["outcome"], "failed")
         self.assertEqual(undone["net/ipv4/conf/all/rp_filter"]["outcome"], "changed")
-        with open(self.record, encoding="ascii") as file:
-            left = [item["object"] for item in json.load(file)["settings"]]
+        left = self.left()
         self.assertTrue(left and all("in9" in name for name in left), left)
         self.assertEqual(left[0], "in9", "in the order in which they were changed")
         self.assertEqual(self.appliance.link("out0")["mtu"], mtu)

@@ -112,7 +112,8 @@ static void plans(void **state)
 						 "%s %" PRId64 " %" PRId64 "%s%s\n",
 						 tune_name(setting->kind, setting->object, name),
 						 setting->before, setting->after,
-						 setting->interrupts ? " interrupts" : "",
+						 tune_interrupts(setting->kind) ? " interrupts"
+										: "",
 						 *setting->skipped ? " skipped" : "");
 		}
 		failed += row_differs(rows[i].sentence, got, rows[i].expected);
@@ -121,9 +122,56 @@ static void plans(void **state)
 	assert_int_equal(failed, 0);
 }
 
+static const struct {
+	const char *sentence;
+	const char *change;
+	const char *expected;
+} waits[] = {
+	{"its own instance", "{'listen': {'xdp_id': 4, 'xdp_owner': 'instance'}}",
+	 "ens5 forwards now, which this would interrupt; first: vxlan-pipeline stop --instance "
+	 "config"},
+	{"another instance",
+	 "{'listen': {'xdp_id': 4, 'xdp_owner': 'ours', 'xdp_instance': 'blue'}}",
+	 "ens5 forwards now, which this would interrupt; first: vxlan-pipeline stop --instance "
+	 "blue"},
+	{"the way out of an instance, which is not known which",
+	 "{'listen': {'xdp_id': 4, 'xdp_owner': 'ours'}}",
+	 "ens5 serves an instance, which this would interrupt; first: vxlan-pipeline stop "
+	 "--instance NAME, one that ls /sys/fs/bpf/vxlan-pipeline names"},
+	{"somebody else's program",
+	 "{'listen': {'xdp_id': 4, 'xdp_owner': 'foreign', 'xdp_name': 'theirs'}}",
+	 "ens5 carries an XDP program, whose traffic this would interrupt; first: stop what "
+	 "attached it"},
+	{"a program of which this process may not know more", "{'listen': {'xdp_id': 4}}",
+	 "ens5 carries an XDP program, whose traffic this would interrupt; first: stop what "
+	 "attached it"},
+	{"none", NULL, ""},
+};
+
+/* What is to be stopped before the MTU, which is the first setting here, is changed. */
+static void what_waits(void **state)
+{
+	int failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(waits); i++) {
+		struct tune_plan plan;
+		struct config config;
+		struct host host;
+
+		facts_load(&host, "ena-fresh", waits[i].change);
+		facts_config(&config, LISTEN KEEP);
+		tune_plan(&host, &config, "config", &plan);
+		assert_true(plan.count > 0 && plan.list[0].kind == TUNE_MTU);
+		failed += row_differs(waits[i].sentence, plan.list[0].skipped, waits[i].expected);
+		config_clear(&config);
+	}
+	assert_int_equal(failed, 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(plans)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(plans), cmocka_unit_test(what_waits)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
