@@ -73,7 +73,7 @@ enum command_status cmd_reload(int argc, char **argv)
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
-	/* in this order: what a daemon finds of another's reloads it removes before it is found */
+	/* in this order: what a daemon finds of another's reloads it clears before it is found */
 	if (instance_find_daemon(instance, &daemon, &error))
 		return command_fail(&error);
 	instance_read_reloads(instance, &before);

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
@@ -214,8 +217,15 @@ bool instance_is_drained(const char *name)
 	return access(instance_pin_path(path, name, DRAINED), F_OK) == 0;
 }
 
-#define RELOADS       "reloads"
-#define RELOADS_FRESH "reloads.new" /* on its way to that name */
+#define RELOADS "reloads"
+
+/* What that file holds, always at its full size. */
+struct reloads_record {
+	struct instance_reloads reloads;
+	uint32_t check; /* of all before it: who reads while it is written sees that by this */
+};
+
+#define RECORD_TRIES 20 /* of a reader, 1 ms apart, until it is whole */
 
 /* An open file description's lock can be asked about without being taken, unlike flock(2)'s. */
 static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -269,53 +279,67 @@ int instance_lock(const char *name, struct error *error)
 	if (fd < 0)
 		return error_set(error, fd, "cannot lock %s: %s%s", path, strerror(-fd),
 				 fd == -EACCES ? "; run as root" : "");
-	unlink(run_path(path, name, RELOADS)); /* those of a daemon that was killed */
-	run_path(path, name, "lock");
-	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) {
-		err = -errno;
+	/* in place of those of a daemon that was killed, before this one can be found */
+	run_path(path, name, RELOADS);
+	err = instance_write_reloads(name, &(struct instance_reloads){0});
+	if (!err) {
+		run_path(path, name, "lock");
+		err = ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0 ? -errno : 0;
+	}
+	if (err) {
 		instance_unlock(name, fd);
 		return error_set(error, err, "cannot write %s: %s", path, strerror(-err));
 	}
 	return fd;
 }
 
+static uint32_t record_check(const struct reloads_record *record)
+{
+	const unsigned char *bytes = (const unsigned char *)record;
+	uint32_t hash = 2166136261U; /* FNV-1a */
+
+	for (size_t i = 0; i < offsetof(struct reloads_record, check); i++)
+		hash = (hash ^ bytes[i]) * 16777619U;
+	return hash;
+}
+
 int instance_write_reloads(const char *name, const struct instance_reloads *reloads)
 {
-	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE];
-	FILE *stream = fopen(run_path(fresh, name, RELOADS_FRESH), "we");
-	int err = stream ? 0 : -errno;
+	char path[INSTANCE_PATH_SIZE];
+	_cleanup_close_ int fd =
+		open(run_path(path, name, RELOADS), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	struct reloads_record record;
+	ssize_t written;
 
-	if (!stream)
-		return err;
-	fprintf(stream, "%u %u %d %s\n", reloads->begun, reloads->ended, reloads->failed,
-		reloads->why);
-	if (fclose(stream))
-		err = -errno;
-	/* whole or not at all: somebody may be reading */
-	if (!err && rename(fresh, run_path(path, name, RELOADS)) < 0)
-		err = -errno;
-	if (err)
-		unlink(fresh);
-	return err;
+	if (fd < 0)
+		return -errno;
+	memset(&record, 0, sizeof(record));
+	memcpy(&record.reloads, reloads, sizeof(*reloads));
+	record.check = record_check(&record);
+	/* over what is there: that takes no space, of which there may be none left */
+	written = pwrite(fd, &record, sizeof(record), 0);
+	if (written < 0)
+		return -errno;
+	return written == (ssize_t)sizeof(record) ? 0 : -ENOSPC;
 }
 
 void instance_read_reloads(const char *name, struct instance_reloads *reloads)
 {
-	char path[INSTANCE_PATH_SIZE], line[sizeof(reloads->why) + 64] = "";
-	FILE *stream = fopen(run_path(path, name, RELOADS), "re");
-	int failed, why;
+	const struct timespec pause = {.tv_nsec = 1000000};
+	char path[INSTANCE_PATH_SIZE];
+	_cleanup_close_ int fd = open(run_path(path, name, RELOADS), O_RDONLY | O_CLOEXEC);
+	struct reloads_record record;
 
 	memset(reloads, 0, sizeof(*reloads));
-	if (!stream)
-		return;
-	if (fgets(line, sizeof(line), stream) &&
-	    sscanf(line, "%u %u %d %n", &reloads->begun, &reloads->ended, &failed, &why) == 3) {
-		reloads->failed = failed;
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(reloads->why, sizeof(reloads->why), "%.*s", (int)sizeof(reloads->why) - 1,
-			 line + why);
+	for (int tries = 0; fd >= 0 && tries < RECORD_TRIES; tries++) {
+		if (pread(fd, &record, sizeof(record), 0) != (ssize_t)sizeof(record))
+			return;
+		if (record.check == record_check(&record)) {
+			memcpy(reloads, &record.reloads, sizeof(*reloads));
+			return;
+		}
+		nanosleep(&pause, NULL);
 	}
-	fclose(stream);
 }
 
 void instance_unlock(const char *name, int fd)
@@ -323,8 +347,6 @@ void instance_unlock(const char *name, int fd)
 	char path[INSTANCE_PATH_SIZE];
 
 	unlink(run_path(path, name, RELOADS));
-	unlink(run_path(path, name, RELOADS_FRESH));
-
 	/* unlinked while still locked, so that nobody can take a lock that is about to vanish */
 	unlink(run_path(path, name, "lock"));
 	close(fd);

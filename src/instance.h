@@ -40,8 +40,8 @@ int instance_remove_tree(const char *path);
 int instance_remove_pins(const char *name, struct error *error);
 
 /*
- * Makes this process the instance's only daemon, until it ends or calls instance_unlock().
- * Returns a file descriptor; -EBUSY when another daemon is.
+ * Makes this process the instance's only daemon, until it ends or calls instance_unlock(), with no
+ * reloads so far. Returns a file descriptor; -EBUSY when another daemon is.
  */
 int instance_lock(const char *name, struct error *error);
 void instance_unlock(const char *name, int fd);
@@ -67,6 +67,7 @@ struct instance_reloads {
 	char why[sizeof(((struct error *)NULL)->text)];
 };
 
+/* For who holds the lock; 0 or -errno. Needs no room on the disk: instance_lock() took it. */
 int instance_write_reloads(const char *name, const struct instance_reloads *reloads);
 /* All zero when there were none. */
 void instance_read_reloads(const char *name, struct instance_reloads *reloads);

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What fails halfway: a reload or a start that cannot be completed leaves what ran as it was."""
 
+import errno
 import os
 import signal
 import time
 
 from lib import net, program
-from lib.life import Lifecycle, Traffic, tunnels
+from lib.life import TARGETS, Lifecycle, Traffic, rules, tunnels
 
 
 class FailedReload(Lifecycle):
@@ -120,13 +121,45 @@ class Leftovers(Lifecycle):
 
     def test_full_run_directory(self):
         """A start that cannot say who it is leaves no lock behind."""
-        result = self.appliance.run(
-            "unshare", "--mount", "--propagation", "private", "sh", "-c",
-            'mount -t tmpfs -o size=16k tmpfs /run && head -c 16k /dev/zero > /run/full; "$@"; '
-            'echo "exit $?"; ls /run', "sh", program.PROGRAM, "run", "-c", self.write(),
-            "--instance", self.instance, "-d", "1", check=False)
-        self.assertIn("No space left", result.stderr)
-        self.assertEqual(result.stdout.split(), ["exit", "1", "full"])
+        for sentence, size, name in (("no room at all", "16k", "reloads"),
+                                     ("room for one of its files", "12k", "lock")):
+            with self.subTest(sentence):
+                result = self.appliance.run(
+                    "unshare", "--mount", "--propagation", "private", "sh", "-c",
+                    "mount -t tmpfs -o size=16k tmpfs /run && "
+                    f'head -c {size} /dev/zero > /run/full; "$@"; echo "exit $?"; ls /run', "sh",
+                    program.PROGRAM, "run", "-c", self.write(), "--instance", self.instance,
+                    "-d", "1", check=False)
+                self.assertRegex(result.stderr, rf"cannot write /run/.*/{name}: No space left")
+                self.assertEqual(result.stdout.split(), ["exit", "1", "full"])
+                self.assert_nothing_left()
+
+    def test_run_directory_filled_up_later(self):
+        """How a reload went is told as ever, and so is the next daemon's after a kill."""
+        os.makedirs(net.STATE, exist_ok=True)
+        net.run("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", net.STATE)
+        self.addCleanup(net.run, "umount", net.STATE)
+        daemon = self.start(rules(TARGETS[0]))
+        with open(os.path.join(net.STATE, "full"), "wb", buffering=0) as file, \
+                self.assertRaises(OSError) as caught:
+            while True:
+                file.write(bytes(4096))
+        self.assertEqual(caught.exception.errno, errno.ENOSPC)
+        for killed in (False, True):
+            with self.subTest(killed=killed):
+                if killed:
+                    daemon.kill()
+                    daemon = self.start(rules(TARGETS[0]))
+                self.write(rules(TARGETS[1]))
+                self.assertEqual(self.cli("reload", "--instance", self.instance).stderr, "")
+                self.assertEqual([rule["to"] for rule in self.stats()["rules"]], [TARGETS[1]])
+                self.write(rules(TARGETS[0]), {"listen": {"port": 70000}})
+                said = self.fails("reload", "--instance", self.instance)
+                self.assertIn("listen.port: '70000'", said)
+                self.assertIn("the configuration before stays", said)
+                self.assertEqual([rule["to"] for rule in self.stats()["rules"]], [TARGETS[1]])
+                self.assertNotIn("No space", daemon.stderr)
+        self.assertEqual(daemon.terminate(), 0)
         self.assert_nothing_left()
 
 

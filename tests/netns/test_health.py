@@ -4,6 +4,7 @@
 import ctypes
 import os
 import signal
+import struct
 import time
 
 from lib import frames, net, program
@@ -317,8 +318,8 @@ class Health(Watched):
         self.told(True, "loop goes on")
 
     def is_loading(self):
-        with open(f"/run/vxlan-pipeline/{self.instance}/reloads", encoding="ascii") as file:
-            begun, ended = file.read().split()[:2]
+        with open(f"/run/vxlan-pipeline/{self.instance}/reloads", "rb") as file:
+            begun, ended = struct.unpack("=II", file.read(8))
         return begun != ended
 
     def test_stalled_in_a_reload(self):

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -380,9 +381,9 @@ class Reload(Lifecycle):
         self.assertEqual((result.returncode, result.stdout), (status, ""), result.stderr)
         return result.stderr
 
-    def asking(self):
+    def asking(self, *words):
         process = subprocess.Popen(  # pylint: disable=consider-using-with
-            self.appliance.command(program.PROGRAM, "reload", "--instance", self.instance),
+            self.appliance.command(program.PROGRAM, "reload", "--instance", self.instance, *words),
             stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
@@ -445,6 +446,19 @@ class Reload(Lifecycle):
         daemon.kill()
         self.assertEqual(asking.wait(60), 1)
         self.assertIn("has ended", asking.stderr.read())
+
+    def test_command_meets_half_a_record(self):
+        """What the daemon is about to write does not count before it stands there whole."""
+        daemon = self.start(rules(TARGETS[0]))
+        daemon.signal(signal.SIGSTOP)
+        asking = self.asking("--timeout", "1")
+        net.wait_for(lambda: self.is_asked(daemon), 10, "the signal")
+        with open(os.path.join(net.STATE, self.instance, "reloads"), "r+b") as file:
+            file.write(struct.pack("=II", 9, 9))
+        self.assertEqual(asking.wait(60), 1)
+        self.assertIn("no answer", asking.stderr.read())
+        daemon.signal(signal.SIGCONT)
+        self.ask()
 
     def test_command_needs_root(self):
         """Who may not see the daemon is not told that there is none."""
