@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "ethtool.h"
-#include "cleanup.h"
 #include "metrics.h"
 #include "names.h"
 #include "stats.h"
@@ -119,35 +115,19 @@ static void print_losses(const struct metrics *metrics, FILE *stream)
 	}
 }
 
-/* What is left of ENA's allowance of tracked connections, from which no packet is lost yet. */
-static void print_allowance(const char *interface, bool *begun, FILE *stream)
+static void print_allowances(const struct metrics *metrics, FILE *stream)
 {
-	_cleanup_free_ struct ethtool_stat *stats = NULL;
 	char label[LABEL_SIZE];
-	size_t count = 0;
 
-	if (ethtool_read_stats(interface, &stats, &count))
+	if (!metrics->allowance_count)
 		return;
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(stats[i].name, "conntrack_allowance_available") != 0)
-			continue;
-		if (!*begun)
-			family(stream, "conntrack_allowance_available", "gauge",
-			       "Connections that the instance type can still track.");
-		*begun = true;
+	family(stream, "conntrack_allowance_available", "gauge",
+	       "Connections that the instance type can still track.");
+	for (size_t i = 0; i < metrics->allowance_count; i++)
 		fprintf(stream,
 			PREFIX "conntrack_allowance_available{interface=\"%s\"} %" PRIu64 "\n",
-			interface_label(interface, label), stats[i].value);
-	}
-}
-
-static void print_allowances(const struct instance_info *info, FILE *stream)
-{
-	bool begun = false;
-
-	print_allowance(info->listen, &begun, stream);
-	if (info->egress_ifindex != info->listen_ifindex)
-		print_allowance(info->egress, &begun, stream);
+			interface_label(metrics->allowances[i].interface, label),
+			metrics->allowances[i].connections);
 }
 
 static void print_next_hops(const struct datapath_condition *condition, FILE *stream)
@@ -213,7 +193,7 @@ void metrics_print(const struct metrics *metrics, FILE *stream)
 	print_instance(metrics, stream);
 	print_verdicts(&metrics->stats->counters, stream);
 	print_losses(metrics, stream);
-	print_allowances(&metrics->condition->info, stream);
+	print_allowances(metrics, stream);
 	print_next_hops(metrics->condition, stream);
 	print_vnis(metrics->stats, stream);
 	print_rules(metrics->stats, stream);

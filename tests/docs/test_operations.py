@@ -35,6 +35,18 @@ class Metrics(Watched):
         self.assertGreater(len(shown), 15)
         self.assertEqual(rows, shown)
 
+    def test_metrics_of_other_machines(self):
+        """As the source has them; what becomes of them there tests/unit/test_metrics.c shows."""
+        with open(os.path.join(program.ROOT, "src", "metrics.c"), encoding="utf-8") as file:
+            source = file.read()
+        rows = [row for row in markdown.table(PAGE, "metric") if row[0] in NOT_HERE]
+        self.assertEqual({name for name, *_ in rows}, NOT_HERE)
+        for name, kind, labels, meaning in rows:
+            with self.subTest(name):
+                self.assertRegex(source, rf'"{name}", "{kind}",\s*"{re.escape(meaning)}"')
+                shown = re.search(rf'PREFIX "{name}{{(.*?)}} ', source)[1]
+                self.assertEqual(labels, ", ".join(re.findall(r"(\w+)=", shown)))
+
     def test_alerts_name_metrics_that_there_are(self):
         documented = {row[0] for row in markdown.table(PAGE, "metric")}
         named = set(re.findall(r"vxlan_pipeline_(\w+)", markdown.read(PAGE)))

@@ -17,8 +17,8 @@ static struct made_up *make(enum datapath_state state)
 
 	assert_non_null(made);
 	made->stats.state = state;
-	strcpy(made->condition.info.listen, "no-such-nic");
-	strcpy(made->condition.info.egress, "no-such-nic");
+	strcpy(made->condition.info.listen, "ens5");
+	strcpy(made->condition.info.egress, "ens6");
 	made->condition.beat_age_ms = -1;
 	made->metrics = (struct metrics){.stats = &made->stats,
 					 .condition = &made->condition,
@@ -127,12 +127,81 @@ static void many_rules(void **state)
 	free(made);
 }
 
+static void allowances(void **state)
+{
+	static const char begins[] = "# TYPE vxlan_pipeline_conntrack_allowance_available gauge\n";
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	char *text = print(made);
+
+	(void)state;
+	assert_int_equal(count(text, "conntrack_allowance_available"), 0);
+	free(text);
+	made->metrics.allowances[0] = (struct metrics_allowance){"ens6", 136812};
+	made->metrics.allowance_count = 1;
+	text = print(made);
+	assert_int_equal(count(text, begins), 1);
+	assert_has(text, "vxlan_pipeline_conntrack_allowance_available{interface=\"ens6\"} 136812");
+	free(text);
+	made->metrics.allowances[1] = (struct metrics_allowance){"a\"b\\c", UINT64_MAX};
+	made->metrics.allowance_count = 2;
+	text = print(made);
+	assert_int_equal(count(text, begins), 1);
+	assert_has(text, "vxlan_pipeline_conntrack_allowance_available{interface=\"ens6\"} 136812");
+	assert_has(text, "vxlan_pipeline_conntrack_allowance_available{interface=\"a\\\"b\\\\c\"} "
+			 "18446744073709551615");
+	free(text);
+	free(made);
+}
+
+/* Every family that there is, also those that few hosts have. */
+static char *print_everything(void)
+{
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	struct loss_row row = {.place = LOSS_PLACE_NIC, .interface = "ens5", .reason = "rx_drops"};
+	struct datapath_vni vni = {.vni = 1};
+	struct datapath_rule rule = {.to.address.version = 4};
+	char *text;
+
+	made->condition.beat_age_ms = 100;
+	made->losses = (struct loss_table){.rows = &row, .count = 1};
+	made->stats.vnis = &vni;
+	made->stats.vni_count = 1;
+	made->stats.rules = &rule;
+	made->stats.rule_count = 1;
+	made->metrics.allowances[0] = (struct metrics_allowance){"ens5", 136812};
+	made->metrics.allowances[1] = (struct metrics_allowance){"ens6", 136813};
+	made->metrics.allowance_count = 2;
+	made->metrics.reloaded_at = 1764000000;
+	text = print(made);
+	free(made);
+	return text;
+}
+
+static void promtool(void **state)
+{
+	char *text;
+	FILE *checker;
+
+	(void)state;
+	if (system("command -v promtool > /dev/null") != 0) {
+		print_message("this machine has no promtool\n");
+		skip();
+	}
+	text = print_everything();
+	checker = popen("promtool check metrics 2>&1", "w");
+	assert_non_null(checker);
+	fputs(text, checker);
+	if (pclose(checker) != 0)
+		fail_msg("promtool finds the above in\n%s", text);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_attached),
-		cmocka_unit_test(numbers),
-		cmocka_unit_test(many_rules),
+		cmocka_unit_test(nothing_attached), cmocka_unit_test(numbers),
+		cmocka_unit_test(many_rules),       cmocka_unit_test(allowances),
+		cmocka_unit_test(promtool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
