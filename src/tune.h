@@ -88,7 +88,8 @@ int tune_preview(const struct tune_plan *plan, struct tune_results *results, str
 
 /*
  * Puts back what is written down, the last change first, and forgets it; what cannot be put back, or
- * would interrupt a program that runs, stays written down. 0, also when there is nothing; -errno: nothing was changed.
+ * would interrupt a program that runs, stays written down. 0, also when there is nothing; -errno:
+ * nothing was changed.
  */
 int tune_revert(const char *instance, struct tune_results *results, struct error *error);
 
