@@ -12,7 +12,7 @@
 /* Every check in the order in which it is made: its name, and what it finds when all is well. */
 #define CHECKS(X)                                                                              \
 	X(permission, "this process may look at everything")                                   \
-	X(kernel, "the kernel has every XDP feature that this program uses")                   \
+	X(kernel, "the kernel has every feature that this program uses")                       \
 	X(libbpf, "libbpf is new enough")                                                      \
 	X(bpffs, "a BPF file system is mounted at /sys/fs/bpf")                                \
 	X(jit, "BPF programs are compiled to machine code")                                    \

@@ -58,6 +58,10 @@ void check_kernel(const struct check *check)
 			   check->host->kernel);
 		return;
 	}
+	judge_feature(check, check->host->btf,
+		      "has no BTF (CONFIG_DEBUG_INFO_BTF), so packets that drivers refuse to send "
+		      "cannot be counted",
+		      FINDING_WARN);
 	if (features->xdp == ANSWER_UNKNOWN) {
 		check_find(
 			check, FINDING_OK,
