@@ -38,6 +38,17 @@ void check_driver(const struct check *check)
 	check_each_link(check, judge_driver);
 }
 
+/*
+ * Its driver says so of itself; ENA does where it says that it has no native XDP for now. What leaves
+ * by the interface that it came in on is sent back, not redirected.
+ */
+static bool cannot_redirect(const struct check *check)
+{
+	const struct host_link *link = &check->host->listen;
+
+	return !check->single_arm && link->native == ANSWER_YES && link->redirect == ANSWER_NO;
+}
+
 void check_xdp_mode(const struct check *check)
 {
 	const struct host_link *link = &check->host->listen;
@@ -52,6 +63,12 @@ void check_xdp_mode(const struct check *check)
 			check, check_native_status(check),
 			"%s's driver, %s, has no native XDP; generic mode is several times slower",
 			link->name, driver);
+	else if (cannot_redirect(check))
+		check_find(
+			check, check_native_status(check),
+			"%s's driver, %s, redirects nothing in native mode, so nothing would reach "
+			"%s; say `xdp_mode: generic` under `listen`",
+			link->name, driver, check->host->forward.name);
 	else if (strcmp(link->xdp_owner, "instance") == 0 && strcmp(link->xdp_mode, "generic") == 0)
 		check_fix(
 			check_find(
@@ -246,6 +263,16 @@ static bool runs_native(const struct check *check)
 	return strcmp(link->xdp_owner, "instance") == 0 && strcmp(link->xdp_mode, "native") == 0;
 }
 
+/*
+ * Many drivers take redirected frames, and say so, only while a program is attached in native mode:
+ * before, it is not known. Those that are known to take them then are believed without being asked.
+ */
+static bool refuses_frames(const struct host_link *link, const struct driver *driver)
+{
+	return link->transmit == ANSWER_NO && strcmp(link->xdp_mode, "native") == 0 &&
+	       !driver->needs_own_program;
+}
+
 void check_egress(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
@@ -269,6 +296,12 @@ void check_egress(const struct check *check)
 			check, FINDING_WARN,
 			"%s's peer takes no redirected frames; on the peer: ethtool -K PEER gro on",
 			link->name);
+	else if (strcmp(link->driver, "veth") != 0 && refuses_frames(link, &check->forward))
+		check_find(
+			check, check_native_status(check),
+			"%s's driver, %s, takes no redirected frames in native mode, although it "
+			"carries an XDP program; say `xdp_mode: generic` under `listen`",
+			link->name, *link->driver ? link->driver : "unknown");
 }
 
 void check_single_arm(const struct check *check)
