@@ -72,13 +72,13 @@ static bool goes_on(const struct check *check)
 }
 
 void check_host(const struct host *host, const struct config *config, const char *instance,
-		const char *again, struct findings *findings)
+		const char *options, struct findings *findings)
 {
 	struct check check = {
 		.host = host,
 		.config = config,
 		.instance = instance,
-		.again = again,
+		.options = options,
 		.single_arm = strcmp(host->listen.name, host->forward.name) == 0,
 		.listen = driver_of(host, &host->listen),
 		.forward = driver_of(host, &host->forward),

@@ -38,6 +38,8 @@
 	X(rp_filter, "reverse path filtering takes nothing from what is left to the kernel")   \
 	X(send_redirects, "the kernel sends no ICMP redirects to captured senders")            \
 	X(rx_ring, "the receive ring is as large as it can be")                                \
+	X(moderation, "interrupts are held back no longer than the receive ring bears")        \
+	X(idle_states, "CPUs sleep no deeper than they wake up from at once")                  \
 	X(losses, "the network card has counted no loss")                                      \
 	X(management, "attaching cannot cut off who is logged in")
 
@@ -60,10 +62,10 @@ struct findings {
 
 /*
  * Makes every check; each leaves one finding at least. Where an interface does not exist, that is the
- * last one. `again` is the command by which this was asked for.
+ * last one. `options` name configuration and instance to further commands: "", or " -c FILE".
  */
 void check_host(const struct host *host, const struct config *config, const char *instance,
-		const char *again, struct findings *findings);
+		const char *options, struct findings *findings);
 
 /* How many findings have the status. */
 size_t check_count(const struct findings *findings, enum finding_status status);

@@ -15,7 +15,7 @@ struct check {
 	const struct host *host;
 	const struct config *config;
 	const char *instance;
-	const char *again;
+	const char *options; /* of commands, for the same configuration and instance */
 	char unit[INSTANCE_UNIT_SIZE];
 	char listen_word[CHECK_WORD_SIZE]; /* the interfaces' names for a shell */
 	char forward_word[CHECK_WORD_SIZE];

@@ -33,7 +33,7 @@ void check_permission(const struct check *check)
 				     "this process lacks %s, which `run` needs, and without which "
 				     "kernel features and other XDP programs cannot be looked at",
 				     missing),
-			  "sudo %s", check->again);
+			  "sudo vxlan-pipeline check%s", check->options);
 }
 
 static void judge_feature(const struct check *check, enum answer answer, const char *lacks,

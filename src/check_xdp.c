@@ -132,7 +132,7 @@ void check_xdp_program(const struct check *check)
 				     "), and it takes root to "
 				     "see whose",
 				     link->name, link->xdp_id),
-			  "sudo %s", check->again);
+			  "sudo vxlan-pipeline check%s", check->options);
 	else if (strcmp(link->xdp_owner, "ours") == 0)
 		judge_other_instance(check, link);
 	else

@@ -113,8 +113,8 @@ static int learn(const struct check_options *options, const struct config *confi
 	return options->record ? host_save(host, options->record, error) : 0;
 }
 
-/* The command that asks for this again; without options where they are too long to be printed. */
-static void say_again(const struct check_options *options, char *text, size_t size)
+/* What names configuration and instance to another command; nothing where it is too long to print. */
+static void say_options(const struct check_options *options, char *text, size_t size)
 {
 	bool is_default = strcmp(options->instance, INSTANCE_DEFAULT) == 0;
 	char word[256] = "";
@@ -122,11 +122,11 @@ static void say_again(const struct check_options *options, char *text, size_t si
 
 	if (options->config)
 		quote_word(word, sizeof(word), options->config);
-	length = (size_t)snprintf(text, size, "vxlan-pipeline check%s%s%s%s", *word ? " -c " : "",
-				  word, is_default ? "" : " --instance ",
+	length = (size_t)snprintf(text, size, "%s%s%s%s", *word ? " -c " : "", word,
+				  is_default ? "" : " --instance ",
 				  is_default ? "" : options->instance);
 	if (length >= size || (options->config && !*word))
-		snprintf(text, size, "vxlan-pipeline check");
+		*text = '\0';
 }
 
 static enum command_status check(const struct check_options *options, const struct config *config)
@@ -134,15 +134,15 @@ static enum command_status check(const struct check_options *options, const stru
 	struct findings findings;
 	struct error error;
 	struct host host;
-	char again[300];
+	char named[280];
 
 	if (learn(options, config, &host, &error)) {
 		command_fail(&error);
 		/* facts are input, as a configuration is */
 		return options->facts ? COMMAND_USAGE : COMMAND_FAILED;
 	}
-	say_again(options, again, sizeof(again));
-	check_host(&host, config, options->instance, again, &findings);
+	say_options(options, named, sizeof(named));
+	check_host(&host, config, options->instance, named, &findings);
 	if (options->json)
 		print_json(&findings);
 	else if (!options->record || strcmp(options->record, "-") != 0)

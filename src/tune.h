@@ -11,6 +11,9 @@
 
 #define TUNE_STATE "/var/lib/vxlan-pipeline"
 
+/* Below it are the CPUs' settings, which are of kind TUNE_FILE. */
+#define TUNE_CPUS "/sys/devices/system/cpu/"
+
 enum tune_kind {
 	TUNE_MTU, /* of interface `object`, as all but the last */
 	TUNE_CHANNELS,

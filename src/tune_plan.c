@@ -10,7 +10,7 @@
 
 /* CPUs sleep no deeper, as with max_cstate=1: waking up from there takes a few microseconds. */
 #define DEEPEST_IDLE_STATE 1
-#define IDLE_FILES         "/sys/devices/system/cpu/cpu[0-9]*/cpuidle/state%" PRId64 "/disable"
+#define IDLE_FILES         TUNE_CPUS "cpu[0-9]*/cpuidle/state%" PRId64 "/disable"
 
 /* Interrupts are never held back longer than this, however slowly the ring fills. */
 #define MAX_RX_USECS 64

@@ -44,7 +44,9 @@ class Checked(Lifecycle):
 
     @staticmethod
     def wrong(findings):
-        return [(item["status"], item["check"]) for item in findings if item["status"] != "ok"]
+        """But for how deeply the CPUs of this machine sleep, which no test chooses."""
+        return [(item["status"], item["check"]) for item in findings
+                if item["status"] != "ok" and item["check"] != "idle_states"]
 
 
 class Findings(Checked):
@@ -315,7 +317,7 @@ class Command(Checked):
         lines = self.cli(*words).stdout.splitlines()
         at = next(n for n, line in enumerate(lines) if line.startswith("warn  rp_filter "))
         self.assertEqual(lines[at + 1].strip(), "$ sysctl -w net.ipv4.conf.all.rp_filter=0")
-        self.assertRegex(lines[-1], r"^ready: 0 of \d+ findings fail, 1 warn$")
+        self.assertRegex(lines[-1], r"^ready: 0 of \d+ findings fail, [12] warn$")
         self.assertNotIn("\033", "\n".join(lines), "no colour in a pipe")
         self.assertIn("\033[33mwarn", self.cli(*words, "--color=always").stdout)
 

@@ -349,6 +349,23 @@ static const struct row traffic[] = {
 	 "net/ipv4/conf/ens5/send_redirects=0\n"},
 	{"a short ring", "virtio", "{'listen': {'rx_ring': 128}}", LISTEN UNCUT,
 	 "warn rx_ring: ethtool -G ens5 rx 256\n"},
+	{"a driver that guesses when to interrupt", "ena-in-tree", "{'listen': {'adaptive_rx': 1}}",
+	 LISTEN UNCUT, EC2 "warn moderation: vxlan-pipeline tune\n"},
+	{"interrupts that come late, too", "virtio",
+	 "{'listen': {'adaptive_rx': 1, 'rx_usecs': 65}}", LISTEN UNCUT,
+	 "warn moderation: vxlan-pipeline tune\nwarn moderation: vxlan-pipeline tune\n"},
+	{"as late as tune would have them", "virtio", "{'listen': {'rx_usecs': 64}}", LISTEN UNCUT,
+	 ""},
+	{"and at a higher rate", "virtio", "{'listen': {'rx_usecs': 16}}",
+	 LISTEN UNCUT "monitor: {target_pps: 2000000}\n", ""},
+	{"too late at that rate", "virtio", "{'listen': {'rx_usecs': 17}}",
+	 LISTEN UNCUT "monitor: {target_pps: 2000000}\n", "warn moderation: vxlan-pipeline tune\n"},
+	{"on the way out nothing is received", "virtio",
+	 "{'forward': {'adaptive_rx': 1, 'rx_usecs': 1000}}", LISTEN UNCUT, ""},
+	{"CPUs that sleep deeply", "virtio", "{'host': {'idle_state': 2}}", LISTEN UNCUT,
+	 "warn idle_states: vxlan-pipeline tune\n"},
+	{"who moves interrupts does no harm", "virtio", "{'host': {'irqbalance': true}}",
+	 LISTEN UNCUT, ""},
 	{"allowances used up, a ring that was full", "ena-in-tree",
 	 "{'listen': {'bw_in_exceeded': 5, 'rx_overruns': 3}, 'forward': {'pps_exceeded': 9}}",
 	 LISTEN UNCUT, EC2 "warn losses: -\nwarn losses: -\nwarn losses: -\n"},
@@ -370,6 +387,8 @@ static const struct row wrong[] = {
 	 "warn send_redirects: sysctl -w net.ipv4.conf.all.send_redirects=0 "
 	 "net/ipv4/conf/ens5/send_redirects=0\n"
 	 "warn rx_ring: ethtool -G ens5 rx 8192\n"
+	 "warn moderation: vxlan-pipeline tune\n"
+	 "warn idle_states: vxlan-pipeline tune\n"
 	 "warn management: systemd-run --on-active=5min vxlan-pipeline stop --instance config\n"},
 	{"wrong in ten ways", "ena-in-tree",
 	 "{'host': {'bpffs': false, 'jit': false, 'xdp_frags': false, 'ec2': false},"

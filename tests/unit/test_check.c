@@ -28,7 +28,7 @@ static void find(const struct row *row, struct findings *findings, char *got, si
 
 	facts_load(&host, row->facts, row->change);
 	load(&config, row->config);
-	check_host(&host, &config, "config", "vxlan-pipeline check", findings);
+	check_host(&host, &config, "config", "", findings);
 	*got = '\0';
 	for (size_t i = 0; i < findings->count && used < size; i++) {
 		const struct finding *finding = &findings->list[i];
@@ -123,6 +123,19 @@ static void words(void **state)
 		 "rp_filter is 1 on `all` and 2 on ens5, so what is handed to the kernel is "
 		 "dropped "
 		 "where its source is not reached through the tunnel's interface"},
+		{{"what is better than what", "virtio", "{'listen': {'rx_usecs': 100}}",
+		  LISTEN UNCUT, NULL},
+		 "moderation",
+		 "ens5 rx-usecs is 100, and 64 is better: monitor.target_pps then leaves most of "
+		 "the ring free"},
+		{{"what virtual machines do not tell", "virtio", "{'host': {'idle_state': null}}",
+		  LISTEN UNCUT, NULL},
+		 "idle_states",
+		 "not known: the kernel tells of no idle states that CPUs enter"},
+		{{"nor some drivers", "virtio",
+		  "{'listen': {'adaptive_rx': null, 'rx_usecs': null}}", LISTEN UNCUT, NULL},
+		 "moderation",
+		 "not known: ens5's driver does not tell how long it holds interrupts back"},
 		{{"a log that cannot be read is not a good sign", "virtio",
 		  "{'host': {'kernel_log': false}}", LISTEN UNCUT, NULL},
 		 "xdp_refused",
@@ -161,7 +174,7 @@ static void ignorance(void **state)
 	strcpy(host.forward.name, "ens6");
 	host.listen.exists = host.forward.exists = ANSWER_YES;
 	host.listen.mtu = host.forward.mtu = 3498;
-	check_host(&host, &config, "config", "vxlan-pipeline check", &findings);
+	check_host(&host, &config, "config", "", &findings);
 	assert_int_equal(check_count(&findings, FINDING_FAIL), 0);
 	assert_int_equal(check_count(&findings, FINDING_WARN), 1); /* what the driver can do */
 	config_clear(&config);
