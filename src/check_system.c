@@ -127,6 +127,31 @@ void check_rules(const struct check *check)
 			"go");
 }
 
+static bool is_loopback(const struct ip_address *address)
+{
+	struct ip_address loopback6;
+
+	ip_address_parse("::1", &loopback6);
+	return (address->version == 4 && address->bytes[0] == 127) ||
+	       memcmp(address, &loopback6, sizeof(loopback6)) == 0;
+}
+
+/* A Network Load Balancer sends nothing to hosts whose health it cannot ask for. */
+static void judge_reach(const struct check *check)
+{
+	struct ip_endpoint listen;
+
+	if (check->host->ec2 != ANSWER_YES ||
+	    ip_endpoint_parse(check->config->http.listen, &listen) || !is_loopback(&listen.address))
+		return;
+	check_find(
+		check, FINDING_WARN,
+		"http.listen: %s is for this host alone, so that a Network Load Balancer's health "
+		"check fails; where mirrored packets come through one, say `listen: 0.0.0.0:%d` "
+		"under `http`, and have the security group let its subnets in",
+		check->config->http.listen, listen.port);
+}
+
 void check_http(const struct check *check)
 {
 	const char *listen = check->config->http.listen;
@@ -143,6 +168,7 @@ void check_http(const struct check *check)
 				     "this one another port, or: http: off",
 				     listen),
 			  "ss -ltnp 'sport = %s'", strrchr(listen, ':'));
+	judge_reach(check);
 }
 
 static void judge_interface(const struct check *check, const struct host_link *link,

@@ -16,7 +16,8 @@
 	"- {match: {source_port: 1}, to: 'fd00::9'}\n"
 
 #define NO_RULES "nat: []\n"
-/* Laid over a configuration that says nothing of rules. */
+/* Laid over a configuration that says nothing of rules, nor of what is served. */
+#define SERVED   "http: {listen: 0.0.0.0:9789}\n"
 #define ONE_RULE "nat:\n- {match: {source_port: 1}, to: 10.0.0.9}\n"
 
 /* What every host on EC2 is told, since it cannot be seen from within. */
@@ -239,6 +240,19 @@ static const struct row systems[] = {
 	{"facts of another address", "virtio",
 	 "{'host': {'http_free': false, 'http_listen': '[::1]:80'}}",
 	 LISTEN UNCUT "http: {listen: '[::1]:81'}\n", ""},
+	{"on EC2, an address that no load balancer reaches", "ena-in-tree", NULL,
+	 LISTEN UNCUT "http: {listen: 127.0.0.1:9789}\n", "warn http: -\n" EC2},
+	{"of IPv6", "ena-in-tree", NULL, LISTEN UNCUT "http: {listen: '[::1]:80'}\n",
+	 "warn http: -\n" EC2},
+	{"one that it may reach", "ena-in-tree", NULL,
+	 LISTEN UNCUT "http: {listen: '10.127.0.1:9789'}\n", EC2},
+	{"elsewhere there may be no load balancer", "virtio", NULL,
+	 LISTEN UNCUT "http: {listen: 127.0.0.1:9789}\n", ""},
+	{"it is taken besides", "ena-in-tree",
+	 "{'host': {'http_free': false, 'http_listen': '127.0.0.1:80'}}",
+	 LISTEN UNCUT "http: {listen: 127.0.0.1:80}\n",
+	 "fail http: ss -ltnp 'sport = :80'\nwarn http: -\n" EC2},
+	{"nothing to serve on EC2", "ena-in-tree", NULL, LISTEN UNCUT "http: {listen: off}\n", EC2},
 	{"nothing to serve", "virtio", "{'host': {'http_free': false}}",
 	 LISTEN UNCUT "http: {listen: off}\n", ""},
 	{"names that a shell minds", "virtio",

@@ -9,12 +9,13 @@
 #include "host_internal.h"
 #include "unit.h"
 
-/* A configuration with a rule, unless the text says which rules there are. */
+/* A configuration with a rule, and served to who may ask, unless the text says of these itself. */
 static void load(struct config *config, const char *text)
 {
 	char whole[2048];
 
-	snprintf(whole, sizeof(whole), "%s%s", text, strstr(text, "nat:") ? "" : ONE_RULE);
+	snprintf(whole, sizeof(whole), "%s%s%s", text, strstr(text, "nat:") ? "" : ONE_RULE,
+		 strstr(text, "http:") ? "" : SERVED);
 	facts_config(config, whole);
 }
 
@@ -111,6 +112,13 @@ static void words(void **state)
 		 "ens6's MTU, 1500, lets no packet pass that has to be cut, so the kernel cuts, "
 		 "several times slower; say `mtu: 1500` under `forward`, then give ens6 an MTU of "
 		 "3460, and its routes one of 1500"},
+		{{"what to serve on instead", "ena-in-tree", NULL,
+		  LISTEN UNCUT "http: {listen: 127.0.0.2:9790}\n", NULL},
+		 "http",
+		 "http.listen: 127.0.0.2:9790 is for this host alone, so that a Network Load "
+		 "Balancer's health check fails; where mirrored packets come through one, say "
+		 "`listen: 0.0.0.0:9790` under `http`, and have the security group let its subnets "
+		 "in"},
 		{{"which rule's target", "virtio",
 		  "{'host': {'unrouted': 3, 'unrouted_rule': 2, 'unrouted_target': 'fd00::9'}}",
 		  LISTEN UNCUT RULES, NULL},
