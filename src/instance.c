@@ -64,7 +64,7 @@ static int make_directory(const char *path, mode_t mode, struct error *error)
 			 errno == EACCES || errno == EPERM ? "; run as root" : "");
 }
 
-#define TRIES 10 /* of what another instance that ends may have taken away in between */
+#define TRIES 10 /* of what another process, as an instance that ends, may undo in between */
 
 static int make_directories(const char *above, const char *path, mode_t mode, struct error *error)
 {
@@ -260,22 +260,46 @@ static int open_locked(const char *path)
 	}
 }
 
+/* The locked file; -EBUSY: *daemon has it, or, 0, somebody who is about to say so or to be done. */
+static int take_lock(const char *path, const char *name, pid_t *daemon)
+{
+	const struct timespec pause = {.tv_nsec = 20000000};
+	int fd = open_locked(path);
+
+	*daemon = fd == -EBUSY ? instance_daemon(name) : 0;
+	if (fd == -EBUSY && !*daemon)
+		nanosleep(&pause, NULL);
+	return fd;
+}
+
+static int is_locked(const char *name, pid_t daemon, struct error *error)
+{
+	if (!daemon)
+		return error_set(error, -EBUSY,
+				 "another process starts instance %s, or tidies up after it; try "
+				 "again",
+				 name);
+	return error_set(error, -EBUSY,
+			 "instance %s already has a daemon, process %d; stop that one, or name "
+			 "another instance with --instance",
+			 name, (int)daemon);
+}
+
 int instance_lock(const char *name, struct error *error)
 {
 	char path[INSTANCE_PATH_SIZE];
 	int err, fd = -ENOENT;
+	pid_t daemon = 0;
 
-	for (int tries = 0; fd == -ENOENT && tries < TRIES; tries++) {
+	for (int tries = 0; (fd == -ENOENT || (fd == -EBUSY && !daemon)) && tries < TRIES;
+	     tries++) {
 		err = make_directories(INSTANCE_RUN, run_path(path, name, NULL), 0755, error);
 		if (err)
 			return err;
-		fd = open_locked(run_path(path, name, "lock"));
+		fd = take_lock(run_path(path, name, "lock"), name, &daemon);
 	}
 	if (fd == -EBUSY)
-		return error_set(error, fd,
-				 "instance %s already has a daemon, process %d; stop that one, or "
-				 "name another instance with --instance",
-				 name, (int)instance_daemon(name));
+		return is_locked(name, daemon, error);
 	if (fd < 0)
 		return error_set(error, fd, "cannot lock %s: %s%s", path, strerror(-fd),
 				 fd == -EACCES ? "; run as root" : "");

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The life of an instance: start, refuse, reload, die, come back, stop."""
 
+import fcntl
 import json
 import os
 import re
@@ -106,6 +107,39 @@ class Start(Lifecycle):
         self.assertIsNone(daemon.process.poll())
         self.assertTrue(self.forwards())
         self.assertEqual(self.json("status")["pid"], daemon.pid)
+
+    def test_daemons_that_start_together(self):
+        """One wins, whichever it is; the others name it, and leave nothing of theirs."""
+        path = self.write()
+        for _ in range(8):
+            daemons = [net.Daemon(self, self.appliance, "-c", path, instance=self.instance)
+                       for _ in range(3)]
+            net.wait_for(lambda some=daemons: sum(one.process.poll() is None for one in some) == 1,
+                         20, "all but one to end")
+            winner, = (one for one in daemons if one.process.poll() is None)
+            winner.ready()
+            for loser in daemons:
+                if loser is not winner:
+                    self.assertEqual(loser.wait(), 1)
+                    self.assertRegex(loser.stderr, rf"^vxlan-pipeline: instance {self.instance} "
+                                     rf"already has a daemon, process {winner.pid}; .*\n$")
+            self.assertTrue(self.forwards(3))
+            self.assertEqual(winner.terminate(), 0)
+            self.assert_nothing_left()
+
+    def test_a_lock_of_nobody(self):
+        """Who has it does not say so: waited for, as it takes a moment, but not for long."""
+        directory = os.path.join(net.STATE, self.instance)
+        os.makedirs(directory)
+        with open(os.path.join(directory, "lock"), "w", encoding="ascii") as file:
+            # struct flock: the whole file
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK,
+                        struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+            self.assertIn("try again", self.start_fails())
+            daemon = net.Daemon(self, self.appliance, "-c", self.write(), instance=self.instance)
+            time.sleep(0.05)
+        self.assertEqual(daemon.ready().terminate(), 0)
+        self.assert_nothing_left()
 
     def test_native_mode_that_is_not_to_be_had(self):
         """`native` fails and says why; `auto` falls back and warns."""
