@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The checks of the host as a whole. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,6 +126,41 @@ void check_rules(const struct check *check)
 			"there is no rule, and forward.unmatched is drop: every packet of the "
 			"tunnel is dropped; add rules under `nat`, or say where unmatched packets "
 			"go");
+}
+
+/* The default; AWS gives it to no session by itself. */
+static bool only_vni_1(const struct config *config)
+{
+	return config->listen.vni_count == 1 && config->listen.vnis[0] == 1;
+}
+
+void check_vnis(const struct check *check)
+{
+	const struct host *host = check->host;
+	struct finding *finding;
+
+	if (check->config->listen.any_vni) {
+		check_find(check, FINDING_OK, "listen.vnis is any");
+	} else if (host->unlisted_vni > 0 && host->listed_vni == 0) {
+		finding = check_find(
+			check, FINDING_WARN,
+			"all of the %" PRId64 " packets that came through the tunnel so "
+			"far had VNIs that are not listed, and were dropped: put those of "
+			"the mirror sessions into listen.vnis, or say `any`",
+			host->unlisted_vni);
+		if (host->ec2 == ANSWER_YES)
+			check_fix(finding, "aws ec2 describe-traffic-mirror-sessions --query "
+					   "'TrafficMirrorSessions[].VirtualNetworkId'");
+	} else if (host->listed_vni <= 0) {
+		check_find(check, FINDING_OK, "not known: %s%s",
+			   host->listed_vni == HOST_UNKNOWN
+				   ? "the instance does not run, or takes root to be asked"
+				   : "nothing came through the tunnel yet",
+			   only_vni_1(check->config)
+				   ? "; listen.vnis is [1], while AWS gives a mirror session a VNI "
+				     "at random unless it is told one"
+				   : "");
+	}
 }
 
 static bool is_loopback(const struct ip_address *address)

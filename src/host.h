@@ -102,6 +102,9 @@ struct host {
 	int64_t unrouted;
 	int64_t unrouted_rule;                /* the first such rule */
 	char unrouted_target[ADDR_TEXT_SIZE]; /* and its target's address */
+	/* what the instance has counted since it was attached: packets by whether listen.vnis had theirs */
+	int64_t listed_vni;
+	int64_t unlisted_vni;
 	enum answer ec2;
 	enum answer metadata; /* answers */
 	char instance_id[32]; /* EC2 */

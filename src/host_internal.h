@@ -8,7 +8,7 @@
 /* Kernel, capabilities, file systems and settings of the whole host. */
 void host_read_system(struct host *host);
 
-/* What the configuration needs of this host beside its interfaces: an address to serve, routes. */
+/* What the configuration needs of this host beside its interfaces: an address to serve, routes, VNIs. */
 void host_read_needs(struct host *host, const struct config *config, const char *instance);
 
 /* Why the drivers last refused XDP programs. */

@@ -56,6 +56,8 @@ static const struct field host_fields[] = {
 	HOST_FIELD(NUMBER, "unrouted", unrouted),
 	HOST_FIELD(NUMBER, "unrouted_rule", unrouted_rule),
 	HOST_FIELD(WORD, "unrouted_target", unrouted_target),
+	HOST_FIELD(NUMBER, "listed_vni", listed_vni),
+	HOST_FIELD(NUMBER, "unlisted_vni", unlisted_vni),
 	HOST_FIELD(ANSWER, "ec2", ec2),
 	HOST_FIELD(ANSWER, "metadata", metadata),
 	HOST_FIELD(WORD, "instance_id", instance_id),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a configuration needs of a host beside its interfaces: an address to serve, routes. */
+/* What a configuration needs of a host beside its interfaces: an address to serve, routes, and VNIs. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "datapath.h"
 #include "host_internal.h"
 #include "http.h"
 #include "netdev.h"
@@ -49,6 +50,21 @@ static void find_unrouted(struct host *host, const struct config *config, struct
 	}
 }
 
+/* Verdicts stand in the order in which they are found: those after unknown_vni know the VNI. */
+static void count_vnis(struct host *host, const char *instance)
+{
+	struct counters counters;
+	struct instance_info info;
+	struct error ignored;
+
+	if (datapath_read_counters(instance, &counters, &info, &ignored))
+		return;
+	host->unlisted_vni = (int64_t)counters.verdict[VERDICT_UNKNOWN_VNI].packets;
+	host->listed_vni = (int64_t)counters.event[EVENT_INNER_MALFORMED];
+	for (int verdict = VERDICT_UNKNOWN_VNI + 1; verdict < VERDICT_COUNT; verdict++)
+		host->listed_vni += (int64_t)counters.verdict[verdict].packets;
+}
+
 void host_read_needs(struct host *host, const struct config *config, const char *instance)
 {
 	struct netdev egress;
@@ -57,6 +73,7 @@ void host_read_needs(struct host *host, const struct config *config, const char 
 
 	snprintf(host->http_listen, sizeof(host->http_listen), "%s", config->http.listen);
 	host->http_free = http_free(config, instance);
+	count_vnis(host, instance);
 	if (config->forward.next_hop != NEXT_HOP_ROUTE ||
 	    netdev_get(config->forward.interface, &egress, &ignored) || !egress.up ||
 	    rtnl_open_requests(&rtnl, &ignored))

@@ -210,6 +210,20 @@ class Findings(Checked):
     def test_no_rule(self):
         self.assertEqual(self.wrong(self.check({"nat": []})), [("warn", "rules")])
 
+    def test_no_packet_of_a_listed_vni(self):
+        """Found once they come, for as long as no other does."""
+        self.start(self.READY)
+        inner = frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, b"7"))
+        self.in_port.send(*[frames.tunnel(inner, vni=7)] * 3)
+        net.wait_for(lambda: self.verdicts() == {"unknown_vni": 3}, 5, "the packets")
+        findings = self.check()
+        self.assertEqual(self.wrong(findings), [("warn", "vnis")])
+        self.assertIn("all of the 3 packets", next(item["why"] for item in findings
+                                                   if item["check"] == "vnis"))
+        self.in_port.send(frames.tunnel(inner))
+        self.assertEqual(len(self.out_port.receive(net.is_ip, 1)), 1)
+        self.assertEqual(self.wrong(self.check()), [])
+
     def test_no_native_mode(self):
         self.bridge()
         for mode, status in (("auto", 0), ("native", 1), ("generic", 0)):

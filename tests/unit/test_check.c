@@ -131,6 +131,19 @@ static void words(void **state)
 		 "rp_filter is 1 on `all` and 2 on ens5, so what is handed to the kernel is "
 		 "dropped "
 		 "where its source is not reached through the tunnel's interface"},
+		{{"a VNI that no session has by itself", "virtio", NULL, LISTEN UNCUT, NULL},
+		 "vnis",
+		 "not known: the instance does not run, or takes root to be asked; listen.vnis is "
+		 "[1], while AWS gives a mirror session a VNI at random unless it is told one"},
+		{{"VNIs that were thought of", "virtio",
+		  "{'host': {'listed_vni': 0, 'unlisted_vni': 0}}",
+		  "listen: {interface: ens5, vnis: [1, 7]}\n" UNCUT, NULL},
+		 "vnis",
+		 "not known: nothing came through the tunnel yet"},
+		{{"some that are listed", "virtio",
+		  "{'host': {'listed_vni': 2, 'unlisted_vni': 1}}", LISTEN UNCUT, NULL},
+		 "vnis",
+		 "packets come with VNIs that listen.vnis lists"},
 		{{"what is better than what", "virtio", "{'listen': {'rx_usecs': 100}}",
 		  LISTEN UNCUT, NULL},
 		 "moderation",
