@@ -148,16 +148,38 @@ static void losses(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* A reading of packets that the driver may not have taken, and whether that is a reason. */
+struct reading {
+	const char *sentence;
+	uint64_t sent; /* since the reading before, as is the next */
+	uint64_t lost;
+	bool reason;
+};
+
+/* One after the other. Returns how many were judged otherwise than with `reason`, or without any. */
+static int judge_readings(const struct reading *readings, size_t count, const char *reason)
+{
+	struct datapath_condition condition = well();
+	struct health_watch watch = {0};
+	int failures = 0;
+	char text[2000];
+
+	judge(&watch, &condition, DAEMON, text, sizeof(text));
+	for (size_t i = 0; i < count; i++) {
+		condition.counters.verdict[VERDICT_REDIRECTED].packets += readings[i].sent;
+		condition.losses.of[LOSS_SEND].packets += readings[i].lost;
+		judge(&watch, &condition, DAEMON, text, sizeof(text));
+		if (readings[i].reason ? !strstr(text, reason) : *text)
+			failures += row_differs(readings[i].sentence, text,
+						readings[i].reason ? reason : "");
+	}
+	return failures;
+}
+
 /* A packet now and then, each lost: readings in between say nothing. */
 static void losses_of_few(void **state)
 {
-	static const struct {
-		const char *sentence;
-		uint64_t sent; /* since the reading before, as is the next */
-		uint64_t lost;
-		bool reason;
-	} rows[] = {
-		{"nothing yet", 0, 0, false},
+	static const struct reading readings[] = {
 		{"one packet, lost", 1, 1, true},
 		{"no packet", 0, 0, true},
 		{"another one, lost", 1, 1, true},
@@ -168,34 +190,18 @@ static void losses_of_few(void **state)
 		{"one that is not lost", 1, 0, false},
 		{"no packet after that", 0, 0, false},
 	};
-	struct datapath_condition condition = well();
-	struct health_watch watch = {0};
-	int failures = 0;
-	char text[2000];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		condition.counters.verdict[VERDICT_REDIRECTED].packets += rows[i].sent;
-		condition.losses.of[LOSS_SEND].packets += rows[i].lost;
-		judge(&watch, &condition, DAEMON, text, sizeof(text));
-		failures += row_differs(rows[i].sentence, text,
-					rows[i].reason ? "1 of 1 packets were not taken by the "
-							 "driver of forward.interface: no reason "
-							 "given\n"
-						       : "");
-	}
-	assert_int_equal(failures, 0);
+	assert_int_equal(judge_readings(readings, COUNT_OF(readings),
+					"1 of 1 packets were not taken by the driver of "
+					"forward.interface: no reason given\n"),
+			 0);
 }
 
 /* Less than one in a hundred, but all the time. */
 static void leaks(void **state)
 {
-	static const struct {
-		const char *sentence;
-		uint64_t sent; /* since the reading before, as is the next */
-		uint64_t lost;
-		bool reason;
-	} rows[] = {
+	static const struct reading readings[] = {
 		{"nothing is lost", 100000, 0, false},
 		{"a few are", 100000, 20, false},
 		{"again", 100000, 20, false},
@@ -209,22 +215,11 @@ static void leaks(void **state)
 		{"none for a while", 0, 0, true},
 		{"it is over", 100000, 0, false},
 	};
-	struct datapath_condition condition = well();
-	struct health_watch watch = {0};
-	int failures = 0;
-	char text[2000];
 
 	(void)state;
-	judge(&watch, &condition, DAEMON, text, sizeof(text));
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		condition.counters.verdict[VERDICT_REDIRECTED].packets += rows[i].sent;
-		condition.losses.of[LOSS_SEND].packets += rows[i].lost;
-		judge(&watch, &condition, DAEMON, text, sizeof(text));
-		if ((strstr(text, " of 100000 packets were not taken") != NULL) != rows[i].reason)
-			failures += row_differs(rows[i].sentence, text,
-						rows[i].reason ? "a reason" : "none");
-	}
-	assert_int_equal(failures, 0);
+	assert_int_equal(judge_readings(readings, COUNT_OF(readings),
+					" of 100000 packets were not taken by the driver"),
+			 0);
 }
 
 static void same_reasons(void **state)
