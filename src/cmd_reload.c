@@ -25,11 +25,10 @@ static int wait_for_outcome(const char *instance, pid_t daemon,
 	const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
 	const int64_t deadline = clock_ms() + timeout * 1000LL;
 	char unit[INSTANCE_UNIT_SIZE];
-	struct instance_reloads now;
+	struct instance_reloads now = *before;
 
 	for (;;) {
-		instance_read_reloads(instance, &now);
-		if (now.ended > before->begun)
+		if (!instance_read_reloads(instance, &now) && now.ended > before->begun)
 			break;
 		if (instance_daemon(instance) != daemon)
 			return error_set(error, -ESRCH, "the daemon, process %d, has ended",
@@ -70,13 +69,22 @@ enum command_status cmd_reload(int argc, char **argv)
 	enum command_status status;
 	struct error error;
 	pid_t daemon;
+	int err;
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
 	/* in this order: what a daemon finds of another's reloads it clears before it is found */
 	if (instance_find_daemon(instance, &daemon, &error))
 		return command_fail(&error);
-	instance_read_reloads(instance, &before);
+	err = instance_read_reloads(instance, &before);
+	if (err) {
+		error_set(&error, err,
+			  "process %d, the daemon of instance %s, does not say how reloads went%s; "
+			  "for a reload all the same: kill -HUP %d",
+			  (int)daemon, instance,
+			  err == -EBADMSG ? ": it is of another version" : "", (int)daemon);
+		return command_fail(&error);
+	}
 	if (kill(daemon, SIGHUP) < 0) {
 		error_set(&error, -errno, "process %d, the daemon of instance %s: %s", (int)daemon,
 			  instance, strerror(errno));

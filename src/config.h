@@ -13,6 +13,7 @@
 
 #include "../bpf/pipeline.h"
 #include "addr.h"
+#include "progress.h"
 
 #define CONFIG_INTERFACE_SIZE 16 /* IFNAMSIZ */
 
@@ -97,7 +98,8 @@ struct config_problems {
 	char *input; /* file name, or what else the places count in */
 	struct config_problem *list;
 	size_t count;
-	size_t unlisted; /* how many more there are */
+	size_t unlisted;          /* how many more there are */
+	struct progress progress; /* told while many rules are read; the caller's to set */
 };
 
 /*

@@ -35,11 +35,15 @@ int daemon_put_in_force(struct daemon *daemon, const struct config *config, stru
 	return err;
 }
 
-/* A sign of life while a configuration is loaded, which may take longer than the loop's jobs do. */
+/*
+ * A sign of life while a configuration is loaded, which may take longer than the loop's jobs do. It
+ * has next hops trusted, which therefore are followed.
+ */
 static void note_progress(void *data)
 {
 	struct daemon *daemon = data;
 
+	daemon_follow_next_hops(daemon);
 	datapath_beat(&daemon->rollout.control);
 	pages_note_alive(daemon->web.pages);
 }
@@ -100,9 +104,10 @@ static void note_reloads(const struct daemon *daemon)
 }
 
 /* Every problem is logged; the first one is what the error says. */
-static int load(const struct daemon_options *options, struct config *config, struct error *error)
+static int load(const struct daemon *daemon, struct config *config, struct error *error)
 {
-	struct config_problems problems = {0};
+	const struct daemon_options *options = daemon->options;
+	struct config_problems problems = {.progress = daemon->rollout.progress};
 	char first[sizeof(error->text) / 2];
 	int err = config_load(config, options->config_path, options->overrides,
 			      options->override_count, &problems);
@@ -124,7 +129,6 @@ static int load(const struct daemon_options *options, struct config *config, str
 /* SIGHUP: all of the new configuration, or none of it. */
 static void reload(struct daemon *daemon)
 {
-	const struct daemon_options *options = daemon->options;
 	struct config config;
 	struct error error;
 	bool failed = true;
@@ -133,7 +137,7 @@ static void reload(struct daemon *daemon)
 	note_reloads(daemon);
 	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
-	if (load(options, &config, &error)) {
+	if (load(daemon, &config, &error)) {
 		log_error("not reloaded: the configuration has errors; the one before stays");
 	} else if (install(daemon, &config, &error)) {
 		log_error("not reloaded: %s; the configuration before stays", error.text);
@@ -165,10 +169,8 @@ static void control(struct daemon *daemon, int signals)
 
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), daemon_idle_time(daemon)) <= 0)
 			continue;
-		if (fds[1].revents) {
-			next_hops_handle(daemon->rollout.next_hops, clock_ms());
-			daemon->due[JOB_NEXT_HOPS] = 0;
-		}
+		if (fds[1].revents)
+			daemon_follow_next_hops(daemon);
 		if (!fds[0].revents || read(signals, &signal, sizeof(signal)) != sizeof(signal))
 			continue;
 		if (signal.ssi_signo == SIGUSR1)

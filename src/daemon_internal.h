@@ -38,6 +38,7 @@ struct daemon {
 	int64_t end_at;         /* CLOCK_MONOTONIC, ms; NEVER: at a signal */
 	int64_t due[JOB_COUNT]; /* likewise */
 	int64_t watchdog_every; /* ms */
+	bool following;         /* next hops: not to be begun anew from within */
 	bool linger;
 	bool drained; /* while the instance was pinned last */
 	struct instance_reloads reloads;
@@ -49,6 +50,9 @@ bool daemon_run_jobs(struct daemon *daemon);
 int daemon_idle_time(const struct daemon *daemon);
 /* The jobs that no configuration starts, and the end of the duration, count from now. */
 void daemon_start_jobs(struct daemon *daemon);
+
+/* Follows what the kernel has said of next hops since, and does what is due of them. */
+void daemon_follow_next_hops(struct daemon *daemon);
 
 /* Puts the configuration in force, but for its settings; 0 or -errno and nothing has changed. */
 int daemon_put_in_force(struct daemon *daemon, const struct config *config, struct error *error);

@@ -17,7 +17,6 @@
 #include "config.h"
 #include "cutting.h"
 #include "error.h"
-#include "progress.h"
 
 /* The interfaces of a configuration as the kernel has them now. */
 struct datapath_links {

@@ -222,6 +222,7 @@ static void judge_losses(struct health *health, struct health_watch *watch,
 static void judge_control(struct health *health, const char *instance,
 			  const struct datapath_condition *condition, pid_t daemon)
 {
+	struct instance_reloads reloads;
 	char unit[INSTANCE_UNIT_SIZE];
 
 	instance_unit(unit, instance);
@@ -230,6 +231,8 @@ static void judge_control(struct health *health, const char *instance,
 			   "no daemon runs, so that nothing follows changes of interfaces, routes "
 			   "and neighbours; systemctl start %s",
 			   unit);
+	else if (!instance_read_reloads(instance, &reloads) && !reloads.ended)
+		health_add(health, "the daemon, process %d, is starting", (int)daemon);
 	else if (condition->beat_age_ms < 0)
 		health_add(health, "the daemon, process %d, has given no sign of life",
 			   (int)daemon);

@@ -221,9 +221,12 @@ bool instance_is_drained(const char *name)
 
 /* What that file holds, always at its full size. */
 struct reloads_record {
+	uint32_t layout; /* RECORD_LAYOUT */
 	struct instance_reloads reloads;
 	uint32_t check; /* of all before it: who reads while it is written sees that by this */
 };
+
+#define RECORD_LAYOUT 1 /* another one for each change of the above */
 
 #define RECORD_TRIES 20 /* of a reader, 1 ms apart, until it is whole */
 
@@ -260,10 +263,13 @@ static int open_locked(const char *path)
 	}
 }
 
+#define LOCK_TRIES    50
+#define LOCK_PAUSE_NS 20000000L
+
 /* The locked file; -EBUSY: *daemon has it, or, 0, somebody who is about to say so or to be done. */
 static int take_lock(const char *path, const char *name, pid_t *daemon)
 {
-	const struct timespec pause = {.tv_nsec = 20000000};
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
 	int fd = open_locked(path);
 
 	*daemon = fd == -EBUSY ? instance_daemon(name) : 0;
@@ -291,7 +297,7 @@ int instance_lock(const char *name, struct error *error)
 	int err, fd = -ENOENT;
 	pid_t daemon = 0;
 
-	for (int tries = 0; (fd == -ENOENT || (fd == -EBUSY && !daemon)) && tries < TRIES;
+	for (int tries = 0; (fd == -ENOENT || (fd == -EBUSY && !daemon)) && tries < LOCK_TRIES;
 	     tries++) {
 		err = make_directories(INSTANCE_RUN, run_path(path, name, NULL), 0755, error);
 		if (err)
@@ -303,12 +309,15 @@ int instance_lock(const char *name, struct error *error)
 	if (fd < 0)
 		return error_set(error, fd, "cannot lock %s: %s%s", path, strerror(-fd),
 				 fd == -EACCES ? "; run as root" : "");
-	/* in place of those of a daemon that was killed, before this one can be found */
-	run_path(path, name, RELOADS);
-	err = instance_write_reloads(name, &(struct instance_reloads){0});
+	/* whatever a daemon that was killed has left, before this one can be found */
+	err = ftruncate(fd, 0) < 0 ? -errno : 0;
+	if (!err) {
+		run_path(path, name, RELOADS);
+		err = instance_write_reloads(name, &(struct instance_reloads){0});
+	}
 	if (!err) {
 		run_path(path, name, "lock");
-		err = ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0 ? -errno : 0;
+		err = dprintf(fd, "%d\n", (int)getpid()) < 0 ? -errno : 0;
 	}
 	if (err) {
 		instance_unlock(name, fd);
@@ -331,13 +340,14 @@ int instance_write_reloads(const char *name, const struct instance_reloads *relo
 {
 	char path[INSTANCE_PATH_SIZE];
 	_cleanup_close_ int fd =
-		open(run_path(path, name, RELOADS), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		open(run_path(path, name, RELOADS), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	struct reloads_record record;
 	ssize_t written;
 
 	if (fd < 0)
 		return -errno;
 	memset(&record, 0, sizeof(record));
+	record.layout = RECORD_LAYOUT;
 	memcpy(&record.reloads, reloads, sizeof(*reloads));
 	record.check = record_check(&record);
 	/* over what is there: that takes no space, of which there may be none left */
@@ -347,23 +357,24 @@ int instance_write_reloads(const char *name, const struct instance_reloads *relo
 	return written == (ssize_t)sizeof(record) ? 0 : -ENOSPC;
 }
 
-void instance_read_reloads(const char *name, struct instance_reloads *reloads)
+int instance_read_reloads(const char *name, struct instance_reloads *reloads)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
 	char path[INSTANCE_PATH_SIZE];
 	_cleanup_close_ int fd = open(run_path(path, name, RELOADS), O_RDONLY | O_CLOEXEC);
 	struct reloads_record record;
 
-	memset(reloads, 0, sizeof(*reloads));
-	for (int tries = 0; fd >= 0 && tries < RECORD_TRIES; tries++) {
-		if (pread(fd, &record, sizeof(record), 0) != (ssize_t)sizeof(record))
-			return;
-		if (record.check == record_check(&record)) {
+	if (fd < 0)
+		return -errno;
+	for (int tries = 0; tries < RECORD_TRIES; tries++) {
+		if (pread(fd, &record, sizeof(record), 0) == (ssize_t)sizeof(record) &&
+		    record.layout == RECORD_LAYOUT && record.check == record_check(&record)) {
 			memcpy(reloads, &record.reloads, sizeof(*reloads));
-			return;
+			return 0;
 		}
 		nanosleep(&pause, NULL);
 	}
+	return -EBADMSG;
 }
 
 void instance_unlock(const char *name, int fd)

@@ -69,8 +69,8 @@ struct instance_reloads {
 
 /* For who holds the lock; 0 or -errno. Needs no room on the disk: instance_lock() took it. */
 int instance_write_reloads(const char *name, const struct instance_reloads *reloads);
-/* All zero when there were none. */
-void instance_read_reloads(const char *name, struct instance_reloads *reloads);
+/* 0; -ENOENT: no daemon wrote any; -EBADMSG: one of another version did; else -errno. */
+int instance_read_reloads(const char *name, struct instance_reloads *reloads);
 
 /* The process id of the instance's daemon; 0 when none runs. */
 pid_t instance_daemon(const char *name);

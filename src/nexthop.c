@@ -159,9 +159,12 @@ static int resolve(struct next_hops *hops)
 	if (netdev_get(hops->setup.interface, &hops->egress, &ignored) ||
 	    hops->egress.ifindex != hops->setup.ifindex)
 		hops->egress.up = false;
-	for (size_t i = 0; !err && i < hops->setup.count; i++)
+	for (size_t i = 0; !err && i < hops->setup.count; i++) {
+		if (i % PROGRESS_EVERY == 0)
+			progress_step(&hops->setup.progress);
 		err = rtnl_get_route(hops->rtnl, &hops->setup.targets[i], hops->setup.ifindex,
 				     &hops->routes[i].route);
+	}
 	if (!err)
 		err = collect_neighbours(hops);
 	if (err)

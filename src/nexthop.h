@@ -12,6 +12,7 @@
 #include "../bpf/pipeline.h"
 #include "addr.h"
 #include "error.h"
+#include "progress.h"
 
 struct next_hops;
 
@@ -21,6 +22,7 @@ struct next_hops_setup {
 	struct next_hop *table; /* table[i] is the way to targets[i] */
 	int ifindex;            /* of forward.interface */
 	char interface[16];
+	struct progress progress; /* told while many are found, then and later */
 };
 
 /* Finds all next hops for the first time. */

@@ -3,6 +3,8 @@
 #ifndef PROGRESS_H
 #define PROGRESS_H
 
+#define PROGRESS_EVERY 256 /* of what there are many of */
+
 struct progress {
 	void (*step)(void *data); /* NULL: nobody wants to know */
 	void *data;

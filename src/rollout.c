@@ -121,6 +121,7 @@ static void find_next_hops(struct rollout *rollout, const struct config *config,
 		setup.targets = rollout->control.targets;
 		setup.count = rollout->control.target_count;
 		setup.table = rollout->control.next_hops;
+		setup.progress = rollout->progress;
 		snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
 		err = next_hops_open(&rollout->next_hops, &setup, &error);
 	}
@@ -175,13 +176,12 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 	struct datapath *datapath = NULL;
 	int err = datapath_load(&datapath, config, links, &options, error);
 
+	fresh.progress = rollout->progress;
 	/* Linux before 5.18 does not know the flag: that way is closed, not the instance broken */
 	if (err && way->multi_buffer)
 		return -EOPNOTSUPP;
 	if (!err) {
-		progress_step(&rollout->progress);
 		find_next_hops(&fresh, config, datapath, links);
-		progress_step(&rollout->progress);
 		/* trusted from the first packet on, but never those of a daemon that is gone */
 		if (rollout->next_hops || datapath_is_unpinned(instance))
 			datapath_beat(&fresh.control);
@@ -194,7 +194,6 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 		datapath_beat(&fresh.control);
 		watch_losses(instance, links, !rollout->links.listen_ifindex);
 		rollout_end(rollout);
-		fresh.progress = rollout->progress;
 		*rollout = fresh;
 		rollout->links = *links;
 		warn_of_cutting(config, datapath_cutting(datapath));

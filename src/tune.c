@@ -233,7 +233,7 @@ static bool put_back(const struct tune_entry *entry, const char *instance,
 		snprintf(result->note, sizeof(result->note),
 			 "somebody had changed it since, tune had set %" PRId64, entry->after);
 	else
-		snprintf(result->note, sizeof(result->note), "as before");
+		snprintf(result->note, sizeof(result->note), "as it was");
 	return true;
 }
 

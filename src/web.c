@@ -90,9 +90,9 @@ int web_commit(struct web *web, const char *listen, struct error *error)
 {
 	struct http_server *before = web->server;
 	int socket = web->fresh, err;
+	struct error ignored;
 
 	web->fresh = -1;
-	*web->given_up = '\0';
 	if (strcmp(listen, web->listen) == 0)
 		return 0;
 	if (!*listen) {
@@ -100,9 +100,13 @@ int web_commit(struct web *web, const char *listen, struct error *error)
 		return 0;
 	}
 	err = serve(web, socket, listen, error);
-	if (!err)
-		http_stop(before);
-	return err;
+	if (err) {
+		web_abort(web, &ignored);
+		return err;
+	}
+	*web->given_up = '\0';
+	http_stop(before);
+	return 0;
 }
 
 int web_abort(struct web *web, struct error *error)

@@ -24,7 +24,7 @@ void web_close(struct web *web);
 
 /* Makes sure that `listen` (empty: off) can be had, before anything else changes. 0 or -errno. */
 int web_prepare(struct web *web, const char *listen, struct error *error);
-/* Serves there, what was prepared being in force. 0 or -errno: then what was served before goes on. */
+/* Serves there, what was prepared being in force. 0 or -errno: then what was served before goes on, if it can. */
 int web_commit(struct web *web, const char *listen, struct error *error);
 /* What was served before goes on. 0 or -errno: then nothing is served. */
 int web_abort(struct web *web, struct error *error);

@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import struct
+import subprocess
 import time
 
 from lib import frames, net, program
@@ -319,11 +320,11 @@ class Health(Watched):
 
     def is_loading(self):
         with open(f"/run/vxlan-pipeline/{self.instance}/reloads", "rb") as file:
-            begun, ended = struct.unpack("=II", file.read(8))
+            _, begun, ended = struct.unpack("=III", file.read(12))
         return begun != ended
 
     def test_stalled_in_a_reload(self):
-        """Loading many rules is no stall, and a stall while they are loaded is one."""
+        """One that begins while many rules are loaded."""
         many = {"nat": [{"match": {"source_port": 1000 + n % 60000, "destination_port": n // 60000 + 1},
                          "to": "10.20.0.2:8081"} for n in range(40000)]}
         daemon = self.start()
@@ -331,8 +332,7 @@ class Health(Watched):
         self.write(many)
         for _ in range(20):
             daemon.signal(signal.SIGHUP)
-            while not self.is_loading():
-                time.sleep(0.001)
+            daemon.notified("RELOADING=1")
             with Stalled(daemon.pid):
                 if not self.is_loading():
                     continue
@@ -344,6 +344,46 @@ class Health(Watched):
             self.fail("each reload was over before it could be held")
         net.wait_for(lambda: not self.is_loading(), 20, "the reload")
         self.told(True, "reload goes on")
+
+    def slow(self, *words):
+        """strace, which makes each step of loading a configuration take its time."""
+        net.need_commands("strace")
+        return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e",
+                "inject=bpf:delay_enter=20000", *words]
+
+    def test_slow_reload(self):
+        """One that takes longer than a stall, and gets on, is none."""
+        daemon = self.start()
+        net.wait_for(self.is_well, 10, "health")
+        tracer = subprocess.Popen(  # pylint: disable=consider-using-with
+            self.slow("-p", str(daemon.pid)))
+        self.addCleanup(tracer.wait)
+        self.addCleanup(tracer.terminate)
+        net.wait_for(lambda: "TracerPid:\t0" not in self.proc_status(daemon), 10, "the tracer")
+        began = time.monotonic()
+        daemon.signal(signal.SIGHUP)
+        daemon.notified("RELOADING=1")
+        while self.is_loading():
+            said = self.get()
+            self.assertEqual((said.status, said.text), (200, "healthy\n"))
+            time.sleep(0.05)
+        self.assertGreater(time.monotonic() - began, 2, "slower than a stall")
+
+    def proc_status(self, daemon):
+        with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+            return file.read()
+
+    def test_slow_start(self):
+        """A daemon that takes over from a dead one is not called stalled: it starts."""
+        self.start().kill()
+        time.sleep(2)
+        script = self.work.file("slow", f"#!/bin/sh\nexec {' '.join(self.slow('-D', program.PROGRAM))} "
+                                "\"$@\"\n")
+        os.chmod(script, 0o755)
+        net.Daemon(self, self.appliance, "-c", self.write(), instance=self.instance,
+                   executable=script)
+        net.wait_for(lambda: self.json("status")["pid"], 10, "the daemon")
+        self.assertRegex(self.reasons(), r"^the daemon, process \d+, is starting$")
 
     def test_losses_that_nobody_counts(self):
         """Where the kernel does not tell, nobody says that nothing was lost."""

@@ -134,7 +134,7 @@ class Applied(Tune):
         undone = self.tune("--revert")
         self.assertEqual({name: (item["after"], item["before"]) for name, item in undone.items()},
                          WANTED)
-        self.assertEqual({item["note"] for item in undone.values()}, {"as before"})
+        self.assertEqual({item["note"] for item in undone.values()}, {"as it was"})
         self.assertEqual({name for name, item in undone.items() if item["interrupts"]},
                          {"in9 mtu"})
         self.assertEqual(self.host(), before)
