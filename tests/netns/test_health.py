@@ -346,10 +346,10 @@ class Health(Watched):
         self.told(True, "reload goes on")
 
     def slow(self, *words):
-        """strace, which makes each step of loading a configuration take its time."""
+        """strace, which makes loading a configuration take its time."""
         net.need_commands("strace")
         return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e",
-                "inject=bpf:delay_enter=20000", *words]
+                f"inject=bpf:delay_enter={int(12000 / net.PATIENCE)}", *words]
 
     def test_slow_reload(self):
         """One that takes longer than a stall, and gets on, is none."""
@@ -360,14 +360,24 @@ class Health(Watched):
         self.addCleanup(tracer.wait)
         self.addCleanup(tracer.terminate)
         net.wait_for(lambda: "TracerPid:\t0" not in self.proc_status(daemon), 10, "the tracer")
-        began = time.monotonic()
+        for _ in range(3):  # a step that gets no CPU may take as long as a stall
+            seconds, said = self.reload_watched(daemon)
+            self.assertGreater(seconds, 1.8, "slower than a stall")
+            if said == {(200, "healthy\n")}:
+                break
+        self.assertEqual(said, {(200, "healthy\n")})
+
+    def reload_watched(self, daemon):
+        """How long it takes, and all that health says meanwhile."""
+        said, began = set(), time.monotonic()
         daemon.signal(signal.SIGHUP)
         daemon.notified("RELOADING=1")
         while self.is_loading():
-            said = self.get()
-            self.assertEqual((said.status, said.text), (200, "healthy\n"))
+            answer = self.get()
+            said.add((answer.status, answer.text))
             time.sleep(0.05)
-        self.assertGreater(time.monotonic() - began, 2, "slower than a stall")
+        daemon.notified("READY=1")
+        return time.monotonic() - began, said
 
     def proc_status(self, daemon):
         with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
