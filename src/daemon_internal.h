@@ -48,7 +48,7 @@ struct daemon {
 bool daemon_run_jobs(struct daemon *daemon);
 /* How long nothing is due, in ms. */
 int daemon_idle_time(const struct daemon *daemon);
-/* The jobs that no configuration starts, and the end of the duration, count from now. */
+/* The jobs that no configuration starts, and the end of the duration, count from now; health is judged. */
 void daemon_start_jobs(struct daemon *daemon);
 
 /* Follows what the kernel has said of next hops since, and does what is due of them. */

@@ -184,4 +184,6 @@ void daemon_start_jobs(struct daemon *daemon)
 	}
 	if (daemon->options->verbose)
 		job_dashboard(daemon, 0); /* takes the first reading, prints nothing */
+	/* who is told that this is ready can ask how it is */
+	daemon->due[JOB_HEALTH] = job_health(daemon, clock_ms());
 }

@@ -129,7 +129,9 @@ class Interfaces(Watched):
     @unittest.skipIf(kernel.has_multi_buffer(), "this kernel takes large frames in native mode")
     def test_native_mode_once_the_mtu_allows(self):
         """What had to be generic is tried again when the MTU that stood in its way is another."""
-        self.sender.ip("link", "set", "s0", "mtu", "9000")  # a veth looks at its peer's
+        if self.driver("in0") != "veth":
+            self.skipTest("only a veth looks at its peer's MTU")
+        self.sender.ip("link", "set", "s0", "mtu", "9000")
         daemon = self.start()
         self.assertEqual(self.json("status")["mode"], "generic")
         self.reload(daemon)

@@ -351,6 +351,13 @@ class Health(Watched):
         return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e",
                 f"inject=bpf:delay_enter={int(12000 / net.PATIENCE)}", *words]
 
+    def start_slowly(self):
+        script = self.work.file("slow", f"#!/bin/sh\nexec {' '.join(self.slow('-D', program.PROGRAM))} "
+                                "\"$@\"\n")
+        os.chmod(script, 0o755)
+        return net.Daemon(self, self.appliance, "-c", self.write(), instance=self.instance,
+                          executable=script)
+
     def test_slow_reload(self):
         """One that takes longer than a stall, and gets on, is none."""
         daemon = self.start()
@@ -383,15 +390,16 @@ class Health(Watched):
         with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
             return file.read()
 
+    def test_ready(self):
+        """Once the service manager is told that it is ready, health is known."""
+        self.start_slowly().ready()
+        self.assertEqual(self.get().text, "healthy\n")
+
     def test_slow_start(self):
         """A daemon that takes over from a dead one is not called stalled: it starts."""
         self.start().kill()
         time.sleep(2)
-        script = self.work.file("slow", f"#!/bin/sh\nexec {' '.join(self.slow('-D', program.PROGRAM))} "
-                                "\"$@\"\n")
-        os.chmod(script, 0o755)
-        net.Daemon(self, self.appliance, "-c", self.write(), instance=self.instance,
-                   executable=script)
+        self.start_slowly()
         net.wait_for(lambda: self.json("status")["pid"], 10, "the daemon")
         self.assertRegex(self.reasons(), r"^the daemon, process \d+, is starting$")
 
