@@ -2,16 +2,16 @@
 #include "boot_id.h"
 
 #include "cleanup.h"
+#include "fnv.h"
 
 uint16_t boot_id(void)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-	uint32_t hash = 2166136261U; /* FNV-1a */
-	int c;
+	char id[64]; /* a UUID and a newline */
+	uint32_t hash;
 
 	if (!file)
 		return 0;
-	while ((c = fgetc(file)) != EOF)
-		hash = (hash ^ (uint32_t)c) * 16777619U;
+	hash = fnv1a(id, fread(id, 1, sizeof(id), file));
 	return hash >> 16 ^ hash;
 }

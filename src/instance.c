@@ -18,6 +18,7 @@
 #include <linux/magic.h>
 
 #include "cleanup.h"
+#include "fnv.h"
 #include "instance.h"
 
 bool instance_name_valid(const char *name)
@@ -328,12 +329,7 @@ int instance_lock(const char *name, struct error *error)
 
 static uint32_t record_check(const struct reloads_record *record)
 {
-	const unsigned char *bytes = (const unsigned char *)record;
-	uint32_t hash = 2166136261U; /* FNV-1a */
-
-	for (size_t i = 0; i < offsetof(struct reloads_record, check); i++)
-		hash = (hash ^ bytes[i]) * 16777619U;
-	return hash;
+	return fnv1a(record, offsetof(struct reloads_record, check));
 }
 
 int instance_write_reloads(const char *name, const struct instance_reloads *reloads)
