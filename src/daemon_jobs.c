@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the control loop does from time to time; each job says when again. */
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,14 +42,11 @@ static int64_t job_beat(struct daemon *daemon, int64_t now)
 void daemon_follow_next_hops(struct daemon *daemon)
 {
 	struct next_hops *hops = daemon->rollout.next_hops;
-	struct pollfd news = {.events = POLLIN};
 
 	if (!hops || daemon->following)
 		return;
 	daemon->following = true;
-	news.fd = next_hops_fd(hops);
-	if (poll(&news, 1, 0) > 0)
-		next_hops_handle(hops, clock_ms());
+	next_hops_handle(hops, clock_ms());
 	daemon->due[JOB_NEXT_HOPS] = next_hops_tick(hops, clock_ms());
 	daemon->following = false;
 }
