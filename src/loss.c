@@ -79,6 +79,21 @@ static int add_kernel_stats(struct loss_table *table, const char *interface, uns
 	return err;
 }
 
+static void add_allowance(struct loss_table *table, const char *interface,
+			  const struct ethtool_stat *stats, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct loss_allowance *allowance = &table->allowances[table->allowance_count];
+
+		if (strcmp(stats[i].name, "conntrack_allowance_available") != 0)
+			continue;
+		table->allowance_count++;
+		allowance->connections = stats[i].value;
+		snprintf(allowance->interface, sizeof(allowance->interface), "%s", interface);
+		return;
+	}
+}
+
 static int add_driver_stats(struct loss_table *table, const char *interface, unsigned int side)
 {
 	_cleanup_free_ struct ethtool_stat *stats = NULL;
@@ -93,6 +108,7 @@ static int add_driver_stats(struct loss_table *table, const char *interface, uns
 	/* the interface is gone, or its driver has none */
 	if (err || netdev_get(interface, &netdev, &ignored))
 		return 0;
+	add_allowance(table, interface, stats, count);
 	while (!err && driver_loss_next(netdev.driver, side, stats, count, &cursor, &loss))
 		err = add(table, LOSS_PLACE_NIC, interface, loss.name, loss.packets, loss.meaning);
 	return err;

@@ -38,9 +38,19 @@ struct loss_row {
 	const char *meaning;
 };
 
+/* What is left of ENA's allowance of tracked connections, from which no packet is lost yet. */
+struct loss_allowance {
+	char interface[16];
+	uint64_t connections;
+};
+
+#define LOSS_MAX_ALLOWANCES 2 /* of listen.interface and forward.interface */
+
 struct loss_table {
 	struct loss_row *rows;
 	size_t count;
+	struct loss_allowance allowances[LOSS_MAX_ALLOWANCES];
+	size_t allowance_count; /* 0: of drivers that have none */
 };
 
 const char *loss_place_name(enum loss_place place);

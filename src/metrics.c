@@ -119,15 +119,15 @@ static void print_allowances(const struct metrics *metrics, FILE *stream)
 {
 	char label[LABEL_SIZE];
 
-	if (!metrics->allowance_count)
+	if (!metrics->losses->allowance_count)
 		return;
 	family(stream, "conntrack_allowance_available", "gauge",
 	       "Connections that the instance type can still track.");
-	for (size_t i = 0; i < metrics->allowance_count; i++)
+	for (size_t i = 0; i < metrics->losses->allowance_count; i++)
 		fprintf(stream,
 			PREFIX "conntrack_allowance_available{interface=\"%s\"} %" PRIu64 "\n",
-			interface_label(metrics->allowances[i].interface, label),
-			metrics->allowances[i].connections);
+			interface_label(metrics->losses->allowances[i].interface, label),
+			metrics->losses->allowances[i].connections);
 }
 
 static void print_next_hops(const struct datapath_condition *condition, FILE *stream)

@@ -13,21 +13,11 @@
 /* So many rules have series of their own; all of them are in /stats.json. */
 #define METRICS_MAX_RULES 4096
 
-/* What is left of ENA's allowance of tracked connections, from which no packet is lost yet. */
-struct metrics_allowance {
-	const char *interface;
-	uint64_t connections;
-};
-
-#define METRICS_MAX_ALLOWANCES 2 /* of listen.interface and forward.interface */
-
 /* What the metrics are made of. */
 struct metrics {
 	const struct datapath_stats *stats; /* state DATAPATH_ABSENT: nothing is known of it */
 	const struct datapath_condition *condition;
 	const struct loss_table *losses;
-	struct metrics_allowance allowances[METRICS_MAX_ALLOWANCES];
-	size_t allowance_count; /* 0: of drivers that have none */
 	const struct health *health;
 	bool draining;
 	int64_t reloaded_at; /* CLOCK_REALTIME, seconds; of the last reload that was tried; 0: none */

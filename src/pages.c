@@ -7,9 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cleanup.h"
 #include "clock.h"
-#include "ethtool.h"
 #include "instance.h"
 #include "loss.h"
 #include "metrics.h"
@@ -61,29 +59,6 @@ static void view_clear(struct view *view)
 	loss_table_clear(&view->losses);
 }
 
-static void read_allowance(struct metrics *metrics, const char *interface)
-{
-	_cleanup_free_ struct ethtool_stat *stats = NULL;
-	size_t count = 0;
-
-	if (ethtool_read_stats(interface, &stats, &count))
-		return;
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(stats[i].name, "conntrack_allowance_available") == 0) {
-			metrics->allowances[metrics->allowance_count++] =
-				(struct metrics_allowance){interface, stats[i].value};
-			return;
-		}
-	}
-}
-
-static void read_allowances(struct metrics *metrics, const struct instance_info *info)
-{
-	read_allowance(metrics, info->listen);
-	if (info->egress_ifindex != info->listen_ifindex)
-		read_allowance(metrics, info->egress);
-}
-
 static int view_read(struct pages *pages, struct view *view)
 {
 	struct error ignored;
@@ -106,8 +81,6 @@ static int view_read(struct pages *pages, struct view *view)
 					 .losses = &view->losses,
 					 .health = &view->health,
 					 .draining = instance_is_drained(pages->instance)};
-	if (view->stats.state != DATAPATH_ABSENT)
-		read_allowances(&view->metrics, &view->condition.info);
 	pthread_mutex_lock(&pages->lock);
 	view->metrics.reloaded_at = pages->reloaded_at;
 	view->metrics.reload_failed = pages->reload_failed;

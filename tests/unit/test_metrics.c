@@ -84,7 +84,8 @@ static void numbers(void **state)
 	made->stats.counters.verdict[VERDICT_REDIRECTED].bytes = 1ULL << 53 | 1;
 	made->condition.beat_age_ms = 1250;
 	made->condition.info.configured_at = 1764000000123000000ULL;
-	made->losses = (struct loss_table){.rows = &row, .count = 1};
+	made->losses.rows = &row;
+	made->losses.count = 1;
 	made->metrics.reloaded_at = 1764000000;
 	made->metrics.reload_failed = true;
 	text = print(made);
@@ -136,14 +137,14 @@ static void allowances(void **state)
 	(void)state;
 	assert_int_equal(count(text, "conntrack_allowance_available"), 0);
 	free(text);
-	made->metrics.allowances[0] = (struct metrics_allowance){"ens6", 136812};
-	made->metrics.allowance_count = 1;
+	made->losses.allowances[0] = (struct loss_allowance){"ens6", 136812};
+	made->losses.allowance_count = 1;
 	text = print(made);
 	assert_int_equal(count(text, begins), 1);
 	assert_has(text, "vxlan_pipeline_conntrack_allowance_available{interface=\"ens6\"} 136812");
 	free(text);
-	made->metrics.allowances[1] = (struct metrics_allowance){"a\"b\\c", UINT64_MAX};
-	made->metrics.allowance_count = 2;
+	made->losses.allowances[1] = (struct loss_allowance){"a\"b\\c", UINT64_MAX};
+	made->losses.allowance_count = 2;
 	text = print(made);
 	assert_int_equal(count(text, begins), 1);
 	assert_has(text, "vxlan_pipeline_conntrack_allowance_available{interface=\"ens6\"} 136812");
@@ -163,14 +164,15 @@ static char *print_everything(void)
 	char *text;
 
 	made->condition.beat_age_ms = 100;
-	made->losses = (struct loss_table){.rows = &row, .count = 1};
+	made->losses.rows = &row;
+	made->losses.count = 1;
 	made->stats.vnis = &vni;
 	made->stats.vni_count = 1;
 	made->stats.rules = &rule;
 	made->stats.rule_count = 1;
-	made->metrics.allowances[0] = (struct metrics_allowance){"ens5", 136812};
-	made->metrics.allowances[1] = (struct metrics_allowance){"ens6", 136813};
-	made->metrics.allowance_count = 2;
+	made->losses.allowances[0] = (struct loss_allowance){"ens5", 136812};
+	made->losses.allowances[1] = (struct loss_allowance){"ens6", 136813};
+	made->losses.allowance_count = 2;
 	made->metrics.reloaded_at = 1764000000;
 	text = print(made);
 	free(made);
