@@ -71,6 +71,12 @@ def need_commands(*names):
             raise unittest.SkipTest(f"this machine has no {name}")
 
 
+def injected(call, fault):
+    """What goes before a command, or a `-p`, to have strace do something at each such system call."""
+    return ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+            f"inject={call}:{fault}")
+
+
 def compile_foreign(directory):
     """An XDP program that is not ours: the path of its object file."""
     source, built = (os.path.join(directory, FOREIGN + end) for end in (".c", ""))

@@ -91,8 +91,7 @@ class KilledHalfway(Lifecycle):
         for number, call in enumerate(("membarrier", "symlink"), 1):
             with self.subTest(call):
                 killed = self.appliance.run(
-                    "strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e",
-                    f"inject={call}:signal=KILL", program.PROGRAM, "run", "-c", self.write(),
+                    *net.injected(call, "signal=KILL"), program.PROGRAM, "run", "-c", self.write(),
                     "--instance", self.instance, "-d", "1", "--linger", check=False)
                 self.assertNotEqual(killed.returncode, 0, "the call was made")
                 self.assertTrue(self.forwards(5))

@@ -14,6 +14,7 @@ from lib.watch import TOLD_WITHIN, Watched, update_link
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000  # __WALL
+SLOWLY = net.injected("bpf", "delay_enter=12000")  # loading a configuration takes its time
 
 
 class Stalled:
@@ -313,10 +314,13 @@ class Health(Watched):
         daemon = self.start()
         net.wait_for(self.is_well, 10, "health")
         with Stalled(daemon.pid):
-            self.told(False, "stalled loop")
-            self.assertIn("stalled", self.get().text)
-            self.assertIn("stalled", self.reasons())
+            self.told_of_stall("stalled loop")
         self.told(True, "loop goes on")
+
+    def told_of_stall(self, sentence):
+        self.told(False, sentence)
+        self.assertIn("stalled", self.get().text)
+        self.assertIn("stalled", self.reasons())
 
     def is_loading(self):
         with open(f"/run/vxlan-pipeline/{self.instance}/reloads", "rb") as file:
@@ -336,34 +340,29 @@ class Health(Watched):
             with Stalled(daemon.pid):
                 if not self.is_loading():
                     continue
-                self.told(False, "stalled reload")
-                self.assertIn("stalled", self.get().text)
-                self.assertIn("stalled", self.reasons())
+                self.told_of_stall("stalled reload")
                 break
         else:
             self.fail("each reload was over before it could be held")
         net.wait_for(lambda: not self.is_loading(), 20, "the reload")
         self.told(True, "reload goes on")
 
-    def slow(self, *words):
-        """strace, which makes loading a configuration take its time."""
-        net.need_commands("strace")
-        return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e",
-                "inject=bpf:delay_enter=12000", *words]
+    def start_by(self, command, *words):
+        """A daemon that another command starts, of which it takes the place."""
+        net.need_commands(command)
+        return net.Daemon(self, self.appliance, *words, program.PROGRAM, "run", "-c", self.write(),
+                          instance=self.instance, name=None, executable=command)
 
     def start_slowly(self):
-        script = self.work.file("slow", f"#!/bin/sh\nexec {' '.join(self.slow('-D', program.PROGRAM))} "
-                                "\"$@\"\n")
-        os.chmod(script, 0o755)
-        return net.Daemon(self, self.appliance, "-c", self.write(), instance=self.instance,
-                          executable=script)
+        return self.start_by(*SLOWLY, "-D")
 
     def test_slow_reload(self):
         """One that takes longer than a stall, and gets on, is none."""
+        net.need_commands("strace")
         daemon = self.start()
         net.wait_for(self.is_well, 10, "health")
         tracer = subprocess.Popen(  # pylint: disable=consider-using-with
-            self.slow("-p", str(daemon.pid)))
+            [*SLOWLY, "-p", str(daemon.pid)])
         self.addCleanup(tracer.wait)
         self.addCleanup(tracer.terminate)
         net.wait_for(lambda: "TracerPid:\t0" not in self.proc_status(daemon), 10, "the tracer")
@@ -408,12 +407,9 @@ class Health(Watched):
         self.start()
         self.assertIn("lost        nothing\n", self.cli("status", "--instance", self.instance).stdout)
         self.remove_instance()
-        masked = self.work.file("without-btf", "#!/bin/sh\nexec unshare --mount --propagation slave "
-                                "sh -c 'mount --bind /dev/null /sys/kernel/btf/vmlinux && exec \"$0\" "
-                                f"\"$@\"' {program.PROGRAM} \"$@\"\n")
-        os.chmod(masked, 0o755)
-        daemon = net.Daemon(self, self.appliance, "-c", self.write(), instance=self.instance,
-                            executable=masked).ready()
+        daemon = self.start_by("unshare", "--mount", "--propagation", "slave", "sh", "-c",
+                               "mount --bind /dev/null /sys/kernel/btf/vmlinux && exec \"$0\" \"$@\""
+                               ).ready()
         self.assertIn("cannot be counted", daemon.stderr)
         text = self.cli("status", "--instance", self.instance).stdout
         self.assertIn("lost        nothing that is known\n", text)

@@ -310,8 +310,7 @@ class Failures(Tune):
 
     def killed(self, words, call, when):
         """Runs tune, killed at the n-th call of a kind; False: it made fewer of them."""
-        before = ("strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e",
-                  f"inject={call}:signal=KILL:when={when}")
+        before = net.injected(call, f"signal=KILL:when={when}")
         command, environment = self.command(*words, before=before)
         result = self.appliance.run(*command, check=False, env=environment)
         return result.returncode != 0
