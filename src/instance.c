@@ -231,7 +231,11 @@ struct reloads_record {
 
 #define RECORD_TRIES 20 /* of a reader, 1 ms apart, until it is whole */
 
-/* An open file description's lock can be asked about without being taken, unlike flock(2)'s. */
+/*
+ * An open file description's lock can be asked about without being taken, unlike flock(2)'s. Its
+ * length in bytes is the daemon's process id, so that the lock and the name of who has it come and go
+ * in one. The whole file, which is longer: held by somebody who is no daemon, or not yet.
+ */
 static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 static bool same_file(int fd, const char *path)
@@ -294,6 +298,7 @@ static int is_locked(const char *name, pid_t daemon, struct error *error)
 
 int instance_lock(const char *name, struct error *error)
 {
+	struct flock beyond_pid = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = getpid()};
 	char path[INSTANCE_PATH_SIZE];
 	int err, fd = -ENOENT;
 	pid_t daemon = 0;
@@ -310,19 +315,16 @@ int instance_lock(const char *name, struct error *error)
 	if (fd < 0)
 		return error_set(error, fd, "cannot lock %s: %s%s", path, strerror(-fd),
 				 fd == -EACCES ? "; run as root" : "");
-	/* whatever a daemon that was killed has left, before this one can be found */
-	err = ftruncate(fd, 0) < 0 ? -errno : 0;
-	if (!err) {
-		run_path(path, name, RELOADS);
-		err = instance_write_reloads(name, &(struct instance_reloads){0});
-	}
-	if (!err) {
-		run_path(path, name, "lock");
-		err = dprintf(fd, "%d\n", (int)getpid()) < 0 ? -errno : 0;
-	}
+	/* instead of what a daemon that was killed has left, before this one can be found */
+	err = instance_write_reloads(name, &(struct instance_reloads){0});
+	if (err)
+		error_set(error, err, "cannot write %s: %s", run_path(path, name, RELOADS),
+			  strerror(-err));
+	if (!err && fcntl(fd, F_OFD_SETLK, &beyond_pid) < 0)
+		err = error_set(error, -errno, "cannot lock %s: %s", path, strerror(errno));
 	if (err) {
 		instance_unlock(name, fd);
-		return error_set(error, err, "cannot write %s: %s", path, strerror(-err));
+		return err;
 	}
 	return fd;
 }
@@ -399,7 +401,7 @@ void instance_tidy(const char *name)
 
 pid_t instance_daemon(const char *name)
 {
-	char path[INSTANCE_PATH_SIZE], text[16] = "";
+	char path[INSTANCE_PATH_SIZE];
 	struct flock lock = whole_file;
 	_cleanup_close_ int fd = open(run_path(path, name, "lock"), O_RDONLY | O_CLOEXEC);
 
@@ -407,9 +409,7 @@ pid_t instance_daemon(const char *name)
 	lock.l_type = F_RDLCK;
 	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
 		return 0;
-	if (read(fd, text, sizeof(text) - 1) <= 0)
-		return 0;
-	return (pid_t)strtol(text, NULL, 10);
+	return (pid_t)lock.l_len; /* 0: up to the end of the file, however long that is */
 }
 
 int instance_find_daemon(const char *name, pid_t *daemon, struct error *error)

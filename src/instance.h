@@ -41,7 +41,8 @@ int instance_remove_pins(const char *name, struct error *error);
 
 /*
  * Makes this process the instance's only daemon, until it ends or calls instance_unlock(), with no
- * reloads so far. Returns a file descriptor; -EBUSY when another daemon is.
+ * reloads so far. Returns a file descriptor; -EBUSY when another daemon is, or for a whole second
+ * somebody who does not say who it is.
  */
 int instance_lock(const char *name, struct error *error);
 void instance_unlock(const char *name, int fd);
@@ -72,7 +73,10 @@ int instance_write_reloads(const char *name, const struct instance_reloads *relo
 /* 0; -ENOENT: no daemon wrote any; -EBADMSG: one of another version did; else -errno. */
 int instance_read_reloads(const char *name, struct instance_reloads *reloads);
 
-/* The process id of the instance's daemon; 0 when none runs. */
+/*
+ * The process id of the instance's daemon, in that daemon's PID namespace; 0 when none runs, or none
+ * that can be asked for anything yet.
+ */
 pid_t instance_daemon(const char *name);
 /* For who needs one: -ESRCH when none runs, -EACCES when it takes root to see. */
 int instance_find_daemon(const char *name, pid_t *daemon, struct error *error);

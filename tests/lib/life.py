@@ -4,7 +4,7 @@
 import threading
 import time
 
-from . import frames, net
+from . import frames, net, program
 
 TARGETS = ("10.20.0.2:8081", "10.20.0.2:9092")
 
@@ -37,6 +37,12 @@ class Lifecycle(net.Ground):
         self.assertEqual(len(lines), 1, result.stderr)
         self.assertEqual(result.stdout, "")
         return lines[0]
+
+    def start_by(self, command, *words):
+        """A daemon that another command starts, of which it takes the place."""
+        net.need_commands(command)
+        return net.Daemon(self, self.appliance, *words, program.PROGRAM, "run", "-c", self.write(),
+                          instance=self.instance, name=None, executable=command)
 
     def start_fails(self, *changes, status=1, words=()):
         return self.fails("run", "-c", self.write(*changes), "--instance", self.instance,

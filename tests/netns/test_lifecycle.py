@@ -15,6 +15,9 @@ import time
 from lib import frames, net, program
 from lib.life import TARGETS, Lifecycle, Traffic, rules, tunnels
 
+# struct flock: a write lock on the whole file
+WHOLE_FILE = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+
 
 class Start(Lifecycle):
     def test_foreign_program(self):
@@ -112,7 +115,7 @@ class Start(Lifecycle):
         """One wins, whichever it is; the others name it, and leave nothing of theirs."""
         path = self.write()
         for number in range(8):
-            if number % 2:  # whose process id is no answer, while the next one takes the lock
+            if number % 2:  # whose process id is no answer
                 self.start().kill()
             daemons = [net.Daemon(self, self.appliance, "-c", path, instance=self.instance)
                        for _ in range(3)]
@@ -129,14 +132,27 @@ class Start(Lifecycle):
             self.assertEqual(winner.terminate(), 0)
             self.assert_nothing_left()
 
+    def is_locked(self):
+        with open(os.path.join(net.STATE, self.instance, "lock"), "r+b") as file:
+            found = fcntl.fcntl(file, fcntl.F_OFD_GETLK, WHOLE_FILE)
+        return struct.unpack("hhqqi4x", found)[0] != fcntl.F_UNLCK
+
+    def test_a_lock_that_a_killed_daemon_had(self):
+        """Who is turned away while the next one takes it is told of that one, not of the dead one."""
+        self.start().kill()
+        self.assertFalse(self.is_locked())
+        daemon = self.start_by(*net.injected("fcntl", "delay_exit=200000"), "-D")
+        net.wait_for(self.is_locked, 10, "the lock")
+        self.assertIn(f" already has a daemon, process {daemon.pid};", self.start_fails())
+        self.assertEqual(daemon.ready().terminate(), 0)
+        self.assert_nothing_left()
+
     def test_a_lock_of_nobody(self):
         """Who has it does not say so: waited for, as it takes a moment, but not for long."""
         directory = os.path.join(net.STATE, self.instance)
         os.makedirs(directory)
         with open(os.path.join(directory, "lock"), "w", encoding="ascii") as file:
-            # struct flock: the whole file
-            fcntl.fcntl(file, fcntl.F_OFD_SETLK,
-                        struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, WHOLE_FILE)
             self.assertIn("try again", self.start_fails())
             daemon = net.Daemon(self, self.appliance, "-c", self.write(), instance=self.instance)
             time.sleep(0.05)
