@@ -173,11 +173,13 @@ int datapath_inspect(const char *instance, struct datapath_condition *condition,
 		     struct error *error)
 {
 	struct bpf_link_info egress;
+	/* first, as the rest may take long, which is not the daemon's age */
+	int64_t age = beat_age(instance);
 	int err = datapath_read_counters(instance, &condition->counters, &condition->info, error);
 
 	memset((char *)condition + offsetof(struct datapath_condition, state), 0,
 	       sizeof(*condition) - offsetof(struct datapath_condition, state));
-	condition->beat_age_ms = -1;
+	condition->beat_age_ms = age;
 	if (err == -ENOENT) {
 		condition->state = DATAPATH_ABSENT;
 		return 0;
@@ -187,7 +189,6 @@ int datapath_inspect(const char *instance, struct datapath_condition *condition,
 	if (datapath_is_unpinned(instance))
 		return 0;
 	condition->state = datapath_read_state(instance);
-	condition->beat_age_ms = beat_age(instance);
 	err = read_link(instance, PIN_EGRESS_LINK, &egress);
 	condition->egress_detached = !err && !egress.xdp.ifindex;
 	datapath_read_losses(instance, &condition->losses);

@@ -202,6 +202,7 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 	/* also what took its place again after a failure */
 	datapath_hold(instance);
 	datapath_free(datapath);
+	progress_step(&rollout->progress);
 	return err;
 }
 

@@ -8,13 +8,14 @@ import struct
 import subprocess
 import time
 
-from lib import frames, net, program
+from lib import frames, net
 from lib.life import Traffic, rules, tunnels
 from lib.watch import TOLD_WITHIN, Watched, update_link
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000  # __WALL
 SLOWLY = net.injected("bpf", "delay_enter=12000")  # loading a configuration takes its time
+SLOWER = net.injected("bpf", "delay_enter=40000")  # each part of it does
 
 
 class Stalled:
@@ -347,15 +348,6 @@ class Health(Watched):
         net.wait_for(lambda: not self.is_loading(), 20, "the reload")
         self.told(True, "reload goes on")
 
-    def start_by(self, command, *words):
-        """A daemon that another command starts, of which it takes the place."""
-        net.need_commands(command)
-        return net.Daemon(self, self.appliance, *words, program.PROGRAM, "run", "-c", self.write(),
-                          instance=self.instance, name=None, executable=command)
-
-    def start_slowly(self):
-        return self.start_by(*SLOWLY, "-D")
-
     def test_slow_reload(self):
         """One that takes longer than a stall, and gets on, is none."""
         net.need_commands("strace")
@@ -391,14 +383,14 @@ class Health(Watched):
 
     def test_ready(self):
         """Once the service manager is told that it is ready, health is known."""
-        self.start_slowly().ready()
+        self.start_by(*SLOWER, "-D").ready()
         self.assertEqual(self.get().text, "healthy\n")
 
     def test_slow_start(self):
         """A daemon that takes over from a dead one is not called stalled: it starts."""
         self.start().kill()
         time.sleep(2)
-        self.start_slowly()
+        self.start_by(*SLOWLY, "-D")
         net.wait_for(lambda: self.json("status")["pid"], 10, "the daemon")
         self.assertRegex(self.reasons(), r"^the daemon, process \d+, is starting$")
 
