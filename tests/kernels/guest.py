@@ -127,7 +127,8 @@ class Guest:
             "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(memory),
             "-smp", str(cpus), "-display", "none", "-nodefaults", "-no-reboot",
             "-serial", "stdio", "-kernel", kernel.image, "-initrd", initramfs,
-            "-append", f"console=ttyS0 loglevel={loglevel} panic=-1"]
+            # a CPU that hangs ends it within half a minute, and not only what it hung in
+            "-append", f"console=ttyS0 loglevel={loglevel} panic=-1 softlockup_panic=1"]
         for path, writable in drives:
             self.command += ["-drive", f"file={path},format=raw,if=virtio,cache=unsafe,"
                                        f"readonly={'off' if writable else 'on'}"]
