@@ -16,11 +16,11 @@ CFLAGS   ?= -O2 -g
 PKGS     := libbpf yaml-0.1 jansson libmnl libpcap libsystemd libmicrohttpd libcap
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
-ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I$(BUILD) $(PKG_CFLAGS)
+ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I$(BUILD) -iquote src -iquote . $(PKG_CFLAGS)
 
 MULTIARCH  := $(shell $(CC) -print-multiarch)
 # The objects go into the program: they must not depend on where they were built.
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes -ffile-prefix-map=$(CURDIR)=. \
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes -ffile-prefix-map=$(CURDIR)=. -iquote . \
 	-idirafter /usr/include/$(MULTIARCH)
 
 # STATIC='libbpf libpcap' links these of PKGS from their archives, for systems where the shared ones
@@ -34,8 +34,8 @@ PKG_LIBS = $(foreach name,$(STATIC),$(BEFORE_$(name)) \
 	$(shell pkg-config --libs $(filter-out $(STATIC),$(PKGS)))
 endif
 
-SOURCES := $(wildcard src/*.c)
-OBJECTS := $(SOURCES:src/%.c=$(BUILD)/%.o)
+SOURCES := $(wildcard src/*/*.c)
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 PROGRAM := $(BUILD)/vxlan-pipeline
 SKELETONS := $(patsubst bpf/%.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*.bpf.c))
 
@@ -48,7 +48,8 @@ $(PROGRAM): $(OBJECTS)
 $(BUILD)/vxlan_loader: $(PROGRAM)
 	ln -sf vxlan-pipeline $@
 
-$(BUILD)/%.o: src/%.c | $(BUILD)
+$(BUILD)/src/%.o: src/%.c
+	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.bpf.o: bpf/%.bpf.c | $(BUILD)
@@ -100,7 +101,7 @@ lint: ## format, static analysis and a warning-free build; changes nothing
 
 # What `make lint` runs: clang-tidy on every C file, each as it is compiled. Reports go to files;
 # only the findings are shown.
-TIDY_C   := $(addprefix tidy-,$(filter-out %.bpf.c,$(wildcard src/*.c tests/*/*.c)))
+TIDY_C   := $(addprefix tidy-,$(filter-out %.bpf.c,$(wildcard src/*/*.c tests/*/*.c tests/unit/*/*.c)))
 TIDY_BPF := $(addprefix tidy-,$(wildcard bpf/*.bpf.c tests/*/*.bpf.c))
 TIDY_LOG  = $(BUILD)/tidy.$(subst /,.,$*)
 TIDY      = clang-tidy --quiet $* -- $(1) > $(TIDY_LOG) 2>&1 || \
@@ -108,7 +109,7 @@ TIDY      = clang-tidy --quiet $* -- $(1) > $(TIDY_LOG) 2>&1 || \
 .PHONY: tidy $(TIDY_C) $(TIDY_BPF)
 tidy: $(TIDY_C) $(TIDY_BPF)
 $(TIDY_C): tidy-%: | $(SKELETONS) $(BENCH_SKELETONS)
-	@$(call TIDY,$(ALL_CFLAGS) -Isrc)
+	@$(call TIDY,$(ALL_CFLAGS))
 $(TIDY_BPF): tidy-%: | $(BUILD)
 	@$(call TIDY,$(BPF_CFLAGS))
 
@@ -120,4 +121,4 @@ clean: ## remove what was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 16
 
--include $(wildcard $(BUILD)/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/src/*/*.d)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Perfect-hash lookup, the reading half of src/table.c. */
+/* Perfect-hash lookup, the reading half of src/rules/perfect_hash.c. */
 #ifndef LOOKUP_H
 #define LOOKUP_H
 

@@ -202,7 +202,7 @@ struct nat6_slot {
 };
 
 /*
- * The way to a rule's target, kept up to date by the daemon (src/nexthop.c), word by word, so that
+ * The way to a rule's target, kept up to date by the daemon (src/daemon/next_hops.c), word by word, so that
  * every word is always whole. Words 0 and 1 hold the Ethernet addresses as they stand in a frame:
  * word 0 its bytes 0-7, the low half of word 1 its bytes 8-11.
  * Bits 32-47 of word 1: path MTU in bytes; bits 48-63: enum next_hop_state.

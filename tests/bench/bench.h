@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#include "../../bpf/latency.h"
+#include "bpf/latency.h"
 
 /*
  * The frames of the bench: what stands where in 98 bytes and more of Ethernet, IPv4, UDP, VXLAN,

@@ -45,7 +45,7 @@ def command_lines(text):
 
 def sources():
     text = ""
-    for path in sorted(glob.glob(os.path.join(program.ROOT, "src", "*.[ch]"))):
+    for path in sorted(glob.glob(os.path.join(program.ROOT, "src", "*", "*.[ch]"))):
         with open(path, encoding="utf-8") as file:
             text += file.read()
     return text
@@ -152,7 +152,7 @@ class Lists(unittest.TestCase):
 
     def test_counters(self):
         self.assertEqual(self.status_list("COUNTERS"),
-                         lists.x_macro("STATS_COUNTERS", "src/stats.h"))
+                         lists.x_macro("STATS_COUNTERS", "src/observe/stats.h"))
 
     def test_the_document_of_status(self):
         text = "\n".join(mdoc.read("vxlan-pipeline-status.8"))
@@ -163,13 +163,13 @@ class Lists(unittest.TestCase):
 
     def test_places_of_loss(self):
         text = "\n".join(mdoc.read("vxlan-pipeline-status.8"))
-        for _, name, _ in lists.x_macro("LOSS_PLACES", "src/loss.h"):
+        for _, name, _ in lists.x_macro("LOSS_PLACES", "src/observe/loss.h"):
             with self.subTest(name):
                 self.assertIn(f"\n.Cm {name}\n", text)
 
     def test_findings_of_check(self):
         lines = mdoc.sections(mdoc.read("vxlan-pipeline-check.8"))["FINDINGS"]
-        self.assertEqual(list(mdoc.entries(lines)), lists.x_macro("CHECKS", "src/check.h"))
+        self.assertEqual(list(mdoc.entries(lines)), lists.x_macro("CHECKS", "src/check/check.h"))
 
     def listed(self, section):
         """The heads of the entries of a section, over all pages, as words."""
@@ -185,7 +185,7 @@ class Lists(unittest.TestCase):
                          {names.get(name, name) for name in read} | LIBRARY_ENVIRONMENT)
 
     def test_signals(self):
-        with open(os.path.join(program.ROOT, "src", "daemon.c"), encoding="utf-8") as file:
+        with open(os.path.join(program.ROOT, "src", "daemon", "daemon.c"), encoding="utf-8") as file:
             taken = set(re.findall(r"sigaddset\(&set, (SIG\w+)\)", file.read()))
         self.assertGreater(len(taken), 3)
         self.assertEqual(self.listed("SIGNALS"), taken | {"SIGKILL"})

@@ -116,7 +116,7 @@ class Tables(unittest.TestCase):
     def test_every_setting_that_import_knows_is_told(self):
         told = " ".join(row[0] for row in markdown.table(PAGE, "old"))
         known = set()
-        for path in glob.glob(os.path.join(program.ROOT, "src", "config_import.c")):
+        for path in glob.glob(os.path.join(program.ROOT, "src", "import", "import.c")):
             with open(path, encoding="utf-8") as file:
                 known |= set(re.findall(r'^\t\{"([A-Z_]+)", [A-Z_]+,', file.read(), re.M))
         self.assertGreater(len(known), 10)

@@ -36,8 +36,8 @@ class Metrics(Watched):
         self.assertEqual(rows, shown)
 
     def test_metrics_of_other_machines(self):
-        """As the source has them; what becomes of them there tests/unit/test_metrics.c shows."""
-        with open(os.path.join(program.ROOT, "src", "metrics.c"), encoding="utf-8") as file:
+        """As the source has them; what becomes of them there tests/unit/observe/test_metrics.c shows."""
+        with open(os.path.join(program.ROOT, "src", "observe", "metrics.c"), encoding="utf-8") as file:
             source = file.read()
         rows = [row for row in markdown.table(PAGE, "metric") if row[0] in NOT_HERE]
         self.assertEqual({name for name, *_ in rows}, NOT_HERE)
@@ -67,7 +67,7 @@ class Losses(unittest.TestCase):
     def test_places(self):
         documented = [tuple(row) for row in markdown.table(PAGE, "place")]
         self.assertEqual(documented, [(name, meaning) for _, name, meaning in
-                                      x_macro("LOSS_PLACES", "src/loss.h")])
+                                      x_macro("LOSS_PLACES", "src/observe/loss.h")])
 
     def test_refused_packets(self):
         documented = [(name, meaning) for name, meaning, *_ in
@@ -79,9 +79,9 @@ class Losses(unittest.TestCase):
         """Every statistic that may be shown has a row that says what to do."""
         documented = {name for row in markdown.table(PAGE, "statistic")
                       for name in re.findall(r"\w+", row[0])}
-        with open(os.path.join(program.ROOT, "src", "driver_loss.c"), encoding="utf-8") as file:
+        with open(os.path.join(program.ROOT, "src", "observe", "driver_loss.c"), encoding="utf-8") as file:
             known = set(re.findall(r'{"\w+", "(\w+)"', file.read()))
-        with open(os.path.join(program.ROOT, "src", "loss.c"), encoding="utf-8") as file:
+        with open(os.path.join(program.ROOT, "src", "observe", "loss.c"), encoding="utf-8") as file:
             known |= set(re.findall(r"KERNEL_STAT\((\w+), LOSS", file.read()))
         self.assertGreater(len(known), 15)
         self.assertEqual(known, documented)

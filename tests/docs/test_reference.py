@@ -54,7 +54,7 @@ class Verdicts(unittest.TestCase):
 
     def test_counters_and_meanings(self):
         documented = [tuple(row) for row in markdown.table("docs/verdicts.md", "counter")]
-        self.assertEqual(documented, x_macro("STATS_COUNTERS", "src/stats.h"))
+        self.assertEqual(documented, x_macro("STATS_COUNTERS", "src/observe/stats.h"))
 
     def test_sums_name_the_verdicts_of_their_class(self):
         rows = dict(row for row in markdown.table("docs/verdicts.md", "counter"))
@@ -67,7 +67,7 @@ class Verdicts(unittest.TestCase):
 class Checks(unittest.TestCase):
     def test_checks_and_what_they_find(self):
         documented = [tuple(row[:2]) for row in markdown.table("docs/check.md", "check")]
-        defined = x_macro("CHECKS", "src/check.h")
+        defined = x_macro("CHECKS", "src/check/check.h")
         self.assertGreater(len(defined), 20)
         self.assertEqual(documented, defined)
 
@@ -78,7 +78,7 @@ class Tuning(unittest.TestCase):
     RULES = 'nat: [{match: {source_port: 1}, to: "10.0.0.9"}, {match: {vni: 1}, to: "fd00::9"}]\n'
 
     def planned(self):
-        facts = os.path.join(program.ROOT, "tests", "unit", "facts", "ena-fresh.json")
+        facts = os.path.join(program.ROOT, "tests", "unit", "check", "facts", "ena-fresh.json")
         with open(facts, encoding="utf-8") as file:
             host = json.load(file)
         host["listen"].update(rx_usecs=1000, force_forwarding6=0)

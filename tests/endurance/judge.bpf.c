@@ -11,7 +11,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "../../bpf/generate.h"
+#include "bpf/generate.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "names.h"
+#include "datapath/names.h"
 
 #define ETHERNET 14
 

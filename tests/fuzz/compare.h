@@ -3,7 +3,7 @@
 #ifndef COMPARE_H
 #define COMPARE_H
 
-#include "datapath.h"
+#include "datapath/datapath.h"
 #include "model.h"
 
 #define COMPARE_TEXT 512

@@ -9,19 +9,20 @@ FUZZ_PACKETS ?= 5000000
 # ---- libFuzzer: each target is a program of its own, under the sanitizers ----
 
 FUZZ_TARGETS  := $(patsubst tests/fuzz/fuzz_%.c,$(FUZZ_BUILD)/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SOURCES  := $(filter-out src/main.c src/datapath% src/cmd_%,$(SOURCES))
-FUZZ_OBJECTS  := $(FUZZ_SOURCES:src/%.c=$(FUZZ_BUILD)/%.o)
+FUZZ_SOURCES  := $(filter-out src/datapath/% src/cli/%,$(SOURCES))
+FUZZ_OBJECTS  := $(FUZZ_SOURCES:%.c=$(FUZZ_BUILD)/%.o)
 FUZZ_CFLAGS    = $(ALL_CFLAGS) -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all
 
 $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/fuzz.a
-	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -MMD -MP -MF $@.d -Isrc -o $@ $< \
+	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -MMD -MP -MF $@.d -o $@ $< \
 		$(FUZZ_BUILD)/fuzz.a -Wl,--as-needed $(PKG_LIBS)
 
-# An archive, so that a target takes only the objects it calls.
+# An archive, so that a target takes only the objects it calls; q as in unit.mk.
 $(FUZZ_BUILD)/fuzz.a: $(FUZZ_OBJECTS)
-	rm -f $@ && $(AR) rcs $@ $^
+	rm -f $@ && $(AR) qcs $@ $^
 
-$(FUZZ_BUILD)/%.o: src/%.c | $(FUZZ_BUILD) $(SKELETONS)
+$(FUZZ_BUILD)/src/%.o: src/%.c | $(SKELETONS)
+	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
 
 # ---- the differential fuzzer: the program's own objects and the model ----
@@ -29,16 +30,16 @@ $(FUZZ_BUILD)/%.o: src/%.c | $(FUZZ_BUILD) $(SKELETONS)
 DIFFERENTIAL_SOURCES := $(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c))
 DIFFERENTIAL_OBJECTS := $(DIFFERENTIAL_SOURCES:tests/fuzz/%.c=$(FUZZ_BUILD)/differential-%.o)
 
-$(FUZZ_BUILD)/differential: $(DIFFERENTIAL_OBJECTS) $(filter-out $(BUILD)/main.o,$(OBJECTS))
+$(FUZZ_BUILD)/differential: $(DIFFERENTIAL_OBJECTS) $(filter-out $(BUILD)/src/cli/main.o,$(OBJECTS))
 	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(FUZZ_BUILD)/differential-%.o: tests/fuzz/%.c | $(FUZZ_BUILD) $(SKELETONS)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -Isrc -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The same with another datapath: mutants/NAME/bpf holds the sources of a broken one, and what embeds
 # the program is compiled anew.
-MUTANT_EMBEDS := $(shell grep -l -e datapath_internal.h src/*.c)
-MUTANT_OTHERS := $(filter-out $(BUILD)/main.o $(MUTANT_EMBEDS:src/%.c=$(BUILD)/%.o),$(OBJECTS))
+MUTANT_EMBEDS := $(shell grep -l -e datapath/internal.h src/datapath/*.c)
+MUTANT_OTHERS := $(filter-out $(BUILD)/src/cli/main.o $(MUTANT_EMBEDS:%.c=$(BUILD)/%.o),$(OBJECTS))
 
 $(FUZZ_BUILD)/mutants/%/pipeline.bpf.o: $(FUZZ_BUILD)/mutants/%/bpf/pipeline.bpf.c
 	$(CLANG) $(BPF_CFLAGS) -Wno-unused-function -c -o $@ $<
@@ -48,7 +49,7 @@ $(FUZZ_BUILD)/mutants/%/pipeline.skel.h: $(FUZZ_BUILD)/mutants/%/pipeline.bpf.o
 
 $(FUZZ_BUILD)/mutants/%/differential: $(FUZZ_BUILD)/mutants/%/pipeline.skel.h \
 		$(DIFFERENTIAL_OBJECTS) $(MUTANT_OTHERS)
-	$(CC) -I$(@D) $(ALL_CFLAGS) -O0 -Isrc -o $@ $(MUTANT_EMBEDS) \
+	$(CC) -I$(@D) $(ALL_CFLAGS) -O0 -o $@ $(MUTANT_EMBEDS) \
 		$(DIFFERENTIAL_OBJECTS) $(MUTANT_OTHERS) $(PKG_LIBS)
 
 .PRECIOUS: $(FUZZ_BUILD)/mutants/%/pipeline.bpf.o $(FUZZ_BUILD)/mutants/%/pipeline.skel.h
@@ -66,4 +67,4 @@ fuzz: all fuzz-programs ## fuzz what reads foreign bytes; compare the datapath w
 	FUZZ_MUTANTS=all tests/run fuzz || failed=1; \
 	exit $$failed
 
--include $(wildcard $(FUZZ_BUILD)/*.d)
+-include $(wildcard $(FUZZ_BUILD)/*.d $(FUZZ_BUILD)/src/*/*.d)

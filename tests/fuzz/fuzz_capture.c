@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A capture, pcap or pcapng: read to its end or to where it is damaged, and each frame dissected. */
-#include "capture.h"
+#include "explain/capture.h"
 #include "fuzz_dissect.h"
 
 #define ENOUGH 64 /* packets */

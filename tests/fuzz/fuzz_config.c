@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A configuration file: refused with problems that can be shown, or it loads again as it was shown. */
-#include "config.h"
+#include "config/config.h"
 #include "fuzz.h"
 
 static void check_problems(const struct config_problems *problems)

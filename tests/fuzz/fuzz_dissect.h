@@ -3,7 +3,7 @@
 #ifndef FUZZ_DISSECT_H
 #define FUZZ_DISSECT_H
 
-#include "dissect.h"
+#include "explain/dissect.h"
 #include "fuzz.h"
 
 static inline void check_field(const struct dissection *dissection, size_t i)

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 #include "fuzz.h"
-#include "http.h"
+#include "web/http.h"
 
 #define PATIENCE_MS 10000
 #define ANSWER_SIZE 16384

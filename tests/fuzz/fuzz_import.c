@@ -4,8 +4,8 @@
  * nothing but messages. The input is .env, nat_rules.conf and interfaces.conf, with lines of "---"
  * between them; what is not there is not given.
  */
-#include "config.h"
-#include "config_import.h"
+#include "config/config.h"
+#include "import/import.h"
 #include "fuzz.h"
 
 #define FILES     3

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "trial.h"
-#include "sandbox.h"
+#include "explain/sandbox.h"
 
 struct trial *trial_new(const struct options *options, struct sums *sums)
 {

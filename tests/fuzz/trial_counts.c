@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "datapath_internal.h"
-#include "names.h"
+#include "datapath/internal.h"
+#include "datapath/names.h"
 #include "trial.h"
 
 static void add(struct hits *hits, size_t bytes)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Unit tests: every test_*.c is a program of its own, linked with what it needs of src/ and run
+# Unit tests: every test_*.c, in the folders of src/, is a program of its own, linked with what it needs of src/ and run
 # under the address and undefined-behaviour sanitizers.
 
 UNIT_BUILD   := $(BUILD)/unit
-UNIT_SOURCES := $(filter-out src/main.c src/datapath.c,$(SOURCES))
-UNIT_OBJECTS := $(UNIT_SOURCES:src/%.c=$(UNIT_BUILD)/%.o)
-UNIT_TESTS   := $(patsubst tests/unit/%.c,$(UNIT_BUILD)/%,$(wildcard tests/unit/test_*.c))
+UNIT_SOURCES := $(filter-out src/cli/main.c,$(SOURCES))
+UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(UNIT_BUILD)/%.o)
+UNIT_TESTS   := $(patsubst tests/unit/%.c,$(UNIT_BUILD)/%,$(wildcard tests/unit/*/test_*.c))
 UNIT_CFLAGS   = $(ALL_CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
 .PHONY: test-unit
@@ -14,18 +14,18 @@ test-unit: $(UNIT_TESTS) ## run the unit tests
 		echo "== $${test##*/}"; $$test || failed=1; \
 	done; exit $$failed
 
-$(UNIT_BUILD)/test_%: tests/unit/test_%.c $(UNIT_BUILD)/unit.a
-	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -Isrc -o $@ $< \
+$(UNIT_TESTS): $(UNIT_BUILD)/%: tests/unit/%.c $(UNIT_BUILD)/unit.a
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		$(UNIT_BUILD)/unit.a -Wl,--as-needed $(PKG_LIBS) $(shell pkg-config --libs cmocka)
 
-# An archive, so that a test takes only the objects it calls.
+# An archive, so that a test takes only the objects it calls; made with q, as r would keep one of two
+# objects of a name.
 $(UNIT_BUILD)/unit.a: $(UNIT_OBJECTS)
-	rm -f $@ && $(AR) rcs $@ $^
+	rm -f $@ && $(AR) qcs $@ $^
 
-$(UNIT_BUILD)/%.o: src/%.c | $(UNIT_BUILD) $(SKELETONS)
+$(UNIT_BUILD)/src/%.o: src/%.c | $(SKELETONS)
+	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(UNIT_BUILD):
-	mkdir -p $@
-
--include $(wildcard $(UNIT_BUILD)/*.d)
+-include $(wildcard $(UNIT_BUILD)/*/*.d $(UNIT_BUILD)/src/*/*.d)

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The checks of what becomes of packets: sizes, fragments, losses. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check/internal.h"
+#include "host/traffic.h"
+#include "net/xdp.h"
+
+/* What the tunnel adds to a mirrored packet, as AWS counts it. */
+#define OVERHEAD4 54
+#define OVERHEAD6 74
+
+#define USUAL_MTU 1500
+
+static int64_t overhead(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen.source_count; i++) {
+		if (config->listen.sources[i].address.version == 6)
+			return OVERHEAD6;
+	}
+	return OVERHEAD4;
+}
+
+static int64_t smallest_overhead(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen.source_count; i++) {
+		if (config->listen.sources[i].address.version == 4)
+			return OVERHEAD4;
+	}
+	return config->listen.source_count ? OVERHEAD6 : OVERHEAD4;
+}
+
+/* What is to be expected: packets as large as forward.mtu says, else as is usual. */
+static int64_t expected_size(const struct check *check)
+{
+	int64_t mtu = traffic_forward_mtu(check->config, check->host);
+
+	if (check->config->forward.mtu)
+		return mtu;
+	return mtu < USUAL_MTU ? mtu : USUAL_MTU;
+}
+
+void check_tunnel_mtu(const struct check *check)
+{
+	const struct host_link *link = &check->host->listen;
+	int64_t needed = expected_size(check) + overhead(check->config);
+	bool fits = !check->listen.xdp_mtu || needed <= check->listen.xdp_mtu;
+	struct finding *finding;
+
+	if (link->mtu >= needed) {
+		check_find(check, FINDING_OK,
+			   "%s takes mirrored packets of up to %" PRId64
+			   " bytes; larger ones are truncated by the mirror",
+			   link->name, link->mtu - overhead(check->config));
+		return;
+	}
+	finding =
+		check_find(check, FINDING_WARN,
+			   "%s has an MTU of %" PRId64 ", so mirrored packets of more than %" PRId64
+			   " bytes arrive truncated, while up to %" PRId64
+			   " could be sent: it takes %" PRId64 "%s",
+			   link->name, link->mtu, link->mtu - overhead(check->config),
+			   expected_size(check), needed,
+			   fits ? "" : ", more than the driver takes with an XDP program");
+	if (fits)
+		check_fix(finding, "ip link set dev %s mtu %" PRId64, check_word(check, link),
+			  needed);
+}
+
+void check_forward_mtu(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	int64_t wanted = check->config->forward.mtu;
+	struct finding *finding;
+
+	if (wanted <= link->mtu)
+		return;
+	finding = check_find(check, FINDING_FAIL,
+			     "forward.mtu is %" PRId64 ", more than the MTU of %s, %" PRId64,
+			     wanted, link->name, link->mtu);
+	if (!check->forward.xdp_mtu || wanted <= check->forward.xdp_mtu)
+		check_fix(finding, "ip link set dev %s mtu %" PRId64, check_word(check, link),
+			  wanted);
+}
+
+/*
+ * What lets forward.interface admit frames that are still to be cut. While forward.mtu follows its
+ * MTU, raising that one would end the cutting instead.
+ */
+static void fix_device_mtu(const struct check *check, struct finding *finding, int64_t mtu)
+{
+	const struct host_link *link = &check->host->forward;
+	size_t used = strlen(finding->why);
+
+	if (check->config->forward.mtu)
+		check_fix(finding, "ip link set dev %s mtu %" PRId64, check_word(check, link), mtu);
+	else
+		snprintf(finding->why + used, sizeof(finding->why) - used,
+			 "; say `mtu: %" PRId64 "` under `forward`, then give %s an MTU of %" PRId64
+			 ", and its routes one of %" PRId64,
+			 link->mtu, link->name, mtu, link->mtu);
+}
+
+/* The MTU by which forward.interface admits the largest whole frame that the mode lets in. */
+static int64_t device_mtu_needed(const struct check *check)
+{
+	int64_t arriving = check->host->listen.mtu;
+
+	if (check->listen.xdp_mtu && arriving > check->listen.xdp_mtu)
+		arriving = check->listen.xdp_mtu;
+	return arriving - CUTTING_TUNNEL + CUTTING_ROOM;
+}
+
+static void judge_cutting_room(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	int64_t needed = device_mtu_needed(check);
+	struct finding *finding;
+
+	if (link->mtu >= needed)
+		return;
+	finding = check_find(
+		check, FINDING_WARN,
+		"%s has an MTU of %" PRId64 ", so packets of more than %" PRId64
+		" bytes cannot be cut in XDP; the kernel cuts them, several times slower",
+		link->name, link->mtu, link->mtu - CUTTING_ROOM);
+	if (!check->forward.xdp_mtu || needed <= check->forward.xdp_mtu)
+		fix_device_mtu(check, finding, needed);
+}
+
+static void judge_small_device(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	int64_t needed = device_mtu_needed(check);
+	struct finding *finding =
+		check_find(check, FINDING_WARN,
+			   "%s's MTU, %" PRId64
+			   ", lets no packet pass that has to be cut, so the kernel cuts, "
+			   "several times slower",
+			   link->name, link->mtu);
+
+	if (needed > link->mtu && (!check->forward.xdp_mtu || needed <= check->forward.xdp_mtu))
+		fix_device_mtu(check, finding, needed);
+}
+
+/* Mirrors leave less room in the tunnel than there might be: nothing larger than that comes. */
+static bool needs_no_cutting(const struct check *check)
+{
+	return check->host->listen.mtu - smallest_overhead(check->config) <=
+	       traffic_forward_mtu(check->config, check->host);
+}
+
+void check_cutting(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	bool generic = check->config->listen.xdp_mode == XDP_MODE_GENERIC ||
+		       check->listen.native == ANSWER_NO || check->forward.native == ANSWER_NO;
+
+	/* what check_forward_mtu() finds comes first */
+	if (needs_no_cutting(check) || check->config->forward.mtu > link->mtu)
+		return;
+	switch (traffic_cutting(check->config, check->host, generic)) {
+	case CUTTING_IN_XDP:
+		judge_cutting_room(check);
+		break;
+	case CUTTING_GENERIC_MODE:
+		check_find(
+			check, FINDING_WARN,
+			"in generic mode the kernel cuts what is larger than forward.mtu, several "
+			"times slower and to the MTU of the route: give routes out of %s that "
+			"MTU: ip route ... mtu %" PRId64,
+			link->name, traffic_forward_mtu(check->config, check->host));
+		break;
+	case CUTTING_DEVICE_TOO_SMALL:
+		judge_small_device(check);
+		break;
+	case CUTTING_KERNEL_TOO_OLD:
+		check_find(
+			check, FINDING_WARN,
+			"Linux %s copies no frames in XDP, so the kernel cuts what is larger than "
+			"forward.mtu, several times slower",
+			check->host->kernel);
+		break;
+	case CUTTING_NONE:
+		break;
+	}
+}
+
+/* How to switch the limit off; false: this driver cannot. */
+static bool can_bypass(const struct check *check)
+{
+	return check->host->frag_bypass != HOST_UNKNOWN ||
+	       check->forward.version >= DRIVER_ENA_FRAG_BYPASS;
+}
+
+void check_fragment_limit(const struct check *check)
+{
+	const struct host_link *link = &check->host->forward;
+	int64_t pieces = traffic_fragments(check->config, check->host);
+	int64_t target = check->config->monitor.target_pps, left;
+	struct finding *finding;
+
+	if (!check->forward.ena || !pieces || needs_no_cutting(check))
+		return;
+	if (check->host->frag_bypass == 1) {
+		check_find(check, FINDING_OK,
+			   "%s: ENA runs with enable_frag_bypass=1, which lifts its limit of %d IP "
+			   "fragments a second",
+			   link->name, DRIVER_ENA_FRAGMENTS);
+		return;
+	}
+	left = DRIVER_ENA_FRAGMENTS / 2;
+	finding = check_find(check, FINDING_WARN,
+			     "%s: ENA sends at most %d IP fragments a second, which is %" PRId64
+			     " packets cut in two%s; of monitor.target_pps, %" PRId64
+			     ", it would lose %" PRId64
+			     " if all had to be cut, and count them in pps_allowance_exceeded%s",
+			     link->name, DRIVER_ENA_FRAGMENTS, left,
+			     pieces > 2 ? ", fewer where they are larger" : "", target,
+			     target > left ? target - left : 0,
+			     can_bypass(check) ? "" : "; ENA 2.13.3 and later can do without");
+	if (can_bypass(check))
+		check_fix(finding, "echo options ena enable_frag_bypass=1 > "
+				   "/etc/modprobe.d/vxlan-pipeline-ena.conf # then reboot");
+	else
+		check_fix(finding, "dkms install amzn-drivers/2.17.0");
+}
+
+void check_rx_ring(const struct check *check)
+{
+	const struct host_link *link = &check->host->listen;
+
+	if (link->rx_ring_max <= 0)
+		check_find(check, FINDING_OK, "%s has no receive ring that could be set",
+			   link->name);
+	else if (link->rx_ring < link->rx_ring_max)
+		check_fix(check_find(check, FINDING_WARN,
+				     "%s has a receive ring of %" PRId64 ", and could have %" PRId64
+				     ", which bridges longer pauses of a CPU",
+				     link->name, link->rx_ring, link->rx_ring_max),
+			  "ethtool -G %s rx %" PRId64, check->listen_word, link->rx_ring_max);
+}
+
+static void judge_losses(const struct check *check, const struct host_link *link,
+			 const struct driver *driver)
+{
+	const struct {
+		const char *name;
+		int64_t count;
+		const char *meaning;
+	} counters[] = {
+		{"bw_in_allowance_exceeded", link->bw_in_exceeded,
+		 "the bandwidth to this instance"},
+		{"bw_out_allowance_exceeded", link->bw_out_exceeded,
+		 "the bandwidth from this instance"},
+		{"pps_allowance_exceeded", link->pps_exceeded,
+		 "the packet rate of this instance, or that of fragments"},
+		{"conntrack_allowance_exceeded", link->conntrack_exceeded,
+		 "the connections that its security groups track"},
+		{"linklocal_allowance_exceeded", link->linklocal_exceeded,
+		 "the packet rate to the instance metadata, DNS and time"},
+	};
+
+	(void)driver;
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		if (counters[i].count > 0)
+			check_find(check, FINDING_WARN,
+				   "%s: %s is %" PRId64
+				   ": so many packets were lost to the limit on "
+				   "%s; a larger instance has a larger one",
+				   link->name, counters[i].name, counters[i].count,
+				   counters[i].meaning);
+	}
+	/* that it could be longer is a finding of its own */
+	if (link->rx_overruns > 0)
+		check_find(check, FINDING_WARN,
+			   "%s: %" PRId64 " packets found the receive ring full", link->name,
+			   link->rx_overruns);
+}
+
+static bool losses_known(const struct host_link *link)
+{
+	return link->rx_overruns != HOST_UNKNOWN || link->pps_exceeded != HOST_UNKNOWN;
+}
+
+void check_losses(const struct check *check)
+{
+	const struct host_link *link = &check->host->listen;
+
+	check_each_link(check, judge_losses);
+	if (!losses_known(link) && !losses_known(&check->host->forward))
+		check_find(check, FINDING_OK,
+			   "not known: %s's driver counts no losses that are known "
+			   "here",
+			   link->name);
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/generate_options.h"
+#include "cli/generate_report.h"
+#include "generate/far_side.h"
+#include "net/netdev.h"
+#include "net/xdp.h"
+
+#define DEFAULT_SOURCE      0x0a000001 /* 10.0.0.1 */
+#define DEFAULT_DESTINATION 0x0a000002
+#define MAX_INNER_SIZE      (GENERATE_MAX_FRAME - GENERATE_ENCAPSULATION)
+#define LOOK_NS             20000000L  /* between two looks at what came in */
+#define LINGER_NS           200000000L /* after the last packet of --count: for duplicates */
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = interrupt};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+/* 0: none was given */
+static uint32_t ipv4_of(const struct ip_address *address)
+{
+	__be32 value;
+
+	memcpy(&value, address->bytes, sizeof(value));
+	return ntohl(value);
+}
+
+static void fill_packet(struct generator_packet *packet, const struct generate_options *given,
+			const struct netdev *netdev)
+{
+	memcpy(packet->source_mac, netdev->mac, sizeof(packet->source_mac));
+	packet->source = ipv4_of(&given->source);
+	packet->destination = ipv4_of(&given->destination);
+	packet->port = given->port;
+	packet->vni = given->vni;
+	packet->vnis = given->vnis;
+	packet->inner_source = ipv4_of(&given->inner_source);
+	packet->inner_destination = ipv4_of(&given->inner_destination);
+	packet->source_port = given->source_port;
+	packet->destination_port = given->destination_port;
+	packet->inner_size = given->inner_size;
+	packet->flows = given->flows;
+	packet->vary = given->vary;
+	packet->df = given->df;
+}
+
+/* The MAC of whoever is next on the way to --destination. */
+static int resolve(const struct generate_options *given, const struct netdev *netdev,
+		   const struct generator_route *route, uint8_t *mac, struct error *error)
+{
+	char text[ADDR_TEXT_SIZE];
+	int err = generator_find_neighbour(given->interface, netdev->ifindex, route->next_hop, mac);
+
+	if (!err)
+		return 0;
+	ip_address_format(&given->destination, text);
+	return error_set(error, err,
+			 "no MAC address is known for the way to %s out of %s (%s); give it with "
+			 "--destination-mac",
+			 text, given->interface, strerror(-err));
+}
+
+/* Where the frames go, as far as the command line does not say it. */
+static int find_target(struct generator_packet *packet, const struct generate_options *given,
+		       const struct netdev *netdev, struct error *error)
+{
+	const bool known = given->destination.version != 0;
+	struct generator_route route = {0};
+	char text[ADDR_TEXT_SIZE];
+	int err;
+
+	if (!known)
+		packet->destination = DEFAULT_DESTINATION;
+	err = generator_find_route(netdev->ifindex, packet->destination, &route);
+	if (!packet->source)
+		packet->source = route.source ? route.source : DEFAULT_SOURCE;
+	if (given->has_destination_mac) {
+		memcpy(packet->destination_mac, given->destination_mac, 6);
+		return 0;
+	}
+	if (known && err)
+		return error_set(error, err,
+				 "no route to %s out of %s: %s; --destination-mac does without",
+				 ip_address_format(&given->destination, text), given->interface,
+				 strerror(-err));
+	if (known)
+		return resolve(given, netdev, &route, packet->destination_mac, error);
+	err = generator_find_peer(netdev->ifindex, packet->destination_mac);
+	if (err == -EPERM || err == -EACCES)
+		return error_set(error, err, "not permitted to look beyond %s; run as root",
+				 given->interface);
+	if (!err && strcmp(netdev->driver, "veth") == 0)
+		return 0;
+	return error_set(error, -EDESTADDRREQ,
+			 "where to? %s is no veth, so --destination or --destination-mac has to "
+			 "say it",
+			 given->interface);
+}
+
+static enum command_status check_size(const struct generate_options *given,
+				      const struct netdev *netdev)
+{
+	if (given->inner_size > MAX_INNER_SIZE)
+		return command_usage("generate",
+				     "--inner-size %u: the kernel makes a frame in one buffer of "
+				     "%u bytes, so an inner packet has at most %zu",
+				     given->inner_size, GENERATE_MAX_FRAME, MAX_INNER_SIZE);
+	if (given->inner_size + GENERATE_OVERHEAD > netdev->mtu)
+		return command_usage("generate",
+				     "--inner-size %u: with the %zu bytes of the tunnel it is "
+				     "above the MTU of %s, %u; at most %d fit",
+				     given->inner_size, GENERATE_OVERHEAD, given->interface,
+				     netdev->mtu, (int)netdev->mtu - (int)GENERATE_OVERHEAD);
+	return COMMAND_DONE;
+}
+
+static int check_interface(const struct generate_options *given, struct netdev *netdev,
+			   struct error *error)
+{
+	int err = netdev_get(given->interface, netdev, error);
+
+	if (!err && !netdev->up)
+		err = error_set(error, -ENETDOWN, "%s is down: ip link set dev %s up",
+				given->interface, given->interface);
+	return err;
+}
+
+/* Most drivers send redirected frames only while they carry an XDP program; these do not care. */
+static bool driver_needs_program(const struct netdev *netdev)
+{
+	return strcmp(netdev->driver, "veth") != 0 && strcmp(netdev->driver, "tun") != 0;
+}
+
+static enum command_status send_traffic(const struct generate_options *given,
+					const struct netdev *netdev)
+{
+	struct generator_options options = {
+		.interface = given->interface,
+		.ifindex = netdev->ifindex,
+		.pps = given->pps,
+		.seconds = given->seconds,
+		.count = given->count,
+		.threads = given->threads,
+		.batch = given->batch,
+	};
+	enum command_status status = check_size(given, netdev);
+	struct xdp_program other = xdp_program_on(netdev->ifindex);
+	struct generator_report report;
+	struct error error;
+
+	if (status != COMMAND_DONE)
+		return status;
+	fill_packet(&options.packet, given, netdev);
+	options.needs_program = !other.id && driver_needs_program(netdev);
+	if ((other.id && !xdp_program_ours(&other) &&
+	     xdp_program_in_the_way(netdev->ifindex, given->interface, &error)) ||
+	    find_target(&options.packet, given, netdev, &error) ||
+	    generator_run(&options, &interrupted, &report, &error))
+		return command_fail(&error);
+	generate_report_sent(&options, &report, given->json, stdout);
+	if (report.kept_pace)
+		return COMMAND_DONE;
+	error_set(&error, 0,
+		  "could not keep %u packets a second; the fastest is found without --pps, and "
+		  "--threads uses more CPUs",
+		  given->pps);
+	return command_fail(&error);
+}
+
+/* Returns when it is time to report. */
+static int watch(const struct receiver *receiver, const struct generate_options *given,
+		 struct receiver_report *report, struct error *error)
+{
+	const struct timespec look = {.tv_nsec = LOOK_NS}, linger = {.tv_nsec = LINGER_NS};
+	struct timespec now, start;
+	int err = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while (!interrupted) {
+		nanosleep(&look, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (given->seconds &&
+		    (now.tv_sec - start.tv_sec) * 1000000000LL + now.tv_nsec - start.tv_nsec >=
+			    given->seconds * 1000000000LL)
+			break;
+		if (!given->count)
+			continue;
+		err = receiver_read(receiver, report, error);
+		if (err)
+			return err;
+		if (report->unique >= given->count) {
+			nanosleep(&linger, NULL);
+			break;
+		}
+	}
+	return receiver_read(receiver, report, error);
+}
+
+static enum command_status judge(const struct generate_options *given,
+				 const struct receiver_report *report)
+{
+	struct error error;
+
+	if (report->unique >= (given->count ? given->count : 1))
+		return COMMAND_DONE;
+	if (!report->packets)
+		error_set(&error, 0, "no packet of a generator came in on %s", given->interface);
+	else
+		error_set(&error, 0, "%llu of %u packets came in on %s",
+			  (unsigned long long)report->unique, given->count, given->interface);
+	return command_fail(&error);
+}
+
+static enum command_status receive_traffic(const struct generate_options *given,
+					   const struct netdev *netdev)
+{
+	const struct receiver_options options = {
+		.interface = given->interface,
+		.ifindex = netdev->ifindex,
+		.mtu = netdev->mtu,
+		.port = given->port,
+		.pass = given->pass,
+	};
+	struct receiver *receiver;
+	struct receiver_report report;
+	struct error error;
+	int err = receiver_open(&receiver, &options, &error);
+
+	if (err)
+		return command_fail(&error);
+	fprintf(stderr, "vxlan-pipeline: receiving on %s%s\n", given->interface,
+		receiver_generic(receiver)
+			? " in generic XDP mode, for want of native; that is several times slower"
+			: "");
+	err = watch(receiver, given, &report, &error);
+	receiver_close(receiver);
+	if (err)
+		return command_fail(&error);
+	generate_report_received(given->interface, &report, given->count, given->json, stdout);
+	return judge(given, &report);
+}
+
+enum command_status cmd_generate(int argc, char **argv)
+{
+	struct generate_options options;
+	enum command_status status;
+	struct netdev netdev;
+	struct error error;
+
+	if (!generate_options_parse(argc, argv, &options, &status))
+		return status;
+	if (check_interface(&options, &netdev, &error))
+		return command_fail(&error);
+	catch_signals();
+	return options.receive ? receive_traffic(&options, &netdev)
+			       : send_traffic(&options, &netdev);
+}

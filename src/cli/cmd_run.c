@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* `run`, also under its old name vxlan_loader. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "daemon/daemon.h"
+#include "datapath/datapath.h"
+#include "cli/options.h"
+#include "observe/stats.h"
+
+#define MAX_OVERRIDES 8 /* more than there are different ones */
+#define MAX_DURATION  (366 * 24 * 3600)
+
+/* The options as given; NULL: not given. */
+struct run_options {
+	struct daemon_options daemon;
+	struct config_override overrides[MAX_OVERRIDES];
+	size_t override_count;
+	const char *config_file;
+	const char *interface;
+	const char *target;
+	const char *interval;
+	const char *nat_target;
+	const char *nat_port;
+	const char *source_port;
+	bool dump_stats;
+	char config_path[256];
+	char nat[128]; /* "SOURCE_PORT ADDRESS[:PORT]" */
+};
+
+static const char about[] =
+	"Attaches to the configured interface and forwards until SIGTERM or SIGINT.\n"
+	"SIGHUP loads the configuration anew. Options win over the file; with -i and\n"
+	"without -c no file is read.";
+
+/* `value` may be NULL: the option was not given. */
+static void override(struct run_options *options, const char *path, const char *value,
+		     const char *origin)
+{
+	if (value)
+		options->overrides[options->override_count++] =
+			(struct config_override){.path = path, .value = value, .origin = origin};
+}
+
+/* Makes one rule of -a, -p and -s and what stands in for them. */
+static const char *combine_nat(struct run_options *options)
+{
+	const char *target = options->nat_target, *port = options->nat_port;
+	const char *from = "--source-port";
+
+	if (!options->source_port && !target && !port)
+		return NULL;
+	if (!target)
+		target = getenv("AWS_IPSEC_VM_IP");
+	if (!port)
+		port = getenv("AWS_IPSEC_VM_PORT");
+	if (!options->source_port)
+		return "--nat-target and --nat-port need --source-port: which packets to "
+		       "re-address";
+	if (!target || !*target)
+		return "--source-port needs --nat-target (or AWS_IPSEC_VM_IP): where to";
+	if (port && *port)
+		snprintf(options->nat, sizeof(options->nat),
+			 strchr(target, ':') ? "%s [%s]:%s" : "%s %s:%s", options->source_port,
+			 target, port);
+	else
+		snprintf(options->nat, sizeof(options->nat), "%s %s", options->source_port, target);
+	override(options, "nat", options->nat, from);
+	return NULL;
+}
+
+static bool parse(int argc, char **argv, struct run_options *options, enum command_status *status)
+{
+	const struct option_row rows[] = {
+		OPTION_ROW_CONFIG(&options->config_file),
+		OPTION_ROW_INSTANCE(&options->daemon.instance),
+		{'i', "interface", " IF", OPTION_TEXT, &options->interface,
+		 "where the tunnel arrives (listen.interface)", 0, 0},
+		{'t', "target", " IF", OPTION_TEXT, &options->target,
+		 "where packets leave (forward.interface)", 0, 0},
+		{'s', "source-port", " PORT", OPTION_TEXT, &options->source_port,
+		 "one more rule, before those of the file: packets from\n"
+		 "this source port",
+		 0, 0},
+		{'a', "nat-target", " ADDR", OPTION_TEXT, &options->nat_target,
+		 "go to this address (or $AWS_IPSEC_VM_IP)", 0, 0},
+		{'p', "nat-port", " PORT", OPTION_TEXT, &options->nat_port,
+		 "and this port (or $AWS_IPSEC_VM_PORT; default: it stays)", 0, 0},
+		{'I', "interval", " S", OPTION_TEXT, &options->interval,
+		 "seconds between dashboards (monitor.interval)", 0, 0},
+		{'v', "verbose", NULL, OPTION_FLAG, &options->daemon.verbose,
+		 "log.level debug, and print the dashboard", 0, 0},
+		{'d', "duration", " S", OPTION_NUMBER, &options->daemon.duration,
+		 "stop after S seconds", 1, MAX_DURATION},
+		{0, "linger", NULL, OPTION_FLAG, &options->daemon.linger,
+		 "leave the datapath attached at the end", 0, 0},
+		{0, "dump-stats", NULL, OPTION_FLAG, &options->dump_stats,
+		 "print the counters of the running instance and exit", 0, 0},
+	};
+	const struct option_set set = {
+		.command = "run",
+		.usage = "[-c FILE] [OPTIONS]",
+		.about = about,
+		.rows = rows,
+		.count = sizeof(rows) / sizeof(rows[0]),
+	};
+
+	return options_parse(argc, argv, &set, status);
+}
+
+static enum command_status dump_stats(const char *instance)
+{
+	struct datapath_stats stats = {0};
+	struct error error;
+
+	if (datapath_read_counters(instance, &stats.counters, &stats.info, &error))
+		return command_fail(&error);
+	stats_dump(&stats, stdout);
+	return COMMAND_DONE;
+}
+
+enum command_status cmd_run(int argc, char **argv)
+{
+	struct run_options options = {.daemon.instance = INSTANCE_DEFAULT};
+	enum command_status status;
+	const char *problem;
+
+	if (!parse(argc, argv, &options, &status))
+		return status;
+	if (options.dump_stats)
+		return dump_stats(options.daemon.instance);
+	problem = combine_nat(&options);
+	if (problem)
+		return command_usage("run", "%s", problem);
+	override(&options, "listen.interface", options.interface, "--interface");
+	override(&options, "forward.interface", options.target, "--target");
+	override(&options, "monitor.interval", options.interval, "--interval");
+	if (options.daemon.verbose)
+		override(&options, "log.level", "debug", "--verbose");
+	if (options.config_file || !options.interface)
+		options.daemon.config_path =
+			command_config_path(options.config_file, options.daemon.instance,
+					    options.config_path, sizeof(options.config_path));
+	options.daemon.overrides = options.overrides;
+	options.daemon.override_count = options.override_count;
+	return daemon_run(&options.daemon);
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "observe/health.h"
+#include "instance/instance.h"
+#include "observe/loss.h"
+#include "observe/monitor.h"
+#include "cli/options.h"
+
+/* Between readings of health: as many as tell a leak from a burst. Of the rate, the first and last. */
+#define READINGS  4
+#define SAMPLE_NS 170000000L
+
+static const char about[] =
+	"Says whether an instance is attached, in which mode, since when, whether it is healthy\n"
+	"or why not, how many packets a second arrive, and where packets are lost.";
+
+struct status {
+	struct datapath_condition condition;
+	struct health health;
+	struct loss_table losses;
+	pid_t pid; /* 0: no daemon */
+	double pps;
+};
+
+/* running, detached or unattended */
+static const char *state_of(const struct status *status)
+{
+	enum datapath_state state = status->condition.state;
+
+	if (state != DATAPATH_ATTACHED && state != DATAPATH_REPLACED)
+		return "detached";
+	return status->pid ? "running" : "unattended";
+}
+
+static bool is_attached(const struct status *status)
+{
+	return strcmp(state_of(status), "detached") != 0;
+}
+
+static int find_out(const char *instance, struct status *status, struct error *error)
+{
+	const struct timespec pause = {.tv_nsec = SAMPLE_NS};
+	struct health_watch watch = {0};
+	struct monitor monitor = {0};
+
+	for (int reading = 0; reading < READINGS; reading++) {
+		int err = datapath_inspect(instance, &status->condition, error);
+
+		if (err)
+			return err;
+		status->pid = instance_daemon(instance);
+		health_judge(&status->health, &watch, instance, &status->condition, status->pid);
+		if (status->condition.state == DATAPATH_ABSENT)
+			return 0;
+		if (reading == 0 || reading == READINGS - 1)
+			status->pps = monitor_take(&monitor, &status->condition.counters).pps;
+		if (reading < READINGS - 1)
+			nanosleep(&pause, NULL);
+	}
+	if (loss_collect(&status->losses, &status->condition.counters, &status->condition.losses,
+			 &status->condition.info))
+		return error_set(error, -ENOMEM, "no memory");
+	return 0;
+}
+
+/* Returns `text`, RFC 3339. */
+static const char *format_time(uint64_t ns, char *text, size_t size)
+{
+	time_t seconds = ns / 1000000000;
+	struct tm utc;
+
+	gmtime_r(&seconds, &utc);
+	strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return text;
+}
+
+static void print_json(const char *instance, const struct status *status)
+{
+	const struct instance_info *info = &status->condition.info;
+	json_t *reasons = json_array(), *document;
+	bool attached = is_attached(status);
+	char since[32], configured[32];
+
+	for (size_t i = 0; i < status->health.count; i++)
+		json_array_append_new(reasons, json_string(status->health.reasons[i]));
+	document = json_pack(
+		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:b, s:b, s:o, s:f, s:o, s:b}", "instance",
+		instance, "state", state_of(status), "mode", attached ? stats_mode(info) : NULL,
+		"pid", status->pid ? json_integer(status->pid) : json_null(), "since",
+		attached ? format_time(info->attached_at, since, sizeof(since)) : NULL,
+		"configured",
+		attached ? format_time(info->configured_at, configured, sizeof(configured)) : NULL,
+		"healthy", status->health.count == 0, "draining", instance_is_drained(instance),
+		"reasons", reasons, "pps", status->pps, "losses", loss_json(&status->losses),
+		"transmit_losses_counted", status->condition.losses.counted);
+	json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+	putchar('\n');
+	json_decref(document);
+}
+
+static void print_health(const struct health *health, bool color)
+{
+	bool healthy = health->count == 0;
+
+	printf("  health      %s%s%s\n", color ? (healthy ? "\033[32m" : "\033[31m") : "",
+	       healthy ? "good" : "bad", color ? "\033[0m" : "");
+	for (size_t i = 0; i < health->count; i++)
+		printf("              %s\n", health->reasons[i]);
+}
+
+static void print_losses(const struct loss_table *losses, bool transmit_counted)
+{
+	bool none = true;
+
+	for (size_t i = 0; i < losses->count; i++) {
+		const struct loss_row *row = &losses->rows[i];
+
+		if (!row->packets)
+			continue;
+		if (none)
+			printf("  lost        %-8s %-10s %-28s %12s\n", "WHERE", "INTERFACE",
+			       "REASON", "PACKETS");
+		none = false;
+		printf("              %-8s %-10s %-28s %12" PRIu64 "  %s\n",
+		       loss_place_name(row->place), *row->interface ? row->interface : "-",
+		       row->reason, row->packets, row->meaning);
+	}
+	if (none)
+		printf("  lost        nothing%s\n", transmit_counted ? "" : " that is known");
+	if (!transmit_counted)
+		printf("              what is refused on the way out is not counted here; sudo "
+		       "vxlan-pipeline check says why\n");
+	printf("              " LOSS_AT_THE_SOURCE "\n");
+}
+
+static void print_text(const char *instance, const struct status *status, bool color)
+{
+	const struct instance_info *info = &status->condition.info;
+	bool attached = is_attached(status);
+	char since[32], configured[32];
+
+	printf("instance %s: %s\n", instance, state_of(status));
+	if (attached)
+		printf("  interfaces  %s -> %s, %s mode\n  since       %s, configured %s\n",
+		       info->listen, info->egress, stats_mode(info),
+		       format_time(info->attached_at, since, sizeof(since)),
+		       format_time(info->configured_at, configured, sizeof(configured)));
+	if (status->pid)
+		printf("  daemon      process %d\n", (int)status->pid);
+	else if (attached)
+		printf("  daemon      none; the datapath goes on without it\n");
+	if (attached)
+		printf("  rate        %.0f packets a second\n", status->pps);
+	print_health(&status->health, color);
+	if (status->condition.state != DATAPATH_ABSENT)
+		print_losses(&status->losses, status->condition.losses.counted);
+}
+
+enum command_status cmd_status(int argc, char **argv)
+{
+	const char *instance = INSTANCE_DEFAULT;
+	enum command_color color = COMMAND_COLOR_AUTO;
+	bool json = false;
+	const struct option_row rows[] = {OPTION_ROW_INSTANCE(&instance), OPTION_ROW_JSON(&json),
+					  OPTION_ROW_COLOR(&color)};
+	const struct option_set set = {
+		.command = "status",
+		.usage = "[OPTIONS]",
+		.about = about,
+		.rows = rows,
+		.count = sizeof(rows) / sizeof(rows[0]),
+	};
+	struct status found = {0};
+	enum command_status status;
+	struct error error;
+
+	if (!options_parse(argc, argv, &set, &status))
+		return status;
+	if (find_out(instance, &found, &error)) {
+		loss_table_clear(&found.losses);
+		return command_fail(&error);
+	}
+	if (json)
+		print_json(instance, &found);
+	else
+		print_text(instance, &found, command_color_on(color, stdout));
+	loss_table_clear(&found.losses);
+	return COMMAND_DONE;
+}

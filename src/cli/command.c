@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+
+const char *command_config_path(const char *file, const char *instance, char *buffer, size_t size)
+{
+	if (file)
+		return file;
+	snprintf(buffer, size, COMMAND_CONFIG_DIR "/%s.yaml",
+		 instance ? instance : INSTANCE_DEFAULT);
+	return buffer;
+}
+
+enum command_status command_fail(const struct error *error)
+{
+	fprintf(stderr, "vxlan-pipeline: %s\n", error->text);
+	return COMMAND_FAILED;
+}
+
+enum command_status command_usage(const char *command, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "vxlan-pipeline %s: ", command);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return command_usage_hint(command);
+}
+
+enum command_status command_usage_hint(const char *command)
+{
+	fprintf(stderr, "Try 'vxlan-pipeline %s --help'.\n", command);
+	return COMMAND_USAGE;
+}
+
+bool command_load_config(struct config *config, const char *path,
+			 const struct config_override *overrides, size_t override_count,
+			 enum command_status *status)
+{
+	struct config_problems problems = {0};
+	int err = config_load(config, path, overrides, override_count, &problems);
+
+	if (err) {
+		config_problems_print(&problems, stderr);
+		*status = COMMAND_USAGE;
+	}
+	config_problems_clear(&problems);
+	return !err;
+}
+
+int command_parse_number(const char *text, unsigned int minimum, unsigned int maximum,
+			 unsigned int *value)
+{
+	unsigned long number;
+	char *end;
+
+	/* strtoul() would take white space and signs */
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (*end || errno || number < minimum || number > maximum)
+		return -EINVAL;
+	*value = number;
+	return 0;
+}
+
+int command_color_parse(const char *text, enum command_color *color)
+{
+	static const char *const names[] = {
+		[COMMAND_COLOR_AUTO] = "auto",
+		[COMMAND_COLOR_ALWAYS] = "always",
+		[COMMAND_COLOR_NEVER] = "never",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*color = (enum command_color)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+bool command_color_on(enum command_color color, FILE *stream)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if (no_color && *no_color)
+		return false;
+	if (color != COMMAND_COLOR_AUTO)
+		return color == COMMAND_COLOR_ALWAYS;
+	return isatty(fileno(stream)) == 1;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Collecting what is wrong with a configuration. Inside config*.c only; users see config.h. */
+#ifndef CONFIG_PROBLEM_H
+#define CONFIG_PROBLEM_H
+
+#include "config/config.h"
+
+/* Where something was said: in the file, or (origin not NULL) beside it. */
+struct config_said {
+	struct config_place place;
+	const char *origin;
+};
+
+static inline bool config_is_said(const struct config_said *said)
+{
+	return said->place.line || said->origin;
+}
+
+/*
+ * The whole of a file, with a zero byte behind it. 0; -EFBIG: larger than CONFIG_MAX_FILE_SIZE,
+ * which no sensible configuration is; or what else keeps it from being read, as -errno.
+ */
+#define CONFIG_MAX_FILE_SIZE (64u << 20)
+int config_file_read(const char *path, char **text, size_t *length);
+
+/*
+ * Adds one problem. Where memory is short it only counts, so that an input never seems to be
+ * better than it is. After CONFIG_MAX_PROBLEMS, too: nobody reads further.
+ */
+#define CONFIG_MAX_PROBLEMS 100000
+void config_problem_add(struct config_problems *problems, const struct config_said *said,
+			const char *path, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* In the order of their places: what was said beside the file first. */
+void config_problems_sort(struct config_problems *problems);
+
+/* Is there a problem with the key `path`, or below it? */
+bool config_problems_about(const struct config_problems *problems, const char *path);
+
+/*
+ * Text of the input made fit for a message: in quotes, everything but printable ASCII escaped, cut
+ * when it is long. `buffer` holds CONFIG_QUOTE_SIZE bytes; returned.
+ */
+#define CONFIG_QUOTE_SIZE 64
+const char *config_quote(const char *text, char *buffer);
+/* The same without quotes. */
+const char *config_escape(const char *text, char *buffer);
+
+/* A file's name. It is the user's own and may be UTF-8: only what steers a terminal is replaced. */
+void config_name_print(const char *name, FILE *stream);
+
+#endif

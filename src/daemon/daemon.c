@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* An instance's controller: start, reload, end, and the loop in between. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "daemon/internal.h"
+#include "datapath/datapath.h"
+#include "instance/instance.h"
+#include "base/log.h"
+#include "base/privilege.h"
+
+static void debug_line(const char *line)
+{
+	log_debug("%.*s", (int)strcspn(line, "\n"), line);
+}
+
+int daemon_put_in_force(struct daemon *daemon, const struct config *config, struct error *error)
+{
+	int err = rollout_put_in_force(&daemon->rollout, daemon->options->instance, config, error);
+
+	if (!err) {
+		daemon->due[JOB_BEAT] = 0;
+		daemon->due[JOB_NEXT_HOPS] = daemon->rollout.next_hops ? 0 : NEVER;
+		*daemon->trouble.text = '\0';
+	}
+	return err;
+}
+
+/*
+ * A sign of life while a configuration is loaded, which may take longer than the loop's jobs do. It
+ * has next hops trusted, which therefore are followed.
+ */
+static void note_progress(void *data)
+{
+	struct daemon *daemon = data;
+
+	daemon_follow_next_hops(daemon);
+	datapath_beat(&daemon->rollout.control);
+	pages_note_alive(daemon->web.pages);
+}
+
+static void adopt_settings(struct daemon *daemon, struct config *config)
+{
+	config_clear(&daemon->config);
+	daemon->config = *config;
+	daemon->monitor.target_pps = config->monitor.target_pps;
+	daemon->monitor.warning_pps = config->monitor.warning_pps;
+	daemon->due[JOB_DASHBOARD] =
+		daemon->options->verbose ? clock_ms() + config->monitor.interval * 1000LL : NEVER;
+}
+
+void daemon_notify_status(const struct daemon *daemon, const char *state)
+{
+	const struct health *health = &daemon->health;
+
+	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
+		   daemon->config.forward.interface, daemon->config.rule_count,
+		   daemon->config.rule_count == 1 ? "" : "s", health->count ? "; not well: " : "",
+		   health->count ? health->reasons[0] : "");
+}
+
+/* All of a configuration, its HTTP server included, or nothing. */
+static int install(struct daemon *daemon, struct config *config, struct error *error)
+{
+	struct error failure;
+	int err = web_prepare(&daemon->web, config->http.listen, error);
+
+	progress_step(&daemon->rollout.progress);
+	if (err)
+		return err;
+	err = daemon_put_in_force(daemon, config, error);
+	if (err) {
+		if (web_abort(&daemon->web, &failure))
+			log_warning("%s; nothing is served", failure.text);
+		return err;
+	}
+	/* threads have what capabilities this one has when it starts them */
+	if (privilege_drop(&failure))
+		log_warning("%s", failure.text);
+	if (web_commit(&daemon->web, config->http.listen, &failure))
+		log_warning("%s; served: %s", failure.text,
+			    *daemon->web.listen ? daemon->web.listen : "nothing");
+	adopt_settings(daemon, config);
+	return 0;
+}
+
+/* For `reload`, which waits for that. */
+static void note_reloads(const struct daemon *daemon)
+{
+	int err = instance_write_reloads(daemon->options->instance, &daemon->reloads);
+
+	if (err)
+		log_warning("cannot tell how the reload went: " INSTANCE_RUN ": %s",
+			    strerror(-err));
+}
+
+/* Every problem is logged; the first one is what the error says. */
+static int load(const struct daemon *daemon, struct config *config, struct error *error)
+{
+	const struct daemon_options *options = daemon->options;
+	struct config_problems problems = {.progress = daemon->rollout.progress};
+	char first[sizeof(error->text) / 2];
+	int err = config_load(config, options->config_path, options->overrides,
+			      options->override_count, &problems);
+
+	if (err) {
+		config_problems_print(&problems, stderr);
+		error_set(error, err, "%s%s",
+			  config_problems_first(&problems, first, sizeof(first)),
+			  err == -EACCES ? "; the daemon reads what root owns, or all may read"
+					 : "");
+		if (problems.count > 1 || problems.unlisted)
+			error_set(error, err, "%s; the log lists %zu problems more", first,
+				  problems.count - 1 + problems.unlisted);
+	}
+	config_problems_clear(&problems);
+	return err;
+}
+
+/* SIGHUP: all of the new configuration, or none of it. */
+static void reload(struct daemon *daemon)
+{
+	struct config config;
+	struct error error;
+	bool failed = true;
+
+	daemon->reloads.begun++;
+	note_reloads(daemon);
+	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
+	if (load(daemon, &config, &error)) {
+		log_error("not reloaded: the configuration has errors; the one before stays");
+	} else if (install(daemon, &config, &error)) {
+		log_error("not reloaded: %s; the configuration before stays", error.text);
+		log_set_level(daemon->config.log.level);
+		config_clear(&config);
+	} else {
+		log_info("reloaded");
+		failed = false;
+	}
+	pages_note_reload(daemon->web.pages, failed);
+	daemon_notify_status(daemon, "READY=1\n");
+	daemon->reloads.ended = daemon->reloads.begun;
+	daemon->reloads.failed = failed;
+	snprintf(daemon->reloads.why, sizeof(daemon->reloads.why), "%s", failed ? error.text : "");
+	note_reloads(daemon);
+}
+
+/* Until a signal or the duration ends it. */
+static void control(struct daemon *daemon, int signals)
+{
+	while (daemon_run_jobs(daemon)) {
+		struct pollfd fds[] = {
+			{.fd = signals, .events = POLLIN},
+			{.fd = daemon->rollout.next_hops ? next_hops_fd(daemon->rollout.next_hops)
+							 : -1,
+			 .events = POLLIN},
+		};
+		struct signalfd_siginfo signal;
+
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), daemon_idle_time(daemon)) <= 0)
+			continue;
+		if (fds[1].revents)
+			daemon_follow_next_hops(daemon);
+		if (!fds[0].revents || read(signals, &signal, sizeof(signal)) != sizeof(signal))
+			continue;
+		if (signal.ssi_signo == SIGUSR1)
+			daemon->linger = true;
+		if (signal.ssi_signo != SIGHUP)
+			return;
+		reload(daemon);
+	}
+}
+
+static int open_signals(struct error *error)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return error_set(error, -errno, "cannot block signals: %s", strerror(errno));
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? error_set(error, -errno, "signalfd: %s", strerror(errno)) : fd;
+}
+
+static enum command_status end(const struct daemon *daemon)
+{
+	struct error error;
+	int err;
+
+	sd_notify(0, "STOPPING=1");
+	if (daemon->linger) {
+		log_info("the daemon ends, the datapath goes on");
+		return COMMAND_DONE;
+	}
+	err = datapath_remove(daemon->options->instance, &error);
+	if (err && err != -ENOENT) /* `stop` may have been faster */
+		return command_fail(&error);
+	log_info("detached");
+	return COMMAND_DONE;
+}
+
+static enum command_status start_failed(int err, const struct error *error)
+{
+	command_fail(error);
+	return err == -ERANGE ? COMMAND_USAGE : COMMAND_FAILED;
+}
+
+static enum command_status run_locked(struct daemon *daemon, struct config *config, int signals)
+{
+	enum command_status status;
+	struct error error;
+	int err = web_open(&daemon->web, daemon->options->instance, &error);
+
+	daemon->rollout.progress = (struct progress){note_progress, daemon};
+	/* the first load is one like those that follow */
+	daemon->reloads.begun = 1;
+	note_reloads(daemon);
+	if (!err)
+		err = install(daemon, config, &error);
+	daemon->reloads.ended = 1;
+	note_reloads(daemon);
+	if (err) {
+		config_clear(config);
+		status = start_failed(err, &error);
+	} else {
+		daemon_start_jobs(daemon);
+		daemon_notify_status(daemon, "READY=1\n");
+		control(daemon, signals);
+		status = end(daemon);
+		rollout_end(&daemon->rollout);
+		config_clear(&daemon->config);
+	}
+	web_close(&daemon->web);
+	return status;
+}
+
+enum command_status daemon_run(const struct daemon_options *options)
+{
+	struct daemon daemon = {.options = options,
+				.rollout = ROLLOUT_NONE,
+				.web = WEB_NONE,
+				.linger = options->linger};
+	enum command_status status;
+	struct config config;
+	struct error error;
+	_cleanup_close_ int signals = -1;
+	int lock;
+
+	if (!command_load_config(&config, options->config_path, options->overrides,
+				 options->override_count, &status))
+		return status;
+	datapath_set_debug(debug_line);
+	/* before the lock says which process to send them to */
+	signals = open_signals(&error);
+	lock = signals < 0 ? signals : instance_lock(options->instance, &error);
+	if (lock < 0) {
+		config_clear(&config);
+		return command_fail(&error);
+	}
+	daemon.monitor.color = command_color_on(COMMAND_COLOR_AUTO, stdout);
+	status = run_locked(&daemon, &config, signals);
+	instance_unlock(options->instance, lock);
+	return status;
+}

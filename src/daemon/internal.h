@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files daemon*.c share. */
+#ifndef DAEMON_INTERNAL_H
+#define DAEMON_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/daemon.h"
+#include "observe/health.h"
+#include "instance/instance.h"
+#include "observe/monitor.h"
+#include "daemon/rollout.h"
+#include "web/web.h"
+
+#define NEVER INT64_MAX
+
+/* What the control loop does from time to time. */
+enum job {
+	JOB_BEAT,
+	JOB_NEXT_HOPS,
+	JOB_FOLLOW,
+	JOB_HEALTH,
+	JOB_DASHBOARD,
+	JOB_WATCHDOG,
+	JOB_COUNT
+};
+
+struct daemon {
+	const struct daemon_options *options;
+	struct config config; /* in force */
+	struct rollout rollout;
+	struct monitor monitor;
+	struct web web;
+	struct health health; /* as it was published last */
+	struct health_watch health_watch;
+	struct error trouble;   /* why the configuration could not be put in force again */
+	int64_t end_at;         /* CLOCK_MONOTONIC, ms; NEVER: at a signal */
+	int64_t due[JOB_COUNT]; /* likewise */
+	int64_t watchdog_every; /* ms */
+	bool following;         /* next hops: not to be begun anew from within */
+	bool linger;
+	bool drained; /* while the instance was pinned last */
+	struct instance_reloads reloads;
+};
+
+/* Does what is due now; returns false at the end of the duration. */
+bool daemon_run_jobs(struct daemon *daemon);
+/* How long nothing is due, in ms. */
+int daemon_idle_time(const struct daemon *daemon);
+/* The jobs that no configuration starts, and the end of the duration, count from now; health is judged. */
+void daemon_start_jobs(struct daemon *daemon);
+
+/* Follows what the kernel has said of next hops since, and does what is due of them. */
+void daemon_follow_next_hops(struct daemon *daemon);
+
+/* Puts the configuration in force, but for its settings; 0 or -errno and nothing has changed. */
+int daemon_put_in_force(struct daemon *daemon, const struct config *config, struct error *error);
+/* Tells the service manager how it is; `state` is empty, or its lines end with newlines. */
+void daemon_notify_status(const struct daemon *daemon, const char *state);
+
+#endif

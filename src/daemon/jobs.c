@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the control loop does from time to time; each job says when again. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "base/clock.h"
+#include "daemon/internal.h"
+#include "instance/instance.h"
+#include "base/log.h"
+
+#define FOLLOW_MS 200  /* how often the interfaces are looked at */
+#define RETRY_MS  1000 /* after what could not be put in force again */
+#define HEALTH_MS 500
+
+static int64_t job_dashboard(struct daemon *daemon, int64_t now)
+{
+	struct instance_info info;
+	struct counters counters;
+	struct monitor_rates rates;
+	struct error error;
+
+	if (datapath_read_counters(daemon->options->instance, &counters, &info, &error)) {
+		log_warning("%s", error.text);
+	} else {
+		rates = monitor_take(&daemon->monitor, &counters);
+		if (rates.seconds > 0)
+			monitor_print_dashboard(&daemon->monitor, &rates, stdout);
+	}
+	return now + daemon->config.monitor.interval * 1000LL;
+}
+
+static int64_t job_beat(struct daemon *daemon, int64_t now)
+{
+	datapath_beat(&daemon->rollout.control);
+	return now + HEARTBEAT_EVERY_MS;
+}
+
+void daemon_follow_next_hops(struct daemon *daemon)
+{
+	struct next_hops *hops = daemon->rollout.next_hops;
+
+	if (!hops || daemon->following)
+		return;
+	daemon->following = true;
+	next_hops_handle(hops, clock_ms());
+	daemon->due[JOB_NEXT_HOPS] = next_hops_tick(hops, clock_ms());
+	daemon->following = false;
+}
+
+static int64_t job_next_hops(struct daemon *daemon, int64_t now)
+{
+	(void)now;
+	daemon_follow_next_hops(daemon);
+	return daemon->due[JOB_NEXT_HOPS];
+}
+
+/* What `stop` took away while this process was stopped must not come back: it is asked to end. */
+static bool is_to_end(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT));
+}
+
+/* Interfaces that were made anew, or have another MTU: what is in force has to be made for them. */
+static int64_t job_follow(struct daemon *daemon, int64_t now)
+{
+	struct error why, error;
+	bool unpinned;
+
+	if (!rollout_is_outdated(&daemon->rollout, daemon->options->instance, &daemon->config,
+				 &why)) {
+		*daemon->trouble.text = '\0'; /* it went as it came */
+		return now + FOLLOW_MS;
+	}
+	if (is_to_end())
+		return now + FOLLOW_MS;
+	if (!*daemon->trouble.text)
+		log_info("%s: putting the configuration in force again", why.text);
+	unpinned = datapath_is_unpinned(daemon->options->instance);
+	if (daemon_put_in_force(daemon, &daemon->config, &error) == 0) {
+		if (unpinned && daemon->drained) /* the pins took that with them */
+			instance_set_drained(daemon->options->instance, true, &error);
+		return now + FOLLOW_MS;
+	}
+	if (strcmp(daemon->trouble.text, error.text) != 0)
+		log_error("%s, and the configuration cannot be put in force again: %s", why.text,
+			  error.text);
+	daemon->trouble = error;
+	return now + RETRY_MS;
+}
+
+/* Tells the log and the service manager of what has changed. */
+static void tell_health(struct daemon *daemon, const struct health *before)
+{
+	const struct health *health = &daemon->health;
+
+	if (health_same_reasons(health, before))
+		return;
+	if (!health->count)
+		log_info("well again");
+	for (size_t i = 0; i < health->count; i++)
+		log_warning("not well: %s", health->reasons[i]);
+	daemon_notify_status(daemon, "");
+}
+
+static int64_t job_health(struct daemon *daemon, int64_t now)
+{
+	struct datapath_condition condition;
+	struct health before = daemon->health;
+	struct error error;
+
+	if (datapath_inspect(daemon->options->instance, &condition, &error)) {
+		memset(&daemon->health, 0, sizeof(daemon->health));
+		health_add(&daemon->health, "%s", error.text);
+	} else {
+		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
+			     &condition, getpid());
+		if (condition.state != DATAPATH_ABSENT)
+			daemon->drained = instance_is_drained(daemon->options->instance);
+	}
+	if (*daemon->trouble.text)
+		health_add(&daemon->health, "the configuration cannot be put in force again: %s",
+			   daemon->trouble.text);
+	pages_publish(daemon->web.pages, &daemon->health);
+	tell_health(daemon, &before);
+	return now + HEALTH_MS;
+}
+
+static int64_t job_watchdog(struct daemon *daemon, int64_t now)
+{
+	sd_notify(0, "WATCHDOG=1");
+	return now + daemon->watchdog_every;
+}
+
+static int64_t (*const jobs[JOB_COUNT])(struct daemon *daemon, int64_t now) = {
+	[JOB_BEAT] = job_beat,     [JOB_NEXT_HOPS] = job_next_hops, [JOB_FOLLOW] = job_follow,
+	[JOB_HEALTH] = job_health, [JOB_DASHBOARD] = job_dashboard, [JOB_WATCHDOG] = job_watchdog,
+};
+
+bool daemon_run_jobs(struct daemon *daemon)
+{
+	for (enum job job = 0; job < JOB_COUNT; job++) {
+		int64_t now = clock_ms();
+
+		if (now >= daemon->due[job])
+			daemon->due[job] = jobs[job](daemon, now);
+	}
+	return clock_ms() < daemon->end_at;
+}
+
+int daemon_idle_time(const struct daemon *daemon)
+{
+	int64_t first = daemon->end_at;
+
+	for (enum job job = 0; job < JOB_COUNT; job++) {
+		if (daemon->due[job] < first)
+			first = daemon->due[job];
+	}
+	first -= clock_ms();
+	return first < 0 ? 0 : (int)first;
+}
+
+void daemon_start_jobs(struct daemon *daemon)
+{
+	uint64_t watchdog;
+
+	daemon->end_at = NEVER;
+	daemon->due[JOB_WATCHDOG] = NEVER;
+	if (daemon->options->duration)
+		daemon->end_at = clock_ms() + daemon->options->duration * 1000LL;
+	if (sd_watchdog_enabled(0, &watchdog) > 0) {
+		daemon->watchdog_every = watchdog / 2000;
+		daemon->due[JOB_WATCHDOG] = 0;
+	}
+	if (daemon->options->verbose)
+		job_dashboard(daemon, 0); /* takes the first reading, prints nothing */
+	/* who is told that this is ready can ask how it is */
+	daemon->due[JOB_HEALTH] = job_health(daemon, clock_ms());
+}

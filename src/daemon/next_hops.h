@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Keeps the datapath's next hops (struct next_hop) as the kernel's routing and neighbour tables have
+ * them: one for each target that rules name, refreshed on every event that may change it.
+ */
+#ifndef DAEMON_NEXT_HOPS_H
+#define DAEMON_NEXT_HOPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/pipeline.h"
+#include "base/addr.h"
+#include "base/error.h"
+#include "base/progress.h"
+
+struct next_hops;
+
+struct next_hops_setup {
+	const struct ip_address *targets; /* stay the caller's, and must outlive the next hops */
+	size_t count;
+	struct next_hop *table; /* table[i] is the way to targets[i] */
+	int ifindex;            /* of forward.interface */
+	char interface[16];
+	struct progress progress; /* told while many are found, then and later */
+};
+
+/* Finds all next hops for the first time. */
+int next_hops_open(struct next_hops **out, const struct next_hops_setup *setup,
+		   struct error *error);
+void next_hops_close(struct next_hops *hops); /* NULL is allowed */
+
+int next_hops_fd(const struct next_hops *hops); /* readable when next_hops_handle() is due */
+/* `now` here and below: CLOCK_MONOTONIC, in ms. */
+void next_hops_handle(struct next_hops *hops, int64_t now);
+
+/* Does what is due at `now` and returns when it wants to be called again. */
+int64_t next_hops_tick(struct next_hops *hops, int64_t now);
+
+#endif

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Attaching a loaded generation to its interfaces, or swapping it into the link that is there. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/if_link.h>
+
+#include "base/cleanup.h"
+#include "datapath/internal.h"
+#include "instance/instance.h"
+#include "net/xdp.h"
+
+static int attach(int program_fd, int ifindex, bool generic)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options,
+		    .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	int fd = bpf_link_create(program_fd, ifindex, BPF_XDP, &options);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * The kernel's own reason for refusing native mode. bpf(2) does not hand it over, netlink does, so
+ * the same request is made that way; should it succeed after all, it is taken back.
+ */
+static const char *ask_refusal(int program_fd, int ifindex)
+{
+	const uint32_t flags = XDP_FLAGS_DRV_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST;
+
+	datapath_forget_kernel_message();
+	if (bpf_xdp_attach(ifindex, program_fd, flags, NULL) == 0)
+		bpf_xdp_detach(ifindex, XDP_FLAGS_DRV_MODE, NULL);
+	return datapath_kernel_message();
+}
+
+/* Says why an interface does not take a program, and what would help. Returns -EOPNOTSUPP. */
+static int refused(const struct datapath_commit *commit, const char *interface, uint32_t mtu,
+		   const char *mode, int err, const char *kernel)
+{
+	const char *reason = *kernel ? kernel : strerror(-err);
+
+	if (err == -EOPNOTSUPP)
+		return error_set(commit->error, -EOPNOTSUPP,
+				 "%s takes no XDP program in %s mode: its driver has none",
+				 interface, mode);
+	if (mtu > XDP_SAFE_MTU)
+		return error_set(commit->error, -EOPNOTSUPP,
+				 "%s takes no XDP program in %s mode at an MTU of %u: %s; ip link "
+				 "set dev %s mtu %d",
+				 interface, mode, mtu, reason, interface, XDP_SAFE_MTU);
+	return error_set(commit->error, -EOPNOTSUPP,
+			 "%s takes no XDP program in %s mode: %s; dmesg may say more, often about "
+			 "the number of channels",
+			 interface, mode, reason);
+}
+
+/* Pins a new link under `name`; the one before it detaches when its last holder lets go. */
+static int pin_link(const struct datapath_commit *commit, const char *name, int fd)
+{
+	int err = datapath_pin(commit->instance, name, fd);
+
+	if (err)
+		return error_set(commit->error, err, "cannot pin the link of instance %s: %s",
+				 commit->instance, strerror(-err));
+	return 0;
+}
+
+/* Many drivers send redirected frames only while they have a program of their own. */
+static int attach_egress(struct datapath_commit *commit, int before)
+{
+	const struct datapath_links *links = &commit->datapath->links;
+	_cleanup_close_ int fd = -1;
+	struct bpf_link_info link = {0};
+	uint32_t size = sizeof(link);
+	int program_fd = bpf_program__fd(commit->datapath->skeleton->progs.vxlan_pipeline_egress);
+	int err;
+
+	if (before >= 0 && bpf_obj_get_info_by_fd(before, &link, &size) == 0 &&
+	    (int)link.xdp.ifindex == links->egress_ifindex) {
+		commit->same_egress = true;
+		return datapath_is_pinned(commit->instance, PIN_EGRESS_LINK)
+			       ? 0
+			       : pin_link(commit, PIN_EGRESS_LINK, before);
+	}
+	if (xdp_program_on(links->egress_ifindex).id)
+		return 0; /* any program will do */
+	fd = attach(program_fd, links->egress_ifindex, false);
+	if (fd < 0)
+		return refused(commit, commit->config->forward.interface, links->egress_mtu,
+			       "native", fd, ask_refusal(program_fd, links->egress_ifindex));
+	err = pin_link(commit, PIN_EGRESS_LINK, fd);
+	commit->new_egress = !err;
+	return err;
+}
+
+static int unpin_egress(const struct datapath_commit *commit)
+{
+	char path[INSTANCE_PATH_SIZE];
+
+	return unlink(instance_pin_path(path, commit->instance, PIN_EGRESS_LINK));
+}
+
+static bool link_serves(const struct datapath_commit *commit)
+{
+	return commit->attached->adopted &&
+	       (int)commit->link.xdp.ifindex == commit->datapath->links.listen_ifindex &&
+	       commit->was_generic == commit->datapath->generic;
+}
+
+static int attach_listen(struct datapath_commit *commit)
+{
+	bool generic = commit->datapath->generic;
+	const char *interface = commit->config->listen.interface;
+	int program_fd = bpf_program__fd(commit->datapath->skeleton->progs.vxlan_pipeline);
+	const struct datapath_links *links = &commit->datapath->links;
+	const char *mode = generic ? "generic" : "native";
+	int ifindex = links->listen_ifindex;
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	if (link_serves(commit)) {
+		/* the pin first: it can fail, and nothing has changed then */
+		err = datapath_is_pinned(commit->instance, PIN_LINK)
+			      ? 0
+			      : pin_link(commit, PIN_LINK, commit->link_fd);
+		if (!err && bpf_link_update(commit->link_fd, program_fd, NULL))
+			err = refused(commit, interface, links->listen_mtu, mode, -errno, "");
+		return err;
+	}
+	/* one interface cannot carry a native and a generic program at once */
+	if (commit->link_fd >= 0 && (int)commit->link.xdp.ifindex == ifindex)
+		commit->detached = bpf_link_detach(commit->link_fd) == 0;
+	fd = attach(program_fd, ifindex, generic);
+	if (fd == -EBUSY || fd == -EEXIST)
+		return xdp_program_in_the_way(ifindex, interface, commit->error);
+	if (fd == -EPERM)
+		return error_set(
+			commit->error, fd,
+			"not permitted to attach to %s; run as root, or with CAP_NET_ADMIN",
+			interface);
+	if (fd < 0)
+		return refused(commit, interface, links->listen_mtu, mode, fd,
+			       generic ? "" : ask_refusal(program_fd, ifindex));
+	return pin_link(commit, PIN_LINK, fd);
+}
+
+/* What was to be replaced takes its place again. */
+static void put_back(struct datapath_commit *commit, int egress_before)
+{
+	_cleanup_close_ int program = -1;
+	_cleanup_close_ int link = -1;
+	size_t used = strlen(commit->error->text);
+	char pin[PIN_SIZE];
+	int err;
+
+	if (commit->new_egress && egress_before >= 0)
+		datapath_pin(commit->instance, PIN_EGRESS_LINK, egress_before);
+	else if (commit->new_egress)
+		unpin_egress(commit);
+	if (!commit->detached)
+		return;
+	program = datapath_open_pin(commit->instance,
+				    datapath_generation_pin(pin, commit->previous, PIN_PROGRAM));
+	link = program < 0 ? program
+			   : attach(program, commit->link.xdp.ifindex, commit->was_generic);
+	err = link < 0 ? link : datapath_pin(commit->instance, PIN_LINK, link);
+	if (err)
+		snprintf(commit->error->text + used, sizeof(commit->error->text) - used,
+			 "; nor can the program before be attached again: %s", strerror(-err));
+}
+
+int datapath_attach(struct datapath_commit *commit)
+{
+	const struct datapath_links *links = &commit->datapath->links;
+	bool wants_egress =
+		links->listen_ifindex != links->egress_ifindex && !commit->datapath->generic;
+	/* held, so that the link outlives its pin until it is sure that it has to go */
+	_cleanup_close_ int egress_before = datapath_open_pin(commit->instance, PIN_EGRESS_LINK);
+	int err = wants_egress ? attach_egress(commit, egress_before) : 0;
+
+	if (!err)
+		err = attach_listen(commit);
+	if (err)
+		put_back(commit, egress_before);
+	else if (egress_before >= 0 && !commit->same_egress && !commit->new_egress)
+		unpin_egress(commit);
+	return err;
+}

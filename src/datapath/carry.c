@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What one generation counted by rule and by VNI goes on in the next one. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/cleanup.h"
+#include "datapath/internal.h"
+
+static int compare_rules(const void *a, const void *b)
+{
+	return memcmp(a, b, offsetof(struct datapath_rule, hits));
+}
+
+/* Gives each rule of `to` what the same rule (match and target) counted in the generation before. */
+static int carry_rules(const char *instance, uint32_t to, struct datapath_stats *old,
+		       const struct datapath_stats *new)
+{
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, to, "rule_base");
+	struct hits *base;
+	size_t size;
+
+	if (fd < 0)
+		return fd;
+	if (!old->rule_count || !new->rule_count)
+		return 0;
+	base = datapath_map_array(fd, PROT_READ | PROT_WRITE, &size);
+	if (base == MAP_FAILED)
+		return -errno;
+	qsort(old->rules, old->rule_count, sizeof(*old->rules), compare_rules);
+	for (size_t i = 0; i < new->rule_count; i++) {
+		const struct datapath_rule *found =
+			bsearch(&new->rules[i], old->rules, old->rule_count, sizeof(*old->rules),
+				compare_rules);
+
+		if (found)
+			base[i] = found->hits;
+	}
+	munmap(base, size);
+	return 0;
+}
+
+static int carry_vnis(const char *instance, uint32_t to, const struct datapath_stats *old)
+{
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, to, "vni_base");
+
+	if (fd < 0)
+		return fd;
+	for (size_t i = 0; i < old->vni_count; i++) {
+		if (bpf_map_update_elem(fd, &old->vnis[i].vni, &old->vnis[i].hits, BPF_ANY) &&
+		    errno != E2BIG)
+			return -errno;
+	}
+	return 0;
+}
+
+/* What one generation counted by rule and by VNI, into the next one's base; again, if need be. */
+static int carry(const char *instance, uint32_t from, uint32_t to)
+{
+	struct datapath_stats old = {0}, new = {0};
+	int err = datapath_read_generation(instance, from, &old);
+
+	if (!err)
+		err = datapath_read_generation(instance, to, &new);
+	if (!err)
+		err = carry_rules(instance, to, &old, &new);
+	if (!err)
+		err = carry_vnis(instance, to, &old);
+	datapath_stats_clear(&old);
+	datapath_stats_clear(&new);
+	return err;
+}
+
+/* Did a generation count anything? One that was pinned and never put in force did not. */
+static bool counted_anything(const char *instance, uint32_t generation)
+{
+	struct datapath_stats stats = {0};
+	bool counted = false;
+
+	if (datapath_read_generation(instance, generation, &stats))
+		return false; /* not pinned whole, so never in force */
+	for (size_t i = 0; i < stats.vni_count; i++)
+		counted = counted || stats.vnis[i].hits.packets;
+	datapath_stats_clear(&stats);
+	return counted;
+}
+
+/*
+ * Daemons that were killed between swap and bookkeeping left some of this to us: every generation
+ * that has counted since the recorded one hands on to the next. Done again, it comes to the same.
+ */
+int datapath_carry_counters(const struct datapath_commit *commit)
+{
+	const uint32_t newest = commit->datapath->generation;
+	uint32_t from = commit->recorded ? commit->recorded : commit->previous, to = from;
+	int err = 0;
+
+	if (!commit->previous)
+		return 0;
+	while (!err && to != newest) {
+		to = datapath_generation_after(commit->instance, to);
+		if (!to)
+			return -ENOENT;
+		if (to != newest && !counted_anything(commit->instance, to))
+			continue;
+		err = carry(commit->instance, from, to);
+		from = to;
+	}
+	return err;
+}

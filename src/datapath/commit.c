@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Putting a loaded generation in force, and taking an instance away. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/membarrier.h>
+
+#include "base/cleanup.h"
+#include "datapath/internal.h"
+#include "instance/instance.h"
+#include "net/xdp.h"
+
+/* Maps that are there and fit go on; those of another version are kept in commit->replaced. */
+static int pin_shared(struct datapath_commit *commit)
+{
+	struct bpf_map *shared[SHARED_MAPS];
+
+	datapath_shared_maps(commit->datapath->skeleton, shared);
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		const char *name = bpf_map__name(shared[i]);
+		_cleanup_close_ int fd = datapath_open_pin(commit->instance, name);
+		bool pinned = datapath_is_pinned(commit->instance, name);
+		bool fits = fd >= 0 && datapath_map_fits(fd, shared[i]);
+		int err;
+
+		if (fits && pinned)
+			continue;
+		if (fd >= 0 && !fits && shared[i] == commit->datapath->skeleton->maps.counters)
+			snprintf(commit->attached->warning, sizeof(commit->attached->warning),
+				 "the counters start anew: another version pinned those that are "
+				 "there, and counts otherwise");
+		err = datapath_pin(commit->instance, name, bpf_map__fd(shared[i]));
+		if (err)
+			return err;
+		if (pinned)
+			commit->replaced[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	}
+	return 0;
+}
+
+/* Lets go of the pins that were replaced; `back`: after they took their places again. */
+static void end_shared(struct datapath_commit *commit, bool back)
+{
+	struct bpf_map *shared[SHARED_MAPS];
+
+	datapath_shared_maps(commit->datapath->skeleton, shared);
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		if (commit->replaced[i] < 0)
+			continue;
+		if (back)
+			datapath_pin(commit->instance, bpf_map__name(shared[i]),
+				     commit->replaced[i]);
+		close(commit->replaced[i]);
+	}
+}
+
+static const char *cutter_pin(char *pin, uint32_t generation, uint64_t mark)
+{
+	char name[PIN_SIZE];
+
+	snprintf(name, sizeof(name), PIN_CUTTER, mark);
+	return datapath_generation_pin(pin, generation, name);
+}
+
+/* Tells later versions, which may not know our constants, that this generation cuts. */
+static int pin_cutter(const struct datapath_commit *commit)
+{
+	const struct pipeline_bpf *skeleton = commit->datapath->skeleton;
+	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
+
+	if (!skeleton->rodata->config.fragment_in_xdp)
+		return 0;
+	cutter_pin(name, commit->datapath->generation, skeleton->rodata->config.fragment_mark);
+	return bpf_obj_pin(bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment),
+			   instance_pin_path(path, commit->instance, name))
+		       ? -errno
+		       : 0;
+}
+
+static int pin_generation(const struct datapath_commit *commit)
+{
+	struct pipeline_bpf *skeleton = commit->datapath->skeleton;
+	const struct {
+		const char *name;
+		int fd;
+	} pins[] = {
+		{PIN_PROGRAM, bpf_program__fd(skeleton->progs.vxlan_pipeline)},
+		{PIN_CONSTANTS, bpf_map__fd(skeleton->maps.rodata)},
+		{"nat4_slots", bpf_map__fd(skeleton->maps.nat4_slots)},
+		{"nat6_slots", bpf_map__fd(skeleton->maps.nat6_slots)},
+		{"rule_hits", bpf_map__fd(skeleton->maps.rule_hits)},
+		{"rule_base", bpf_map__fd(skeleton->maps.rule_base)},
+		{"vni_slots", bpf_map__fd(skeleton->maps.vni_slots)},
+		{"vni_hits", bpf_map__fd(skeleton->maps.vni_hits)},
+		{"vni_any", bpf_map__fd(skeleton->maps.vni_any)},
+		{"vni_base", bpf_map__fd(skeleton->maps.vni_base)},
+		{"next_hops", bpf_map__fd(skeleton->maps.next_hops)},
+	};
+	uint32_t generation = commit->datapath->generation;
+	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
+	int err;
+
+	instance_pin_path(path, commit->instance, datapath_generation_pin(name, generation, NULL));
+	err = instance_remove_tree(path); /* of a commit that was killed */
+	if (err && err != -ENOENT)
+		return err;
+	if (mkdir(path, 0700) < 0)
+		return -errno;
+	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
+		datapath_generation_pin(name, generation, pins[i].name);
+		if (bpf_obj_pin(pins[i].fd, instance_pin_path(path, commit->instance, name)))
+			return -errno;
+	}
+	return pin_cutter(commit);
+}
+
+/* Waits until no CPU runs the program before any more: that is what synchronize_rcu() means. */
+static void wait_for_old_program(void)
+{
+	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		usleep(50000);
+}
+
+static uint64_t now(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return time.tv_sec * 1000000000ULL + time.tv_nsec;
+}
+
+static int write_info(const struct datapath_commit *commit)
+{
+	int fd = bpf_map__fd(commit->datapath->skeleton->maps.instance);
+	struct instance_info info = {0};
+	uint32_t zero = 0;
+
+	if (bpf_map_lookup_elem(fd, &zero, &info))
+		return -errno;
+	if (!info.attached_at) {
+		info.attached_at = now(CLOCK_REALTIME);
+		info.attached_boottime = now(CLOCK_BOOTTIME);
+	}
+	info.configured_at = now(CLOCK_REALTIME);
+	info.generation = commit->datapath->generation;
+	info.generic = commit->datapath->generic;
+	info.listen_ifindex = commit->datapath->links.listen_ifindex;
+	info.egress_ifindex = commit->datapath->links.egress_ifindex;
+	info.fragment_mark = commit->datapath->skeleton->rodata->config.fragment_mark;
+	snprintf(info.listen, sizeof(info.listen), "%s", commit->config->listen.interface);
+	snprintf(info.egress, sizeof(info.egress), "%s", commit->config->forward.interface);
+	info.monitor_interval = commit->config->monitor.interval;
+	info.target_pps = commit->config->monitor.target_pps;
+	info.warning_pps = commit->config->monitor.warning_pps;
+	return bpf_map_update_elem(fd, &zero, &info, BPF_ANY) ? -errno : 0;
+}
+
+/* From here on readers see the new generation. */
+static int switch_current(const struct datapath_commit *commit)
+{
+	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE], target[PIN_SIZE];
+
+	datapath_generation_pin(target, commit->datapath->generation, NULL);
+	instance_pin_path(path, commit->instance, PIN_CURRENT);
+	instance_pin_path(fresh, commit->instance, PIN_FRESH);
+	unlink(fresh);
+	if (symlink(target, fresh) < 0 || rename(fresh, path) < 0)
+		return -errno;
+	return 0;
+}
+
+static void find_previous(struct datapath_commit *commit)
+{
+	struct instance_info info = {0};
+	uint32_t size = sizeof(commit->link), swapped;
+
+	commit->fresh = datapath_read_info(commit->instance, &info) == -ENOENT;
+	commit->was_generic = info.generic;
+	commit->previous = commit->recorded = info.generation;
+	commit->link_fd = datapath_open_pin(commit->instance, PIN_LINK);
+	if (commit->link_fd < 0 || bpf_obj_get_info_by_fd(commit->link_fd, &commit->link, &size) ||
+	    !commit->link.xdp.ifindex)
+		return;
+	commit->attached->adopted = true;
+	/* a daemon that was killed in the middle of a commit may have swapped and not said so */
+	swapped = datapath_generation_of(commit->instance, commit->link.prog_id);
+	/* 0: somebody put another program there; what counted last is what was recorded */
+	if (swapped)
+		commit->previous = swapped;
+}
+
+/*
+ * Could a frame of the generation in force claim the egress device's queue for a program that does
+ * not cut? The kernel asks the program of whoever came first for all that is in the queue.
+ */
+static bool queue_may_not_cut(const struct datapath_commit *commit)
+{
+	const struct pipeline_config *constants = &commit->datapath->skeleton->rodata->config;
+	struct pipeline_config previous;
+	char pin[PIN_SIZE];
+
+	if (!commit->attached->adopted)
+		return false; /* nothing of this instance's is on its way */
+	if (datapath_generation_of(commit->instance, commit->link.prog_id) != commit->previous)
+		return true; /* somebody else's */
+	/* every program that cuts by the same mark cuts alike: the frame says how */
+	if (datapath_is_pinned(commit->instance,
+			       cutter_pin(pin, commit->previous, constants->fragment_mark)))
+		return false;
+	return datapath_read_constants(commit->instance, commit->previous, &previous) ||
+	       previous.egress_ifindex == constants->egress_ifindex;
+}
+
+/* All that is pinned before anything is attached. */
+static int pin_all(struct datapath_commit *commit)
+{
+	int err = instance_make_pins(commit->instance, commit->error);
+
+	if (err)
+		return err;
+	err = pin_shared(commit);
+	if (!err)
+		err = pin_generation(commit);
+	if (err)
+		error_set(commit->error, err, "cannot pin the state of instance %s: %s",
+			  commit->instance, strerror(-err));
+	return err;
+}
+
+static void unpin_all(const struct datapath_commit *commit)
+{
+	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
+
+	datapath_generation_pin(name, commit->datapath->generation, NULL);
+	instance_remove_tree(instance_pin_path(path, commit->instance, name));
+	if (commit->fresh)
+		instance_remove_pins(commit->instance, &(struct error){0});
+}
+
+/* The datapath is in force. Nothing that fails from here on may stop it. */
+static void settle(const struct datapath_commit *commit)
+{
+	struct datapath_attached *attached = commit->attached;
+
+	if (commit->previous)
+		wait_for_old_program();
+	datapath_open_cutting(commit->datapath);
+	if (datapath_carry_counters(commit))
+		snprintf(attached->warning, sizeof(attached->warning),
+			 "the counters of rules and VNIs start anew: those of the program before "
+			 "cannot be read");
+	if (write_info(commit) || switch_current(commit))
+		snprintf(attached->warning, sizeof(attached->warning),
+			 "the pinned state of instance %s cannot be written; `stats` may be wrong",
+			 commit->instance);
+	else
+		datapath_keep_generation(commit->instance, commit->datapath->generation);
+}
+
+int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
+		    struct datapath_attached *attached, struct error *error)
+{
+	struct datapath_commit commit = {.datapath = datapath,
+					 .instance = instance,
+					 .config = config,
+					 .attached = attached,
+					 .error = error};
+	int err;
+
+	memset(attached, 0, sizeof(*attached));
+	memset(commit.replaced, -1, sizeof(commit.replaced));
+	find_previous(&commit);
+	err = pin_all(&commit);
+	/* closed, packets to be cut go through the kernel: slower, and to the MTU of the route */
+	if (!err && !queue_may_not_cut(&commit))
+		datapath_open_cutting(datapath);
+	if (!err)
+		err = datapath_attach(&commit);
+	if (commit.link_fd >= 0)
+		close(commit.link_fd);
+	end_shared(&commit, err);
+	if (err)
+		unpin_all(&commit);
+	else
+		settle(&commit);
+	return err;
+}
+
+bool datapath_is_generic(const char *instance, int listen_ifindex)
+{
+	struct instance_info info;
+
+	return datapath_read_info(instance, &info) == 0 && info.generic &&
+	       (int)info.listen_ifindex == listen_ifindex;
+}
+
+bool datapath_lacks_egress(const char *instance, const struct datapath_links *links)
+{
+	_cleanup_close_ int own = datapath_open_pin(instance, PIN_EGRESS_LINK);
+
+	return own < 0 && links->listen_ifindex != links->egress_ifindex &&
+	       !datapath_is_generic(instance, links->listen_ifindex) &&
+	       !xdp_program_on(links->egress_ifindex).id;
+}
+
+bool datapath_is_unpinned(const char *instance)
+{
+	return !datapath_is_pinned(instance, PIN_CURRENT);
+}
+
+int datapath_remove(const char *instance, struct error *error)
+{
+	_cleanup_close_ int link = datapath_open_pin(instance, PIN_LINK);
+	_cleanup_close_ int egress = datapath_open_pin(instance, PIN_EGRESS_LINK);
+
+	libbpf_set_print(datapath_print_libbpf);
+	datapath_release();
+	/* detached by force, so that nothing that holds the link by chance keeps it in place */
+	if (link >= 0)
+		bpf_link_detach(link);
+	if (egress >= 0)
+		bpf_link_detach(egress);
+	return instance_remove_pins(instance, error);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The programs and maps in the kernel. Only the files datapath_*.c know libbpf.
+ *
+ * A generation is one loaded program with the tables that belong to it: what one configuration
+ * means. An instance is what is pinned below /sys/fs/bpf/vxlan-pipeline/NAME: links, counters and
+ * the generation in force.
+ */
+#ifndef DATAPATH_DATAPATH_H
+#define DATAPATH_DATAPATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/losses.h"
+#include "config/config.h"
+#include "datapath/cutting.h"
+#include "base/error.h"
+
+/* The interfaces of a configuration as the kernel has them now. */
+struct datapath_links {
+	int listen_ifindex;
+	int egress_ifindex; /* the same in single-arm mode */
+	uint8_t listen_mac[6];
+	uint8_t egress_mac[6];
+	uint32_t listen_mtu; /* of the interfaces, in bytes */
+	uint32_t egress_mtu;
+	bool rings_each; /* the driver of listen.interface rings its doorbell for each XDP_TX */
+};
+
+struct datapath; /* a generation that this process has loaded */
+
+/* For whom a generation is loaded. */
+struct datapath_options {
+	const char *instance; /* whose counters it goes on counting in; NULL: in its own */
+	bool generic;         /* it will be attached in generic XDP mode */
+	bool multi_buffer;    /* frames may come in several buffers (Linux 5.18, and the driver) */
+	bool trace;           /* datapath_run() is to tell what happened */
+	struct progress progress;
+};
+
+/* Loads a program and its tables; nothing is attached, nothing that runs changes. */
+int datapath_load(struct datapath **out, const struct config *config,
+		  const struct datapath_links *links, const struct datapath_options *options,
+		  struct error *error);
+/* Who cuts what is larger than may be sent, and why not the datapath itself. */
+enum cutting datapath_cutting(const struct datapath *datapath);
+
+void datapath_free(struct datapath *datapath); /* NULL is allowed; what is pinned stays */
+
+#define DATAPATH_MAX_FRAME 3520 /* bytes that BPF_PROG_RUN takes in one buffer */
+
+/* What the program made of one frame. */
+struct datapath_outcome {
+	struct trace trace;
+	uint32_t action;    /* XDP action */
+	size_t frame_count; /* more than one: fragments, in order */
+	struct datapath_frame {
+		size_t length;
+		uint8_t bytes[DATAPATH_MAX_FRAME];
+	} frames[MAX_FRAGMENTS];
+};
+
+/*
+ * Before Linux 5.18 each datapath_run() enters the program into the kernel's table of direct calls, by
+ * which it runs all XDP programs of the host, and takes it out again: code is rewritten twice, which
+ * takes a while and which other CPUs may be executing. Unless the program is in it anyway because it
+ * is attached: so it is, to interfaces of this network namespace, which must be one of its own. Where
+ * that fails it runs all the same.
+ */
+void datapath_park(struct datapath *datapath);
+
+/*
+ * Runs the program once on a frame as if it had come in on listen_ifindex; what leaves is in
+ * outcome->frames, also when the program drops it. Needs trace. -EMSGSIZE: longer than the kernel
+ * takes; -EINVAL: shorter than an Ethernet header. The process must be bound to one CPU: fragments are counted there.
+ */
+int datapath_run(struct datapath *datapath, const void *frame, size_t length,
+		 struct datapath_outcome *outcome, struct error *error);
+
+/* How a datapath came to be attached. */
+struct datapath_attached {
+	bool adopted;      /* it replaced the program that was there */
+	char warning[256]; /* what the operator should know; empty: nothing */
+};
+
+/*
+ * Puts a loaded generation in force: pins it, swaps it into the instance's link (or attaches and
+ * pins a new one), carries the counters over and removes the generation before. On failure
+ * everything is as it was. -EOPNOTSUPP: the interfaces do not take programs in native mode.
+ */
+int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
+		    struct datapath_attached *attached, struct error *error);
+
+/* What a daemon holds of the generation in force. */
+struct datapath_control {
+	int beat_fd;                /* the program behind datapath_beat(); -1: none */
+	struct next_hop *next_hops; /* next_hops[i] is the way to targets[i]; may be written */
+	size_t next_hops_size;      /* of the mapping, in bytes */
+	struct ip_address *targets;
+	size_t target_count;
+};
+
+/* Takes the control of a generation out of *datapath, which may be freed afterwards. */
+int datapath_take_control(struct datapath *datapath, struct datapath_control *control,
+			  struct error *error);
+void datapath_release_control(struct datapath_control *control);
+/* The daemon's sign of life: next hops are trusted for another HEARTBEAT_LIFETIME. */
+int datapath_beat(const struct datapath_control *control);
+
+/* Is the instance attached to that interface in generic mode now? */
+bool datapath_is_generic(const char *instance, int listen_ifindex);
+
+/*
+ * Does forward.interface carry no XDP program although packets are redirected to it, because another
+ * program did for this instance, too, and is gone? Many drivers then refuse what they are to send.
+ */
+bool datapath_lacks_egress(const char *instance, const struct datapath_links *links);
+
+/* Is what an instance that runs had pinned gone: was the BPF file system unmounted? */
+bool datapath_is_unpinned(const char *instance);
+
+/*
+ * Keeps the instance's links and counters from now on by descriptor, too, so that they stay when
+ * their pins go; the next commit pins them again. One instance a process; datapath_remove() and
+ * datapath_release() end it.
+ */
+void datapath_hold(const char *instance);
+void datapath_release(void);
+
+/* Detaches and removes all kernel state of the instance. -ENOENT: there was none. */
+int datapath_remove(const char *instance, struct error *error);
+
+/* Is the instance's program on its interface? */
+enum datapath_state {
+	DATAPATH_ABSENT,   /* nothing pinned */
+	DATAPATH_DETACHED, /* pinned, but the link holds no interface */
+	DATAPATH_REPLACED, /* the link holds a program that is not this instance's */
+	DATAPATH_ATTACHED,
+};
+
+/* What is pinned of an instance, read whole. */
+struct datapath_stats {
+	enum datapath_state state;
+	struct instance_info info;
+	struct counters counters; /* all CPUs together */
+	struct datapath_vni {
+		uint32_t vni;
+		struct hits hits;
+	} * vnis; /* in ascending order */
+	size_t vni_count;
+	struct datapath_rule {
+		__u64 key[5]; /* what it matches, as in the lookup tables; unused words are 0 */
+		__u64 mask[5];
+		struct ip_endpoint to;
+		struct hits hits;
+	} * rules; /* rules[0] is rule 1 */
+	size_t rule_count;
+};
+
+/* 0 and state DATAPATH_ABSENT when nothing is pinned; -EACCES and others when it cannot be read. */
+int datapath_read(const char *instance, struct datapath_stats *stats, struct error *error);
+/* Only the counters and what the instance says of itself; -ENOENT when nothing is pinned. */
+int datapath_read_counters(const char *instance, struct counters *counters,
+			   struct instance_info *info, struct error *error);
+void datapath_stats_clear(struct datapath_stats *stats);
+
+/* Packets that were believed sent; `error` of the last one is a negative errno, or 0: not known. */
+struct datapath_losses {
+	bool counted; /* false: this kernel does not tell */
+	struct {
+		uint64_t packets;
+		int error;
+	} of[LOSS_COUNT];
+};
+
+/*
+ * Counts them from now on, daemon or no daemon, until datapath_remove(); goes on from earlier
+ * counts. `anew`: with this build's programs instead of those that are attached. 0 or -errno.
+ */
+int datapath_watch_losses(const char *instance, const struct datapath_links *links, bool anew);
+/* 0 or -errno, and then nothing is counted. */
+int datapath_read_losses(const char *instance, struct datapath_losses *losses);
+
+/* A rule's target that the datapath knows no way to. */
+struct datapath_unresolved {
+	struct ip_address target;
+	uint32_t rule; /* the lowest that names it */
+	bool failed;   /* nobody answers; else the kernel is asked for each packet */
+};
+
+#define DATAPATH_UNRESOLVED_SHOWN 4
+
+/* What health is judged by; much cheaper to read than struct datapath_stats. */
+struct datapath_condition {
+	struct instance_info info;
+	struct counters counters;
+	enum datapath_state state; /* DATAPATH_ABSENT: nothing else is known */
+	bool egress_detached;      /* the program on forward.interface was taken off */
+	int64_t beat_age_ms;       /* since the daemon's last sign of life; -1: there was none */
+	uint32_t mtu;              /* largest IP packet that is sent; 0: not known */
+	struct datapath_losses losses;
+	size_t next_hops[NEXT_HOP_STATES];
+	struct datapath_unresolved unresolved[DATAPATH_UNRESOLVED_SHOWN];
+	size_t unresolved_count; /* of those shown */
+};
+
+int datapath_inspect(const char *instance, struct datapath_condition *condition,
+		     struct error *error);
+
+/* libbpf's and the verifier's own words go to this function from now on; NULL: nowhere. */
+void datapath_set_debug(void (*print)(const char *line));
+
+#endif

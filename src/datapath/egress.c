@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The maps that frames leave by. */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "datapath/internal.h"
+
+#define EGRESS_MAPS 8
+
+static void egress_maps(const struct pipeline_bpf *skeleton, struct bpf_map *maps[EGRESS_MAPS])
+{
+	struct bpf_map *const all[EGRESS_MAPS] = {
+		skeleton->maps.egress,   skeleton->maps.copies_2, skeleton->maps.copies_3,
+		skeleton->maps.copies_4, skeleton->maps.copies_5, skeleton->maps.copies_6,
+		skeleton->maps.copies_7, skeleton->maps.copies_8,
+	};
+
+	memcpy(maps, all, sizeof(all));
+}
+
+/*
+ * Linux before 5.14 refuses generic mode to a program that knows a devmap with room for a program.
+ * Nothing is cut in generic mode, so that none is needed; the interface alone comes first in a value.
+ */
+int datapath_shrink_egress(const struct pipeline_bpf *skeleton)
+{
+	struct bpf_map *maps[EGRESS_MAPS];
+	int err = 0;
+
+	egress_maps(skeleton, maps);
+	for (size_t i = 0; !err && i < EGRESS_MAPS; i++)
+		err = bpf_map__set_value_size(maps[i], sizeof(uint32_t));
+	return err;
+}
+
+/* Every entry of every map that sends frames names the egress interface and, if need be, the cutter. */
+int datapath_fill_egress(struct datapath *datapath)
+{
+	struct pipeline_bpf *skeleton = datapath->skeleton;
+	bool cut = skeleton->rodata->config.fragment_in_xdp;
+	struct bpf_map *maps[EGRESS_MAPS];
+	struct bpf_devmap_val value = {.ifindex = datapath->links.egress_ifindex};
+
+	if (cut)
+		value.bpf_prog.fd = bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment);
+	egress_maps(skeleton, maps);
+	for (size_t i = 0; i < (cut ? EGRESS_MAPS : 1); i++) {
+		for (uint32_t key = 0; key < bpf_map__max_entries(maps[i]); key++) {
+			if (bpf_map_update_elem(bpf_map__fd(maps[i]), &key, &value, BPF_ANY))
+				return -errno;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What health is judged by: is the datapath where it was put, and can it do its work? */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "datapath/internal.h"
+
+/* Where a link is now: its interface (0: nowhere) and its program's id. */
+static int read_link(const char *instance, const char *name, struct bpf_link_info *info)
+{
+	_cleanup_close_ int fd = datapath_open_pin(instance, name);
+	uint32_t size = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	if (fd < 0)
+		return fd;
+	return bpf_obj_get_info_by_fd(fd, info, &size) ? -errno : 0;
+}
+
+enum datapath_state datapath_read_state(const char *instance)
+{
+	uint32_t seen = 0;
+
+	for (;;) {
+		struct bpf_link_info link;
+
+		if (read_link(instance, PIN_LINK, &link) || !link.xdp.ifindex)
+			return DATAPATH_DETACHED;
+		/* every program that a commit puts there is pinned before */
+		if (datapath_generation_of(instance, link.prog_id))
+			return DATAPATH_ATTACHED;
+		if (link.prog_id == seen)
+			return DATAPATH_REPLACED;
+		/* a reload may have taken its pins away since; then the link has another one now */
+		seen = link.prog_id;
+	}
+}
+
+static int64_t beat_age(const char *instance)
+{
+	_cleanup_close_ int fd = datapath_open_pin(instance, "heartbeat");
+	struct heartbeat beat;
+	uint32_t zero = 0;
+
+	if (fd < 0 || datapath_check_value(fd, sizeof(beat)) ||
+	    bpf_map_lookup_elem(fd, &zero, &beat) || !beat.beaten_at)
+		return -1;
+	return clock_ms() - (int64_t)(beat.beaten_at / 1000000);
+}
+
+/* Notes which rule suffers from a next hop that is not known; the lowest of each. */
+static void note_unresolved(struct datapath_condition *condition, const struct next_hop *hops,
+			    size_t count, uint16_t index, uint32_t rule,
+			    const struct ip_address *target)
+{
+	enum next_hop_state state;
+
+	if (!rule || index >= count)
+		return;
+	state = hops[index].word[1] >> NEXT_HOP_STATE_SHIFT;
+	if (state == NEXT_HOP_RESOLVED || state == NEXT_HOP_LOCAL)
+		return;
+	for (size_t i = 0; i < condition->unresolved_count; i++) {
+		struct datapath_unresolved *known = &condition->unresolved[i];
+
+		if (memcmp(&known->target, target, sizeof(*target)) != 0)
+			continue;
+		if (rule < known->rule)
+			known->rule = rule;
+		return;
+	}
+	if (condition->unresolved_count < DATAPATH_UNRESOLVED_SHOWN)
+		condition->unresolved[condition->unresolved_count++] =
+			(struct datapath_unresolved){.target = *target,
+						     .rule = rule,
+						     .failed = state == NEXT_HOP_FAILED};
+}
+
+static struct ip_address address_of(uint8_t version, const void *bytes)
+{
+	struct ip_address address = {.version = version};
+
+	memcpy(address.bytes, bytes, version == 4 ? 4 : 16);
+	return address;
+}
+
+/* Looks through a rule table for those whose next hop is not known. */
+static void find_unresolved(const char *instance, uint32_t generation,
+			    struct datapath_condition *condition, const struct next_hop *hops,
+			    size_t count, uint8_t version)
+{
+	_cleanup_close_ int fd =
+		datapath_open_generation_pin(instance, generation,
+					     version == 4 ? "nat4_slots" : "nat6_slots");
+	size_t size;
+	void *slots = fd < 0 ? MAP_FAILED : datapath_map_array(fd, PROT_READ, &size);
+	const struct nat4_slot *slots4 = slots;
+	const struct nat6_slot *slots6 = slots;
+
+	if (slots == MAP_FAILED)
+		return;
+	for (size_t i = 0; version == 4 && i < size / sizeof(*slots4); i++) {
+		struct ip_address target = address_of(4, &slots4[i].address);
+
+		note_unresolved(condition, hops, count, slots4[i].next_hop, slots4[i].rule,
+				&target);
+	}
+	for (size_t i = 0; version == 6 && i < size / sizeof(*slots6); i++) {
+		struct ip_address target = address_of(6, slots6[i].address);
+
+		note_unresolved(condition, hops, count, slots6[i].next_hop, slots6[i].rule,
+				&target);
+	}
+	munmap(slots, size);
+}
+
+static void read_next_hops(const char *instance, uint32_t generation,
+			   const struct pipeline_config *config,
+			   struct datapath_condition *condition)
+{
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "next_hops");
+	struct bpf_map_info info = {0};
+	uint32_t info_size = sizeof(info);
+	size_t size;
+	const struct next_hop *hops;
+
+	if (config->next_hop != NEXT_HOP_ROUTE || (!config->nat4_shapes && !config->nat6_shapes))
+		return;
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &info_size))
+		return;
+	hops = datapath_map_array(fd, PROT_READ, &size);
+	if (hops == MAP_FAILED)
+		return;
+	for (uint32_t i = 0; i < info.max_entries; i++) {
+		uint64_t state = hops[i].word[1] >> NEXT_HOP_STATE_SHIFT;
+
+		if (state < NEXT_HOP_STATES)
+			condition->next_hops[state]++;
+	}
+	if (condition->next_hops[NEXT_HOP_UNKNOWN] || condition->next_hops[NEXT_HOP_FAILED]) {
+		find_unresolved(instance, generation, condition, hops, info.max_entries, 4);
+		find_unresolved(instance, generation, condition, hops, info.max_entries, 6);
+	}
+	munmap((void *)hops, size);
+}
+
+static void inspect_generation(const char *instance, struct datapath_condition *condition)
+{
+	_cleanup_free_ struct pipeline_config *config = calloc(1, sizeof(*config));
+	uint32_t generation, after;
+
+	/* a reload may take the generation away while it is read: then the next one is there */
+	for (int tries = 0; config && tries < 5; tries++) {
+		if (datapath_current_generation(instance, &generation))
+			return;
+		memset(condition->next_hops, 0, sizeof(condition->next_hops));
+		condition->unresolved_count = 0;
+		if (datapath_read_constants(instance, generation, config) == 0) {
+			condition->mtu = config->mtu;
+			read_next_hops(instance, generation, config, condition);
+		}
+		if (datapath_current_generation(instance, &after) || after == generation)
+			return;
+	}
+}
+
+int datapath_inspect(const char *instance, struct datapath_condition *condition,
+		     struct error *error)
+{
+	struct bpf_link_info egress;
+	/* first, as the rest may take long, which is not the daemon's age */
+	int64_t age = beat_age(instance);
+	int err = datapath_read_counters(instance, &condition->counters, &condition->info, error);
+
+	memset((char *)condition + offsetof(struct datapath_condition, state), 0,
+	       sizeof(*condition) - offsetof(struct datapath_condition, state));
+	condition->beat_age_ms = age;
+	if (err == -ENOENT) {
+		condition->state = DATAPATH_ABSENT;
+		return 0;
+	}
+	if (err)
+		return err;
+	if (datapath_is_unpinned(instance))
+		return 0;
+	condition->state = datapath_read_state(instance);
+	err = read_link(instance, PIN_EGRESS_LINK, &egress);
+	condition->egress_detached = !err && !egress.xdp.ifindex;
+	datapath_read_losses(instance, &condition->losses);
+	inspect_generation(instance, condition);
+	return 0;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files datapath_*.c, the only ones that know libbpf, share. */
+#ifndef DATAPATH_INTERNAL_H
+#define DATAPATH_INTERNAL_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "datapath/datapath.h"
+#include "pipeline.skel.h"
+
+struct datapath {
+	struct pipeline_bpf *skeleton;
+	struct datapath_links links;
+	uint32_t generation;
+	bool generic;
+	enum cutting cutting;
+	struct ip_address *targets; /* of the rules; next_hops[i] is the way to targets[i] */
+	size_t target_count;
+	bool contextless; /* this kernel runs programs by hand, but not with a context */
+};
+
+/* Names of pins below an instance's directory. */
+#define PIN_LINK        "link"
+#define PIN_EGRESS_LINK "egress_link"
+#define PIN_CURRENT     "current"
+#define PIN_GENERATION  "generation-%u"
+#define PIN_PROGRAM     "program"   /* of a generation */
+#define PIN_CONSTANTS   "constants" /* of a generation: struct pipeline_config */
+/* of a generation that cuts: its cutter, by what mark; another struct fragment_shim, another name */
+#define PIN_CUTTER      "cutter-%016" PRIx64
+#define PIN_FRESH       "fresh" /* a pin on its way to its name; BPF file systems allow no dots */
+#define PIN_SIZE        64
+
+#define SHARED_MAPS 5 /* that outlive generations */
+
+/* A commit under way: what it works with, what was before, what has to be undone if it fails. */
+struct datapath_commit {
+	struct datapath *datapath;
+	const char *instance;
+	const struct config *config;
+	struct datapath_attached *attached;
+	struct error *error;
+	uint32_t previous; /* generation in force before; 0: none */
+	uint32_t recorded; /* the one that the instance says was */
+	bool fresh;        /* nothing was pinned before */
+	int link_fd;       /* the link before, or -1 */
+	struct bpf_link_info link;
+	bool was_generic;          /* the attachment before */
+	bool detached;             /* this commit took it off its interface */
+	bool new_egress;           /* this commit pinned the egress link */
+	bool same_egress;          /* the one pinned before serves on */
+	int replaced[SHARED_MAPS]; /* maps whose pins it replaced, or -1 */
+};
+
+/*
+ * Puts the commit's program on its interfaces in the mode it was loaded for. On failure
+ * commit->error says why, and what was attached still is.
+ */
+int datapath_attach(struct datapath_commit *commit);
+
+/* Gives the rules and VNIs of the commit's generation what they counted before. 0 or -errno. */
+int datapath_carry_counters(const struct datapath_commit *commit);
+
+/* The maps that outlive generations. */
+void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
+
+/* Before loading for generic mode, 0 or -errno; and after loading, for any. */
+int datapath_shrink_egress(const struct pipeline_bpf *skeleton);
+int datapath_fill_egress(struct datapath *datapath);
+
+/* Pins of what counts losses: maps, and programs attached to tracepoints. */
+#define LOSS_PINS 6
+extern const char *const datapath_loss_pins[LOSS_PINS];
+
+/* Lets the generation cut: nothing of the one before is on its way any more. 0 or -errno. */
+int datapath_open_cutting(struct datapath *datapath);
+
+/* Can this kernel send a frame several times over (BPF_F_BROADCAST)? */
+bool datapath_can_broadcast(void);
+
+/* Opens INSTANCE_PINS/instance/NAME, or what datapath_hold() holds of it: a descriptor, or -errno. */
+int datapath_open_pin(const char *instance, const char *name);
+/* Does the pin itself exist? */
+bool datapath_is_pinned(const char *instance, const char *name);
+
+/* What libbpf is to do with its messages, whichever thread calls it. */
+int datapath_print_libbpf(enum libbpf_print_level level, const char *format, va_list args);
+
+/* Does a pinned map still have the shape this build gives it? */
+bool datapath_map_fits(int fd, const struct bpf_map *map);
+
+/*
+ * Before a value is read into memory of `value_size` bytes: 0, or -EPROTO when the map's values have
+ * another size, as one of another version of this program may.
+ */
+int datapath_check_value(int fd, size_t value_size);
+
+/* What the instance says of itself: 0, or -errno and *info is untouched. */
+int datapath_read_info(const char *instance, struct instance_info *info);
+
+/* "generation-N", or "generation-N/below". Returns `pin`, which holds PIN_SIZE bytes. */
+const char *datapath_generation_pin(char *pin, uint32_t generation, const char *below);
+
+/* Pins `fd` under a name; what was pinned there before goes at the same instant. */
+int datapath_pin(const char *instance, const char *name, int fd);
+
+/* Which generations are pinned: the highest number, the next one, that of a program. 0: none. */
+uint32_t datapath_highest_generation(const char *instance);
+uint32_t datapath_generation_after(const char *instance, uint32_t generation);
+uint32_t datapath_generation_of(const char *instance, uint32_t program_id);
+/* Removes all generations but one. */
+void datapath_keep_generation(const char *instance, uint32_t generation);
+
+/* Rules and VNIs of one pinned generation with what they counted; counters and info stay as is. */
+int datapath_read_generation(const char *instance, uint32_t generation,
+			     struct datapath_stats *stats);
+
+/* The array behind a BPF_F_MMAPABLE map, or MAP_FAILED; unmap `*size` bytes. */
+void *datapath_map_array(int map_fd, int protection, size_t *size);
+
+/* Opens a pin of a generation: a file descriptor, or -errno. */
+int datapath_open_generation_pin(const char *instance, uint32_t generation, const char *name);
+/* The constants of a pinned generation; 0 or -errno. */
+int datapath_read_constants(const char *instance, uint32_t generation,
+			    struct pipeline_config *config);
+/* The generation in force; 0 or -errno. */
+int datapath_current_generation(const char *instance, uint32_t *generation);
+/* Where the instance's program is; it is known that something is pinned. */
+enum datapath_state datapath_read_state(const char *instance);
+
+/*
+ * What the kernel said of a request that libbpf made for it over netlink, the last one that it said
+ * anything of; empty: nothing since it was forgotten.
+ */
+const char *datapath_kernel_message(void);
+void datapath_forget_kernel_message(void);
+
+#endif

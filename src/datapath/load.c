@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* From a configuration to a loaded program with filled tables, and running it by hand. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "datapath/internal.h"
+#include "instance/instance.h"
+#include "rules/rule_tables.h"
+#include "base/privilege.h"
+
+/* Everything that is computed from the configuration before the kernel is asked for anything. */
+struct tables {
+	struct nat_tables nat;
+	struct lookup_table vnis;
+};
+
+static void tables_clear(struct tables *tables)
+{
+	nat_tables_clear(&tables->nat);
+	lookup_table_clear(&tables->vnis);
+}
+
+static int tables_build(struct tables *tables, const struct config *config, struct error *error)
+{
+	int err = nat_tables_build(&tables->nat, config->rules, config->rule_count);
+
+	memset(&tables->vnis, 0, sizeof(tables->vnis));
+	if (!err)
+		err = vni_table_build(&tables->vnis, config->listen.vnis, config->listen.vni_count);
+	if (err)
+		return error_set(error, err, "cannot build the rule tables: %s", strerror(-err));
+	return 0;
+}
+
+static enum vni_mode vni_mode_of(const struct config *config)
+{
+	const uint32_t *vnis = config->listen.vnis;
+
+	if (config->listen.any_vni)
+		return VNI_ANY;
+	if (config->listen.vni_count == 1)
+		return VNI_ONE;
+	for (size_t i = 1; i < config->listen.vni_count; i++) {
+		if (vnis[i] != vnis[0] + i)
+			return VNI_LISTED;
+	}
+	return VNI_RANGE;
+}
+
+static enum cutting choose_cutting(const struct config *config, const struct datapath_links *links,
+				   uint32_t mtu, bool generic)
+{
+	enum cutting cutting = cutting_choose(config->forward.oversize,
+					      (int64_t)links->listen_mtu - CUTTING_TUNNEL, mtu,
+					      links->egress_mtu, generic);
+
+	if (cutting == CUTTING_IN_XDP && !datapath_can_broadcast())
+		return CUTTING_KERNEL_TOO_OLD;
+	return cutting;
+}
+
+enum cutting datapath_cutting(const struct datapath *datapath)
+{
+	return datapath->cutting;
+}
+
+static void fill_constants(struct pipeline_config *to, const struct config *from,
+			   const struct datapath_links *links, const struct tables *tables)
+{
+	to->port = htons(from->listen.port);
+	to->check_sources = from->listen.source_count > 0;
+	to->vni_mode = vni_mode_of(from);
+	to->vni = to->vni_mode == VNI_ANY ? VNI_NONE : from->listen.vnis[0];
+	to->vni_count = from->listen.vni_count;
+	to->truncated = from->inner.truncated;
+	to->unmatched = from->forward.unmatched;
+	to->udp_checksum = from->inner.udp_checksum;
+	to->oversize = from->forward.oversize;
+	to->next_hop = from->forward.next_hop;
+	to->single_arm = links->listen_ifindex == links->egress_ifindex;
+	to->transmit_by_redirect = to->single_arm && links->rings_each;
+	to->clear_df_above = from->inner.clear_df_above;
+	to->mtu = from->forward.mtu ? from->forward.mtu : links->egress_mtu;
+	to->device_mtu = links->egress_mtu;
+	to->egress_ifindex = links->egress_ifindex;
+	to->cpus = libbpf_num_possible_cpus();
+	memcpy(to->listen_mac, links->listen_mac, sizeof(to->listen_mac));
+	memcpy(to->egress_mac, links->egress_mac, sizeof(to->egress_mac));
+	memcpy(to->next_hop_mac, from->forward.next_hop_mac, sizeof(to->next_hop_mac));
+	to->nat4_rules = tables->nat.ipv4_rules;
+	to->nat4_only = tables->nat.ipv4_only;
+	to->nat4 = tables->nat.ipv4.geometry;
+	to->nat6 = tables->nat.ipv6.geometry;
+	to->vnis = tables->vnis.geometry;
+	to->nat4_shapes = tables->nat.ipv4_shape_count;
+	to->nat6_shapes = tables->nat.ipv6_shape_count;
+	memcpy(to->nat4_shape, tables->nat.ipv4_shapes, sizeof(to->nat4_shape));
+	memcpy(to->nat6_shape, tables->nat.ipv6_shapes, sizeof(to->nat6_shape));
+}
+
+/* A map of no entries cannot be made. */
+static uint32_t at_least_one(size_t count)
+{
+	return count ? count : 1;
+}
+
+static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
+		     const struct tables *tables)
+{
+	const struct {
+		struct bpf_map *map;
+		size_t entries;
+	} sizes[] = {
+		{skeleton->maps.nat4_displacements, tables->nat.ipv4.displacement_words},
+		{skeleton->maps.nat4_slots, tables->nat.ipv4.slot_count},
+		{skeleton->maps.nat6_displacements, tables->nat.ipv6.displacement_words},
+		{skeleton->maps.nat6_slots, tables->nat.ipv6.slot_count},
+		{skeleton->maps.next_hops, tables->nat.target_count},
+		{skeleton->maps.rule_hits, config->rule_count},
+		{skeleton->maps.rule_base, config->rule_count},
+		{skeleton->maps.vni_displacements, tables->vnis.displacement_words},
+		{skeleton->maps.vni_slots, tables->vnis.slot_count},
+		{skeleton->maps.vni_hits, config->listen.vni_count},
+		{skeleton->maps.vni_any, config->listen.any_vni ? PIPELINE_MAX_VNIS : 0},
+		{skeleton->maps.sources, config->listen.source_count},
+	};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		int err = bpf_map__set_max_entries(sizes[i].map, at_least_one(sizes[i].entries));
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Counters and fragment decisions of an instance outlive its generations. */
+static int adopt_maps(struct pipeline_bpf *skeleton, const char *instance, struct error *error)
+{
+	struct bpf_map *shared[SHARED_MAPS];
+
+	datapath_shared_maps(skeleton, shared);
+
+	for (size_t i = 0; i < SHARED_MAPS; i++) {
+		_cleanup_close_ int fd = datapath_open_pin(instance, bpf_map__name(shared[i]));
+		int err = 0;
+
+		/* of another version: this build counts anew */
+		if (fd >= 0 && datapath_map_fits(fd, shared[i]))
+			err = bpf_map__reuse_fd(shared[i], fd);
+		else if (fd < 0 && fd != -ENOENT)
+			err = fd;
+		if (err)
+			return error_set(error, err, "cannot take over map %s of instance %s: %s",
+					 bpf_map__name(shared[i]), instance, strerror(-err));
+	}
+	return 0;
+}
+
+static int copy_array(const struct bpf_map *map, const void *data, size_t length)
+{
+	size_t size;
+	void *array;
+
+	if (!length)
+		return 0;
+	array = datapath_map_array(bpf_map__fd(map), PROT_READ | PROT_WRITE, &size);
+	if (array == MAP_FAILED)
+		return -errno;
+	memcpy(array, data, length);
+	munmap(array, size);
+	return 0;
+}
+
+static int copy_table(const struct lookup_table *table, const struct bpf_map *displacements,
+		      const struct bpf_map *slots)
+{
+	int err = copy_array(displacements, table->displacements,
+			     table->displacement_words * sizeof(*table->displacements));
+
+	return err ? err : copy_array(slots, table->slots, table->slot_count * table->slot_size);
+}
+
+static int fill_sources(const struct bpf_map *map, const struct config *config)
+{
+	for (size_t i = 0; i < config->listen.source_count; i++) {
+		const struct ip_prefix *prefix = &config->listen.sources[i];
+		struct source_key key = {
+			.prefix_length = SOURCE_VERSION_BITS + prefix->length,
+			.version = htonl(prefix->address.version),
+		};
+		uint32_t allowed = 1;
+
+		memcpy(key.address, prefix->address.bytes, sizeof(key.address));
+		if (bpf_map_update_elem(bpf_map__fd(map), &key, &allowed, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+int datapath_open_cutting(struct datapath *datapath)
+{
+	int fd = bpf_map__fd(datapath->skeleton->maps.cutting_open);
+	uint32_t zero = 0, open = 1;
+
+	return bpf_map_update_elem(fd, &zero, &open, BPF_ANY) ? -errno : 0;
+}
+
+static int fill_maps(struct datapath *datapath, const struct config *config,
+		     const struct tables *tables)
+{
+	struct pipeline_bpf *skeleton = datapath->skeleton;
+	int err;
+
+	err = copy_table(&tables->nat.ipv4, skeleton->maps.nat4_displacements,
+			 skeleton->maps.nat4_slots);
+	if (!err)
+		err = copy_table(&tables->nat.ipv6, skeleton->maps.nat6_displacements,
+				 skeleton->maps.nat6_slots);
+	if (!err)
+		err = copy_table(&tables->vnis, skeleton->maps.vni_displacements,
+				 skeleton->maps.vni_slots);
+	if (!err)
+		err = fill_sources(skeleton->maps.sources, config);
+	return err ? err : datapath_fill_egress(datapath);
+}
+
+/* The mark of this instance's frames to be cut: the same in all its generations. */
+static int choose_mark(const char *instance, __u64 *mark)
+{
+	struct instance_info info;
+
+	if (instance && datapath_read_info(instance, &info) == 0 && info.fragment_mark) {
+		*mark = info.fragment_mark;
+		return 0;
+	}
+	return getrandom(mark, sizeof(*mark), 0) == sizeof(*mark) ? 0 : -errno;
+}
+
+static int choose_constants(struct datapath *datapath, const struct config *config,
+			    const struct datapath_options *options, const struct tables *tables)
+{
+	struct pipeline_config *constants = &datapath->skeleton->rodata->config;
+	struct pipeline_bpf *skeleton = datapath->skeleton;
+	bool cut;
+
+	fill_constants(constants, config, &datapath->links, tables);
+	constants->generation = datapath->generation;
+	constants->trace = options->trace;
+	constants->multi_buffer = options->multi_buffer;
+	datapath->cutting =
+		choose_cutting(config, &datapath->links, constants->mtu, options->generic);
+	cut = datapath->cutting == CUTTING_IN_XDP;
+	constants->fragment_in_xdp = cut;
+	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, cut);
+	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_explain, cut && options->trace);
+	if (options->multi_buffer) {
+		struct bpf_program *program = NULL;
+
+		while ((program = bpf_object__next_program(skeleton->obj, program))) {
+			if (bpf_program__type(program) == BPF_PROG_TYPE_XDP)
+				bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);
+		}
+	}
+	return choose_mark(options->instance, &constants->fragment_mark);
+}
+
+static int explain_refusal(struct error *error)
+{
+	struct rlimit limit;
+
+	if (privilege_is_enough() && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY)
+		return error_set(error, -EPERM,
+				 "not permitted to load BPF programs; before Linux 5.11 they may "
+				 "take no more than the limit of locked memory, %ju KiB here: "
+				 "ulimit -l unlimited",
+				 (uintmax_t)limit.rlim_cur / 1024);
+	return error_set(error, -EPERM,
+			 "not permitted to load BPF programs; run as root, or with CAP_BPF, "
+			 "CAP_NET_ADMIN and CAP_PERFMON");
+}
+
+static int explain_load_failure(int err, struct error *error)
+{
+	switch (err) {
+	case -EPERM:
+		return explain_refusal(error);
+	case -ENOMEM:
+		return error_set(error, err, "no memory for the program's tables");
+	default:
+		return error_set(error, err,
+				 "the kernel refuses the program: %s; the reason is in the output "
+				 "of `run --verbose`",
+				 strerror(-err));
+	}
+}
+
+static int load(struct datapath *datapath, const struct config *config,
+		const struct datapath_options *options, const struct tables *tables,
+		struct error *error)
+{
+	int err;
+
+	datapath->skeleton = pipeline_bpf__open();
+	if (!datapath->skeleton)
+		return error_set(error, -errno, "cannot open the program: %s", strerror(errno));
+	err = choose_constants(datapath, config, options, tables);
+	if (!err)
+		err = size_maps(datapath->skeleton, config, tables);
+	if (!err && options->generic)
+		err = datapath_shrink_egress(datapath->skeleton);
+	if (err)
+		return error_set(error, err, "cannot prepare the program: %s", strerror(-err));
+	if (options->instance)
+		err = adopt_maps(datapath->skeleton, options->instance, error);
+	if (err)
+		return err;
+	progress_step(&options->progress);
+	err = pipeline_bpf__load(datapath->skeleton);
+	progress_step(&options->progress);
+	/* libbpf takes a probe that failed for want of memory for an old kernel without mmap */
+	if (!err && !datapath->skeleton->rodata)
+		err = -ENOMEM;
+	if (err)
+		return explain_load_failure(err, error);
+	err = fill_maps(datapath, config, tables);
+	if (!err && !options->instance)
+		err = datapath_open_cutting(datapath);
+	if (err)
+		return error_set(error, err, "cannot fill the program's tables: %s",
+				 strerror(-err));
+	return 0;
+}
+
+/* A number that no generation of the instance has had: what is remembered of fragments names it. */
+static uint32_t next_generation(const char *instance)
+{
+	uint32_t highest = instance ? datapath_highest_generation(instance) : 0;
+	struct instance_info info;
+
+	if (instance && datapath_read_info(instance, &info) == 0 && info.generation > highest)
+		highest = info.generation;
+	return highest + 1;
+}
+
+int datapath_load(struct datapath **out, const struct config *config,
+		  const struct datapath_links *links, const struct datapath_options *options,
+		  struct error *error)
+{
+	struct datapath *datapath = calloc(1, sizeof(*datapath));
+	struct tables tables = {0};
+	int err;
+
+	if (!datapath)
+		return error_set(error, -ENOMEM, "no memory");
+	libbpf_set_print(datapath_print_libbpf);
+	datapath->links = *links;
+	datapath->generic = options->generic;
+	datapath->generation = next_generation(options->instance);
+	err = tables_build(&tables, config, error);
+	progress_step(&options->progress);
+	if (!err)
+		err = load(datapath, config, options, &tables, error);
+	if (err) {
+		datapath_free(datapath);
+	} else {
+		datapath->targets = tables.nat.targets;
+		datapath->target_count = tables.nat.target_count;
+		tables.nat.targets = NULL;
+		*out = datapath;
+	}
+	tables_clear(&tables);
+	return err;
+}
+
+void datapath_free(struct datapath *datapath)
+{
+	if (!datapath)
+		return;
+	pipeline_bpf__destroy(datapath->skeleton);
+	free(datapath->targets);
+	free(datapath);
+}

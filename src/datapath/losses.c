@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Counting the packets that were believed sent (bpf/losses.bpf.c). */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "datapath/internal.h"
+#include "losses.skel.h"
+
+#define PIN_LOSSES  "losses"
+#define PIN_WATCHED "watched"
+
+const char *const datapath_loss_pins[LOSS_PINS] = {PIN_LOSSES,  PIN_WATCHED,     "loss_redirect",
+						   "loss_send", "loss_transmit", "loss_exception"};
+
+/* The number by which the kernel's programs know this process's network namespace. */
+static uint32_t own_netns(void)
+{
+	struct stat status;
+
+	return stat("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : 0;
+}
+
+static int write_watch(int map_fd, const struct datapath_links *links)
+{
+	const struct loss_watch watch = {
+		.netns = own_netns(),
+		.listen_ifindex = links->listen_ifindex,
+		.egress_ifindex = links->egress_ifindex,
+	};
+	uint32_t zero = 0;
+
+	return bpf_map_update_elem(map_fd, &zero, &watch, BPF_ANY) ? -errno : 0;
+}
+
+/* Attaches a program to its tracepoint, for as long as the pin is there. */
+static int attach_and_pin(const char *instance, const struct bpf_program *program)
+{
+	_cleanup_close_ int fd = bpf_raw_tracepoint_open(NULL, bpf_program__fd(program));
+
+	return fd < 0 ? -errno : datapath_pin(instance, bpf_program__name(program), fd);
+}
+
+/* The maps are pinned last: what is there to be read is counted by all of the programs. */
+static int attach_all(const char *instance, struct losses_bpf *skeleton,
+		      const struct datapath_links *links)
+{
+	struct bpf_program *program;
+	int err = write_watch(bpf_map__fd(skeleton->maps.watched), links);
+
+	bpf_object__for_each_program(program, skeleton->obj)
+	{
+		if (!err)
+			err = attach_and_pin(instance, program);
+	}
+	if (!err)
+		err = datapath_pin(instance, PIN_LOSSES, bpf_map__fd(skeleton->maps.losses));
+	if (!err)
+		err = datapath_pin(instance, PIN_WATCHED, bpf_map__fd(skeleton->maps.watched));
+	return err;
+}
+
+/* Loads the programs and puts them in the place of those of an earlier daemon. */
+static int replace(const char *instance, const struct datapath_links *links)
+{
+	struct losses_bpf *skeleton = losses_bpf__open();
+	_cleanup_close_ int counted = datapath_open_pin(instance, PIN_LOSSES);
+	int err = skeleton ? 0 : -errno;
+
+	if (!err && counted >= 0 && datapath_map_fits(counted, skeleton->maps.losses))
+		err = bpf_map__reuse_fd(skeleton->maps.losses, counted);
+	if (!err)
+		err = losses_bpf__load(skeleton);
+	if (!err)
+		err = attach_all(instance, skeleton, links);
+	losses_bpf__destroy(skeleton);
+	return err;
+}
+
+/* Pins again what this process holds of it, where the pins are gone. */
+static int pin_held(const char *instance)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < LOSS_PINS; i++) {
+		_cleanup_close_ int fd = datapath_open_pin(instance, datapath_loss_pins[i]);
+
+		if (fd < 0)
+			err = fd;
+		else if (!datapath_is_pinned(instance, datapath_loss_pins[i]))
+			err = datapath_pin(instance, datapath_loss_pins[i], fd);
+	}
+	return err;
+}
+
+int datapath_watch_losses(const char *instance, const struct datapath_links *links, bool anew)
+{
+	_cleanup_close_ int watched = datapath_open_pin(instance, PIN_WATCHED);
+
+	if (anew || watched < 0 || pin_held(instance))
+		return replace(instance, links);
+	return write_watch(watched, links);
+}
+
+int datapath_read_losses(const char *instance, struct datapath_losses *losses)
+{
+	_cleanup_close_ int fd = datapath_open_pin(instance, PIN_LOSSES);
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct loss_count *counts = cpus > 0 ? calloc(cpus, sizeof(*counts)) : NULL;
+	int err = fd < 0 ? fd : datapath_check_value(fd, sizeof(*counts));
+
+	memset(losses, 0, sizeof(*losses));
+	if (err || !counts)
+		return err ? err : -ENOMEM;
+	for (uint32_t kind = 0; kind < LOSS_COUNT; kind++) {
+		uint64_t latest = 0;
+
+		if (bpf_map_lookup_elem(fd, &kind, counts))
+			return -errno;
+		for (int cpu = 0; cpu < cpus; cpu++) {
+			losses->of[kind].packets += counts[cpu].packets;
+			if (counts[cpu].last_at <= latest)
+				continue;
+			latest = counts[cpu].last_at;
+			losses->of[kind].error = counts[cpu].error;
+		}
+	}
+	losses->counted = true;
+	return 0;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What libbpf and the kernel say while something is loaded or attached. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath/internal.h"
+
+static void (*debug_print)(const char *line);
+
+static char kernel_message[256];
+
+/* libbpf reports the kernel's own words for a refused netlink request only this way. */
+static void note_kernel_message(const char *line)
+{
+	static const char prefix[] = "libbpf: Kernel error message: ";
+
+	if (strncmp(line, prefix, sizeof(prefix) - 1) == 0)
+		snprintf(kernel_message, sizeof(kernel_message), "%.*s",
+			 (int)strcspn(line + sizeof(prefix) - 1, "\n"), line + sizeof(prefix) - 1);
+}
+
+void datapath_forget_kernel_message(void)
+{
+	*kernel_message = '\0';
+}
+
+const char *datapath_kernel_message(void)
+{
+	return kernel_message;
+}
+
+int datapath_print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char *line = NULL;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	if (vasprintf(&line, format, args) < 0)
+		return 0;
+	note_kernel_message(line);
+	if (debug_print)
+		debug_print(line);
+	free(line);
+	return 0;
+}
+
+void datapath_set_debug(void (*print)(const char *line))
+{
+	debug_print = print;
+}

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reading what is pinned of an instance, whether or not a daemon runs. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "datapath/internal.h"
+#include "instance/instance.h"
+
+#define BATCH 1024 /* elements read with one system call */
+
+/* Adds up `words` 64-bit words over all CPUs, each CPU's beginning `words` after the one before. */
+static void sum_cpus(const uint64_t *values, size_t words, int cpus, uint64_t *sum)
+{
+	memset(sum, 0, words * sizeof(*sum));
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		for (size_t i = 0; i < words; i++)
+			sum[i] += values[cpu * words + i];
+	}
+}
+
+static int read_percpu(int fd, const void *key, void *out, size_t size)
+{
+	int cpus = libbpf_num_possible_cpus(), err = datapath_check_value(fd, size);
+	_cleanup_free_ uint64_t *values = cpus > 0 ? calloc(cpus, size) : NULL;
+
+	if (err || !values)
+		return err ? err : -ENOMEM;
+	if (bpf_map_lookup_elem(fd, key, values))
+		return -errno;
+	sum_cpus(values, size / sizeof(uint64_t), cpus, out);
+	return 0;
+}
+
+/* All elements of a per-CPU array of struct hits, `*count` of them; to be freed. */
+static int read_hits(int fd, struct hits **out, size_t *count)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info), position = 0;
+	_cleanup_free_ uint32_t *keys = calloc(BATCH, sizeof(*keys));
+	_cleanup_free_ struct hits *values = NULL;
+	_cleanup_free_ struct hits *hits = NULL;
+	size_t done = 0;
+
+	if (cpus < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	values = calloc((size_t)BATCH * cpus, sizeof(*values));
+	hits = calloc(info.max_entries, sizeof(*hits));
+	if (!keys || !values || !hits)
+		return -ENOMEM;
+	while (done < info.max_entries) {
+		uint32_t number = BATCH;
+
+		/* per-CPU arrays know batches from Linux 5.13 on */
+		if (bpf_map_lookup_batch(fd, done ? &position : NULL, &position, keys, values,
+					 &number, NULL) &&
+		    errno != ENOENT) {
+			uint32_t key = done;
+
+			if (bpf_map_lookup_elem(fd, &key, values))
+				return -errno;
+			number = 1;
+		}
+		for (uint32_t i = 0; i < number; i++)
+			sum_cpus((const uint64_t *)&values[(size_t)i * cpus], 2, cpus,
+				 (uint64_t *)&hits[done + i]);
+		done += number ? number : 1;
+	}
+	*out = hits;
+	*count = info.max_entries;
+	hits = NULL;
+	return 0;
+}
+
+int datapath_read_constants(const char *instance, uint32_t generation,
+			    struct pipeline_config *config)
+{
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, PIN_CONSTANTS);
+	int err = fd < 0 ? fd : datapath_check_value(fd, sizeof(*config));
+	uint32_t zero = 0;
+
+	if (err)
+		return err;
+	return bpf_map_lookup_elem(fd, &zero, config) ? -errno : 0;
+}
+
+/* Fills key, mask and target of a rule from its slot. */
+static void describe_rule(struct datapath_rule *rule, const __u64 *key, const __u64 *mask,
+			  size_t words, const void *address, __be16 port)
+{
+	memcpy(rule->key, key, words * sizeof(*key));
+	memcpy(rule->mask, mask, words * sizeof(*mask));
+	rule->key[words - 1] &= (1ULL << NAT_SHAPE_SHIFT) - 1;
+	rule->to.address.version = words == 2 ? 4 : 6;
+	memcpy(rule->to.address.bytes, address, words == 2 ? 4 : 16);
+	rule->to.port = ntohs(port);
+}
+
+static void describe_ipv4_rules(struct datapath_stats *stats, const struct pipeline_config *config,
+				const struct nat4_slot *slots, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct nat4_slot *slot = &slots[i];
+
+		if (slot->rule && slot->rule <= stats->rule_count)
+			describe_rule(
+				&stats->rules[slot->rule - 1], slot->key.word,
+				config->nat4_shape[slot->key.word[1] >> NAT_SHAPE_SHIFT].mask.word,
+				2, &slot->address, slot->port);
+	}
+}
+
+static void describe_ipv6_rules(struct datapath_stats *stats, const struct pipeline_config *config,
+				const struct nat6_slot *slots, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct nat6_slot *slot = &slots[i];
+
+		if (slot->rule && slot->rule <= stats->rule_count)
+			describe_rule(
+				&stats->rules[slot->rule - 1], slot->key.word,
+				config->nat6_shape[slot->key.word[4] >> NAT_SHAPE_SHIFT].mask.word,
+				5, slot->address, slot->port);
+	}
+}
+
+static int describe_rules(const char *instance, uint32_t generation, struct datapath_stats *stats,
+			  const struct pipeline_config *config)
+{
+	_cleanup_close_ int ipv4 = datapath_open_generation_pin(instance, generation, "nat4_slots");
+	_cleanup_close_ int ipv6 = datapath_open_generation_pin(instance, generation, "nat6_slots");
+	size_t size4, size6;
+	void *slots4, *slots6;
+
+	if (ipv4 < 0 || ipv6 < 0)
+		return ipv4 < 0 ? ipv4 : ipv6;
+	slots4 = datapath_map_array(ipv4, PROT_READ, &size4);
+	if (slots4 == MAP_FAILED)
+		return -errno;
+	slots6 = datapath_map_array(ipv6, PROT_READ, &size6);
+	if (slots6 == MAP_FAILED) {
+		munmap(slots4, size4);
+		return -errno;
+	}
+	describe_ipv4_rules(stats, config, slots4, config->nat4.slot_mask + 1);
+	describe_ipv6_rules(stats, config, slots6, config->nat6.slot_mask + 1);
+	munmap(slots4, size4);
+	munmap(slots6, size6);
+	return 0;
+}
+
+/* Adds what earlier generations counted. */
+static int add_rule_base(int fd, struct datapath_stats *stats)
+{
+	size_t size;
+	const struct hits *base = datapath_map_array(fd, PROT_READ, &size);
+
+	if (base == MAP_FAILED)
+		return -errno;
+	for (size_t i = 0; i < stats->rule_count; i++) {
+		stats->rules[i].hits.packets += base[i].packets;
+		stats->rules[i].hits.bytes += base[i].bytes;
+	}
+	munmap((void *)base, size);
+	return 0;
+}
+
+static int read_rules(const char *instance, uint32_t generation, struct datapath_stats *stats,
+		      const struct pipeline_config *config)
+{
+	_cleanup_close_ int hits_fd =
+		datapath_open_generation_pin(instance, generation, "rule_hits");
+	_cleanup_close_ int base_fd =
+		datapath_open_generation_pin(instance, generation, "rule_base");
+	_cleanup_free_ struct hits *hits = NULL;
+	size_t count;
+	int err;
+
+	if (hits_fd < 0 || base_fd < 0)
+		return hits_fd < 0 ? hits_fd : base_fd;
+	err = read_hits(hits_fd, &hits, &count);
+	if (err)
+		return err;
+	/* the map of no rules has one element all the same */
+	if (!config->nat4_shapes && !config->nat6_shapes)
+		return 0;
+	stats->rules = calloc(count, sizeof(*stats->rules));
+	if (!stats->rules)
+		return -ENOMEM;
+	stats->rule_count = count;
+	for (size_t i = 0; i < count; i++)
+		stats->rules[i].hits = hits[i];
+	err = describe_rules(instance, generation, stats, config);
+	return err ? err : add_rule_base(base_fd, stats);
+}
+
+static int compare_vnis(const void *a, const void *b)
+{
+	const struct datapath_vni *left = a, *right = b;
+
+	return (left->vni > right->vni) - (left->vni < right->vni);
+}
+
+static int add_vni(struct datapath_stats *stats, uint32_t vni, struct hits hits)
+{
+	struct datapath_vni *vnis =
+		reallocarray(stats->vnis, stats->vni_count + 1, sizeof(*stats->vnis));
+
+	if (!vnis)
+		return -ENOMEM;
+	vnis[stats->vni_count++] = (struct datapath_vni){.vni = vni, .hits = hits};
+	stats->vnis = vnis;
+	return 0;
+}
+
+static int read_listed_vnis(const char *instance, uint32_t generation, struct datapath_stats *stats,
+			    const struct pipeline_config *config)
+{
+	_cleanup_close_ int hits_fd =
+		datapath_open_generation_pin(instance, generation, "vni_hits");
+	_cleanup_close_ int slots_fd =
+		datapath_open_generation_pin(instance, generation, "vni_slots");
+	_cleanup_free_ struct hits *hits = NULL;
+	const struct vni_slot *slots;
+	size_t count, size;
+	int err;
+
+	if (hits_fd < 0 || slots_fd < 0)
+		return hits_fd < 0 ? hits_fd : slots_fd;
+	err = read_hits(hits_fd, &hits, &count);
+	if (err)
+		return err;
+	slots = datapath_map_array(slots_fd, PROT_READ, &size);
+	if (slots == MAP_FAILED)
+		return -errno;
+	for (size_t i = 0; !err && i <= config->vnis.slot_mask; i++) {
+		if (slots[i].vni != VNI_NONE && slots[i].index < count)
+			err = add_vni(stats, slots[i].vni, hits[slots[i].index]);
+	}
+	munmap((void *)slots, size);
+	return err;
+}
+
+static int read_any_vnis(const char *instance, uint32_t generation, struct datapath_stats *stats)
+{
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "vni_any");
+	uint32_t vni, *previous = NULL;
+	int err = fd < 0 ? fd : 0;
+
+	while (!err && bpf_map_get_next_key(fd, previous, &vni) == 0) {
+		struct hits hits;
+
+		err = read_percpu(fd, &vni, &hits, sizeof(hits));
+		if (!err)
+			err = add_vni(stats, vni, hits);
+		previous = &vni;
+	}
+	return err;
+}
+
+static int add_vni_base(const char *instance, uint32_t generation, struct datapath_stats *stats,
+			bool any)
+{
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "vni_base");
+	uint32_t vni, *previous = NULL;
+	size_t known = stats->vni_count;
+	int err = fd < 0 ? fd : 0;
+
+	while (!err && bpf_map_get_next_key(fd, previous, &vni) == 0) {
+		struct datapath_vni wanted = {.vni = vni}, *found;
+		struct hits base;
+
+		previous = &vni;
+		if (bpf_map_lookup_elem(fd, &vni, &base))
+			continue;
+		found = known ? bsearch(&wanted, stats->vnis, known, sizeof(wanted), compare_vnis)
+			      : NULL;
+		if (found) {
+			found->hits.packets += base.packets;
+			found->hits.bytes += base.bytes;
+		} else if (any) {
+			err = add_vni(stats, vni, base);
+		}
+	}
+	return err;
+}
+
+static int read_vnis(const char *instance, uint32_t generation, struct datapath_stats *stats,
+		     const struct pipeline_config *config)
+{
+	bool any = config->vni_mode == VNI_ANY;
+	int err = any ? read_any_vnis(instance, generation, stats)
+		      : read_listed_vnis(instance, generation, stats, config);
+
+	if (!err && stats->vni_count)
+		qsort(stats->vnis, stats->vni_count, sizeof(*stats->vnis), compare_vnis);
+	if (!err)
+		err = add_vni_base(instance, generation, stats, any);
+	if (!err && stats->vni_count)
+		qsort(stats->vnis, stats->vni_count, sizeof(*stats->vnis), compare_vnis);
+	return err;
+}
+
+int datapath_read_generation(const char *instance, uint32_t generation,
+			     struct datapath_stats *stats)
+{
+	_cleanup_free_ struct pipeline_config *config = calloc(1, sizeof(*config));
+	int err = config ? datapath_read_constants(instance, generation, config) : -ENOMEM;
+
+	if (!err)
+		err = read_rules(instance, generation, stats, config);
+	if (!err)
+		err = read_vnis(instance, generation, stats, config);
+	return err;
+}
+
+static int read_shared(const char *instance, struct counters *sum, struct instance_info *info)
+{
+	_cleanup_close_ int counters_fd = datapath_open_pin(instance, "counters");
+	int err = counters_fd < 0 ? counters_fd : datapath_read_info(instance, info);
+	uint32_t zero = 0;
+
+	if (err)
+		return err;
+	return read_percpu(counters_fd, &zero, sum, sizeof(*sum));
+}
+
+static int read_failure(const char *instance, int err, struct error *error)
+{
+	char unit[INSTANCE_UNIT_SIZE];
+
+	switch (err) {
+	case -ENOENT:
+		return instance_not_attached(instance, error);
+	case -EACCES:
+	case -EPERM:
+		return error_set(error, err,
+				 "not permitted to read the state of instance %s; run as root",
+				 instance);
+	case -EPROTO:
+		return error_set(error, err,
+				 "instance %s was attached by another version of vxlan-pipeline; "
+				 "systemctl restart %s replaces it",
+				 instance, instance_unit(unit, instance));
+	default:
+		return error_set(error, err, "cannot read the state of instance %s: %s", instance,
+				 strerror(-err));
+	}
+}
+
+int datapath_read_counters(const char *instance, struct counters *counters,
+			   struct instance_info *info, struct error *error)
+{
+	int err;
+
+	libbpf_set_print(datapath_print_libbpf);
+	err = read_shared(instance, counters, info);
+	return err ? read_failure(instance, err, error) : 0;
+}
+
+int datapath_current_generation(const char *instance, uint32_t *generation)
+{
+	char path[INSTANCE_PATH_SIZE], target[PIN_SIZE] = "";
+
+	if (readlink(instance_pin_path(path, instance, PIN_CURRENT), target, sizeof(target) - 1) <
+	    0)
+		return -errno;
+	return sscanf(target, PIN_GENERATION, generation) == 1 ? 0 : -EINVAL;
+}
+
+int datapath_read(const char *instance, struct datapath_stats *stats, struct error *error)
+{
+	uint32_t generation;
+	int err;
+
+	libbpf_set_print(datapath_print_libbpf);
+	/* a reload may take the generation away while it is read: then the next one is there */
+	for (int tries = 0; tries < 5; tries++) {
+		memset(stats, 0, sizeof(*stats));
+		err = datapath_current_generation(instance, &generation);
+		if (err == -ENOENT) {
+			stats->state = DATAPATH_ABSENT;
+			return 0;
+		}
+		if (!err)
+			err = read_shared(instance, &stats->counters, &stats->info);
+		if (!err)
+			err = datapath_read_generation(instance, generation, stats);
+		if (err != -ENOENT)
+			break;
+		datapath_stats_clear(stats);
+	}
+	if (err) {
+		datapath_stats_clear(stats);
+		return read_failure(instance, err, error);
+	}
+	stats->state = datapath_read_state(instance);
+	return 0;
+}
+
+void datapath_stats_clear(struct datapath_stats *stats)
+{
+	free(stats->vnis);
+	free(stats->rules);
+	memset(stats, 0, sizeof(*stats));
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The sending program in the kernel. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <linux/if_link.h>
+
+#include "base/cleanup.h"
+#include "generate/internal.h"
+
+#include "generate.skel.h"
+
+#ifndef BPF_F_TEST_XDP_LIVE_FRAMES
+#define BPF_F_TEST_XDP_LIVE_FRAMES (1U << 1)
+#endif
+
+struct generator_program {
+	struct generate_bpf *skeleton;
+	uint8_t frame[GENERATE_MAX_FRAME];
+	uint32_t length;
+	int parking; /* the network namespace of park(), or -1 */
+	int parked;  /* the link in it, or -1 */
+	int egress;  /* the link of generator_program_open_egress(), or -1 */
+};
+
+#define LOOPBACK 1 /* its ifindex in every network namespace */
+
+/*
+ * Each BPF_PROG_RUN of several frames enters its program into the kernel's table of direct calls
+ * and takes it out again, which twice waits for an RCU grace period, some 10 ms each; unless the
+ * program is in it anyway because it is attached. So it is: to the loopback interface, which is
+ * down, of a network namespace that holds nothing else and goes with this process.
+ */
+static int park_here(struct generator_program *program)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_SKB_MODE);
+	int fd = bpf_program__fd(program->skeleton->progs.generate_send);
+
+	program->parking = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (program->parking < 0)
+		return -errno;
+	program->parked = bpf_link_create(fd, LOOPBACK, BPF_XDP, &options);
+	return program->parked < 0 ? program->parked : 0;
+}
+
+static int park(struct generator_program *program)
+{
+	_cleanup_close_ int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int err;
+
+	if (home < 0 || unshare(CLONE_NEWNET) < 0)
+		return -errno;
+	err = park_here(program);
+	if (setns(home, CLONE_NEWNET) < 0)
+		abort(); /* in a namespace without interfaces: nothing can be told or undone */
+	return err;
+}
+
+static int run_live(const struct generator_program *program, const struct bpf_program *bpf,
+		    uint32_t packets, uint32_t batch)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = program->frame,
+		    .data_size_in = program->length, .repeat = packets, .batch_size = batch,
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
+
+	return bpf_prog_test_run_opts(bpf_program__fd(bpf), &options) ? -errno : 0;
+}
+
+/* Without sending any: does this kernel take such frames? */
+static int probe(const struct generator_program *program, struct error *error)
+{
+	int err = run_live(program, program->skeleton->progs.generate_none, 1, 1);
+	struct utsname kernel;
+
+	if (!err)
+		return 0;
+	uname(&kernel);
+	return error_set(error, err,
+			 "this kernel (%s) does not send frames of %u bytes from within: that "
+			 "takes Linux 5.18 or later, and 6.3 for more than %d bytes (--inner-size "
+			 "%zu): %s",
+			 kernel.release, program->length, GENERATE_MAX_FRAME_OLD,
+			 GENERATE_MAX_FRAME_OLD - GENERATE_ENCAPSULATION, strerror(-err));
+}
+
+static int explain_load_failure(int err, struct error *error)
+{
+	struct utsname kernel;
+
+	if (err == -EPERM)
+		return error_set(error, err,
+				 "not permitted to load BPF programs; run as root, or with CAP_BPF "
+				 "and CAP_NET_ADMIN");
+	uname(&kernel);
+	return error_set(error, err,
+			 "this kernel (%s) refuses the sending program, which takes Linux 5.18 or "
+			 "later: %s",
+			 kernel.release, strerror(-err));
+}
+
+static int load(struct generator_program *program, const struct generator_frame *frame, int ifindex,
+		struct error *error)
+{
+	uint32_t zero = 0, device = ifindex;
+	int err;
+
+	program->skeleton = generate_bpf__open();
+	if (!program->skeleton)
+		return error_set(error, -errno, "cannot open the sending program: %s",
+				 strerror(errno));
+	program->skeleton->rodata->config = frame->config;
+	memcpy(program->skeleton->bss->payload, frame->bytes + sizeof(struct generate_head),
+	       frame->config.rest);
+	err = generate_bpf__load(program->skeleton);
+	if (err)
+		return explain_load_failure(err, error);
+	if (bpf_map_update_elem(bpf_map__fd(program->skeleton->maps.egress), &zero, &device,
+				BPF_ANY))
+		return error_set(error, -errno, "cannot redirect to the interface: %s",
+				 strerror(errno));
+	err = park(program);
+	if (err)
+		return error_set(error, err,
+				 "cannot set up a network namespace for the sending program: %s",
+				 strerror(-err));
+	return probe(program, error);
+}
+
+int generator_program_load(struct generator_program **out, const struct generator_frame *frame,
+			   int ifindex, struct error *error)
+{
+	struct generator_program *program = calloc(1, sizeof(*program));
+	int err;
+
+	if (!program)
+		return error_set(error, -ENOMEM, "%s", strerror(ENOMEM));
+	program->parking = program->parked = program->egress = -1;
+	libbpf_set_print(NULL);
+	memcpy(program->frame, frame->bytes, frame->length);
+	program->length = frame->length;
+	err = load(program, frame, ifindex, error);
+	if (err) {
+		generator_program_free(program);
+		return err;
+	}
+	*out = program;
+	return 0;
+}
+
+int generator_program_open_egress(struct generator_program *program, int ifindex)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_DRV_MODE);
+	int fd = bpf_program__fd(program->skeleton->progs.generate_pass);
+
+	program->egress = bpf_link_create(fd, ifindex, BPF_XDP, &options);
+	return program->egress < 0 ? program->egress : 0;
+}
+
+int generator_program_run(struct generator_program *program, uint32_t packets, uint32_t batch)
+{
+	return run_live(program, program->skeleton->progs.generate_send, packets, batch);
+}
+
+uint64_t generator_program_sent(const struct generator_program *program)
+{
+	return __atomic_load_n(&program->skeleton->bss->state.number, __ATOMIC_RELAXED);
+}
+
+void generator_program_free(struct generator_program *program)
+{
+	if (!program)
+		return;
+	cleanup_close(&program->egress);
+	cleanup_close(&program->parked);
+	cleanup_close(&program->parking);
+	generate_bpf__destroy(program->skeleton);
+	free(program);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Everything that `check` and `tune` know of a host, gathered once. It can be written to a JSON
+ * document and read back, so that a host can be judged elsewhere than on itself.
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include <jansson.h>
+
+#include "config/config.h"
+#include "datapath/probe.h"
+#include "base/error.h"
+#include "instance/instance.h"
+
+#define HOST_UNKNOWN (-1) /* of numbers; a text that is not known is empty */
+
+/* One of the two interfaces. */
+struct host_link {
+	char name[CONFIG_INTERFACE_SIZE];
+	enum answer exists;
+	enum answer up; /* administratively */
+	enum answer carrier;
+	int64_t mtu; /* bytes */
+	char mac[18];
+	char driver[32];
+	char driver_version[32]; /* of in-tree drivers: the kernel's release */
+	char firmware[32];
+	char bus[32]; /* "0000:00:06.0" */
+
+	/* ethtool -l, -g, -c; a driver says 0 where it has none */
+	int64_t channels; /* combined */
+	int64_t channels_max;
+	int64_t rx_channels; /* beside the combined ones */
+	int64_t rx_channels_max;
+	int64_t tx_channels;
+	int64_t tx_channels_max;
+	int64_t rx_ring; /* descriptors */
+	int64_t rx_ring_max;
+	int64_t tx_ring;
+	int64_t tx_ring_max;
+	int64_t adaptive_rx; /* 0 or 1 */
+	int64_t rx_usecs;
+	int64_t tx_usecs;
+
+	/* the XDP program it carries */
+	int64_t xdp_id;     /* 0: none */
+	char xdp_name[16];  /* empty: none, or not for us to know */
+	char xdp_mode[8];   /* "native" or "generic" */
+	char xdp_owner[12]; /* "instance", "ours" (another instance's), "foreign" */
+	char xdp_instance[INSTANCE_NAME_MAX + 1]; /* whose, of ours */
+	int64_t xdp_link; /* the id of the BPF link that holds it; 0: none */
+
+	/* what the driver says that it can do (Linux 6.3) */
+	enum answer native;
+	enum answer redirect;
+	enum answer transmit; /* takes redirected frames now */
+	enum answer multi_buffer;
+
+	enum answer default_route; /* this host's own traffic leaves here */
+	int64_t forwarding4;
+	int64_t forwarding6;
+	int64_t force_forwarding6; /* what arrives here is forwarded whatever `all` says (6.17) */
+	int64_t rp_filter;
+	int64_t send_redirects;
+	int64_t accept_ra;
+
+	/* since the driver was loaded */
+	int64_t bw_in_exceeded;
+	int64_t bw_out_exceeded;
+	int64_t pps_exceeded;
+	int64_t conntrack_exceeded;
+	int64_t linklocal_exceeded;
+	int64_t rx_overruns;
+
+	char refusal[256];     /* why it last refused an XDP program, as the kernel logged it */
+	char interface_id[32]; /* EC2: "eni-0123456789abcdef0" */
+};
+
+struct host {
+	char kernel[65];
+	char machine[65];
+	int64_t cpus; /* that there may be: the kernel's nr_cpu_ids, not those online */
+	struct datapath_features features;
+	enum answer btf;
+	enum answer bpffs;
+	enum answer cap_bpf; /* this process's; CAP_SYS_ADMIN stands for it and for CAP_PERFMON */
+	enum answer cap_net_admin;
+	enum answer cap_perfmon;
+	enum answer kernel_log; /* may be read */
+	int64_t ip_forward;
+	int64_t forwarding6;    /* of `all` */
+	int64_t rp_filter;      /* of `all` */
+	int64_t send_redirects; /* of `all` */
+	int64_t frag_bypass;    /* module parameter enable_frag_bypass of ENA; 0 or 1 */
+	int64_t idle_state;     /* the deepest that a CPU may enter */
+	enum answer irqbalance; /* runs */
+	char http_listen
+		[80]; /* the configuration's, and whether it can be had or is ours already */
+	enum answer http_free;
+	/* rules to whose targets no route leads out of forward.interface; unknown unless routes count */
+	int64_t unrouted;
+	int64_t unrouted_rule;                /* the first such rule */
+	char unrouted_target[ADDR_TEXT_SIZE]; /* and its target's address */
+	/* what the instance has counted since it was attached: packets by whether listen.vnis had theirs */
+	int64_t listed_vni;
+	int64_t unlisted_vni;
+	enum answer ec2;
+	enum answer metadata; /* answers */
+	char instance_id[32]; /* EC2 */
+	struct host_link listen;
+	struct host_link forward; /* the same as listen in single-arm mode */
+};
+
+/* Where EC2's instance metadata is, unless this variable names another place, as it does for AWS's
+ * own tools; http://ADDRESS:PORT. */
+#define HOST_METADATA_VARIABLE "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+
+/*
+ * Looks at this host with the eyes of one configuration of one instance. Changes nothing, needs no
+ * root, and never fails: what cannot be found out is unknown. Only on EC2 it asks over the network,
+ * the instance metadata, and for at most a few seconds.
+ */
+void host_read(struct host *host, const struct config *config, const char *instance);
+
+/* All of `link` but its name, which is given; `instance` for whose its XDP program is. */
+void host_read_link(struct host_link *link, const char *instance);
+
+/* Everything unknown. */
+void host_init(struct host *host);
+
+json_t *host_json(const struct host *host);
+/* 0; -EINVAL: not what host_json() makes. What the document leaves out is unknown. */
+int host_from_json(struct host *host, const json_t *document, struct error *error);
+
+/* The same through files; `path` "-" is standard output or input. */
+int host_save(const struct host *host, const char *path, struct error *error);
+/* -EINVAL, too, when they are facts of other interfaces than the configuration's. */
+int host_load_for(struct host *host, const char *path, const struct config *config,
+		  struct error *error);
+
+#endif

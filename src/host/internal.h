@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files host_*.c share. */
+#ifndef HOST_INTERNAL_H
+#define HOST_INTERNAL_H
+
+#include "host/host.h"
+
+/* Kernel, capabilities, file systems and settings of the whole host. */
+void host_read_system(struct host *host);
+
+/* What the configuration needs of this host beside its interfaces: an address to serve, routes, VNIs. */
+void host_read_needs(struct host *host, const struct config *config, const char *instance);
+
+/* Why the drivers last refused XDP programs. */
+void host_read_log(struct host *host);
+
+/* EC2 or not, and what its metadata say of the host and its interfaces. */
+void host_read_metadata(struct host *host);
+
+/* What the driver of an interface says that it can do in XDP, as bits; -errno: no way to ask. */
+#define XDP_FEATURE_BASIC    1
+#define XDP_FEATURE_REDIRECT 2
+#define XDP_FEATURE_TRANSMIT 4
+#define XDP_FEATURE_RX_SG    32
+int64_t host_xdp_features(int ifindex);
+
+/* The first line of a file, without its end; false: it cannot be read, and `text` is empty. */
+bool host_read_line(const char *path, char *text, size_t size);
+/* The number that a file begins with, or HOST_UNKNOWN. */
+int64_t host_read_number(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Is the interface named in a line of the kernel's log, and not one whose name contains its name? */
+bool host_log_names(const char *line, const char *interface);
+
+#endif

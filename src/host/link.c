@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The facts of one interface. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/ethtool.h>
+#include <linux/route.h>
+
+#include "base/cleanup.h"
+#include "net/ethtool.h"
+#include "host/internal.h"
+#include "net/netdev.h"
+#include "net/xdp.h"
+
+static enum answer answer_of(bool yes)
+{
+	return yes ? ANSWER_YES : ANSWER_NO;
+}
+
+/* Texts of drivers: printable ASCII, so that they can be shown and written down. */
+static void copy_text(char *to, size_t size, const char *from, size_t length)
+{
+	size_t used = 0;
+
+	for (; used + 1 < size && used < length && from[used]; used++)
+		to[used] = isprint((unsigned char)from[used]) ? from[used] : '?';
+	to[used] = '\0';
+}
+
+static void read_driver(struct host_link *link)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+
+	if (ethtool_request(link->name, &info))
+		return;
+	copy_text(link->driver, sizeof(link->driver), info.driver, sizeof(info.driver));
+	copy_text(link->driver_version, sizeof(link->driver_version), info.version,
+		  sizeof(info.version));
+	copy_text(link->firmware, sizeof(link->firmware), info.fw_version, sizeof(info.fw_version));
+	copy_text(link->bus, sizeof(link->bus), info.bus_info, sizeof(info.bus_info));
+}
+
+static void read_settings(struct host_link *link)
+{
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ethtool_ringparam ring = {.cmd = ETHTOOL_GRINGPARAM};
+	struct ethtool_coalesce coalesce = {.cmd = ETHTOOL_GCOALESCE};
+
+	if (ethtool_request(link->name, &channels) == 0) {
+		link->channels = channels.combined_count;
+		link->channels_max = channels.max_combined;
+		link->rx_channels = channels.rx_count;
+		link->rx_channels_max = channels.max_rx;
+		link->tx_channels = channels.tx_count;
+		link->tx_channels_max = channels.max_tx;
+	}
+	if (ethtool_request(link->name, &ring) == 0) {
+		link->rx_ring = ring.rx_pending;
+		link->rx_ring_max = ring.rx_max_pending;
+		link->tx_ring = ring.tx_pending;
+		link->tx_ring_max = ring.tx_max_pending;
+	}
+	if (ethtool_request(link->name, &coalesce) == 0) {
+		link->adaptive_rx = coalesce.use_adaptive_rx_coalesce != 0;
+		link->rx_usecs = coalesce.rx_coalesce_usecs;
+		link->tx_usecs = coalesce.tx_coalesce_usecs;
+	}
+}
+
+/* What the source's traffic lost here; drivers name it differently, ENA as below. */
+static void read_stats(struct host_link *link)
+{
+	const struct {
+		const char *name;
+		int64_t *value;
+	} wanted[] = {
+		{"bw_in_allowance_exceeded", &link->bw_in_exceeded},
+		{"bw_out_allowance_exceeded", &link->bw_out_exceeded},
+		{"pps_allowance_exceeded", &link->pps_exceeded},
+		{"conntrack_allowance_exceeded", &link->conntrack_exceeded},
+		{"linklocal_allowance_exceeded", &link->linklocal_exceeded},
+	};
+	_cleanup_free_ struct ethtool_stat *stats = NULL;
+	size_t count;
+
+	if (ethtool_read_stats(link->name, &stats, &count))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < sizeof(wanted) / sizeof(wanted[0]); j++) {
+			if (strcmp(stats[i].name, wanted[j].name) == 0)
+				*wanted[j].value = (int64_t)stats[i].value;
+		}
+		if (strstr(stats[i].name, "rx_overrun")) {
+			if (link->rx_overruns == HOST_UNKNOWN)
+				link->rx_overruns = 0;
+			link->rx_overruns += (int64_t)stats[i].value;
+		}
+	}
+}
+
+/* Names take CAP_SYS_ADMIN, the pins of this instance do not. */
+static void read_owner(struct host_link *link, const struct xdp_program *program,
+		       const char *instance)
+{
+	bool ours = *program->name && xdp_program_ours(program);
+
+	/* without a BPF file system there are no pins, but its daemon runs on */
+	if (datapath_owns(instance, program->id) ||
+	    (ours && !instance_has_bpffs() && instance_daemon(instance)))
+		strcpy(link->xdp_owner, "instance");
+	else if (*program->name)
+		strcpy(link->xdp_owner, ours ? "ours" : "foreign");
+	if (strcmp(link->xdp_owner, "ours") == 0)
+		datapath_find_owner(program->id, link->xdp_instance);
+}
+
+static void read_xdp(struct host_link *link, int ifindex, const char *instance)
+{
+	struct xdp_program program = xdp_program_on(ifindex);
+	int64_t features = host_xdp_features(ifindex);
+
+	link->xdp_id = program.id;
+	if (program.id) {
+		copy_text(link->xdp_name, sizeof(link->xdp_name), program.name,
+			  sizeof(program.name));
+		strcpy(link->xdp_mode, program.generic ? "generic" : "native");
+		link->xdp_link = program.link_known ? (int64_t)program.link : HOST_UNKNOWN;
+		read_owner(link, &program, instance);
+	}
+	if (features < 0)
+		return;
+	link->native = answer_of(features & XDP_FEATURE_BASIC);
+	link->redirect = answer_of(features & XDP_FEATURE_REDIRECT);
+	link->transmit = answer_of(features & XDP_FEATURE_TRANSMIT);
+	link->multi_buffer = answer_of(features & XDP_FEATURE_RX_SG);
+}
+
+/* /proc/net/route: Iface Destination Gateway Flags RefCnt Use Metric Mask ... */
+static bool has_default4(const char *interface)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/net/route", "re");
+	char line[256], name[32], destination[16], mask[16];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%31s %15s %*s %*s %*s %*s %*s %15s", name, destination, mask) ==
+			    3 &&
+		    strcmp(name, interface) == 0 && strcmp(destination, "00000000") == 0 &&
+		    strcmp(mask, "00000000") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* /proc/net/ipv6_route: destination, its length, source, its length, gateway, ..., interface */
+static bool has_default6(const char *interface)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/net/ipv6_route", "re");
+	char line[256], name[32], length[8];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%*s %7s %*s %*s %*s %*s %*s %*s %*s %31s", length, name) == 2 &&
+		    strcmp(name, interface) == 0 && strcmp(length, "00") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void read_sysctls(struct host_link *link)
+{
+	link->forwarding4 = host_read_number("/proc/sys/net/ipv4/conf/%s/forwarding", link->name);
+	link->forwarding6 = host_read_number("/proc/sys/net/ipv6/conf/%s/forwarding", link->name);
+	link->force_forwarding6 =
+		host_read_number("/proc/sys/net/ipv6/conf/%s/force_forwarding", link->name);
+	link->rp_filter = host_read_number("/proc/sys/net/ipv4/conf/%s/rp_filter", link->name);
+	link->send_redirects =
+		host_read_number("/proc/sys/net/ipv4/conf/%s/send_redirects", link->name);
+	link->accept_ra = host_read_number("/proc/sys/net/ipv6/conf/%s/accept_ra", link->name);
+}
+
+void host_read_link(struct host_link *link, const char *instance)
+{
+	struct netdev netdev;
+	struct error ignored;
+
+	if (netdev_get(link->name, &netdev, &ignored)) {
+		link->exists = ANSWER_NO;
+		return;
+	}
+	link->exists = ANSWER_YES;
+	link->up = answer_of(netdev.up);
+	link->carrier = answer_of(netdev.carrier);
+	link->mtu = netdev.mtu;
+	snprintf(link->mac, sizeof(link->mac), "%02x:%02x:%02x:%02x:%02x:%02x", netdev.mac[0],
+		 netdev.mac[1], netdev.mac[2], netdev.mac[3], netdev.mac[4], netdev.mac[5]);
+	link->default_route = answer_of(has_default4(link->name) || has_default6(link->name));
+	read_driver(link);
+	read_settings(link);
+	read_stats(link);
+	read_xdp(link, netdev.ifindex, instance);
+	read_sysctls(link);
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a configuration needs of a host beside its interfaces: an address to serve, routes, and VNIs. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "datapath/datapath.h"
+#include "host/internal.h"
+#include "web/http.h"
+#include "net/netdev.h"
+#include "net/rtnl.h"
+
+static enum answer http_free(const struct config *config, const char *instance)
+{
+	struct error ignored;
+	pid_t daemon;
+	int err, found = instance_find_daemon(instance, &daemon, &ignored);
+
+	if (!*config->http.listen || !found)
+		return ANSWER_YES;
+	err = http_try_listen(config->http.listen);
+	/* perhaps by this instance's own daemon, where it takes root to see that one */
+	if (err == -EADDRINUSE)
+		return found == -EACCES ? ANSWER_UNKNOWN : ANSWER_NO;
+	return err ? ANSWER_UNKNOWN : ANSWER_YES;
+}
+
+/* One rule after the other; those of one target often stand together. */
+static void find_unrouted(struct host *host, const struct config *config, struct rtnl *rtnl,
+			  int ifindex)
+{
+	const struct ip_address *known = NULL;
+	struct rtnl_route route;
+	bool routed = false;
+
+	host->unrouted = 0;
+	for (size_t i = 0; i < config->rule_count; i++) {
+		const struct ip_address *target = &config->rules[i].to.address;
+
+		if (!known || memcmp(known, target, sizeof(*target)) != 0)
+			routed = rtnl_get_route(rtnl, target, ifindex, &route) ||
+				 route.type != RTNL_NO_ROUTE;
+		known = target;
+		if (routed)
+			continue;
+		if (!host->unrouted++) {
+			host->unrouted_rule = (int64_t)i + 1;
+			ip_address_format(target, host->unrouted_target);
+		}
+	}
+}
+
+/* Verdicts stand in the order in which they are found: those after unknown_vni know the VNI. */
+static void count_vnis(struct host *host, const char *instance)
+{
+	struct counters counters;
+	struct instance_info info;
+	struct error ignored;
+
+	if (datapath_read_counters(instance, &counters, &info, &ignored))
+		return;
+	host->unlisted_vni = (int64_t)counters.verdict[VERDICT_UNKNOWN_VNI].packets;
+	host->listed_vni = (int64_t)counters.event[EVENT_INNER_MALFORMED];
+	for (int verdict = VERDICT_UNKNOWN_VNI + 1; verdict < VERDICT_COUNT; verdict++)
+		host->listed_vni += (int64_t)counters.verdict[verdict].packets;
+}
+
+void host_read_needs(struct host *host, const struct config *config, const char *instance)
+{
+	struct netdev egress;
+	struct error ignored;
+	struct rtnl *rtnl;
+
+	snprintf(host->http_listen, sizeof(host->http_listen), "%s", config->http.listen);
+	host->http_free = http_free(config, instance);
+	count_vnis(host, instance);
+	if (config->forward.next_hop != NEXT_HOP_ROUTE ||
+	    netdev_get(config->forward.interface, &egress, &ignored) || !egress.up ||
+	    rtnl_open_requests(&rtnl, &ignored))
+		return;
+	find_unrouted(host, config, rtnl, egress.ifindex);
+	rtnl_close(rtnl);
+}

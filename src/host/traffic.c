@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
+#include "host/traffic.h"
+
+#define IP_HEADER 20
+
+int64_t traffic_forward_mtu(const struct config *config, const struct host *host)
+{
+	return config->forward.mtu ? (int64_t)config->forward.mtu : host->forward.mtu;
+}
+
+int64_t traffic_largest_inner(const struct host *host)
+{
+	return host->listen.mtu == HOST_UNKNOWN ? HOST_UNKNOWN : host->listen.mtu - CUTTING_TUNNEL;
+}
+
+int64_t traffic_fragments(const struct config *config, const struct host *host)
+{
+	int64_t mtu = traffic_forward_mtu(config, host), inner = traffic_largest_inner(host);
+	int64_t chunk = (mtu - IP_HEADER) / 8 * 8;
+
+	if (config->forward.oversize != OVERSIZE_FRAGMENT || mtu == HOST_UNKNOWN || inner <= mtu ||
+	    chunk <= 0)
+		return 0;
+	return (inner - IP_HEADER + chunk - 1) / chunk;
+}
+
+enum cutting traffic_cutting(const struct config *config, const struct host *host, bool generic)
+{
+	enum cutting cutting =
+		cutting_choose(config->forward.oversize, traffic_largest_inner(host),
+			       traffic_forward_mtu(config, host), host->forward.mtu, generic);
+
+	/* none where a size is not known, either */
+	if (!traffic_fragments(config, host))
+		return CUTTING_NONE;
+	if (cutting == CUTTING_IN_XDP && host->features.broadcast == ANSWER_NO)
+		return CUTTING_KERNEL_TOO_OLD;
+	return cutting;
+}
+
+/* Is the kernel handed packets to forward, be it now and then? */
+static bool passes(const struct config *config, const struct host *host)
+{
+	if (config->forward.unmatched == FALLBACK_PASS || config->inner.truncated == FALLBACK_PASS)
+		return true;
+	if (!config_may_send(config, 4) && !config_may_send(config, 6))
+		return false;
+	if (config->forward.next_hop == NEXT_HOP_ROUTE) /* while a neighbour is not known */
+		return true;
+	if (config->forward.oversize == OVERSIZE_PASS &&
+	    traffic_largest_inner(host) > traffic_forward_mtu(config, host))
+		return true;
+	/* in XDP, too: packets to be cut that have IP options */
+	return traffic_cutting(config, host, config->listen.xdp_mode == XDP_MODE_GENERIC) !=
+	       CUTTING_NONE;
+}
+
+bool traffic_passes_version(const struct config *config, const struct host *host, int version)
+{
+	/* truncated packets the kernel drops, whatever its settings */
+	bool by_itself = config->forward.unmatched == FALLBACK_PASS;
+
+	return passes(config, host) &&
+	       (config_may_send(config, version) || (version == 4 && by_itself));
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a configuration means for the packets of a host: sizes, and what the kernel gets. Pure. */
+#ifndef HOST_TRAFFIC_H
+#define HOST_TRAFFIC_H
+
+#include "config/config.h"
+#include "datapath/cutting.h"
+#include "host/host.h"
+
+/* forward.mtu, or that of the interface; HOST_UNKNOWN when neither is known. */
+int64_t traffic_forward_mtu(const struct config *config, const struct host *host);
+/* The largest inner packet that fits listen.interface; HOST_UNKNOWN when its MTU is. */
+int64_t traffic_largest_inner(const struct host *host);
+
+/* Who cuts what is larger than forward.mtu. `generic`: the mode that the program runs in. */
+enum cutting traffic_cutting(const struct config *config, const struct host *host, bool generic);
+/* How many fragments the largest packet makes; 0: nothing has to be cut. */
+int64_t traffic_fragments(const struct config *config, const struct host *host);
+
+/*
+ * Is the kernel handed packets of this IP version (4 or 6), which it then has to forward? Of IPv6 only
+ * where rules are about it.
+ */
+bool traffic_passes_version(const struct config *config, const struct host *host, int version);
+
+#endif

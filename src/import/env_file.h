@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lines of the form [export] NAME=VALUE, as shells write them. Quotes, escapes and comments are
+ * understood; nothing is ever expanded or run.
+ */
+#ifndef IMPORT_ENV_FILE_H
+#define IMPORT_ENV_FILE_H
+
+#include <stdbool.h>
+
+struct env_line {
+	const char *name; /* NULL: a blank line or a comment */
+	const char *value;
+	/* What keeps the value from being taken as it stands; NULL: nothing. Then value is raw. */
+	const char *objection;
+};
+
+/*
+ * Takes `line`, which has no newline, apart in place: the texts of `parsed` point into it.
+ * NULL, or what is wrong with the line, in which case `parsed` is untouched.
+ */
+const char *env_line_parse(char *line, struct env_line *parsed);
+
+#endif

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the old files say is laid over an empty configuration like options of a command line, and
+ * the result is printed. So values are judged and written where those of the new format are.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "import/draft.h"
+#include "config/problem.h"
+#include "config/schema.h"
+#include "import/env_file.h"
+
+/* The names that settings have in the old files. */
+static const struct {
+	const char *name;
+	enum setting setting;
+	const char *path; /* what it is now, where the value needs no translation */
+	const char *gone; /* why it has no counterpart */
+} names[] = {
+	{"INTERFACE", INPUT_INTERFACE, "listen.interface", NULL},
+	{"INPUT_INTERFACE", INPUT_INTERFACE, "listen.interface", NULL},
+	{"TARGET_INTERFACE", TARGET_INTERFACE, "forward.interface", NULL},
+	{"NAT_IP", NAT_IP, NULL, NULL},
+	{"NAT_PORT", NAT_PORT, NULL, NULL},
+	{"SOURCE_PORT", SOURCE_PORT, NULL, NULL},
+	{"STATS_INTERVAL", STATS_INTERVAL, "monitor.interval", NULL},
+	{"TARGET_PPS", TARGET_PPS, "monitor.target_pps", NULL},
+	{"PERFORMANCE_THRESHOLD", WARNING_PPS, "monitor.warning_pps", NULL},
+	{"ENABLE_REDIRECT", ENABLE_REDIRECT, NULL, NULL},
+	{"DEBUG_LEVEL", DEBUG_LEVEL, NULL, NULL},
+	{"AWS_IPSEC_VM_IP", AWS_IP, NULL, NULL},
+	{"AWS_IPSEC_VM_PORT", AWS_PORT, NULL, NULL},
+	{"LOG_FILE", LOG_FILE, NULL, "messages go to stderr, under systemd to the journal"},
+	{"ENABLE_COLORS", ENABLE_COLORS, NULL, "colours follow the terminal, NO_COLOR and --color"},
+};
+
+#define NAME_COUNT (sizeof(names) / sizeof(names[0]))
+
+static void print_message(struct import *import, struct place place, const char *kind,
+			  const char *format, va_list args)
+{
+	config_name_print(place.file, import->messages);
+	if (place.line)
+		fprintf(import->messages, ":%u", place.line);
+	fprintf(import->messages, ": %s", kind);
+	vfprintf(import->messages, format, args);
+	fputc('\n', import->messages);
+}
+
+void import_complain(struct import *import, struct place place, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_message(import, place, "", format, args);
+	va_end(args);
+	import->err = import->err ? import->err : -EINVAL;
+}
+
+void import_warn(struct import *import, struct place place, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_message(import, place, "warning: ", format, args);
+	va_end(args);
+}
+
+void import_add(struct import *import, struct place place, const char *path, const char *format,
+		...)
+{
+	size_t count = import->override_count;
+	struct config_override *overrides = import->overrides;
+	char *value = NULL, *origin = NULL;
+	va_list args;
+
+	if ((count & (count - 1)) == 0)
+		overrides = realloc(overrides, (count ? 2 * count : 1) * sizeof(*overrides));
+	if (overrides)
+		import->overrides = overrides;
+	va_start(args, format);
+	if (!overrides || vasprintf(&value, format, args) < 0 ||
+	    asprintf(&origin, "%s:%u", place.file, place.line) < 0) {
+		import->err = -ENOMEM;
+		free(value);
+	} else {
+		overrides[count] = (struct config_override){path, value, origin};
+		import->override_count++;
+	}
+	va_end(args);
+}
+
+void import_add_rule(struct import *import, struct place place, const char *port,
+		     const struct ip_endpoint *target)
+{
+	const struct config_key *key = config_key_find("nat[].match.source_port");
+	struct config_complaint complaint;
+	struct nat_rule rule = {0};
+	const struct config_override *known;
+	char text[ADDR_TEXT_SIZE];
+	size_t before = import->override_count;
+	uint32_t *number;
+
+	if (config_value_set(key, &rule, port, true, &complaint)) {
+		import_complain(import, place, "source port: %s", complaint.text);
+		return;
+	}
+	ip_endpoint_format(target, text);
+	number = &import->rules[rule.source_port];
+	if (!*number) {
+		import_add(import, place, "nat", "%s %s", port, text);
+		if (import->override_count > before)
+			*number = (uint32_t)import->override_count;
+		return;
+	}
+	known = &import->overrides[*number - 1];
+	if (strcmp(strrchr(known->value, ' ') + 1, text) != 0)
+		import_complain(import, place, "source port %u has another target in %s: keep one",
+				rule.source_port, known->origin);
+}
+
+static void take_rule(struct import *import, struct place place, const struct env_line *line)
+{
+	struct ip_endpoint target;
+	char quoted[CONFIG_QUOTE_SIZE];
+
+	if (line->objection)
+		import_complain(import, place, "%s", line->objection);
+	else if (ip_endpoint_parse(line->value, &target) || !target.port)
+		import_complain(import, place, "%s is not ADDRESS:PORT",
+				config_quote(line->value, quoted));
+	else
+		import_add_rule(import, place, line->name, &target);
+}
+
+static void take_setting(struct import *import, struct place place, const struct env_line *line)
+{
+	struct value *value;
+	size_t i = 0;
+
+	while (i < NAME_COUNT && strcmp(names[i].name, line->name) != 0)
+		i++;
+	if (i == NAME_COUNT) {
+		import_warn(import, place, "%s is not known and not carried over", line->name);
+		return;
+	}
+	if (names[i].gone) {
+		import_warn(import, place, "%s is not carried over: %s", line->name, names[i].gone);
+		return;
+	}
+	value = &import->values[names[i].setting];
+	if (value->place.file && !value->refused && strcmp(value->text, line->value) != 0)
+		import_warn(import, place, "%s takes the place of %s in %s:%u", line->name,
+			    value->name, value->place.file, value->place.line);
+	*value = (struct value){.place = place, .name = names[i].name, .path = names[i].path};
+	value->refused = line->objection || strlen(line->value) >= sizeof(value->text);
+	if (value->refused)
+		import_complain(import, place, "%s: %s", line->name,
+				line->objection ? line->objection : "the value is too long");
+	else
+		strcpy(value->text, line->value);
+}
+
+typedef void line_taker(struct import *import, struct place place, const struct env_line *line);
+
+static void read_line(struct import *import, struct place place, char *line, size_t length,
+		      line_taker *take)
+{
+	struct env_line parsed = {0};
+	const char *wrong = strlen(line) == length ? env_line_parse(line, &parsed)
+						   : "there is a zero byte in it";
+
+	if (wrong)
+		import_complain(import, place, "%s", wrong);
+	else if (parsed.name)
+		take(import, place, &parsed);
+}
+
+/* `path` NULL: there is no such file. */
+static void read_lines(struct import *import, const char *path, line_taker *take)
+{
+	struct place place = {path, 0};
+	char *text, *line, *end;
+	size_t length;
+	int err = path ? config_file_read(path, &text, &length) : 0;
+
+	if (err) {
+		import_complain(import, place, "cannot be read: %s", strerror(-err));
+		import->err = err;
+	}
+	if (!path || err)
+		return;
+	line = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text; /* byte order mark */
+	for (; line < text + length; line = end + 1) {
+		end = memchr(line, '\n', (size_t)(text + length - line));
+		if (!end)
+			end = text + length;
+		*end = '\0';
+		place.line++;
+		read_line(import, place, line, (size_t)(end - line), take);
+	}
+	free(text);
+}
+
+static void write_config(const struct config *config, const struct config_import_files *files,
+			 FILE *out)
+{
+	const char *const paths[] = {files->env, files->nat_rules, files->interfaces};
+
+	fprintf(out, "# Made by vxlan-pipeline config import from:\n");
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (!paths[i])
+			continue;
+		fprintf(out, "#   ");
+		config_name_print(paths[i], out);
+		fputc('\n', out);
+	}
+	config_print(config, out);
+}
+
+int config_import(const struct config_import_files *files, FILE *out, FILE *messages)
+{
+	struct import import = {.messages = messages};
+	struct config_problems problems;
+	struct config config;
+	int err;
+
+	import.rules = calloc(UINT16_MAX + 1, sizeof(*import.rules));
+	if (!import.rules)
+		return -ENOMEM;
+	read_lines(&import, files->env, take_setting);
+	read_lines(&import, files->interfaces, take_setting);
+	import_translate_rule(&import); /* the first rule */
+	read_lines(&import, files->nat_rules, take_rule);
+	import_translate(&import);
+	err = config_load(&config, NULL, import.overrides, import.override_count, &problems);
+	config_problems_print(&problems, messages);
+	config_problems_clear(&problems);
+	if (!err && !import.err)
+		write_config(&config, files, out);
+	config_clear(&config);
+	for (size_t i = 0; i < import.override_count; i++) {
+		free((char *)import.overrides[i].value);
+		free((char *)import.overrides[i].origin);
+	}
+	free(import.overrides);
+	free(import.rules);
+	return import.err ? import.err : err;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+
+#include "base/cleanup.h"
+#include "net/ethtool.h"
+
+static int request(int fd, const char *interface, void *command)
+{
+	struct ifreq ifr = {.ifr_data = command};
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", interface);
+	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
+}
+
+static int count_stats(int fd, const char *interface, uint32_t *count)
+{
+	union {
+		struct ethtool_sset_info info;
+		char with_one_length[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
+	} query = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_STATS}};
+	int err = request(fd, interface, &query);
+
+	if (err)
+		return err;
+	*count = query.info.sset_mask ? query.info.data[0] : 0;
+	return *count ? 0 : -EOPNOTSUPP;
+}
+
+int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_t *count)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	_cleanup_free_ struct ethtool_gstrings *names = NULL;
+	_cleanup_free_ struct ethtool_stats *values = NULL;
+	struct ethtool_stat *found;
+	uint32_t number = 0, known;
+	int err = fd < 0 ? -errno : count_stats(fd, interface, &number);
+
+	if (err)
+		return err;
+	names = calloc(1, sizeof(*names) + (size_t)number * ETH_GSTRING_LEN);
+	values = calloc(1, sizeof(*values) + number * sizeof(values->data[0]));
+	if (!names || !values)
+		return -ENOMEM;
+	*names = (struct ethtool_gstrings){.cmd = ETHTOOL_GSTRINGS,
+					   .string_set = ETH_SS_STATS,
+					   .len = number};
+	*values = (struct ethtool_stats){.cmd = ETHTOOL_GSTATS, .n_stats = number};
+	err = request(fd, interface, names);
+	if (!err)
+		err = request(fd, interface, values);
+	if (err)
+		return err;
+	/* queues may have come or gone since they were counted */
+	known = names->len < values->n_stats ? names->len : values->n_stats;
+	if (known > number)
+		known = number;
+	found = calloc(known + 1, sizeof(*found));
+	if (!found)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < known; i++) {
+		memcpy(found[i].name, names->data + (size_t)i * ETH_GSTRING_LEN, ETH_GSTRING_LEN);
+		found[i].value = values->data[i];
+	}
+	*stats = found;
+	*count = known;
+	return 0;
+}
+
+int ethtool_request(const char *interface, void *command)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : request(fd, interface, command);
+}

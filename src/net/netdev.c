@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+
+#include "base/cleanup.h"
+#include "net/netdev.h"
+
+static int query(int fd, unsigned long request, struct ifreq *request_data)
+{
+	return ioctl(fd, request, request_data) < 0 ? -errno : 0;
+}
+
+static void read_driver(int fd, struct ifreq *ifr, struct netdev *netdev)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+
+	ifr->ifr_data = (void *)&info;
+	if (query(fd, SIOCETHTOOL, ifr) == 0)
+		snprintf(netdev->driver, sizeof(netdev->driver), "%s", info.driver);
+}
+
+/*
+ * The flag IFF_RUNNING follows the carrier up to a second later (net/core/link_watch.c); the driver
+ * knows at once.
+ */
+static bool has_carrier(int fd, struct ifreq *ifr)
+{
+	bool running = ifr->ifr_flags & IFF_RUNNING;
+	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+
+	ifr->ifr_data = (void *)&link;
+	return query(fd, SIOCETHTOOL, ifr) == 0 ? link.data : running;
+}
+
+int netdev_get(const char *name, struct netdev *netdev, struct error *error)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct netdev found = {0};
+	struct ifreq ifr = {0};
+	int err;
+
+	if (fd < 0)
+		return error_set(error, -errno, "%s: cannot ask the kernel: %s", name,
+				 strerror(errno));
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	err = query(fd, SIOCGIFINDEX, &ifr);
+	if (err)
+		return error_set(error, err, "no interface %s on this host; `ip link` lists them",
+				 name);
+	found.ifindex = ifr.ifr_ifindex;
+	err = query(fd, SIOCGIFHWADDR, &ifr);
+	if (!err)
+		memcpy(found.mac, ifr.ifr_hwaddr.sa_data, sizeof(found.mac));
+	if (!err)
+		err = query(fd, SIOCGIFMTU, &ifr);
+	if (!err)
+		found.mtu = ifr.ifr_mtu;
+	if (!err)
+		err = query(fd, SIOCGIFFLAGS, &ifr);
+	if (err)
+		return error_set(error, err, "%s: cannot read its properties: %s", name,
+				 strerror(-err));
+	found.up = ifr.ifr_flags & IFF_UP;
+	found.carrier = has_carrier(fd, &ifr);
+	read_driver(fd, &ifr, &found);
+	*netdev = found;
+	return 0;
+}
+
+int netdev_set_mtu(const char *name, uint32_t mtu)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {.ifr_mtu = (int)mtu};
+
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	return query(fd, SIOCSIFMTU, &ifr);
+}
+
+bool netdev_forwards(const char *name, int version)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv%d/conf/%s/forwarding", version, name);
+	file = fopen(path, "re");
+	return file && fgetc(file) == '1';
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel says of network interfaces, in this process's network namespace. */
+#ifndef NET_NETDEV_H
+#define NET_NETDEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct netdev {
+	int ifindex;
+	uint8_t mac[6]; /* zero where the interface has none */
+	uint32_t mtu;   /* bytes */
+	bool up;        /* administratively */
+	bool carrier;
+	char driver[32]; /* "veth", "ena"; empty when unknown */
+};
+
+/* 0; -ENODEV when there is no such interface. */
+int netdev_get(const char *name, struct netdev *netdev, struct error *error);
+
+/* 0 or -errno; -EINVAL: more or less than the driver takes now. */
+int netdev_set_mtu(const char *name, uint32_t mtu);
+
+/* Is forwarding of this IP version (4 or 6) on for packets of this interface? */
+bool netdev_forwards(const char *name, int version);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which XDP program an interface carries. */
+#ifndef NET_XDP_H
+#define NET_XDP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/*
+ * The largest MTU that every driver takes with an XDP program in one buffer; ENA's limit, while veth
+ * and virtio_net take a little more.
+ */
+#define XDP_SAFE_MTU 3498
+
+struct xdp_program {
+	uint32_t id;   /* 0: none */
+	char name[16]; /* empty: it has none, or CAP_SYS_ADMIN is not there to ask with */
+	bool generic;
+	bool link_known; /* which takes CAP_SYS_ADMIN */
+	uint32_t link;   /* the id of the BPF link that holds it; 0: none */
+};
+
+#define XDP_PROGRAM_TEXT_SIZE 48
+
+struct xdp_program xdp_program_on(int ifindex);
+/* "'NAME' (id 7)", or as much of it as is known. Returns `text`. */
+const char *xdp_program_format(const struct xdp_program *program, char *text);
+/* Is it one of this product's programs, by its name? */
+bool xdp_program_ours(const struct xdp_program *program);
+/*
+ * The command that takes it off an interface, whose name may need quotes; or the one that tells it,
+ * where it is not known. Returns `text`.
+ */
+#define XDP_REMOVAL_SIZE 128
+const char *xdp_program_removal(const struct xdp_program *program, const char *interface,
+				char *text);
+/* -EBUSY, with the words that say which program is in the way. */
+int xdp_program_in_the_way(int ifindex, const char *interface, struct error *error);
+
+#endif

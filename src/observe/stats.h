@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From what is pinned of an instance to the numbers that users see: contract of `stats --json`. */
+#ifndef OBSERVE_STATS_H
+#define OBSERVE_STATS_H
+
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "datapath/datapath.h"
+
+/*
+ * The counters of `stats`, in the order they are shown. X(name, meaning)
+ * The datapath counts verdicts and events only; these are sums of them.
+ */
+#define STATS_COUNTERS(X)                                                                \
+	X(total_packets, "frames that reached the program")                              \
+	X(vxlan_packets, "frames with a valid VXLAN header")                             \
+	X(inner_packets, "inner packets that the rules were asked about")                \
+	X(nat_applied, "packets that a rule re-addressed")                               \
+	X(df_cleared, "packets whose DF was cleared")                                    \
+	X(forwarded, "packets that left: redirected, transmitted, fragmented or passed") \
+	X(redirected, "packets sent out of forward.interface")                           \
+	X(errors, "malformed, bad_vxlan, truncated, no_route and error")                 \
+	X(bytes_processed, "bytes of all frames as they arrived")
+
+struct stats_counters {
+#define X(name, meaning) uint64_t name;
+	STATS_COUNTERS(X)
+#undef X
+};
+
+struct stats_counters stats_derive(const struct counters *counters);
+
+/* "native" or "generic" */
+const char *stats_mode(const struct instance_info *info);
+double stats_uptime(const struct instance_info *info); /* seconds since attached */
+
+/* The document of `stats --json`; NULL: no memory. */
+json_t *stats_json(const char *instance, const struct datapath_stats *stats);
+void stats_print(const char *instance, const struct datapath_stats *stats, FILE *stream);
+/* NAME VALUE lines in capitals, as the old vxlan_loader printed them. */
+void stats_dump(const struct datapath_stats *stats, FILE *stream);
+
+#endif

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/rule_tables.h"
+#include "rules/perfect_hash.h"
+
+#define IPV4_WORDS 2
+#define IPV6_WORDS 5
+
+/* A rule as key and mask of its family, before its shape is known. */
+struct rule_key {
+	uint64_t key[IPV6_WORDS];
+	uint64_t mask[IPV6_WORDS];
+};
+
+static void put_prefix(const struct ip_prefix *prefix, uint8_t *key, uint8_t *mask)
+{
+	size_t bytes = prefix->address.version == 4 ? 4 : 16;
+
+	if (!prefix->address.version)
+		return;
+	memcpy(key, prefix->address.bytes, bytes);
+	for (size_t i = 0; i < prefix->length; i++)
+		mask[i / 8] |= 0x80 >> i % 8;
+}
+
+/* Addresses fill the first words in the order of the packet, the rest is the last word. */
+static void rule_key_of(const struct nat_rule *rule, struct rule_key *out)
+{
+	size_t words = rule->to.address.version == 4 ? IPV4_WORDS : IPV6_WORDS;
+	size_t bytes = rule->to.address.version == 4 ? 4 : 16;
+	uint8_t *key = (uint8_t *)out->key, *mask = (uint8_t *)out->mask;
+
+	memset(out, 0, sizeof(*out));
+	put_prefix(&rule->source, key, mask);
+	put_prefix(&rule->destination, key + bytes, mask + bytes);
+	out->key[words - 1] = nat_key_word(htons(rule->source_port), htons(rule->destination_port),
+					   rule->vni, rule->protocol);
+	out->mask[words - 1] = nat_key_word(rule->has_source_port ? 0xffff : 0,
+					    rule->has_destination_port ? 0xffff : 0,
+					    rule->has_vni ? PIPELINE_VNI_MAX : 0,
+					    rule->protocol == NAT_PROTOCOL_ANY ? 0 : 3);
+	for (size_t i = 0; i < words; i++)
+		out->key[i] &= out->mask[i];
+}
+
+/* One family's table in the making. Shape i has the mask masks[i]. */
+struct family {
+	size_t words;
+	size_t slot_size;
+	uint64_t masks[PIPELINE_MAX_SHAPES][IPV6_WORDS];
+	uint32_t first_rule[PIPELINE_MAX_SHAPES];
+	size_t shapes;
+	uint64_t *keys;  /* of `count` rules, `words` each */
+	uint32_t *rules; /* their numbers, from 1 */
+	size_t count;
+};
+
+/* The shape with this mask; a new one belongs to `rule`. */
+static int shape_of(struct family *family, const uint64_t *mask, uint32_t rule, size_t *shape)
+{
+	size_t size = family->words * sizeof(*mask);
+
+	for (size_t i = 0; i < family->shapes; i++) {
+		if (memcmp(family->masks[i], mask, size) == 0) {
+			*shape = i;
+			return 0;
+		}
+	}
+	if (family->shapes == PIPELINE_MAX_SHAPES)
+		return -E2BIG;
+	memcpy(family->masks[family->shapes], mask, size);
+	family->first_rule[family->shapes] = rule;
+	*shape = family->shapes++;
+	return 0;
+}
+
+static int family_collect(struct family *family, const struct nat_rule *rules, size_t count)
+{
+	family->keys = calloc(count + 1, family->words * sizeof(*family->keys));
+	family->rules = calloc(count + 1, sizeof(*family->rules));
+	if (!family->keys || !family->rules)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t *key = family->keys + family->count * family->words;
+		struct rule_key rule;
+		size_t shape;
+
+		if ((rules[i].to.address.version == 4) != (family->words == IPV4_WORDS))
+			continue;
+		rule_key_of(&rules[i], &rule);
+		if (shape_of(family, rule.mask, i + 1, &shape) < 0)
+			return -E2BIG;
+		memcpy(key, rule.key, family->words * sizeof(*key));
+		key[family->words - 1] |= (uint64_t)shape << NAT_SHAPE_SHIFT;
+		family->rules[family->count++] = i + 1;
+	}
+	return 0;
+}
+
+static void fill_ipv4_slot(struct nat4_slot *slot, const uint64_t *key, uint32_t number,
+			   const struct nat_rule *rule, uint16_t next_hop)
+{
+	memcpy(slot->key.word, key, sizeof(slot->key.word));
+	memcpy(&slot->address, rule->to.address.bytes, sizeof(slot->address));
+	slot->port = htons(rule->to.port);
+	slot->next_hop = next_hop;
+	slot->rule = number;
+}
+
+static void fill_ipv6_slot(struct nat6_slot *slot, const uint64_t *key, uint32_t number,
+			   const struct nat_rule *rule, uint16_t next_hop)
+{
+	memcpy(slot->key.word, key, sizeof(slot->key.word));
+	memcpy(slot->address, rule->to.address.bytes, sizeof(slot->address));
+	slot->port = htons(rule->to.port);
+	slot->next_hop = next_hop;
+	slot->rule = number;
+}
+
+/* Moves what the layout says into *table; its slots are empty. */
+static int lookup_table_take(struct lookup_table *table, struct table_layout *layout,
+			     size_t slot_size)
+{
+	table->slots = calloc(layout->slot_count, slot_size);
+	if (!table->slots)
+		return -ENOMEM;
+	table->geometry = layout->geometry;
+	table->displacements = layout->displacements;
+	table->displacement_words = layout->displacement_words;
+	table->slot_size = slot_size;
+	table->slot_count = layout->slot_count;
+	layout->displacements = NULL;
+	return 0;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ip_address));
+}
+
+/* The different targets of all rules, sorted. */
+static int targets_collect(struct nat_tables *tables, const struct nat_rule *rules, size_t count)
+{
+	size_t kept = 0;
+
+	tables->targets = calloc(count + 1, sizeof(*tables->targets));
+	if (!tables->targets)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		tables->targets[i] = rules[i].to.address;
+	qsort(tables->targets, count, sizeof(*tables->targets), compare_addresses);
+	for (size_t i = 0; i < count; i++) {
+		if (!kept || compare_addresses(&tables->targets[kept - 1], &tables->targets[i]))
+			tables->targets[kept++] = tables->targets[i];
+	}
+	tables->target_count = kept;
+	return 0;
+}
+
+static uint16_t target_index(const struct nat_tables *tables, const struct nat_rule *rule)
+{
+	const struct ip_address *found =
+		bsearch(&rule->to.address, tables->targets, tables->target_count,
+			sizeof(*tables->targets), compare_addresses);
+
+	return found - tables->targets;
+}
+
+static int family_build(struct family *family, const struct nat_rule *rules, size_t count,
+			struct lookup_table *table, const struct nat_tables *tables)
+{
+	struct table_layout layout = {0};
+	int err = family_collect(family, rules, count);
+
+	if (!err)
+		err = table_build(&layout, family->keys, family->words, family->count);
+	if (!err)
+		err = lookup_table_take(table, &layout, family->slot_size);
+	for (size_t i = 0; !err && i < family->count; i++) {
+		const struct nat_rule *rule = &rules[family->rules[i] - 1];
+		const uint64_t *key = family->keys + i * family->words;
+		uint16_t next_hop = target_index(tables, rule);
+
+		if (family->words == IPV4_WORDS)
+			fill_ipv4_slot((struct nat4_slot *)table->slots + layout.slot_of[i], key,
+				       family->rules[i], rule, next_hop);
+		else
+			fill_ipv6_slot((struct nat6_slot *)table->slots + layout.slot_of[i], key,
+				       family->rules[i], rule, next_hop);
+	}
+	table_clear(&layout);
+	free(family->keys);
+	free(family->rules);
+	return err;
+}
+
+/* The slot of a single rule, for the datapath's constants. */
+static void keep_only(struct nat_tables *tables, size_t rules)
+{
+	const struct nat4_slot *slots = tables->ipv4.slots;
+
+	tables->ipv4_rules = rules;
+	for (size_t i = 0; rules == 1 && i < tables->ipv4.slot_count; i++) {
+		if (slots[i].rule)
+			tables->ipv4_only = slots[i];
+	}
+}
+
+int nat_tables_build(struct nat_tables *tables, const struct nat_rule *rules, size_t count)
+{
+	struct family ipv4 = {.words = IPV4_WORDS, .slot_size = sizeof(struct nat4_slot)};
+	struct family ipv6 = {.words = IPV6_WORDS, .slot_size = sizeof(struct nat6_slot)};
+	int err;
+
+	memset(tables, 0, sizeof(*tables));
+	err = targets_collect(tables, rules, count);
+	if (!err)
+		err = family_build(&ipv4, rules, count, &tables->ipv4, tables);
+	if (!err)
+		err = family_build(&ipv6, rules, count, &tables->ipv6, tables);
+	if (err) {
+		nat_tables_clear(tables);
+		return err;
+	}
+	keep_only(tables, ipv4.count);
+	tables->ipv4_shape_count = ipv4.shapes;
+	for (size_t i = 0; i < ipv4.shapes; i++) {
+		memcpy(tables->ipv4_shapes[i].mask.word, ipv4.masks[i],
+		       sizeof(tables->ipv4_shapes[i].mask.word));
+		tables->ipv4_shapes[i].first_rule = ipv4.first_rule[i];
+	}
+	tables->ipv6_shape_count = ipv6.shapes;
+	for (size_t i = 0; i < ipv6.shapes; i++) {
+		memcpy(tables->ipv6_shapes[i].mask.word, ipv6.masks[i],
+		       sizeof(tables->ipv6_shapes[i].mask.word));
+		tables->ipv6_shapes[i].first_rule = ipv6.first_rule[i];
+	}
+	return 0;
+}
+
+void nat_tables_clear(struct nat_tables *tables)
+{
+	lookup_table_clear(&tables->ipv4);
+	lookup_table_clear(&tables->ipv6);
+	free(tables->targets);
+	memset(tables, 0, sizeof(*tables));
+}
+
+int vni_table_build(struct lookup_table *table, const uint32_t *vnis, size_t count)
+{
+	struct table_layout layout = {0};
+	uint64_t *keys = calloc(count + 1, sizeof(*keys));
+	int err = keys ? 0 : -ENOMEM;
+
+	memset(table, 0, sizeof(*table));
+	for (size_t i = 0; !err && i < count; i++)
+		keys[i] = vnis[i];
+	if (!err)
+		err = table_build(&layout, keys, 1, count);
+	if (!err)
+		err = lookup_table_take(table, &layout, sizeof(struct vni_slot));
+	for (size_t i = 0; !err && i < table->slot_count; i++)
+		((struct vni_slot *)table->slots)[i].vni = VNI_NONE;
+	for (size_t i = 0; !err && i < count; i++) {
+		struct vni_slot *slot = (struct vni_slot *)table->slots + layout.slot_of[i];
+
+		slot->vni = vnis[i];
+		slot->index = i;
+	}
+	table_clear(&layout);
+	free(keys);
+	return err;
+}
+
+void lookup_table_clear(struct lookup_table *table)
+{
+	free(table->displacements);
+	free(table->slots);
+	memset(table, 0, sizeof(*table));
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "instance/instance.h"
+#include "observe/loss.h"
+#include "observe/metrics.h"
+#include "web/pages.h"
+#include "observe/stats.h"
+
+struct pages {
+	char instance[INSTANCE_NAME_MAX + 1];
+	pthread_mutex_t lock; /* of what follows */
+	struct health health;
+	int64_t alive_at; /* CLOCK_MONOTONIC, ms; 0: not judged yet */
+	int64_t reloaded_at;
+	bool reload_failed;
+};
+
+/* Everything a page may want, read at one time. */
+struct view {
+	struct datapath_stats stats;
+	struct datapath_condition condition;
+	struct loss_table losses;
+	struct metrics metrics;
+	struct health health;
+};
+
+static void add_stall(struct health *health, int64_t alive_at)
+{
+	int64_t age = clock_ms() - alive_at;
+
+	if (!alive_at)
+		health_add(health, "starting");
+	else if (age > HEALTH_STALLED_MS)
+		health_add(health, "the control loop has stalled for %.1f s", age / 1e3);
+}
+
+static struct health current_health(struct pages *pages)
+{
+	struct health health;
+
+	pthread_mutex_lock(&pages->lock);
+	health = pages->health;
+	add_stall(&health, pages->alive_at);
+	pthread_mutex_unlock(&pages->lock);
+	return health;
+}
+
+static void view_clear(struct view *view)
+{
+	datapath_stats_clear(&view->stats);
+	loss_table_clear(&view->losses);
+}
+
+static int view_read(struct pages *pages, struct view *view)
+{
+	struct error ignored;
+	int err;
+
+	memset(view, 0, sizeof(*view));
+	err = datapath_read(pages->instance, &view->stats, &ignored);
+	if (!err)
+		err = datapath_inspect(pages->instance, &view->condition, &ignored);
+	if (!err)
+		err = loss_collect(&view->losses, &view->stats.counters, &view->condition.losses,
+				   &view->condition.info);
+	if (err) {
+		view_clear(view);
+		return err;
+	}
+	view->health = current_health(pages);
+	view->metrics = (struct metrics){.stats = &view->stats,
+					 .condition = &view->condition,
+					 .losses = &view->losses,
+					 .health = &view->health,
+					 .draining = instance_is_drained(pages->instance)};
+	pthread_mutex_lock(&pages->lock);
+	view->metrics.reloaded_at = pages->reloaded_at;
+	view->metrics.reload_failed = pages->reload_failed;
+	pthread_mutex_unlock(&pages->lock);
+	return 0;
+}
+
+static int render_health(void *data, struct http_page *page)
+{
+	struct health health = current_health(data);
+	FILE *stream = open_memstream(&page->body, &page->length);
+
+	if (!stream)
+		return -errno;
+	page->type = "text/plain; charset=utf-8";
+	page->status = health.count ? 503 : 200;
+	if (!health.count)
+		fputs("healthy\n", stream);
+	for (size_t i = 0; i < health.count; i++)
+		fprintf(stream, "%s\n", health.reasons[i]);
+	return fclose(stream) ? -ENOMEM : 0;
+}
+
+static int render_metrics(void *data, struct http_page *page)
+{
+	struct view view;
+	FILE *stream;
+	int err = view_read(data, &view);
+
+	if (err)
+		return err;
+	page->type = "text/plain; version=0.0.4; charset=utf-8";
+	stream = open_memstream(&page->body, &page->length);
+	if (stream)
+		metrics_print(&view.metrics, stream);
+	view_clear(&view);
+	return !stream || fclose(stream) ? -ENOMEM : 0;
+}
+
+/* For the moment until the daemon has pinned again what somebody took away. */
+static int render_absence(const struct pages *pages, struct http_page *page)
+{
+	json_t *document =
+		json_pack("{s:s, s:s}", "instance", pages->instance, "error",
+			  "its counters are not to be found under /sys/fs/bpf at this moment");
+
+	page->status = 503;
+	page->type = "application/json";
+	page->body = document ? json_dumps(document, JSON_INDENT(2)) : NULL;
+	page->length = page->body ? strlen(page->body) : 0;
+	json_decref(document);
+	return page->body ? 0 : -ENOMEM;
+}
+
+static int render_stats(void *data, struct http_page *page)
+{
+	struct pages *pages = data;
+	struct datapath_stats stats;
+	struct error ignored;
+	json_t *document;
+	int err = datapath_read(pages->instance, &stats, &ignored);
+
+	if (err)
+		return err;
+	if (stats.state == DATAPATH_ABSENT) {
+		datapath_stats_clear(&stats);
+		return render_absence(pages, page);
+	}
+	document = stats_json(pages->instance, &stats);
+	datapath_stats_clear(&stats);
+	page->type = "application/json";
+	page->body =
+		document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+	page->length = page->body ? strlen(page->body) : 0;
+	json_decref(document);
+	return page->body ? 0 : -ENOMEM;
+}
+
+static int render_index(void *data, struct http_page *page)
+{
+	static const char head[] = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
+				   "<title>vxlan-pipeline</title>\n<h1>vxlan-pipeline ";
+	static const char links[] = "<ul><li><a href=\"/healthz\">health</a>"
+				    "<li><a href=\"/metrics\">metrics</a>"
+				    "<li><a href=\"/stats.json\">counters</a></ul>\n";
+	struct pages *pages = data;
+	struct health health = current_health(pages);
+	FILE *stream = open_memstream(&page->body, &page->length);
+
+	if (!stream)
+		return -errno;
+	page->type = "text/html; charset=utf-8";
+	/* names and reasons come from this host's configuration and hold no markup */
+	fprintf(stream, "%s" VERSION "</h1>\n<p>Instance %s is %s.</p>\n%s", head, pages->instance,
+		health.count ? "not well" : "well", links);
+	return fclose(stream) ? -ENOMEM : 0;
+}
+
+static const struct http_path paths[] = {
+	{"/healthz", render_health, 100},
+	{"/metrics", render_metrics, 500},
+	{"/stats.json", render_stats, 500},
+	{"/", render_index, 500},
+	{NULL, NULL, 0},
+};
+
+struct http_site pages_site(struct pages *pages)
+{
+	return (struct http_site){.paths = paths, .data = pages};
+}
+
+int pages_open(struct pages **out, const char *instance, struct error *error)
+{
+	struct pages *pages = calloc(1, sizeof(*pages));
+
+	if (!pages)
+		return error_set(error, -ENOMEM, "no memory");
+	pthread_mutex_init(&pages->lock, NULL);
+	snprintf(pages->instance, sizeof(pages->instance), "%s", instance);
+	*out = pages;
+	return 0;
+}
+
+void pages_close(struct pages *pages)
+{
+	if (!pages)
+		return;
+	pthread_mutex_destroy(&pages->lock);
+	free(pages);
+}
+
+void pages_publish(struct pages *pages, const struct health *health)
+{
+	pthread_mutex_lock(&pages->lock);
+	pages->health = *health;
+	pages->alive_at = clock_ms();
+	pthread_mutex_unlock(&pages->lock);
+}
+
+void pages_note_alive(struct pages *pages)
+{
+	pthread_mutex_lock(&pages->lock);
+	if (pages->alive_at)
+		pages->alive_at = clock_ms();
+	pthread_mutex_unlock(&pages->lock);
+}
+
+void pages_note_reload(struct pages *pages, bool failed)
+{
+	pthread_mutex_lock(&pages->lock);
+	pages->reloaded_at = time(NULL);
+	pages->reload_failed = failed;
+	pthread_mutex_unlock(&pages->lock);
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The config command: exit status, and what goes to which stream. */
+#include <fcntl.h>
+#include <jansson.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "tests/unit/unit.h"
+
+static char directory[] = "/tmp/test_cmd_config.XXXXXX";
+
+static void write_file(const char *name, const char *text)
+{
+	FILE *file = fopen(name, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static int enter_directory(void **state)
+{
+	(void)state;
+	if (!mkdtemp(directory) || chdir(directory))
+		return 1;
+	write_file("good.yaml", "listen: {interface: ens5}\n");
+	write_file("bad.yaml", "listen: {interface: ens5, port: 0}\n");
+	write_file("nat", "1=10.0.0.1:1\n");
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	unlink("good.yaml");
+	unlink("bad.yaml");
+	unlink("nat");
+	unlink("out");
+	unlink("err");
+	return chdir("/") || rmdir(directory);
+}
+
+static char *read_whole(const char *name)
+{
+	static char texts[2][65536];
+	static int turn;
+	char *text = texts[turn ^= 1];
+	FILE *file = fopen(name, "r");
+
+	assert_non_null(file);
+	text[fread(text, 1, sizeof(texts[0]) - 1, file)] = '\0';
+	fclose(file);
+	return text;
+}
+
+/* Points a stream at a file; returns what points where it pointed. */
+static int redirect(FILE *stream, const char *name)
+{
+	int saved, fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	fflush(stream);
+	saved = dup(fileno(stream));
+	dup2(fd, fileno(stream));
+	close(fd);
+	return saved;
+}
+
+static void restore(FILE *stream, int saved)
+{
+	fflush(stream);
+	dup2(saved, fileno(stream));
+	close(saved);
+}
+
+/* Runs the command with the words of `line`; its output is in the files `out` and `err`. */
+static enum command_status run(const char *line)
+{
+	char copy[256], *argv[16] = {0}, *save = NULL;
+	int argc = 0, out = redirect(stdout, "out"), err = redirect(stderr, "err");
+	enum command_status status;
+
+	strcpy(copy, line);
+	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	status = cmd_config(argc, argv);
+	restore(stdout, out);
+	restore(stderr, err);
+	return status;
+}
+
+static void answers(void **state)
+{
+	static const struct {
+		const char *line;
+		enum command_status status;
+		const char *out; /* how it begins; "": nothing may come */
+		const char *err;
+	} rows[] = {
+		{"config", COMMAND_USAGE, "", "vxlan-pipeline config: which subcommand"},
+		{"config chekc", COMMAND_USAGE, "",
+		 "vxlan-pipeline config: there is no subcommand"},
+		{"config --help", COMMAND_DONE, "Usage: vxlan-pipeline config SUB", ""},
+		{"config check --help", COMMAND_DONE, "Usage: vxlan-pipeline config check", ""},
+		{"config show -h", COMMAND_DONE, "Usage: vxlan-pipeline config show", ""},
+		{"config import -h", COMMAND_DONE, "Usage: vxlan-pipeline config import", ""},
+		{"config keys -h", COMMAND_DONE, "Usage: vxlan-pipeline config keys", ""},
+		{"config check --version", COMMAND_DONE, "vxlan-pipeline ", ""},
+		{"config check -c good.yaml", COMMAND_DONE, "good.yaml: OK, 0 rules, ens5", ""},
+		{"config check -c bad.yaml", COMMAND_USAGE, "", "bad.yaml:1:33: listen.port: '0'"},
+		{"config check -c none.yaml", COMMAND_USAGE, "", "none.yaml: cannot be read: No "},
+		{"config check good.yaml", COMMAND_USAGE, "",
+		 "vxlan-pipeline config check: 'good.yaml' is one argument too many"},
+		{"config check --instance none-such", COMMAND_USAGE, "",
+		 "/etc/vxlan-pipeline/none-such.yaml: cannot be read: No "},
+		{"config check --instance ../x", COMMAND_USAGE, "",
+		 "vxlan-pipeline config check: --instance '../x': only letters"},
+		{"config check -c good.yaml --instance a", COMMAND_USAGE, "",
+		 "vxlan-pipeline config check: give -c or --instance"},
+		{"config check --colour", COMMAND_USAGE, "",
+		 "vxlan-pipeline config check: unrecognized option '--colour'"},
+		{"config show -c good.yaml", COMMAND_DONE, "listen: ", ""},
+		{"config show -c bad.yaml", COMMAND_USAGE, "", "bad.yaml:1:33: "},
+		{"config show --json", COMMAND_USAGE, "", "vxlan-pipeline config show: unrec"},
+		{"config import", COMMAND_USAGE, "", "vxlan-pipeline config import: name at least"},
+		{"config import --nat-rules nat", COMMAND_DONE, "# Made by vxlan-pipeline",
+		 "old default: warning: "},
+		{"config import --nat-rules bad.yaml", COMMAND_USAGE, "", "bad.yaml:1: not of the"},
+		{"config keys", COMMAND_DONE, "listen: ", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		enum command_status status = run(rows[i].line);
+		const char *out = read_whole("out"), *err = read_whole("err");
+
+		if (status != rows[i].status ||
+		    strncmp(out, rows[i].out, strlen(rows[i].out)) != 0 || !*out != !*rows[i].out ||
+		    strncmp(err, rows[i].err, strlen(rows[i].err)) != 0 || !*err != !*rows[i].err)
+			fail_msg("%s: status %d, out %s, err %s", rows[i].line, status, out, err);
+	}
+}
+
+static void check_as_json(void **state)
+{
+	json_t *document, *problem;
+
+	(void)state;
+	assert_int_equal(run("config check --json -c bad.yaml"), COMMAND_USAGE);
+	document = json_loads(read_whole("out"), 0, NULL);
+	problem = json_array_get(json_object_get(document, "problems"), 0);
+	assert_true(json_is_false(json_object_get(document, "ok")));
+	assert_int_equal(json_integer_value(json_object_get(problem, "line")), 1);
+	assert_int_equal(json_integer_value(json_object_get(problem, "column")), 33);
+	assert_string_equal(json_string_value(json_object_get(problem, "path")), "listen.port");
+	json_decref(document);
+	assert_int_equal(run("config check --json -c good.yaml"), COMMAND_DONE);
+	document = json_loads(read_whole("out"), 0, NULL);
+	assert_true(json_is_true(json_object_get(document, "ok")));
+	json_decref(document);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers),
+		cmocka_unit_test(check_as_json),
+	};
+
+	return cmocka_run_group_tests(tests, enter_directory, remove_directory);
+}

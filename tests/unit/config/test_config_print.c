@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What config_print() writes loads again to the same configuration, whatever the configuration. */
+#include "tests/unit/config/config_rows.h"
+
+#define ROUNDS 2000
+
+static uint32_t random_state = 1;
+
+/* A generator of our own, so that a failure comes again. */
+static uint32_t random_below(uint32_t limit)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 17;
+	random_state ^= random_state << 5;
+	return random_state % limit;
+}
+
+static bool one_in(uint32_t n)
+{
+	return random_below(n) == 0;
+}
+
+static void random_name(char *name)
+{
+	static const char *const words[] = {"on", "null", "yes", "eth0", "~", "123", "1e5", "-"};
+	size_t length = 1 + random_below(15);
+
+	if (one_in(3)) {
+		strcpy(name, words[random_below(COUNT_OF(words))]);
+		return;
+	}
+	for (size_t i = 0; i < length; i++) {
+		do
+			name[i] = (char)('!' + random_below('~' - '!' + 1));
+		while (strchr("/:.", name[i]));
+	}
+	name[length] = '\0';
+}
+
+static struct ip_address random_address(uint8_t version)
+{
+	struct ip_address address = {.version = version};
+
+	for (int i = 0; i < (version == 4 ? 4 : 16); i++)
+		address.bytes[i] = one_in(3) ? 0 : (uint8_t)random_below(256);
+	address.bytes[0] = version == 4 ? 10 : 0x20;
+	return address;
+}
+
+static struct ip_prefix random_prefix(uint8_t version)
+{
+	struct ip_address address = random_address(version);
+
+	return ip_prefix_of(&address, random_below(ip_address_bits(&address) + 1));
+}
+
+static void random_rule(struct nat_rule *rule, uint16_t port)
+{
+	uint8_t version = one_in(2) ? 4 : 6;
+
+	rule->has_source_port = true; /* its own, so that no rule covers another */
+	rule->source_port = port;
+	rule->has_destination_port = one_in(3);
+	rule->destination_port =
+		rule->has_destination_port ? (uint16_t)(1 + random_below(65535)) : 0;
+	rule->has_vni = one_in(3);
+	rule->vni = rule->has_vni ? random_below(2) : 0;
+	rule->protocol = (uint8_t)random_below(3);
+	if (one_in(3))
+		rule->source = random_prefix(version);
+	if (one_in(3))
+		rule->destination = random_prefix(version);
+	rule->to.address = random_address(version);
+	rule->to.port = one_in(2) ? 0 : (uint16_t)(1 + random_below(65535));
+}
+
+static void random_lists(struct config *config)
+{
+	config->listen.any_vni = one_in(3);
+	config->listen.vni_count = config->listen.any_vni ? 0 : 2 + random_below(50);
+	config->listen.vnis = calloc(config->listen.vni_count + 1, sizeof(uint32_t));
+	for (size_t i = 0; i < config->listen.vni_count; i++)
+		config->listen.vnis[i] =
+			i < 2 ? (uint32_t)i : (uint32_t)i * 1000 + random_below(999);
+	config->listen.source_count = one_in(2) ? 0 : 1 + random_below(20);
+	config->listen.sources = calloc(config->listen.source_count + 1, sizeof(struct ip_prefix));
+	for (size_t i = 0; i < config->listen.source_count; i++) {
+		struct ip_address address = random_address(one_in(2) ? 4 : 6);
+
+		address.bytes[1] = (uint8_t)i; /* none twice */
+		config->listen.sources[i] = ip_prefix_of(&address, 16 + random_below(17));
+	}
+	config->rule_count = random_below(30);
+	config->rules = calloc(config->rule_count + 1, sizeof(*config->rules));
+	for (size_t i = 0; i < config->rule_count; i++)
+		random_rule(&config->rules[i], (uint16_t)(i + 1));
+}
+
+static void random_config(struct config *config)
+{
+	static const uint8_t mac[6] = {0x12, 0x34, 0x56, 0x17, 0x00, 0x59};
+	struct ip_endpoint listener = {random_address(one_in(2) ? 4 : 6), 80};
+
+	memset(config, 0, sizeof(*config));
+	random_name(config->listen.interface);
+	random_name(config->forward.interface);
+	config->listen.port = (uint16_t)(1 + random_below(65535));
+	config->listen.xdp_mode = random_below(3);
+	random_lists(config);
+	config->forward.next_hop = random_below(3);
+	if (config->forward.next_hop == NEXT_HOP_MAC)
+		memcpy(config->forward.next_hop_mac, mac, sizeof(mac));
+	config->forward.mtu = one_in(3) ? 0 : 68 + random_below(65535 - 67);
+	config->forward.oversize = random_below(3);
+	config->forward.unmatched = random_below(3);
+	config->inner.clear_df_above = one_in(3) ? CLEAR_DF_NEVER : random_below(65536);
+	config->inner.udp_checksum = random_below(3);
+	config->inner.truncated = random_below(3);
+	config->monitor.interval = 1 + random_below(86400);
+	config->monitor.warning_pps = random_below(1000);
+	config->monitor.target_pps = 1000 + random_below(1000);
+	if (!one_in(3))
+		ip_endpoint_format(&listener, config->http.listen);
+	config->log.level = random_below(4);
+}
+
+/* The same but for where rules stood. */
+static void assert_same(const struct config *a, const struct config *b)
+{
+	struct config flat_a = *a, flat_b = *b;
+
+	assert_int_equal(a->listen.vni_count, b->listen.vni_count);
+	assert_int_equal(a->listen.source_count, b->listen.source_count);
+	assert_int_equal(a->rule_count, b->rule_count);
+	if (a->listen.vni_count)
+		assert_memory_equal(a->listen.vnis, b->listen.vnis,
+				    a->listen.vni_count * sizeof(uint32_t));
+	if (a->listen.source_count)
+		assert_memory_equal(a->listen.sources, b->listen.sources,
+				    a->listen.source_count * sizeof(struct ip_prefix));
+	for (size_t i = 0; i < a->rule_count; i++) {
+		struct nat_rule rule_a = a->rules[i], rule_b = b->rules[i];
+
+		assert_memory_equal(&rule_a.destination, &rule_b.destination,
+				    sizeof(rule_a.destination));
+		assert_int_equal(rule_a.has_vni, rule_b.has_vni);
+		assert_int_equal(rule_a.vni, rule_b.vni);
+		assert_int_equal(rule_a.source_port, rule_b.source_port);
+		assert_int_equal(rule_a.has_destination_port, rule_b.has_destination_port);
+		assert_int_equal(rule_a.destination_port, rule_b.destination_port);
+		assert_int_equal(rule_a.protocol, rule_b.protocol);
+		assert_memory_equal(&rule_a.to.address, &rule_b.to.address,
+				    sizeof(rule_a.to.address));
+		assert_int_equal(rule_a.to.port, rule_b.to.port);
+	}
+	flat_a.listen.vnis = flat_b.listen.vnis = NULL;
+	flat_a.listen.sources = flat_b.listen.sources = NULL;
+	flat_a.rules = flat_b.rules = NULL;
+	assert_string_equal(a->listen.interface, b->listen.interface);
+	assert_string_equal(a->forward.interface, b->forward.interface);
+	assert_string_equal(a->http.listen, b->http.listen);
+	memset(flat_a.listen.interface, 0, sizeof(flat_a.listen.interface));
+	memset(flat_b.listen.interface, 0, sizeof(flat_b.listen.interface));
+	memset(flat_a.forward.interface, 0, sizeof(flat_a.forward.interface));
+	memset(flat_b.forward.interface, 0, sizeof(flat_b.forward.interface));
+	memset(flat_a.http.listen, 0, sizeof(flat_a.http.listen));
+	memset(flat_b.http.listen, 0, sizeof(flat_b.http.listen));
+	assert_memory_equal(&flat_a, &flat_b, sizeof(flat_a));
+}
+
+static char *print(const struct config *config, size_t *length)
+{
+	char *text;
+	FILE *stream = open_memstream(&text, length);
+
+	config_print(config, stream);
+	fclose(stream);
+	return text;
+}
+
+static void loads_again(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct config config, again;
+		size_t length, length_again;
+		char *text, *text_again, *problems;
+
+		random_config(&config);
+		text = print(&config, &length);
+		problems = load_text(&again, text, length, NULL, 0);
+		if (*problems)
+			fail_msg("%s\n%s", problems, text);
+		assert_same(&config, &again);
+		text_again = print(&again, &length_again);
+		assert_string_equal(text, text_again);
+		free(text);
+		free(text_again);
+		free(problems);
+		config_clear(&config);
+		config_clear(&again);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(loads_again)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The Prometheus text of made-up numbers. */
+#include "observe/metrics.h"
+#include "tests/unit/unit.h"
+
+struct made_up {
+	struct datapath_stats stats;
+	struct datapath_condition condition;
+	struct loss_table losses;
+	struct health health;
+	struct metrics metrics;
+};
+
+static struct made_up *make(enum datapath_state state)
+{
+	struct made_up *made = calloc(1, sizeof(*made));
+
+	assert_non_null(made);
+	made->stats.state = state;
+	strcpy(made->condition.info.listen, "ens5");
+	strcpy(made->condition.info.egress, "ens6");
+	made->condition.beat_age_ms = -1;
+	made->metrics = (struct metrics){.stats = &made->stats,
+					 .condition = &made->condition,
+					 .losses = &made->losses,
+					 .health = &made->health};
+	return made;
+}
+
+static char *print(const struct made_up *made)
+{
+	char *text;
+	size_t length;
+	FILE *stream = open_memstream(&text, &length);
+
+	assert_non_null(stream);
+	metrics_print(&made->metrics, stream);
+	assert_int_equal(fclose(stream), 0);
+	return text;
+}
+
+static size_t count(const char *text, const char *part)
+{
+	size_t found = 0;
+
+	for (; (text = strstr(text, part)); text += strlen(part))
+		found++;
+	return found;
+}
+
+static void assert_has(const char *text, const char *line)
+{
+	char whole[200];
+
+	snprintf(whole, sizeof(whole), "\n%s\n", line);
+	if (count(text, whole) != 1)
+		fail_msg("%zu times: %s\n%s", count(text, whole), line, text);
+}
+
+static void nothing_attached(void **state)
+{
+	struct made_up *made = make(DATAPATH_ABSENT);
+	char *text;
+
+	(void)state;
+	health_add(&made->health, "nothing is attached");
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_healthy 0");
+	assert_has(text, "vxlan_pipeline_draining 0");
+	assert_int_equal(count(text, "packets_total"), 0);
+	assert_int_equal(count(text, "last_reload"), 0);
+	free(text);
+	free(made);
+}
+
+static void numbers(void **state)
+{
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	struct loss_row row = {.place = LOSS_PLACE_TRANSMIT, .reason = "send_failed", .packets = 7};
+	char *text;
+
+	(void)state;
+	made->stats.counters.verdict[VERDICT_REDIRECTED].packets = UINT64_MAX;
+	made->stats.counters.verdict[VERDICT_REDIRECTED].bytes = 1ULL << 53 | 1;
+	made->condition.beat_age_ms = 1250;
+	made->condition.info.configured_at = 1764000000123000000ULL;
+	made->losses.rows = &row;
+	made->losses.count = 1;
+	made->metrics.reloaded_at = 1764000000;
+	made->metrics.reload_failed = true;
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_healthy 1");
+	assert_has(text, "vxlan_pipeline_packets_total{verdict=\"redirected\"} "
+			 "18446744073709551615");
+	assert_has(text, "vxlan_pipeline_bytes_total{verdict=\"redirected\"} 9007199254740993");
+	assert_has(text, "vxlan_pipeline_heartbeat_age_seconds 1.25");
+	assert_has(text, "vxlan_pipeline_config_timestamp_seconds 1764000000.123");
+	assert_has(text, "vxlan_pipeline_last_reload_timestamp_seconds 1764000000");
+	assert_has(text, "vxlan_pipeline_last_reload_successful 0");
+	assert_has(text, "vxlan_pipeline_lost_packets_total{place=\"transmit\",interface=\"\","
+			 "reason=\"send_failed\"} 7");
+	assert_int_equal(count(text, "\nvxlan_pipeline_packets_total{"), VERDICT_COUNT - 1);
+	assert_int_equal(count(text, "\nvxlan_pipeline_events_total{"), EVENT_COUNT);
+	assert_int_equal(count(text, "# HELP"), count(text, "# TYPE"));
+	free(text);
+	free(made);
+}
+
+/* The first ones only: each is two series, and a scrape is to stay small. */
+static void many_rules(void **state)
+{
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	char *text;
+
+	(void)state;
+	made->stats.rules = calloc(METRICS_MAX_RULES + 1, sizeof(*made->stats.rules));
+	assert_non_null(made->stats.rules);
+	made->stats.rule_count = METRICS_MAX_RULES + 1;
+	for (size_t i = 0; i < made->stats.rule_count; i++)
+		made->stats.rules[i].to.address.version = 4;
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_rules 4097");
+	assert_int_equal(count(text, "\nvxlan_pipeline_rule_packets_total{"), METRICS_MAX_RULES);
+	assert_int_equal(count(text, "{rule=\"4096\","), 2);
+	assert_int_equal(count(text, "{rule=\"4097\","), 0);
+	free(text);
+	free(made->stats.rules);
+	free(made);
+}
+
+static void allowances(void **state)
+{
+	static const char begins[] = "# TYPE vxlan_pipeline_conntrack_allowance_available gauge\n";
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	char *text = print(made);
+
+	(void)state;
+	assert_int_equal(count(text, "conntrack_allowance_available"), 0);
+	free(text);
+	made->losses.allowances[0] = (struct loss_allowance){"ens6", 136812};
+	made->losses.allowance_count = 1;
+	text = print(made);
+	assert_int_equal(count(text, begins), 1);
+	assert_has(text, "vxlan_pipeline_conntrack_allowance_available{interface=\"ens6\"} 136812");
+	free(text);
+	made->losses.allowances[1] = (struct loss_allowance){"a\"b\\c", UINT64_MAX};
+	made->losses.allowance_count = 2;
+	text = print(made);
+	assert_int_equal(count(text, begins), 1);
+	assert_has(text, "vxlan_pipeline_conntrack_allowance_available{interface=\"ens6\"} 136812");
+	assert_has(text, "vxlan_pipeline_conntrack_allowance_available{interface=\"a\\\"b\\\\c\"} "
+			 "18446744073709551615");
+	free(text);
+	free(made);
+}
+
+/* Every family that there is, also those that few hosts have. */
+static char *print_everything(void)
+{
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	struct loss_row row = {.place = LOSS_PLACE_NIC, .interface = "ens5", .reason = "rx_drops"};
+	struct datapath_vni vni = {.vni = 1};
+	struct datapath_rule rule = {.to.address.version = 4};
+	char *text;
+
+	made->condition.beat_age_ms = 100;
+	made->losses.rows = &row;
+	made->losses.count = 1;
+	made->stats.vnis = &vni;
+	made->stats.vni_count = 1;
+	made->stats.rules = &rule;
+	made->stats.rule_count = 1;
+	made->losses.allowances[0] = (struct loss_allowance){"ens5", 136812};
+	made->losses.allowances[1] = (struct loss_allowance){"ens6", 136813};
+	made->losses.allowance_count = 2;
+	made->metrics.reloaded_at = 1764000000;
+	text = print(made);
+	free(made);
+	return text;
+}
+
+static void promtool(void **state)
+{
+	char *text;
+	FILE *checker;
+
+	(void)state;
+	if (system("command -v promtool > /dev/null") != 0) {
+		print_message("this machine has no promtool\n");
+		skip();
+	}
+	text = print_everything();
+	checker = popen("promtool check metrics 2>&1", "w");
+	assert_non_null(checker);
+	fputs(text, checker);
+	if (pclose(checker) != 0)
+		fail_msg("promtool finds the above in\n%s", text);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_attached), cmocka_unit_test(numbers),
+		cmocka_unit_test(many_rules),       cmocka_unit_test(allowances),
+		cmocka_unit_test(promtool),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
