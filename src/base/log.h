@@ -3,9 +3,9 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include "config/config.h"
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-void log_set_level(enum log_level level); /* of what is still written; info to begin with */
+void log_set_level(enum log_level level); /* the least urgent that is written; info at first */
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

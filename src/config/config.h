@@ -13,12 +13,12 @@
 
 #include "bpf/pipeline.h"
 #include "base/addr.h"
+#include "base/log.h"
 #include "base/progress.h"
 
 #define CONFIG_INTERFACE_SIZE 16 /* IFNAMSIZ */
 
 enum xdp_mode { XDP_MODE_AUTO, XDP_MODE_NATIVE, XDP_MODE_GENERIC };
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* Where in the input something stands. Line and column count from 1; line 0: no place. */
 struct config_place {
