@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the old files said, on its way to a configuration. Inside config_import*.c only. */
+/* What the old files said, on its way to a configuration. Inside import/ only. */
 #ifndef IMPORT_DRAFT_H
 #define IMPORT_DRAFT_H
 
