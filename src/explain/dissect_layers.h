@@ -32,6 +32,8 @@ void dissect_complain(struct dissector *d, const char *format, ...)
 /* Adds a field. The last one that still fits is followed by a complaint, not by silence. */
 struct dissect_field *dissect_add(struct dissector *d, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The number that the next field of this name gets: one more than there are. */
+unsigned int dissect_next_number(const struct dissection *dissection, const char *name);
 void dissect_add_hex(struct dissector *d, const char *name, const uint8_t *bytes, size_t length);
 /*
  * Adds a checksum. `known` DISSECT_NO_CHECKSUM has it checked: `sum` is that of all it covers,
