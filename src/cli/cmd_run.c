@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `run`, also under its old name vxlan_loader. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,24 @@ static enum command_status dump_stats(const char *instance)
 	return COMMAND_DONE;
 }
 
+static enum command_status run(struct daemon_options *options)
+{
+	enum command_status status;
+	struct config config;
+	struct error error;
+	int err;
+
+	if (!command_load_config(&config, options->config_path, options->overrides,
+				 options->override_count, &status))
+		return status;
+	options->color = command_color_on(COMMAND_COLOR_AUTO, stdout);
+	err = daemon_run(options, &config, &error);
+	if (!err)
+		return COMMAND_DONE;
+	command_fail(&error);
+	return err == -ERANGE ? COMMAND_USAGE : COMMAND_FAILED;
+}
+
 enum command_status cmd_run(int argc, char **argv)
 {
 	struct run_options options = {.daemon.instance = INSTANCE_DEFAULT};
@@ -144,5 +163,5 @@ enum command_status cmd_run(int argc, char **argv)
 					    options.config_path, sizeof(options.config_path));
 	options.daemon.overrides = options.overrides;
 	options.daemon.override_count = options.override_count;
-	return daemon_run(&options.daemon);
+	return run(&options.daemon);
 }

@@ -23,18 +23,6 @@ static void debug_line(const char *line)
 	log_debug("%.*s", (int)strcspn(line, "\n"), line);
 }
 
-int daemon_put_in_force(struct daemon *daemon, const struct config *config, struct error *error)
-{
-	int err = rollout_put_in_force(&daemon->rollout, daemon->options->instance, config, error);
-
-	if (!err) {
-		daemon->due[JOB_BEAT] = 0;
-		daemon->due[JOB_NEXT_HOPS] = daemon->rollout.next_hops ? 0 : NEVER;
-		*daemon->trouble.text = '\0';
-	}
-	return err;
-}
-
 /*
  * A sign of life while a configuration is loaded, which may take longer than the loop's jobs do. It
  * has next hops trusted, which therefore are followed.
@@ -56,16 +44,6 @@ static void adopt_settings(struct daemon *daemon, struct config *config)
 	daemon->monitor.warning_pps = config->monitor.warning_pps;
 	daemon->due[JOB_DASHBOARD] =
 		daemon->options->verbose ? clock_ms() + config->monitor.interval * 1000LL : NEVER;
-}
-
-void daemon_notify_status(const struct daemon *daemon, const char *state)
-{
-	const struct health *health = &daemon->health;
-
-	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
-		   daemon->config.forward.interface, daemon->config.rule_count,
-		   daemon->config.rule_count == 1 ? "" : "s", health->count ? "; not well: " : "",
-		   health->count ? health->reasons[0] : "");
 }
 
 /* All of a configuration, its HTTP server included, or nothing. */
@@ -198,83 +176,76 @@ static int open_signals(struct error *error)
 	return fd < 0 ? error_set(error, -errno, "signalfd: %s", strerror(errno)) : fd;
 }
 
-static enum command_status end(const struct daemon *daemon)
+/* The instance ends with its daemon, unless it is to linger. */
+static int end(const struct daemon *daemon, struct error *error)
 {
-	struct error error;
 	int err;
 
 	sd_notify(0, "STOPPING=1");
 	if (daemon->linger) {
 		log_info("the daemon ends, the datapath goes on");
-		return COMMAND_DONE;
+		return 0;
 	}
-	err = datapath_remove(daemon->options->instance, &error);
+	err = datapath_remove(daemon->options->instance, error);
 	if (err && err != -ENOENT) /* `stop` may have been faster */
-		return command_fail(&error);
+		return err;
 	log_info("detached");
-	return COMMAND_DONE;
+	return 0;
 }
 
-static enum command_status start_failed(int err, const struct error *error)
+/* The first load is reported as the reloads after it are. */
+static int start(struct daemon *daemon, struct config *config, struct error *error)
 {
-	command_fail(error);
-	return err == -ERANGE ? COMMAND_USAGE : COMMAND_FAILED;
-}
-
-static enum command_status run_locked(struct daemon *daemon, struct config *config, int signals)
-{
-	enum command_status status;
-	struct error error;
-	int err = web_open(&daemon->web, daemon->options->instance, &error);
+	int err = web_open(&daemon->web, daemon->options->instance, error);
 
 	daemon->rollout.progress = (struct progress){note_progress, daemon};
-	/* the first load is one like those that follow */
 	daemon->reloads.begun = 1;
 	note_reloads(daemon);
 	if (!err)
-		err = install(daemon, config, &error);
+		err = install(daemon, config, error);
 	daemon->reloads.ended = 1;
 	note_reloads(daemon);
+	return err;
+}
+
+static int run_locked(struct daemon *daemon, struct config *config, int signals,
+		      struct error *error)
+{
+	int err = start(daemon, config, error);
+
 	if (err) {
 		config_clear(config);
-		status = start_failed(err, &error);
 	} else {
 		daemon_start_jobs(daemon);
 		daemon_notify_status(daemon, "READY=1\n");
 		control(daemon, signals);
-		status = end(daemon);
+		err = end(daemon, error);
 		rollout_end(&daemon->rollout);
 		config_clear(&daemon->config);
 	}
 	web_close(&daemon->web);
-	return status;
+	return err;
 }
 
-enum command_status daemon_run(const struct daemon_options *options)
+int daemon_run(const struct daemon_options *options, struct config *config, struct error *error)
 {
 	struct daemon daemon = {.options = options,
 				.rollout = ROLLOUT_NONE,
 				.web = WEB_NONE,
+				.monitor.color = options->color,
 				.linger = options->linger};
-	enum command_status status;
-	struct config config;
-	struct error error;
 	_cleanup_close_ int signals = -1;
-	int lock;
+	int lock, err;
 
-	if (!command_load_config(&config, options->config_path, options->overrides,
-				 options->override_count, &status))
-		return status;
 	datapath_set_debug(debug_line);
 	/* before the lock says which process to send them to */
-	signals = open_signals(&error);
-	lock = signals < 0 ? signals : instance_lock(options->instance, &error);
+	signals = open_signals(error);
+	lock = signals < 0 ? signals : instance_lock(options->instance, error);
 	if (lock < 0) {
-		config_clear(&config);
-		return command_fail(&error);
+		config_clear(config);
+		return lock;
 	}
-	daemon.monitor.color = command_color_on(COMMAND_COLOR_AUTO, stdout);
-	status = run_locked(&daemon, &config, signals);
+	err = run_locked(&daemon, config, signals, error);
 	instance_unlock(options->instance, lock);
-	return status;
+	return err;
 }

@@ -183,3 +183,25 @@ void daemon_start_jobs(struct daemon *daemon)
 	/* who is told that this is ready can ask how it is */
 	daemon->due[JOB_HEALTH] = job_health(daemon, clock_ms());
 }
+
+int daemon_put_in_force(struct daemon *daemon, const struct config *config, struct error *error)
+{
+	int err = rollout_put_in_force(&daemon->rollout, daemon->options->instance, config, error);
+
+	if (!err) {
+		daemon->due[JOB_BEAT] = 0;
+		daemon->due[JOB_NEXT_HOPS] = daemon->rollout.next_hops ? 0 : NEVER;
+		*daemon->trouble.text = '\0';
+	}
+	return err;
+}
+
+void daemon_notify_status(const struct daemon *daemon, const char *state)
+{
+	const struct health *health = &daemon->health;
+
+	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
+		   daemon->config.forward.interface, daemon->config.rule_count,
+		   daemon->config.rule_count == 1 ? "" : "s", health->count ? "; not well: " : "",
+		   health->count ? health->reasons[0] : "");
+}
