@@ -293,28 +293,6 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 	return err;
 }
 
-bool datapath_is_generic(const char *instance, int listen_ifindex)
-{
-	struct instance_info info;
-
-	return datapath_read_info(instance, &info) == 0 && info.generic &&
-	       (int)info.listen_ifindex == listen_ifindex;
-}
-
-bool datapath_lacks_egress(const char *instance, const struct datapath_links *links)
-{
-	_cleanup_close_ int own = datapath_open_pin(instance, PIN_EGRESS_LINK);
-
-	return own < 0 && links->listen_ifindex != links->egress_ifindex &&
-	       !datapath_is_generic(instance, links->listen_ifindex) &&
-	       !xdp_program_on(links->egress_ifindex).id;
-}
-
-bool datapath_is_unpinned(const char *instance)
-{
-	return !datapath_is_pinned(instance, PIN_CURRENT);
-}
-
 int datapath_remove(const char *instance, struct error *error)
 {
 	_cleanup_close_ int link = datapath_open_pin(instance, PIN_LINK);

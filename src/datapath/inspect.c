@@ -10,37 +10,6 @@
 #include "base/clock.h"
 #include "datapath/internal.h"
 
-/* Where a link is now: its interface (0: nowhere) and its program's id. */
-static int read_link(const char *instance, const char *name, struct bpf_link_info *info)
-{
-	_cleanup_close_ int fd = datapath_open_pin(instance, name);
-	uint32_t size = sizeof(*info);
-
-	memset(info, 0, sizeof(*info));
-	if (fd < 0)
-		return fd;
-	return bpf_obj_get_info_by_fd(fd, info, &size) ? -errno : 0;
-}
-
-enum datapath_state datapath_read_state(const char *instance)
-{
-	uint32_t seen = 0;
-
-	for (;;) {
-		struct bpf_link_info link;
-
-		if (read_link(instance, PIN_LINK, &link) || !link.xdp.ifindex)
-			return DATAPATH_DETACHED;
-		/* every program that a commit puts there is pinned before */
-		if (datapath_generation_of(instance, link.prog_id))
-			return DATAPATH_ATTACHED;
-		if (link.prog_id == seen)
-			return DATAPATH_REPLACED;
-		/* a reload may have taken its pins away since; then the link has another one now */
-		seen = link.prog_id;
-	}
-}
-
 static int64_t beat_age(const char *instance)
 {
 	_cleanup_close_ int fd = datapath_open_pin(instance, "heartbeat");
@@ -189,7 +158,7 @@ int datapath_inspect(const char *instance, struct datapath_condition *condition,
 	if (datapath_is_unpinned(instance))
 		return 0;
 	condition->state = datapath_read_state(instance);
-	err = read_link(instance, PIN_EGRESS_LINK, &egress);
+	err = datapath_read_link(instance, PIN_EGRESS_LINK, &egress);
 	condition->egress_detached = !err && !egress.xdp.ifindex;
 	datapath_read_losses(instance, &condition->losses);
 	inspect_generation(instance, condition);

@@ -126,6 +126,8 @@ int datapath_read_constants(const char *instance, uint32_t generation,
 			    struct pipeline_config *config);
 /* The generation in force; 0 or -errno. */
 int datapath_current_generation(const char *instance, uint32_t *generation);
+/* Where a pinned link is now: its interface (0: nowhere) and its program's id; 0 or -errno. */
+int datapath_read_link(const char *instance, const char *name, struct bpf_link_info *info);
 /* Where the instance's program is; it is known that something is pinned. */
 enum datapath_state datapath_read_state(const char *instance);
 

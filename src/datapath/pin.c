@@ -310,3 +310,13 @@ void datapath_keep_generation(const char *instance, uint32_t generation)
 
 	each_generation(instance, remove_generation, &removal);
 }
+
+int datapath_current_generation(const char *instance, uint32_t *generation)
+{
+	char path[INSTANCE_PATH_SIZE], target[PIN_SIZE] = "";
+
+	if (readlink(instance_pin_path(path, instance, PIN_CURRENT), target, sizeof(target) - 1) <
+	    0)
+		return -errno;
+	return sscanf(target, PIN_GENERATION, generation) == 1 ? 0 : -EINVAL;
+}

@@ -364,16 +364,6 @@ int datapath_read_counters(const char *instance, struct counters *counters,
 	return err ? read_failure(instance, err, error) : 0;
 }
 
-int datapath_current_generation(const char *instance, uint32_t *generation)
-{
-	char path[INSTANCE_PATH_SIZE], target[PIN_SIZE] = "";
-
-	if (readlink(instance_pin_path(path, instance, PIN_CURRENT), target, sizeof(target) - 1) <
-	    0)
-		return -errno;
-	return sscanf(target, PIN_GENERATION, generation) == 1 ? 0 : -EINVAL;
-}
-
 int datapath_read(const char *instance, struct datapath_stats *stats, struct error *error)
 {
 	uint32_t generation;

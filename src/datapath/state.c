@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Where the programs of an instance are now: asked by links and pins, without reading any counter. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "datapath/internal.h"
+#include "net/xdp.h"
+
+int datapath_read_link(const char *instance, const char *name, struct bpf_link_info *info)
+{
+	_cleanup_close_ int fd = datapath_open_pin(instance, name);
+	uint32_t size = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	if (fd < 0)
+		return fd;
+	return bpf_obj_get_info_by_fd(fd, info, &size) ? -errno : 0;
+}
+
+enum datapath_state datapath_read_state(const char *instance)
+{
+	uint32_t seen = 0;
+
+	for (;;) {
+		struct bpf_link_info link;
+
+		if (datapath_read_link(instance, PIN_LINK, &link) || !link.xdp.ifindex)
+			return DATAPATH_DETACHED;
+		/* every program that a commit puts there is pinned before */
+		if (datapath_generation_of(instance, link.prog_id))
+			return DATAPATH_ATTACHED;
+		if (link.prog_id == seen)
+			return DATAPATH_REPLACED;
+		/* a reload may have taken its pins away since; then the link has another one now */
+		seen = link.prog_id;
+	}
+}
+
+bool datapath_is_generic(const char *instance, int listen_ifindex)
+{
+	struct instance_info info;
+
+	return datapath_read_info(instance, &info) == 0 && info.generic &&
+	       (int)info.listen_ifindex == listen_ifindex;
+}
+
+bool datapath_lacks_egress(const char *instance, const struct datapath_links *links)
+{
+	_cleanup_close_ int own = datapath_open_pin(instance, PIN_EGRESS_LINK);
+
+	return own < 0 && links->listen_ifindex != links->egress_ifindex &&
+	       !datapath_is_generic(instance, links->listen_ifindex) &&
+	       !xdp_program_on(links->egress_ifindex).id;
+}
+
+bool datapath_is_unpinned(const char *instance)
+{
+	return !datapath_is_pinned(instance, PIN_CURRENT);
+}
