@@ -165,27 +165,32 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 			   const struct config *config, const struct datapath_links *links,
 			   const struct way *way, struct error *error)
 {
-	const struct datapath_options options = {
-		.instance = instance,
+	struct datapath_options options = {
 		.generic = way->generic,
 		.multi_buffer = way->multi_buffer,
 		.progress = rollout->progress,
 	};
 	struct rollout fresh = ROLLOUT_NONE;
 	struct datapath_attached attached;
+	struct datapath_pins *pins = NULL;
 	struct datapath *datapath = NULL;
-	int err = datapath_load(&datapath, config, links, &options, error);
+	int err = datapath_open_pins(&pins, instance, error);
 
+	options.pins = pins;
+	if (!err)
+		err = datapath_load(&datapath, config, links, &options, error);
 	fresh.progress = rollout->progress;
 	/* Linux before 5.18 does not know the flag: that way is closed, not the instance broken */
-	if (err && way->multi_buffer)
+	if (err && way->multi_buffer) {
+		datapath_close_pins(pins);
 		return -EOPNOTSUPP;
+	}
 	if (!err) {
 		find_next_hops(&fresh, config, datapath, links);
 		/* trusted from the first packet on, but never those of a daemon that is gone */
 		if (rollout->next_hops || datapath_is_unpinned(instance))
 			datapath_beat(&fresh.control);
-		err = datapath_commit(datapath, instance, config, &attached, error);
+		err = datapath_commit(datapath, pins, config, &attached, error);
 		progress_step(&rollout->progress);
 	}
 	if (err) {
@@ -201,6 +206,7 @@ static int put_in_force_as(struct rollout *rollout, const char *instance,
 	}
 	/* also what took its place again after a failure */
 	datapath_hold(instance);
+	datapath_close_pins(pins);
 	datapath_free(datapath);
 	progress_step(&rollout->progress);
 	return err;

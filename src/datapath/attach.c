@@ -9,7 +9,6 @@
 
 #include "base/cleanup.h"
 #include "datapath/internal.h"
-#include "instance/instance.h"
 #include "net/xdp.h"
 
 static int attach(int program_fd, int ifindex, bool generic)
@@ -68,8 +67,9 @@ static int pin_link(const struct datapath_commit *commit, const char *name, int 
 }
 
 /* Many drivers send redirected frames only while they have a program of their own. */
-static int attach_egress(struct datapath_commit *commit, int before)
+static int attach_egress(struct datapath_commit *commit)
 {
+	int before = commit->pins->egress_link;
 	const struct datapath_links *links = &commit->datapath->links;
 	_cleanup_close_ int fd = -1;
 	struct bpf_link_info link = {0};
@@ -106,7 +106,7 @@ static bool link_serves(const struct datapath_commit *commit)
 {
 	return commit->attached->adopted &&
 	       (int)commit->link.xdp.ifindex == commit->datapath->links.listen_ifindex &&
-	       commit->was_generic == commit->datapath->generic;
+	       commit->pins->info.generic == commit->datapath->generic;
 }
 
 static int attach_listen(struct datapath_commit *commit)
@@ -124,14 +124,14 @@ static int attach_listen(struct datapath_commit *commit)
 		/* the pin first: it can fail, and nothing has changed then */
 		err = datapath_is_pinned(commit->instance, PIN_LINK)
 			      ? 0
-			      : pin_link(commit, PIN_LINK, commit->link_fd);
-		if (!err && bpf_link_update(commit->link_fd, program_fd, NULL))
+			      : pin_link(commit, PIN_LINK, commit->pins->link);
+		if (!err && bpf_link_update(commit->pins->link, program_fd, NULL))
 			err = refused(commit, interface, links->listen_mtu, mode, -errno, "");
 		return err;
 	}
 	/* one interface cannot carry a native and a generic program at once */
-	if (commit->link_fd >= 0 && (int)commit->link.xdp.ifindex == ifindex)
-		commit->detached = bpf_link_detach(commit->link_fd) == 0;
+	if (commit->pins->link >= 0 && (int)commit->link.xdp.ifindex == ifindex)
+		commit->detached = bpf_link_detach(commit->pins->link) == 0;
 	fd = attach(program_fd, ifindex, generic);
 	if (fd == -EBUSY || fd == -EEXIST)
 		return xdp_program_in_the_way(ifindex, interface, commit->error);
@@ -147,8 +147,9 @@ static int attach_listen(struct datapath_commit *commit)
 }
 
 /* What was to be replaced takes its place again. */
-static void put_back(struct datapath_commit *commit, int egress_before)
+static void put_back(struct datapath_commit *commit)
 {
+	int egress_before = commit->pins->egress_link;
 	_cleanup_close_ int program = -1;
 	_cleanup_close_ int link = -1;
 	size_t used = strlen(commit->error->text);
@@ -164,7 +165,7 @@ static void put_back(struct datapath_commit *commit, int egress_before)
 	program = datapath_open_pin(commit->instance,
 				    datapath_generation_pin(pin, commit->previous, PIN_PROGRAM));
 	link = program < 0 ? program
-			   : attach(program, commit->link.xdp.ifindex, commit->was_generic);
+			   : attach(program, commit->link.xdp.ifindex, commit->pins->info.generic);
 	err = link < 0 ? link : datapath_pin(commit->instance, PIN_LINK, link);
 	if (err)
 		snprintf(commit->error->text + used, sizeof(commit->error->text) - used,
@@ -176,15 +177,13 @@ int datapath_attach(struct datapath_commit *commit)
 	const struct datapath_links *links = &commit->datapath->links;
 	bool wants_egress =
 		links->listen_ifindex != links->egress_ifindex && !commit->datapath->generic;
-	/* held, so that the link outlives its pin until it is sure that it has to go */
-	_cleanup_close_ int egress_before = datapath_open_pin(commit->instance, PIN_EGRESS_LINK);
-	int err = wants_egress ? attach_egress(commit, egress_before) : 0;
+	int err = wants_egress ? attach_egress(commit) : 0;
 
 	if (!err)
 		err = attach_listen(commit);
 	if (err)
-		put_back(commit, egress_before);
-	else if (egress_before >= 0 && !commit->same_egress && !commit->new_egress)
+		put_back(commit);
+	else if (commit->pins->egress_link >= 0 && !commit->same_egress && !commit->new_egress)
 		unpin_egress(commit);
 	return err;
 }

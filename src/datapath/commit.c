@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Putting a loaded generation in force, and taking an instance away. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,18 +13,16 @@
 
 #include "base/cleanup.h"
 #include "datapath/internal.h"
-#include "instance/instance.h"
-#include "net/xdp.h"
 
-/* Maps that are there and fit go on; those of another version are kept in commit->replaced. */
+/* Maps that are there and fit go on; those of another version are noted in commit->replaced. */
 static int pin_shared(struct datapath_commit *commit)
 {
 	struct bpf_map *shared[SHARED_MAPS];
 
 	datapath_shared_maps(commit->datapath->skeleton, shared);
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
-		const char *name = bpf_map__name(shared[i]);
-		_cleanup_close_ int fd = datapath_open_pin(commit->instance, name);
+		const char *name = datapath_shared_pins[i];
+		int fd = commit->pins->shared[i];
 		bool pinned = datapath_is_pinned(commit->instance, name);
 		bool fits = fd >= 0 && datapath_map_fits(fd, shared[i]);
 		int err;
@@ -40,24 +37,18 @@ static int pin_shared(struct datapath_commit *commit)
 		if (err)
 			return err;
 		if (pinned)
-			commit->replaced[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+			commit->replaced[i] = true;
 	}
 	return 0;
 }
 
-/* Lets go of the pins that were replaced; `back`: after they took their places again. */
-static void end_shared(struct datapath_commit *commit, bool back)
+/* The maps whose pins were replaced take their places again. */
+static void put_back_shared(const struct datapath_commit *commit)
 {
-	struct bpf_map *shared[SHARED_MAPS];
-
-	datapath_shared_maps(commit->datapath->skeleton, shared);
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
-		if (commit->replaced[i] < 0)
-			continue;
-		if (back)
-			datapath_pin(commit->instance, bpf_map__name(shared[i]),
-				     commit->replaced[i]);
-		close(commit->replaced[i]);
+		if (commit->replaced[i])
+			datapath_pin(commit->instance, datapath_shared_pins[i],
+				     commit->pins->shared[i]);
 	}
 }
 
@@ -178,14 +169,11 @@ static int switch_current(const struct datapath_commit *commit)
 
 static void find_previous(struct datapath_commit *commit)
 {
-	struct instance_info info = {0};
+	const struct datapath_pins *pins = commit->pins;
 	uint32_t size = sizeof(commit->link), swapped;
 
-	commit->fresh = datapath_read_info(commit->instance, &info) == -ENOENT;
-	commit->was_generic = info.generic;
-	commit->previous = commit->recorded = info.generation;
-	commit->link_fd = datapath_open_pin(commit->instance, PIN_LINK);
-	if (commit->link_fd < 0 || bpf_obj_get_info_by_fd(commit->link_fd, &commit->link, &size) ||
+	commit->previous = commit->recorded = pins->info.generation;
+	if (pins->link < 0 || bpf_obj_get_info_by_fd(pins->link, &commit->link, &size) ||
 	    !commit->link.xdp.ifindex)
 		return;
 	commit->attached->adopted = true;
@@ -240,7 +228,7 @@ static void unpin_all(const struct datapath_commit *commit)
 
 	datapath_generation_pin(name, commit->datapath->generation, NULL);
 	instance_remove_tree(instance_pin_path(path, commit->instance, name));
-	if (commit->fresh)
+	if (commit->pins->info_err == -ENOENT) /* nothing was pinned before */
 		instance_remove_pins(commit->instance, &(struct error){0});
 }
 
@@ -264,18 +252,19 @@ static void settle(const struct datapath_commit *commit)
 		datapath_keep_generation(commit->instance, commit->datapath->generation);
 }
 
-int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
-		    struct datapath_attached *attached, struct error *error)
+int datapath_commit(struct datapath *datapath, struct datapath_pins *pins,
+		    const struct config *config, struct datapath_attached *attached,
+		    struct error *error)
 {
 	struct datapath_commit commit = {.datapath = datapath,
-					 .instance = instance,
+					 .pins = pins,
+					 .instance = pins->instance,
 					 .config = config,
 					 .attached = attached,
 					 .error = error};
 	int err;
 
 	memset(attached, 0, sizeof(*attached));
-	memset(commit.replaced, -1, sizeof(commit.replaced));
 	find_previous(&commit);
 	err = pin_all(&commit);
 	/* closed, packets to be cut go through the kernel: slower, and to the MTU of the route */
@@ -283,13 +272,13 @@ int datapath_commit(struct datapath *datapath, const char *instance, const struc
 		datapath_open_cutting(datapath);
 	if (!err)
 		err = datapath_attach(&commit);
-	if (commit.link_fd >= 0)
-		close(commit.link_fd);
-	end_shared(&commit, err);
-	if (err)
-		unpin_all(&commit);
-	else
+	if (!err) {
+		datapath_close_links(pins); /* those that were replaced detach here */
 		settle(&commit);
+		return 0;
+	}
+	put_back_shared(&commit);
+	unpin_all(&commit);
 	return err;
 }
 

@@ -31,12 +31,21 @@ struct datapath_links {
 
 struct datapath; /* a generation that this process has loaded */
 
+/*
+ * What an instance has pinned, opened once for a load and the commit that follows it. Opened anew for
+ * another try: a commit that fails may have attached the program before by another link.
+ */
+struct datapath_pins;
+
+int datapath_open_pins(struct datapath_pins **out, const char *instance, struct error *error);
+void datapath_close_pins(struct datapath_pins *pins); /* NULL is allowed; what is pinned stays */
+
 /* For whom a generation is loaded. */
 struct datapath_options {
-	const char *instance; /* whose counters it goes on counting in; NULL: in its own */
-	bool generic;         /* it will be attached in generic XDP mode */
-	bool multi_buffer;    /* frames may come in several buffers (Linux 5.18, and the driver) */
-	bool trace;           /* datapath_run() is to tell what happened */
+	const struct datapath_pins *pins; /* it goes on counting in their maps; NULL: in its own */
+	bool generic;                     /* it will be attached in generic XDP mode */
+	bool multi_buffer; /* frames may come in several buffers (Linux 5.18, and the driver) */
+	bool trace;        /* datapath_run() is to tell what happened */
 	struct progress progress;
 };
 
@@ -90,8 +99,9 @@ struct datapath_attached {
  * pins a new one), carries the counters over and removes the generation before. On failure
  * everything is as it was. -EOPNOTSUPP: the interfaces do not take programs in native mode.
  */
-int datapath_commit(struct datapath *datapath, const char *instance, const struct config *config,
-		    struct datapath_attached *attached, struct error *error);
+int datapath_commit(struct datapath *datapath, struct datapath_pins *pins,
+		    const struct config *config, struct datapath_attached *attached,
+		    struct error *error);
 
 /* What a daemon holds of the generation in force. */
 struct datapath_control {

@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include "datapath/datapath.h"
+#include "instance/instance.h"
 #include "pipeline.skel.h"
 
 struct datapath {
@@ -34,23 +35,32 @@ struct datapath {
 
 #define SHARED_MAPS 5 /* that outlive generations */
 
+struct datapath_pins {
+	char instance[INSTANCE_NAME_MAX + 1];
+	int shared
+		[SHARED_MAPS]; /* the maps that outlive generations; each a descriptor, or -errno */
+	int link;              /* the one on listen.interface, likewise */
+	int egress_link;       /* the one on forward.interface, likewise */
+	int info_err;          /* 0: *info* is what the instance says of itself; else -errno */
+	struct instance_info info;
+	uint32_t highest; /* number of a pinned generation; 0: there is none */
+};
+
 /* A commit under way: what it works with, what was before, what has to be undone if it fails. */
 struct datapath_commit {
 	struct datapath *datapath;
+	const struct datapath_pins *pins; /* as they were before it */
 	const char *instance;
 	const struct config *config;
 	struct datapath_attached *attached;
 	struct error *error;
-	uint32_t previous; /* generation in force before; 0: none */
-	uint32_t recorded; /* the one that the instance says was */
-	bool fresh;        /* nothing was pinned before */
-	int link_fd;       /* the link before, or -1 */
-	struct bpf_link_info link;
-	bool was_generic;          /* the attachment before */
-	bool detached;             /* this commit took it off its interface */
-	bool new_egress;           /* this commit pinned the egress link */
-	bool same_egress;          /* the one pinned before serves on */
-	int replaced[SHARED_MAPS]; /* maps whose pins it replaced, or -1 */
+	uint32_t previous;          /* generation in force before; 0: none */
+	uint32_t recorded;          /* the one that the instance says was */
+	struct bpf_link_info link;  /* the one before */
+	bool detached;              /* this commit took it off its interface */
+	bool new_egress;            /* this commit pinned the egress link */
+	bool same_egress;           /* the one pinned before serves on */
+	bool replaced[SHARED_MAPS]; /* maps whose pins it replaced */
 };
 
 /*
@@ -78,6 +88,12 @@ int datapath_open_cutting(struct datapath *datapath);
 
 /* Can this kernel send a frame several times over (BPF_F_BROADCAST)? */
 bool datapath_can_broadcast(void);
+
+/* Lets go of the links: one whose pin was replaced detaches. */
+void datapath_close_links(struct datapath_pins *pins);
+
+/* Names of the maps that outlive generations. */
+extern const char *const datapath_shared_pins[SHARED_MAPS];
 
 /* Opens INSTANCE_PINS/instance/NAME, or what datapath_hold() holds of it: a descriptor, or -errno. */
 int datapath_open_pin(const char *instance, const char *name);

@@ -13,7 +13,6 @@
 
 #include "base/cleanup.h"
 #include "datapath/internal.h"
-#include "instance/instance.h"
 #include "rules/rule_tables.h"
 #include "base/privilege.h"
 
@@ -144,15 +143,14 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 }
 
 /* Counters and fragment decisions of an instance outlive its generations. */
-static int adopt_maps(struct pipeline_bpf *skeleton, const char *instance, struct error *error)
+static int adopt_maps(struct pipeline_bpf *skeleton, const struct datapath_pins *pins,
+		      struct error *error)
 {
 	struct bpf_map *shared[SHARED_MAPS];
 
 	datapath_shared_maps(skeleton, shared);
-
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
-		_cleanup_close_ int fd = datapath_open_pin(instance, bpf_map__name(shared[i]));
-		int err = 0;
+		int fd = pins->shared[i], err = 0;
 
 		/* of another version: this build counts anew */
 		if (fd >= 0 && datapath_map_fits(fd, shared[i]))
@@ -161,7 +159,7 @@ static int adopt_maps(struct pipeline_bpf *skeleton, const char *instance, struc
 			err = fd;
 		if (err)
 			return error_set(error, err, "cannot take over map %s of instance %s: %s",
-					 bpf_map__name(shared[i]), instance, strerror(-err));
+					 bpf_map__name(shared[i]), pins->instance, strerror(-err));
 	}
 	return 0;
 }
@@ -235,12 +233,10 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 }
 
 /* The mark of this instance's frames to be cut: the same in all its generations. */
-static int choose_mark(const char *instance, __u64 *mark)
+static int choose_mark(const struct datapath_pins *pins, __u64 *mark)
 {
-	struct instance_info info;
-
-	if (instance && datapath_read_info(instance, &info) == 0 && info.fragment_mark) {
-		*mark = info.fragment_mark;
+	if (pins && !pins->info_err && pins->info.fragment_mark) {
+		*mark = pins->info.fragment_mark;
 		return 0;
 	}
 	return getrandom(mark, sizeof(*mark), 0) == sizeof(*mark) ? 0 : -errno;
@@ -271,7 +267,7 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 				bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);
 		}
 	}
-	return choose_mark(options->instance, &constants->fragment_mark);
+	return choose_mark(options->pins, &constants->fragment_mark);
 }
 
 static int explain_refusal(struct error *error)
@@ -321,8 +317,8 @@ static int load(struct datapath *datapath, const struct config *config,
 		err = datapath_shrink_egress(datapath->skeleton);
 	if (err)
 		return error_set(error, err, "cannot prepare the program: %s", strerror(-err));
-	if (options->instance)
-		err = adopt_maps(datapath->skeleton, options->instance, error);
+	if (options->pins)
+		err = adopt_maps(datapath->skeleton, options->pins, error);
 	if (err)
 		return err;
 	progress_step(&options->progress);
@@ -334,7 +330,7 @@ static int load(struct datapath *datapath, const struct config *config,
 	if (err)
 		return explain_load_failure(err, error);
 	err = fill_maps(datapath, config, tables);
-	if (!err && !options->instance)
+	if (!err && !options->pins)
 		err = datapath_open_cutting(datapath);
 	if (err)
 		return error_set(error, err, "cannot fill the program's tables: %s",
@@ -343,13 +339,12 @@ static int load(struct datapath *datapath, const struct config *config,
 }
 
 /* A number that no generation of the instance has had: what is remembered of fragments names it. */
-static uint32_t next_generation(const char *instance)
+static uint32_t next_generation(const struct datapath_pins *pins)
 {
-	uint32_t highest = instance ? datapath_highest_generation(instance) : 0;
-	struct instance_info info;
+	uint32_t highest = pins ? pins->highest : 0;
 
-	if (instance && datapath_read_info(instance, &info) == 0 && info.generation > highest)
-		highest = info.generation;
+	if (pins && !pins->info_err && pins->info.generation > highest)
+		highest = pins->info.generation;
 	return highest + 1;
 }
 
@@ -366,7 +361,7 @@ int datapath_load(struct datapath **out, const struct config *config,
 	libbpf_set_print(datapath_print_libbpf);
 	datapath->links = *links;
 	datapath->generic = options->generic;
-	datapath->generation = next_generation(options->instance);
+	datapath->generation = next_generation(options->pins);
 	err = tables_build(&tables, config, error);
 	progress_step(&options->progress);
 	if (!err)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -117,6 +118,10 @@ void datapath_hold(const char *instance)
 	pthread_mutex_unlock(&held.lock);
 }
 
+const char *const datapath_shared_pins[SHARED_MAPS] = {
+	"counters", "instance", "fragments", "heartbeat", "fragment_progress",
+};
+
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps)
 {
 	maps[0] = skeleton->maps.counters;
@@ -155,6 +160,46 @@ int datapath_read_info(const char *instance, struct instance_info *info)
 	if (err)
 		return err;
 	return bpf_map_lookup_elem(fd, &zero, info) ? -errno : 0;
+}
+
+int datapath_open_pins(struct datapath_pins **out, const char *instance, struct error *error)
+{
+	struct datapath_pins *pins = calloc(1, sizeof(*pins));
+
+	if (!pins)
+		return error_set(error, -ENOMEM, "no memory");
+	snprintf(pins->instance, sizeof(pins->instance), "%s", instance);
+	for (size_t i = 0; i < SHARED_MAPS; i++)
+		pins->shared[i] = datapath_open_pin(instance, datapath_shared_pins[i]);
+	pins->link = datapath_open_pin(instance, PIN_LINK);
+	pins->egress_link = datapath_open_pin(instance, PIN_EGRESS_LINK);
+	pins->info_err = datapath_read_info(instance, &pins->info);
+	pins->highest = datapath_highest_generation(instance);
+	*out = pins;
+	return 0;
+}
+
+static void datapath_close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -EBADF;
+}
+
+void datapath_close_links(struct datapath_pins *pins)
+{
+	datapath_close_fd(&pins->link);
+	datapath_close_fd(&pins->egress_link);
+}
+
+void datapath_close_pins(struct datapath_pins *pins)
+{
+	if (!pins)
+		return;
+	datapath_close_links(pins);
+	for (size_t i = 0; i < SHARED_MAPS; i++)
+		datapath_close_fd(&pins->shared[i]);
+	free(pins);
 }
 
 void *datapath_map_array(int map_fd, int protection, size_t *size)
