@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "instance/instance.h"
+#include "instance/drained.h"
 #include "cli/options.h"
 
 static const char about[] =

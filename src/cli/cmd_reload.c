@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "instance/instance.h"
+#include "instance/lock.h"
+#include "instance/reloads.h"
 #include "cli/options.h"
 
 #define STEP_MS     20

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/options.h"
 #include "observe/stats.h"
+#include "instance/pins.h"
 
 static const char about[] = "Prints every counter of an instance, whether or not its daemon runs.";
 

@@ -8,6 +8,8 @@
 
 #include "observe/health.h"
 #include "instance/instance.h"
+#include "instance/drained.h"
+#include "instance/lock.h"
 #include "observe/loss.h"
 #include "observe/monitor.h"
 #include "cli/options.h"

@@ -6,6 +6,7 @@
 
 #include "datapath/datapath.h"
 #include "instance/instance.h"
+#include "instance/lock.h"
 #include "cli/options.h"
 
 #define PATIENCE_MS 5000 /* for a daemon to end */

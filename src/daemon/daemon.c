@@ -15,6 +15,8 @@
 #include "daemon/internal.h"
 #include "datapath/datapath.h"
 #include "instance/instance.h"
+#include "instance/lock.h"
+#include "instance/reloads.h"
 #include "base/log.h"
 #include "base/privilege.h"
 

@@ -8,7 +8,7 @@
 
 #include "daemon/daemon.h"
 #include "observe/health.h"
-#include "instance/instance.h"
+#include "instance/reloads.h"
 #include "observe/monitor.h"
 #include "daemon/rollout.h"
 #include "web/web.h"

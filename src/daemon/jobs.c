@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "daemon/internal.h"
-#include "instance/instance.h"
+#include "instance/drained.h"
 #include "base/log.h"
 
 #define FOLLOW_MS 200  /* how often the interfaces are looked at */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "instance/instance.h"
+#include "instance/pins.h"
 #include "base/log.h"
 #include "net/netdev.h"
 #include "daemon/rollout.h"

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "datapath/internal.h"
+#include "instance/pins.h"
 
 /* Maps that are there and fit go on; those of another version are noted in commit->replaced. */
 static int pin_shared(struct datapath_commit *commit)

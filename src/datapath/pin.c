@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "datapath/internal.h"
 #include "instance/instance.h"
+#include "instance/pins.h"
 
 /*
  * Pins that this process, as the daemon of `owner`, holds by descriptor as well: a BPF file system

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "datapath/internal.h"
 #include "datapath/probe.h"
-#include "instance/instance.h"
+#include "instance/pins.h"
 
 /* r1 = map, r2 = 0, r3 = BPF_F_BROADCAST, return bpf_redirect_map(r1, r2, r3) */
 static int load_broadcast(int map_fd)

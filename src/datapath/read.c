@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "datapath/internal.h"
 #include "instance/instance.h"
+#include "instance/pins.h"
 
 #define BATCH 1024 /* elements read with one system call */
 

@@ -62,7 +62,8 @@ static int dissect_vlan_tags(struct dissector *d, unsigned int type)
 		dissect_add(d, "vlan.dei", "%u", control >> 12 & 1);
 		dissect_add(d, "vlan.id", "%u", control & 0xfff);
 		dissect_add(d, "vlan.etype", "0x%04x", type);
-		if (dissect_next_number(d->out, "vlan.id") <= 4) /* a few say it; a line has an end */
+		if (dissect_next_number(d->out, "vlan.id") <=
+		    4) /* a few say it; a line has an end */
 			dissect_say(d, "vlan %u, ", control & 0xfff);
 	}
 	return (int)type;

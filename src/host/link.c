@@ -13,6 +13,8 @@
 #include "host/internal.h"
 #include "net/netdev.h"
 #include "net/xdp.h"
+#include "instance/lock.h"
+#include "instance/pins.h"
 
 static enum answer answer_of(bool yes)
 {

@@ -9,6 +9,7 @@
 #include "web/http.h"
 #include "net/netdev.h"
 #include "net/rtnl.h"
+#include "instance/lock.h"
 
 static enum answer http_free(const struct config *config, const char *instance)
 {

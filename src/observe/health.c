@@ -6,6 +6,9 @@
 
 #include "observe/health.h"
 #include "instance/instance.h"
+#include "instance/drained.h"
+#include "instance/pins.h"
+#include "instance/reloads.h"
 #include "datapath/names.h"
 #include "net/netdev.h"
 #include "base/quote.h"

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "instance/instance.h"
+#include "instance/drained.h"
 #include "observe/loss.h"
 #include "observe/metrics.h"
 #include "web/pages.h"

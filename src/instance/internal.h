@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Inside instance/ only. */
+#ifndef INSTANCE_INTERNAL_H
+#define INSTANCE_INTERNAL_H
+
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "instance/instance.h"
+
+/* INSTANCE_RUN/NAME, or below it. Returns `path`, which holds INSTANCE_PATH_SIZE bytes. */
+const char *instance_run_path(char *path, const char *name, const char *below);
+
+/* Makes `above`, and `path` in it; neither has to be new. 0 or -errno. */
+int instance_make_directories(const char *above, const char *path, mode_t mode,
+			      struct error *error);
+
+#endif

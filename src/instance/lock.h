@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which process controls an instance: at most one. */
+#ifndef INSTANCE_LOCK_H
+#define INSTANCE_LOCK_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/*
+ * Makes this process the instance's only daemon, until it ends or calls instance_unlock(), with no
+ * reloads so far. Returns a file descriptor; -EBUSY when another process is its daemon, or an
+ * unidentified process has held the lock for 1 s.
+ */
+int instance_lock(const char *name, struct error *error);
+void instance_unlock(const char *name, int fd);
+
+/* Removes what a daemon that was killed left in INSTANCE_RUN; nothing while one runs. */
+void instance_tidy(const char *name);
+
+/*
+ * The process id of the instance's daemon, in that daemon's PID namespace; 0 when none runs, or none
+ * that can be asked for anything yet.
+ */
+pid_t instance_daemon(const char *name);
+/* For a caller that needs one: -ESRCH when none runs, -EACCES when it takes root to see. */
+int instance_find_daemon(const char *name, pid_t *daemon, struct error *error);
+
+#endif

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The directory below the BPF file system that an instance's state is pinned in. */
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "instance/internal.h"
+#include "instance/lock.h"
+#include "instance/pins.h"
+
+bool instance_has_bpffs(void)
+{
+	struct statfs fs;
+
+	return statfs(INSTANCE_BPFFS, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+}
+
+static int mount_bpffs(struct error *error)
+{
+	if (instance_has_bpffs())
+		return 0;
+	if (mount("bpf", INSTANCE_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0)
+		return 0;
+	return error_set(error, -errno,
+			 "no BPF file system at %s and mounting it failed: %s; as root: "
+			 "mount -t bpf bpf %s",
+			 INSTANCE_BPFFS, strerror(errno), INSTANCE_BPFFS);
+}
+
+int instance_make_pins(const char *name, struct error *error)
+{
+	char path[INSTANCE_PATH_SIZE];
+	int err = mount_bpffs(error);
+
+	if (!err)
+		err = instance_make_directories(INSTANCE_PINS, instance_pin_path(path, name, NULL),
+						0700, error);
+	return err;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	(void)status;
+	(void)type;
+	(void)where;
+	return remove(path) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+int instance_remove_tree(const char *path)
+{
+	int result;
+
+	if (access(path, F_OK) < 0)
+		return -errno;
+	result = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	return result < 0 ? -errno : -result;
+}
+
+int instance_remove_pins(const char *name, struct error *error)
+{
+	char path[INSTANCE_PATH_SIZE];
+	int err = instance_remove_tree(instance_pin_path(path, name, NULL));
+
+	rmdir(INSTANCE_PINS); /* fails while other instances have state */
+	if (err)
+		return error_set(error, err, "cannot remove %s: %s%s", path, strerror(-err),
+				 err == -EACCES || err == -EPERM ? "; run as root" : "");
+	return 0;
+}
+
+void instance_each(void (*visit)(const char *name, void *data), void *data)
+{
+	DIR *directory = opendir(INSTANCE_PINS);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		if (instance_name_valid(entry->d_name))
+			visit(entry->d_name, data);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+/* As many as there is room for. */
+struct name_list {
+	char text[128];
+	size_t count;
+};
+
+static void list_name(const char *name, void *data)
+{
+	struct name_list *list = data;
+	size_t used = strlen(list->text);
+
+	if (used + strlen(name) + sizeof(", ") > sizeof(list->text))
+		return;
+	snprintf(list->text + used, sizeof(list->text) - used, "%s%s", list->count++ ? ", " : "",
+		 name);
+}
+
+int instance_not_attached(const char *name, struct error *error)
+{
+	char unit[INSTANCE_UNIT_SIZE];
+	struct name_list attached = {0};
+	pid_t daemon = instance_daemon(name);
+
+	if (daemon && !instance_has_bpffs())
+		return error_set(error, -ENOENT,
+				 "the pinned state of instance %s is gone, as " INSTANCE_BPFFS
+				 " was unmounted; mount -t bpf bpf " INSTANCE_BPFFS
+				 ", and its daemon, process %d, pins it again",
+				 name, (int)daemon);
+	instance_each(list_name, &attached);
+	return error_set(error, -ENOENT,
+			 "instance %s is not attached%s%s%s; to start it: systemctl start %s, or "
+			 "vxlan-pipeline run --instance %s",
+			 name, attached.count ? " (attached: " : "", attached.text,
+			 attached.count ? ")" : "", instance_unit(unit, name), name);
+}

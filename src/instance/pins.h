@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What an instance has pinned: its directory below the BPF file system. */
+#ifndef INSTANCE_PINS_H
+#define INSTANCE_PINS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "instance/instance.h"
+
+/* Says that nothing of the instance is pinned, and what to do about it; -ENOENT. */
+int instance_not_attached(const char *name, struct error *error);
+
+/* Calls `visit` for each instance that has something pinned. */
+void instance_each(void (*visit)(const char *name, void *data), void *data);
+
+bool instance_has_bpffs(void); /* is it mounted? */
+/* Mounts the BPF file system if it is not, and makes the instance's directory below it. */
+int instance_make_pins(const char *name, struct error *error);
+/* Removes a directory and all below it: 0, or -errno; -ENOENT when there is none. */
+int instance_remove_tree(const char *path);
+/* Removes everything pinned for the instance; -ENOENT if there was nothing. */
+int instance_remove_pins(const char *name, struct error *error);
+
+#endif
