@@ -59,7 +59,7 @@ static __always_inline __u32 fragment_count(const struct packet *packet)
 	if ((bpf_ntohs(ip->frag_off) & IPV4_FRAGMENT_OFFSET) * FRAGMENT_UNIT + payload >
 	    MAX_DATAGRAM)
 		return 0;
-	if (packet->ip_length + sizeof(struct fragment_shim) > config.device_mtu + 4 ||
+	if (packet->ip_length + sizeof(struct fragment_shim) > config.device_mtu + VLAN_HLEN ||
 	    FRAME_HEADROOM + packet->inner_offset + sizeof(struct ethhdr) + packet->ip_length >
 		    COPY_ROOM)
 		return 0;
@@ -89,24 +89,17 @@ static __always_inline bool fragment_mark(struct packet *packet)
 
 static __always_inline long fragment_send(__u32 count)
 {
+	long action = XDP_ABORTED;
+
 	switch (count) {
-	case 2:
-		return bpf_redirect_map(&copies_2, 0, BPF_F_BROADCAST);
-	case 3:
-		return bpf_redirect_map(&copies_3, 0, BPF_F_BROADCAST);
-	case 4:
-		return bpf_redirect_map(&copies_4, 0, BPF_F_BROADCAST);
-	case 5:
-		return bpf_redirect_map(&copies_5, 0, BPF_F_BROADCAST);
-	case 6:
-		return bpf_redirect_map(&copies_6, 0, BPF_F_BROADCAST);
-	case 7:
-		return bpf_redirect_map(&copies_7, 0, BPF_F_BROADCAST);
-	case 8:
-		return bpf_redirect_map(&copies_8, 0, BPF_F_BROADCAST);
-	default:
-		return XDP_ABORTED;
+#define X(copies)                                                                \
+	case copies:                                                             \
+		action = bpf_redirect_map(&copies_##copies, 0, BPF_F_BROADCAST); \
+		break;
+		FRAGMENT_COUNTS(X)
+#undef X
 	}
+	return action;
 }
 
 /* Which copy of its packet this one is, from 0. */

@@ -192,15 +192,9 @@ struct {
 		__uint(max_entries, count);                        \
 		__uint(key_size, sizeof(__u32));                   \
 		__uint(value_size, sizeof(struct bpf_devmap_val)); \
-	} copies_##count SEC(".maps")
+	} copies_##count SEC(".maps");
 
-COPIES_MAP(2);
-COPIES_MAP(3);
-COPIES_MAP(4);
-COPIES_MAP(5);
-COPIES_MAP(6);
-COPIES_MAP(7);
-COPIES_MAP(8);
+FRAGMENT_COUNTS(COPIES_MAP)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -248,7 +248,21 @@ struct fragment_shim {
 	__u16 reserved;
 };
 
-#define MAX_FRAGMENTS 8
+/*
+ * X(count) for each number of fragments that a packet may be cut to: a devmap each (maps.h), with as
+ * many entries.
+ */
+#define FRAGMENT_COUNTS(X) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+
+enum {
+	MAX_FRAGMENTS = 1
+#define X(count) +1
+	FRAGMENT_COUNTS(X)
+#undef X
+};
+
+#define VLAN_HLEN \
+	4 /* bytes of a VLAN tag, by which the kernel lets a redirected frame exceed the MTU */
 
 /* The value of map `fragment_progress`: which copy of which packet came last, on this CPU. */
 struct fragment_progress {
@@ -312,8 +326,13 @@ enum udp_checksum_mode { UDP_CHECKSUM_UPDATE, UDP_CHECKSUM_ZERO, UDP_CHECKSUM_PR
 /*
  * The configuration as the datapath sees it: constants of a freshly loaded program, so that the
  * verifier removes what is not configured. A change of configuration is a change of program.
+ * The constants are pinned, and other builds read them: the layout number comes first and changes
+ * with every change of the struct.
  */
+#define PIPELINE_CONFIG_LAYOUT 1
+
 struct pipeline_config {
+	__u32 layout; /* PIPELINE_CONFIG_LAYOUT */
 	__u32 generation;
 	__be16 port; /* UDP port of the tunnel */
 	__u8 check_sources;
@@ -342,7 +361,6 @@ struct pipeline_config {
 	__u32 nat4_shapes;         /* how many of nat4_shape[] are in use */
 	__u32 nat6_shapes;
 	__u32 nat4_rules; /* 1: the one is in nat4_only, and no table is asked */
-	__u32 reserved3;
 	struct nat4_slot nat4_only;
 	struct table nat4;
 	struct table nat6;
@@ -389,6 +407,7 @@ PIPELINE_SIZE_IS(struct fragment_decision, 40);
 PIPELINE_SIZE_IS(struct next_hop, 16);
 PIPELINE_SIZE_IS(struct fragment_shim, 16);
 PIPELINE_SIZE_IS(struct source_key, 24);
+PIPELINE_SIZE_IS(struct pipeline_config, 4784); /* another one: another PIPELINE_CONFIG_LAYOUT */
 PIPELINE_SIZE_IS(struct trace, 20);
 PIPELINE_SIZE_IS(struct heartbeat, 16);
 PIPELINE_SIZE_IS(struct instance_info, 96);

@@ -16,7 +16,7 @@
  * in front, and the kernel lets redirected frames be longer than MTU and Ethernet header by a VLAN
  * tag.
  */
-#define CUTTING_ROOM ((int64_t)sizeof(struct fragment_shim) - 4)
+#define CUTTING_ROOM ((int64_t)sizeof(struct fragment_shim) - VLAN_HLEN)
 
 enum cutting {
 	CUTTING_NONE,           /* not asked for, or nothing that large can arrive */

@@ -6,14 +6,14 @@
 
 #include "datapath/internal.h"
 
-#define EGRESS_MAPS 8
+#define EGRESS_MAPS MAX_FRAGMENTS /* one for whole packets, and one for each number of fragments */
 
 static void egress_maps(const struct pipeline_bpf *skeleton, struct bpf_map *maps[EGRESS_MAPS])
 {
-	struct bpf_map *const all[EGRESS_MAPS] = {
-		skeleton->maps.egress,   skeleton->maps.copies_2, skeleton->maps.copies_3,
-		skeleton->maps.copies_4, skeleton->maps.copies_5, skeleton->maps.copies_6,
-		skeleton->maps.copies_7, skeleton->maps.copies_8,
+	struct bpf_map *const all[EGRESS_MAPS] = {skeleton->maps.egress,
+#define X(count) skeleton->maps.copies_##count,
+						  FRAGMENT_COUNTS(X)
+#undef X
 	};
 
 	memcpy(maps, all, sizeof(all));

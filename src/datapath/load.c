@@ -75,6 +75,7 @@ enum cutting datapath_cutting(const struct datapath *datapath)
 static void fill_constants(struct pipeline_config *to, const struct config *from,
 			   const struct datapath_links *links, const struct tables *tables)
 {
+	to->layout = PIPELINE_CONFIG_LAYOUT;
 	to->port = htons(from->listen.port);
 	to->check_sources = from->listen.source_count > 0;
 	to->vni_mode = vni_mode_of(from);

@@ -88,7 +88,9 @@ int datapath_read_constants(const char *instance, uint32_t generation,
 
 	if (err)
 		return err;
-	return bpf_map_lookup_elem(fd, &zero, config) ? -errno : 0;
+	if (bpf_map_lookup_elem(fd, &zero, config))
+		return -errno;
+	return config->layout == PIPELINE_CONFIG_LAYOUT ? 0 : -EPROTO;
 }
 
 /* Fills key, mask and target of a rule from its slot. */
