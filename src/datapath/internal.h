@@ -128,6 +128,14 @@ uint32_t datapath_generation_of(const char *instance, uint32_t program_id);
 /* Removes all generations but one. */
 void datapath_keep_generation(const char *instance, uint32_t generation);
 
+/*
+ * An element of a per-CPU map, `size` bytes of 64-bit words, added up over all CPUs into `out`: 0 or
+ * -errno.
+ */
+int datapath_read_percpu(int fd, const void *key, void *out, size_t size);
+/* All elements of a per-CPU array of struct hits, `*count` of them; to be freed. 0 or -errno. */
+int datapath_read_hits(int fd, struct hits **out, size_t *count);
+
 /* Rules and VNIs of one pinned generation with what they counted; counters and info stay as is. */
 int datapath_read_generation(const char *instance, uint32_t generation,
 			     struct datapath_stats *stats);

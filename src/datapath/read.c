@@ -13,72 +13,6 @@
 #include "instance/instance.h"
 #include "instance/pins.h"
 
-#define BATCH 1024 /* elements read with one system call */
-
-/* Adds up `words` 64-bit words over all CPUs, each CPU's beginning `words` after the one before. */
-static void sum_cpus(const uint64_t *values, size_t words, int cpus, uint64_t *sum)
-{
-	memset(sum, 0, words * sizeof(*sum));
-	for (int cpu = 0; cpu < cpus; cpu++) {
-		for (size_t i = 0; i < words; i++)
-			sum[i] += values[cpu * words + i];
-	}
-}
-
-static int read_percpu(int fd, const void *key, void *out, size_t size)
-{
-	int cpus = libbpf_num_possible_cpus(), err = datapath_check_value(fd, size);
-	_cleanup_free_ uint64_t *values = cpus > 0 ? calloc(cpus, size) : NULL;
-
-	if (err || !values)
-		return err ? err : -ENOMEM;
-	if (bpf_map_lookup_elem(fd, key, values))
-		return -errno;
-	sum_cpus(values, size / sizeof(uint64_t), cpus, out);
-	return 0;
-}
-
-/* All elements of a per-CPU array of struct hits, `*count` of them; to be freed. */
-static int read_hits(int fd, struct hits **out, size_t *count)
-{
-	int cpus = libbpf_num_possible_cpus();
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info), position = 0;
-	_cleanup_free_ uint32_t *keys = calloc(BATCH, sizeof(*keys));
-	_cleanup_free_ struct hits *values = NULL;
-	_cleanup_free_ struct hits *hits = NULL;
-	size_t done = 0;
-
-	if (cpus < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
-	values = calloc((size_t)BATCH * cpus, sizeof(*values));
-	hits = calloc(info.max_entries, sizeof(*hits));
-	if (!keys || !values || !hits)
-		return -ENOMEM;
-	while (done < info.max_entries) {
-		uint32_t number = BATCH;
-
-		/* per-CPU arrays know batches from Linux 5.13 on */
-		if (bpf_map_lookup_batch(fd, done ? &position : NULL, &position, keys, values,
-					 &number, NULL) &&
-		    errno != ENOENT) {
-			uint32_t key = done;
-
-			if (bpf_map_lookup_elem(fd, &key, values))
-				return -errno;
-			number = 1;
-		}
-		for (uint32_t i = 0; i < number; i++)
-			sum_cpus((const uint64_t *)&values[(size_t)i * cpus], 2, cpus,
-				 (uint64_t *)&hits[done + i]);
-		done += number ? number : 1;
-	}
-	*out = hits;
-	*count = info.max_entries;
-	hits = NULL;
-	return 0;
-}
-
 int datapath_read_constants(const char *instance, uint32_t generation,
 			    struct pipeline_config *config)
 {
@@ -187,7 +121,7 @@ static int read_rules(const char *instance, uint32_t generation, struct datapath
 
 	if (hits_fd < 0 || base_fd < 0)
 		return hits_fd < 0 ? hits_fd : base_fd;
-	err = read_hits(hits_fd, &hits, &count);
+	err = datapath_read_hits(hits_fd, &hits, &count);
 	if (err)
 		return err;
 	/* the map of no rules has one element all the same */
@@ -236,7 +170,7 @@ static int read_listed_vnis(const char *instance, uint32_t generation, struct da
 
 	if (hits_fd < 0 || slots_fd < 0)
 		return hits_fd < 0 ? hits_fd : slots_fd;
-	err = read_hits(hits_fd, &hits, &count);
+	err = datapath_read_hits(hits_fd, &hits, &count);
 	if (err)
 		return err;
 	slots = datapath_map_array(slots_fd, PROT_READ, &size);
@@ -259,7 +193,7 @@ static int read_any_vnis(const char *instance, uint32_t generation, struct datap
 	while (!err && bpf_map_get_next_key(fd, previous, &vni) == 0) {
 		struct hits hits;
 
-		err = read_percpu(fd, &vni, &hits, sizeof(hits));
+		err = datapath_read_percpu(fd, &vni, &hits, sizeof(hits));
 		if (!err)
 			err = add_vni(stats, vni, hits);
 		previous = &vni;
@@ -331,7 +265,7 @@ static int read_shared(const char *instance, struct counters *sum, struct instan
 
 	if (err)
 		return err;
-	return read_percpu(counters_fd, &zero, sum, sizeof(*sum));
+	return datapath_read_percpu(counters_fd, &zero, sum, sizeof(*sum));
 }
 
 static int read_failure(const char *instance, int err, struct error *error)
