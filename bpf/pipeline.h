@@ -296,7 +296,7 @@ struct fragment_decision {
 	__u32 rule;
 	__u32 next_hop;
 	__u32 reserved;
-	__u32 generation; /* of the rules: `rule` counts only while they are in force */
+	__u32 generation; /* of the rules: `rule` counts only while it is the current one */
 };
 
 #define FRAGMENT_LIFETIME_NS 30000000000ULL /* as long as Linux waits to reassemble */
@@ -382,7 +382,7 @@ struct trace {
 struct instance_info {
 	__u64 attached_at;       /* CLOCK_REALTIME, ns */
 	__u64 attached_boottime; /* CLOCK_BOOTTIME, ns */
-	__u64 configured_at;     /* CLOCK_REALTIME, ns: when the generation was put in force */
+	__u64 configured_at;     /* CLOCK_REALTIME, ns: when the generation was applied */
 	__u32 generation;
 	__u32 generic; /* XDP mode: 0 native, 1 generic */
 	__u32 listen_ifindex;

@@ -34,11 +34,11 @@ static void note_progress(void *data)
 	struct daemon *daemon = data;
 
 	daemon_follow_next_hops(daemon);
-	datapath_beat(&daemon->rollout.control);
+	datapath_beat(&daemon->applied.control);
 	pages_note_alive(daemon->web.pages);
 }
 
-static void adopt_settings(struct daemon *daemon, struct config *config)
+static void daemon_apply_settings(struct daemon *daemon, struct config *config)
 {
 	config_clear(&daemon->config);
 	daemon->config = *config;
@@ -49,15 +49,15 @@ static void adopt_settings(struct daemon *daemon, struct config *config)
 }
 
 /* All of a configuration, its HTTP server included, or nothing. */
-static int install(struct daemon *daemon, struct config *config, struct error *error)
+static int daemon_apply(struct daemon *daemon, struct config *config, struct error *error)
 {
 	struct error failure;
 	int err = web_prepare(&daemon->web, config->http.listen, error);
 
-	progress_step(&daemon->rollout.progress);
+	progress_step(&daemon->applied.progress);
 	if (err)
 		return err;
-	err = daemon_put_in_force(daemon, config, error);
+	err = daemon_apply_datapath(daemon, config, error);
 	if (err) {
 		if (web_abort(&daemon->web, &failure))
 			log_warning("%s; nothing is served", failure.text);
@@ -69,7 +69,7 @@ static int install(struct daemon *daemon, struct config *config, struct error *e
 	if (web_commit(&daemon->web, config->http.listen, &failure))
 		log_warning("%s; served: %s", failure.text,
 			    *daemon->web.listen ? daemon->web.listen : "nothing");
-	adopt_settings(daemon, config);
+	daemon_apply_settings(daemon, config);
 	return 0;
 }
 
@@ -87,7 +87,7 @@ static void note_reloads(const struct daemon *daemon)
 static int load(const struct daemon *daemon, struct config *config, struct error *error)
 {
 	const struct daemon_options *options = daemon->options;
-	struct config_problems problems = {.progress = daemon->rollout.progress};
+	struct config_problems problems = {.progress = daemon->applied.progress};
 	char first[sizeof(error->text) / 2];
 	int err = config_load(config, options->config_path, options->overrides,
 			      options->override_count, &problems);
@@ -119,7 +119,7 @@ static void reload(struct daemon *daemon)
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
 	if (load(daemon, &config, &error)) {
 		log_error("not reloaded: the configuration has errors; the one before stays");
-	} else if (install(daemon, &config, &error)) {
+	} else if (daemon_apply(daemon, &config, &error)) {
 		log_error("not reloaded: %s; the configuration before stays", error.text);
 		log_set_level(daemon->config.log.level);
 		config_clear(&config);
@@ -141,7 +141,7 @@ static void control(struct daemon *daemon, int signals)
 	while (daemon_run_jobs(daemon)) {
 		struct pollfd fds[] = {
 			{.fd = signals, .events = POLLIN},
-			{.fd = daemon->rollout.next_hops ? next_hops_fd(daemon->rollout.next_hops)
+			{.fd = daemon->applied.next_hops ? next_hops_fd(daemon->applied.next_hops)
 							 : -1,
 			 .events = POLLIN},
 		};
@@ -200,11 +200,11 @@ static int start(struct daemon *daemon, struct config *config, struct error *err
 {
 	int err = web_open(&daemon->web, daemon->options->instance, error);
 
-	daemon->rollout.progress = (struct progress){note_progress, daemon};
+	daemon->applied.progress = (struct progress){note_progress, daemon};
 	daemon->reloads.begun = 1;
 	note_reloads(daemon);
 	if (!err)
-		err = install(daemon, config, error);
+		err = daemon_apply(daemon, config, error);
 	daemon->reloads.ended = 1;
 	note_reloads(daemon);
 	return err;
@@ -222,7 +222,7 @@ static int run_locked(struct daemon *daemon, struct config *config, int signals,
 		daemon_notify_status(daemon, "READY=1\n");
 		control(daemon, signals);
 		err = end(daemon, error);
-		rollout_end(&daemon->rollout);
+		applied_release(&daemon->applied);
 		config_clear(&daemon->config);
 	}
 	web_close(&daemon->web);
@@ -232,7 +232,7 @@ static int run_locked(struct daemon *daemon, struct config *config, int signals,
 int daemon_run(const struct daemon_options *options, struct config *config, struct error *error)
 {
 	struct daemon daemon = {.options = options,
-				.rollout = ROLLOUT_NONE,
+				.applied = APPLIED_NONE,
 				.web = WEB_NONE,
 				.monitor.color = options->color,
 				.linger = options->linger};

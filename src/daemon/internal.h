@@ -10,7 +10,7 @@
 #include "observe/health.h"
 #include "instance/reloads.h"
 #include "observe/monitor.h"
-#include "daemon/rollout.h"
+#include "daemon/apply.h"
 #include "web/web.h"
 
 #define NEVER INT64_MAX
@@ -28,13 +28,13 @@ enum job {
 
 struct daemon {
 	const struct daemon_options *options;
-	struct config config; /* in force */
-	struct rollout rollout;
+	struct config config; /* as applied last */
+	struct applied applied;
 	struct monitor monitor;
 	struct web web;
 	struct health health; /* as it was published last */
 	struct health_watch health_watch;
-	struct error trouble;   /* why the configuration could not be put in force again */
+	struct error trouble;   /* why the configuration could not be applied again */
 	int64_t end_at;         /* CLOCK_MONOTONIC, ms; NEVER: at a signal */
 	int64_t due[JOB_COUNT]; /* likewise */
 	int64_t watchdog_every; /* ms */
@@ -54,8 +54,8 @@ void daemon_start_jobs(struct daemon *daemon);
 /* Follows what the kernel has said of next hops since, and does what is due of them. */
 void daemon_follow_next_hops(struct daemon *daemon);
 
-/* Puts the configuration in force, but for its settings; 0 or -errno and nothing has changed. */
-int daemon_put_in_force(struct daemon *daemon, const struct config *config, struct error *error);
+/* Applies the configuration to the datapath; 0, or -errno and nothing has changed. */
+int daemon_apply_datapath(struct daemon *daemon, const struct config *config, struct error *error);
 /* Tells the service manager how it is; `state` is empty, or its lines end with newlines. */
 void daemon_notify_status(const struct daemon *daemon, const char *state);
 

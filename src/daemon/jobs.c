@@ -13,7 +13,7 @@
 #include "base/log.h"
 
 #define FOLLOW_MS 200  /* how often the interfaces are looked at */
-#define RETRY_MS  1000 /* after what could not be put in force again */
+#define RETRY_MS  1000 /* after the configuration could not be applied again */
 #define HEALTH_MS 500
 
 static int64_t job_dashboard(struct daemon *daemon, int64_t now)
@@ -35,13 +35,13 @@ static int64_t job_dashboard(struct daemon *daemon, int64_t now)
 
 static int64_t job_beat(struct daemon *daemon, int64_t now)
 {
-	datapath_beat(&daemon->rollout.control);
+	datapath_beat(&daemon->applied.control);
 	return now + HEARTBEAT_EVERY_MS;
 }
 
 void daemon_follow_next_hops(struct daemon *daemon)
 {
-	struct next_hops *hops = daemon->rollout.next_hops;
+	struct next_hops *hops = daemon->applied.next_hops;
 
 	if (!hops || daemon->following)
 		return;
@@ -67,13 +67,13 @@ static bool is_to_end(void)
 	       (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT));
 }
 
-/* Interfaces that were made anew, or have another MTU: what is in force has to be made for them. */
+/* The configuration is applied again to interfaces that were made anew, or have another MTU or MAC. */
 static int64_t job_follow(struct daemon *daemon, int64_t now)
 {
 	struct error why, error;
 	bool unpinned;
 
-	if (!rollout_is_outdated(&daemon->rollout, daemon->options->instance, &daemon->config,
+	if (!applied_is_outdated(&daemon->applied, daemon->options->instance, &daemon->config,
 				 &why)) {
 		*daemon->trouble.text = '\0'; /* it went as it came */
 		return now + FOLLOW_MS;
@@ -81,15 +81,15 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	if (is_to_end())
 		return now + FOLLOW_MS;
 	if (!*daemon->trouble.text)
-		log_info("%s: putting the configuration in force again", why.text);
+		log_info("%s: applying the configuration again", why.text);
 	unpinned = datapath_is_unpinned(daemon->options->instance);
-	if (daemon_put_in_force(daemon, &daemon->config, &error) == 0) {
+	if (daemon_apply_datapath(daemon, &daemon->config, &error) == 0) {
 		if (unpinned && daemon->drained) /* the pins took that with them */
 			instance_set_drained(daemon->options->instance, true, &error);
 		return now + FOLLOW_MS;
 	}
 	if (strcmp(daemon->trouble.text, error.text) != 0)
-		log_error("%s, and the configuration cannot be put in force again: %s", why.text,
+		log_error("%s, and the configuration cannot be applied again: %s", why.text,
 			  error.text);
 	daemon->trouble = error;
 	return now + RETRY_MS;
@@ -125,7 +125,7 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 			daemon->drained = instance_is_drained(daemon->options->instance);
 	}
 	if (*daemon->trouble.text)
-		health_add(&daemon->health, "the configuration cannot be put in force again: %s",
+		health_add(&daemon->health, "the configuration cannot be applied again: %s",
 			   daemon->trouble.text);
 	pages_publish(daemon->web.pages, &daemon->health);
 	tell_health(daemon, &before);
@@ -184,13 +184,13 @@ void daemon_start_jobs(struct daemon *daemon)
 	daemon->due[JOB_HEALTH] = job_health(daemon, clock_ms());
 }
 
-int daemon_put_in_force(struct daemon *daemon, const struct config *config, struct error *error)
+int daemon_apply_datapath(struct daemon *daemon, const struct config *config, struct error *error)
 {
-	int err = rollout_put_in_force(&daemon->rollout, daemon->options->instance, config, error);
+	int err = apply_config(&daemon->applied, daemon->options->instance, config, error);
 
 	if (!err) {
 		daemon->due[JOB_BEAT] = 0;
-		daemon->due[JOB_NEXT_HOPS] = daemon->rollout.next_hops ? 0 : NEVER;
+		daemon->due[JOB_NEXT_HOPS] = daemon->applied.next_hops ? 0 : NEVER;
 		*daemon->trouble.text = '\0';
 	}
 	return err;

@@ -35,155 +35,155 @@ static const char *ask_refusal(int program_fd, int ifindex)
 }
 
 /* Says why an interface does not take a program, and what would help. Returns -EOPNOTSUPP. */
-static int refused(const struct datapath_commit *commit, const char *interface, uint32_t mtu,
+static int refused(const struct datapath_change *change, const char *interface, uint32_t mtu,
 		   const char *mode, int err, const char *kernel)
 {
 	const char *reason = *kernel ? kernel : strerror(-err);
 
 	if (err == -EOPNOTSUPP)
-		return error_set(commit->error, -EOPNOTSUPP,
+		return error_set(change->error, -EOPNOTSUPP,
 				 "%s takes no XDP program in %s mode: its driver has none",
 				 interface, mode);
 	if (mtu > XDP_SAFE_MTU)
-		return error_set(commit->error, -EOPNOTSUPP,
+		return error_set(change->error, -EOPNOTSUPP,
 				 "%s takes no XDP program in %s mode at an MTU of %u: %s; ip link "
 				 "set dev %s mtu %d",
 				 interface, mode, mtu, reason, interface, XDP_SAFE_MTU);
-	return error_set(commit->error, -EOPNOTSUPP,
+	return error_set(change->error, -EOPNOTSUPP,
 			 "%s takes no XDP program in %s mode: %s; dmesg may say more, often about "
 			 "the number of channels",
 			 interface, mode, reason);
 }
 
 /* Pins a new link under `name`; the one before it detaches when its last holder lets go. */
-static int pin_link(const struct datapath_commit *commit, const char *name, int fd)
+static int pin_link(const struct datapath_change *change, const char *name, int fd)
 {
-	int err = datapath_pin(commit->instance, name, fd);
+	int err = datapath_pin(change->instance, name, fd);
 
 	if (err)
-		return error_set(commit->error, err, "cannot pin the link of instance %s: %s",
-				 commit->instance, strerror(-err));
+		return error_set(change->error, err, "cannot pin the link of instance %s: %s",
+				 change->instance, strerror(-err));
 	return 0;
 }
 
 /* Many drivers send redirected frames only while they have a program of their own. */
-static int attach_egress(struct datapath_commit *commit)
+static int attach_egress(struct datapath_change *change)
 {
-	int before = commit->pins->egress_link;
-	const struct datapath_links *links = &commit->datapath->links;
+	int before = change->pins->egress_link;
+	const struct datapath_links *links = &change->datapath->links;
 	_cleanup_close_ int fd = -1;
 	struct bpf_link_info link = {0};
 	uint32_t size = sizeof(link);
-	int program_fd = bpf_program__fd(commit->datapath->skeleton->progs.vxlan_pipeline_egress);
+	int program_fd = bpf_program__fd(change->datapath->skeleton->progs.vxlan_pipeline_egress);
 	int err;
 
 	if (before >= 0 && bpf_obj_get_info_by_fd(before, &link, &size) == 0 &&
 	    (int)link.xdp.ifindex == links->egress_ifindex) {
-		commit->same_egress = true;
-		return datapath_is_pinned(commit->instance, PIN_EGRESS_LINK)
+		change->same_egress = true;
+		return datapath_is_pinned(change->instance, PIN_EGRESS_LINK)
 			       ? 0
-			       : pin_link(commit, PIN_EGRESS_LINK, before);
+			       : pin_link(change, PIN_EGRESS_LINK, before);
 	}
 	if (xdp_program_on(links->egress_ifindex).id)
 		return 0; /* any program will do */
 	fd = attach(program_fd, links->egress_ifindex, false);
 	if (fd < 0)
-		return refused(commit, commit->config->forward.interface, links->egress_mtu,
+		return refused(change, change->config->forward.interface, links->egress_mtu,
 			       "native", fd, ask_refusal(program_fd, links->egress_ifindex));
-	err = pin_link(commit, PIN_EGRESS_LINK, fd);
-	commit->new_egress = !err;
+	err = pin_link(change, PIN_EGRESS_LINK, fd);
+	change->new_egress = !err;
 	return err;
 }
 
-static int unpin_egress(const struct datapath_commit *commit)
+static int unpin_egress(const struct datapath_change *change)
 {
 	char path[INSTANCE_PATH_SIZE];
 
-	return unlink(instance_pin_path(path, commit->instance, PIN_EGRESS_LINK));
+	return unlink(instance_pin_path(path, change->instance, PIN_EGRESS_LINK));
 }
 
-static bool link_serves(const struct datapath_commit *commit)
+static bool link_serves(const struct datapath_change *change)
 {
-	return commit->attached->adopted &&
-	       (int)commit->link.xdp.ifindex == commit->datapath->links.listen_ifindex &&
-	       commit->pins->info.generic == commit->datapath->generic;
+	return change->attached->adopted &&
+	       (int)change->link.xdp.ifindex == change->datapath->links.listen_ifindex &&
+	       change->pins->info.generic == change->datapath->generic;
 }
 
-static int attach_listen(struct datapath_commit *commit)
+static int attach_listen(struct datapath_change *change)
 {
-	bool generic = commit->datapath->generic;
-	const char *interface = commit->config->listen.interface;
-	int program_fd = bpf_program__fd(commit->datapath->skeleton->progs.vxlan_pipeline);
-	const struct datapath_links *links = &commit->datapath->links;
+	bool generic = change->datapath->generic;
+	const char *interface = change->config->listen.interface;
+	int program_fd = bpf_program__fd(change->datapath->skeleton->progs.vxlan_pipeline);
+	const struct datapath_links *links = &change->datapath->links;
 	const char *mode = generic ? "generic" : "native";
 	int ifindex = links->listen_ifindex;
 	_cleanup_close_ int fd = -1;
 	int err;
 
-	if (link_serves(commit)) {
+	if (link_serves(change)) {
 		/* the pin first: it can fail, and nothing has changed then */
-		err = datapath_is_pinned(commit->instance, PIN_LINK)
+		err = datapath_is_pinned(change->instance, PIN_LINK)
 			      ? 0
-			      : pin_link(commit, PIN_LINK, commit->pins->link);
-		if (!err && bpf_link_update(commit->pins->link, program_fd, NULL))
-			err = refused(commit, interface, links->listen_mtu, mode, -errno, "");
+			      : pin_link(change, PIN_LINK, change->pins->link);
+		if (!err && bpf_link_update(change->pins->link, program_fd, NULL))
+			err = refused(change, interface, links->listen_mtu, mode, -errno, "");
 		return err;
 	}
 	/* one interface cannot carry a native and a generic program at once */
-	if (commit->pins->link >= 0 && (int)commit->link.xdp.ifindex == ifindex)
-		commit->detached = bpf_link_detach(commit->pins->link) == 0;
+	if (change->pins->link >= 0 && (int)change->link.xdp.ifindex == ifindex)
+		change->detached = bpf_link_detach(change->pins->link) == 0;
 	fd = attach(program_fd, ifindex, generic);
 	if (fd == -EBUSY || fd == -EEXIST)
-		return xdp_program_in_the_way(ifindex, interface, commit->error);
+		return xdp_program_in_the_way(ifindex, interface, change->error);
 	if (fd == -EPERM)
 		return error_set(
-			commit->error, fd,
+			change->error, fd,
 			"not permitted to attach to %s; run as root, or with CAP_NET_ADMIN",
 			interface);
 	if (fd < 0)
-		return refused(commit, interface, links->listen_mtu, mode, fd,
+		return refused(change, interface, links->listen_mtu, mode, fd,
 			       generic ? "" : ask_refusal(program_fd, ifindex));
-	return pin_link(commit, PIN_LINK, fd);
+	return pin_link(change, PIN_LINK, fd);
 }
 
 /* What was to be replaced takes its place again. */
-static void put_back(struct datapath_commit *commit)
+static void put_back(struct datapath_change *change)
 {
-	int egress_before = commit->pins->egress_link;
+	int egress_before = change->pins->egress_link;
 	_cleanup_close_ int program = -1;
 	_cleanup_close_ int link = -1;
-	size_t used = strlen(commit->error->text);
+	size_t used = strlen(change->error->text);
 	char pin[PIN_SIZE];
 	int err;
 
-	if (commit->new_egress && egress_before >= 0)
-		datapath_pin(commit->instance, PIN_EGRESS_LINK, egress_before);
-	else if (commit->new_egress)
-		unpin_egress(commit);
-	if (!commit->detached)
+	if (change->new_egress && egress_before >= 0)
+		datapath_pin(change->instance, PIN_EGRESS_LINK, egress_before);
+	else if (change->new_egress)
+		unpin_egress(change);
+	if (!change->detached)
 		return;
-	program = datapath_open_pin(commit->instance,
-				    datapath_generation_pin(pin, commit->previous, PIN_PROGRAM));
+	program = datapath_open_pin(change->instance,
+				    datapath_generation_pin(pin, change->previous, PIN_PROGRAM));
 	link = program < 0 ? program
-			   : attach(program, commit->link.xdp.ifindex, commit->pins->info.generic);
-	err = link < 0 ? link : datapath_pin(commit->instance, PIN_LINK, link);
+			   : attach(program, change->link.xdp.ifindex, change->pins->info.generic);
+	err = link < 0 ? link : datapath_pin(change->instance, PIN_LINK, link);
 	if (err)
-		snprintf(commit->error->text + used, sizeof(commit->error->text) - used,
+		snprintf(change->error->text + used, sizeof(change->error->text) - used,
 			 "; nor can the program before be attached again: %s", strerror(-err));
 }
 
-int datapath_attach(struct datapath_commit *commit)
+int datapath_attach(struct datapath_change *change)
 {
-	const struct datapath_links *links = &commit->datapath->links;
+	const struct datapath_links *links = &change->datapath->links;
 	bool wants_egress =
-		links->listen_ifindex != links->egress_ifindex && !commit->datapath->generic;
-	int err = wants_egress ? attach_egress(commit) : 0;
+		links->listen_ifindex != links->egress_ifindex && !change->datapath->generic;
+	int err = wants_egress ? attach_egress(change) : 0;
 
 	if (!err)
-		err = attach_listen(commit);
+		err = attach_listen(change);
 	if (err)
-		put_back(commit);
-	else if (commit->pins->egress_link >= 0 && !commit->same_egress && !commit->new_egress)
-		unpin_egress(commit);
+		put_back(change);
+	else if (change->pins->egress_link >= 0 && !change->same_egress && !change->new_egress)
+		unpin_egress(change);
 	return err;
 }

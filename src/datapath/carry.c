@@ -72,14 +72,14 @@ static int carry(const char *instance, uint32_t from, uint32_t to)
 	return err;
 }
 
-/* Did a generation count anything? One that was pinned and never put in force did not. */
+/* Did a generation count anything? One that was pinned and never applied did not. */
 static bool counted_anything(const char *instance, uint32_t generation)
 {
 	struct datapath_stats stats = {0};
 	bool counted = false;
 
 	if (datapath_read_generation(instance, generation, &stats))
-		return false; /* not pinned whole, so never in force */
+		return false; /* not pinned whole, so never applied */
 	for (size_t i = 0; i < stats.vni_count; i++)
 		counted = counted || stats.vnis[i].hits.packets;
 	datapath_stats_clear(&stats);
@@ -90,21 +90,21 @@ static bool counted_anything(const char *instance, uint32_t generation)
  * Daemons that were killed between swap and bookkeeping left some of this to us: every generation
  * that has counted since the recorded one hands on to the next. Done again, it comes to the same.
  */
-int datapath_carry_counters(const struct datapath_commit *commit)
+int datapath_carry_counters(const struct datapath_change *change)
 {
-	const uint32_t newest = commit->datapath->generation;
-	uint32_t from = commit->recorded ? commit->recorded : commit->previous, to = from;
+	const uint32_t newest = change->datapath->generation;
+	uint32_t from = change->recorded ? change->recorded : change->previous, to = from;
 	int err = 0;
 
-	if (!commit->previous)
+	if (!change->previous)
 		return 0;
 	while (!err && to != newest) {
-		to = datapath_generation_after(commit->instance, to);
+		to = datapath_generation_after(change->instance, to);
 		if (!to)
 			return -ENOENT;
-		if (to != newest && !counted_anything(commit->instance, to))
+		if (to != newest && !counted_anything(change->instance, to))
 			continue;
-		err = carry(commit->instance, from, to);
+		err = carry(change->instance, from, to);
 		from = to;
 	}
 	return err;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a daemon does to the generation in force while it runs. */
+/* What a daemon does to the current generation while it runs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

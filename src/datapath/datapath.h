@@ -4,7 +4,7 @@
  *
  * A generation is one loaded program with the tables that belong to it: what one configuration
  * means. An instance is what is pinned below /sys/fs/bpf/vxlan-pipeline/NAME: links, counters and
- * the generation in force.
+ * the current generation: the one that handles packets.
  */
 #ifndef DATAPATH_DATAPATH_H
 #define DATAPATH_DATAPATH_H
@@ -32,8 +32,9 @@ struct datapath_links {
 struct datapath; /* a generation that this process has loaded */
 
 /*
- * What an instance has pinned, opened once for a load and the commit that follows it. Opened anew for
- * another try: a commit that fails may have attached the program before by another link.
+ * What an instance has pinned, opened once for datapath_load() and the datapath_apply() that
+ * follows it. Opened anew for another try: one that fails may have attached the earlier program again,
+ * by another link.
  */
 struct datapath_pins;
 
@@ -95,15 +96,15 @@ struct datapath_attached {
 };
 
 /*
- * Puts a loaded generation in force: pins it, swaps it into the instance's link (or attaches and
+ * Makes a loaded generation the current one: pins it, swaps it into the instance's link (or attaches and
  * pins a new one), carries the counters over and removes the generation before. On failure
  * everything is as it was. -EOPNOTSUPP: the interfaces do not take programs in native mode.
  */
-int datapath_commit(struct datapath *datapath, struct datapath_pins *pins,
-		    const struct config *config, struct datapath_attached *attached,
-		    struct error *error);
+int datapath_apply(struct datapath *datapath, struct datapath_pins *pins,
+		   const struct config *config, struct datapath_attached *attached,
+		   struct error *error);
 
-/* What a daemon holds of the generation in force. */
+/* What a daemon holds of the current generation. */
 struct datapath_control {
 	int beat_fd;                /* the program behind datapath_beat(); -1: none */
 	struct next_hop *next_hops; /* next_hops[i] is the way to targets[i]; may be written */
@@ -133,7 +134,7 @@ bool datapath_is_unpinned(const char *instance);
 
 /*
  * Keeps the instance's links and counters from now on by descriptor, too, so that they stay when
- * their pins go; the next commit pins them again. One instance a process; datapath_remove() and
+ * their pins go; the next datapath_apply() pins them again. One instance a process; datapath_remove() and
  * datapath_release() end it.
  */
 void datapath_hold(const char *instance);

@@ -46,31 +46,31 @@ struct datapath_pins {
 	uint32_t highest; /* number of a pinned generation; 0: there is none */
 };
 
-/* A commit under way: what it works with, what was before, what has to be undone if it fails. */
-struct datapath_commit {
+/* A datapath_apply() under way: what it works with, what was before, what to undo if it fails. */
+struct datapath_change {
 	struct datapath *datapath;
 	const struct datapath_pins *pins; /* as they were before it */
 	const char *instance;
 	const struct config *config;
 	struct datapath_attached *attached;
 	struct error *error;
-	uint32_t previous;          /* generation in force before; 0: none */
+	uint32_t previous;          /* the current generation before; 0: none */
 	uint32_t recorded;          /* the one that the instance says was */
 	struct bpf_link_info link;  /* the one before */
-	bool detached;              /* this commit took it off its interface */
-	bool new_egress;            /* this commit pinned the egress link */
+	bool detached;              /* it was taken off its interface */
+	bool new_egress;            /* the egress link was pinned anew */
 	bool same_egress;           /* the one pinned before serves on */
-	bool replaced[SHARED_MAPS]; /* maps whose pins it replaced */
+	bool replaced[SHARED_MAPS]; /* maps whose pins were replaced */
 };
 
 /*
- * Puts the commit's program on its interfaces in the mode it was loaded for. On failure
- * commit->error says why, and what was attached still is.
+ * Puts the loaded program on its interfaces in the mode it was loaded for. On failure
+ * change->error says why, and what was attached still is.
  */
-int datapath_attach(struct datapath_commit *commit);
+int datapath_attach(struct datapath_change *change);
 
-/* Gives the rules and VNIs of the commit's generation what they counted before. 0 or -errno. */
-int datapath_carry_counters(const struct datapath_commit *commit);
+/* Gives the rules and VNIs of the new generation what they counted before. 0 or -errno. */
+int datapath_carry_counters(const struct datapath_change *change);
 
 /* The maps that outlive generations. */
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
@@ -148,7 +148,7 @@ int datapath_open_generation_pin(const char *instance, uint32_t generation, cons
 /* The constants of a pinned generation; 0 or -errno. */
 int datapath_read_constants(const char *instance, uint32_t generation,
 			    struct pipeline_config *config);
-/* The generation in force; 0 or -errno. */
+/* The current generation; 0 or -errno. */
 int datapath_current_generation(const char *instance, uint32_t *generation);
 /* Where a pinned link is now: its interface (0: nowhere) and its program's id; 0 or -errno. */
 int datapath_read_link(const char *instance, const char *name, struct bpf_link_info *info);

@@ -22,7 +22,7 @@ struct datapath_features {
 /* Finds out by trying, on nothing that carries traffic. */
 void datapath_probe(struct datapath_features *features);
 
-/* Is it a program of this instance, in force or before? */
+/* Is it a program of this instance, of the current generation or an earlier one? */
 bool datapath_owns(const char *instance, uint32_t program_id);
 /* The instance whose program it is: its name, or an empty text. INSTANCE_NAME_MAX + 1 bytes. */
 void datapath_find_owner(uint32_t program_id, char *instance);

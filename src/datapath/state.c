@@ -27,7 +27,7 @@ enum datapath_state datapath_read_state(const char *instance)
 
 		if (datapath_read_link(instance, PIN_LINK, &link) || !link.xdp.ifindex)
 			return DATAPATH_DETACHED;
-		/* every program that a commit puts there is pinned before */
+		/* datapath_apply() pins a program before it attaches it */
 		if (datapath_generation_of(instance, link.prog_id))
 			return DATAPATH_ATTACHED;
 		if (link.prog_id == seen)

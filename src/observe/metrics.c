@@ -64,9 +64,9 @@ static void print_instance(const struct metrics *metrics, FILE *stream)
 		interface_label(info->listen, listen), interface_label(info->egress, forward),
 		stats_mode(info));
 	gauge(stream, "config_generation", info->generation,
-	      "Number of the configuration in force; each reload makes a new one.");
+	      "Number of the applied configuration; each reload makes a new one.");
 	gauge(stream, "config_timestamp_seconds", info->configured_at / 1e9,
-	      "When the configuration in force was put in force.");
+	      "When the configuration was applied.");
 	gauge(stream, "attached_timestamp_seconds", info->attached_at / 1e9,
 	      "When the datapath was attached; its counters begin there.");
 	if (condition->beat_age_ms >= 0)
@@ -167,7 +167,7 @@ static void print_rules(const struct datapath_stats *stats, FILE *stream)
 		stats->rule_count < METRICS_MAX_RULES ? stats->rule_count : METRICS_MAX_RULES;
 	char to[ADDR_TEXT_SIZE];
 
-	gauge(stream, "rules", stats->rule_count, "Rules in force.");
+	gauge(stream, "rules", stats->rule_count, "Rules of the applied configuration.");
 	if (!count)
 		return;
 	family(stream, "rule_packets_total", "counter",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Putting a loaded generation in force, and taking an instance away. */
+/* Applying a loaded generation, and removing an instance. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,41 +15,41 @@
 #include "datapath/internal.h"
 #include "instance/pins.h"
 
-/* Maps that are there and fit go on; those of another version are noted in commit->replaced. */
-static int pin_shared(struct datapath_commit *commit)
+/* Maps that are there and fit go on; those of another version are noted in change->replaced. */
+static int pin_shared(struct datapath_change *change)
 {
 	struct bpf_map *shared[SHARED_MAPS];
 
-	datapath_shared_maps(commit->datapath->skeleton, shared);
+	datapath_shared_maps(change->datapath->skeleton, shared);
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
 		const char *name = datapath_shared_pins[i];
-		int fd = commit->pins->shared[i];
-		bool pinned = datapath_is_pinned(commit->instance, name);
+		int fd = change->pins->shared[i];
+		bool pinned = datapath_is_pinned(change->instance, name);
 		bool fits = fd >= 0 && datapath_map_fits(fd, shared[i]);
 		int err;
 
 		if (fits && pinned)
 			continue;
-		if (fd >= 0 && !fits && shared[i] == commit->datapath->skeleton->maps.counters)
-			snprintf(commit->attached->warning, sizeof(commit->attached->warning),
+		if (fd >= 0 && !fits && shared[i] == change->datapath->skeleton->maps.counters)
+			snprintf(change->attached->warning, sizeof(change->attached->warning),
 				 "the counters start anew: another version pinned those that are "
 				 "there, and counts otherwise");
-		err = datapath_pin(commit->instance, name, bpf_map__fd(shared[i]));
+		err = datapath_pin(change->instance, name, bpf_map__fd(shared[i]));
 		if (err)
 			return err;
 		if (pinned)
-			commit->replaced[i] = true;
+			change->replaced[i] = true;
 	}
 	return 0;
 }
 
 /* The maps whose pins were replaced take their places again. */
-static void put_back_shared(const struct datapath_commit *commit)
+static void put_back_shared(const struct datapath_change *change)
 {
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
-		if (commit->replaced[i])
-			datapath_pin(commit->instance, datapath_shared_pins[i],
-				     commit->pins->shared[i]);
+		if (change->replaced[i])
+			datapath_pin(change->instance, datapath_shared_pins[i],
+				     change->pins->shared[i]);
 	}
 }
 
@@ -62,23 +62,23 @@ static const char *cutter_pin(char *pin, uint32_t generation, uint64_t mark)
 }
 
 /* Tells later versions, which may not know our constants, that this generation cuts. */
-static int pin_cutter(const struct datapath_commit *commit)
+static int pin_cutter(const struct datapath_change *change)
 {
-	const struct pipeline_bpf *skeleton = commit->datapath->skeleton;
+	const struct pipeline_bpf *skeleton = change->datapath->skeleton;
 	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
 
 	if (!skeleton->rodata->config.fragment_in_xdp)
 		return 0;
-	cutter_pin(name, commit->datapath->generation, skeleton->rodata->config.fragment_mark);
+	cutter_pin(name, change->datapath->generation, skeleton->rodata->config.fragment_mark);
 	return bpf_obj_pin(bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment),
-			   instance_pin_path(path, commit->instance, name))
+			   instance_pin_path(path, change->instance, name))
 		       ? -errno
 		       : 0;
 }
 
-static int pin_generation(const struct datapath_commit *commit)
+static int pin_generation(const struct datapath_change *change)
 {
-	struct pipeline_bpf *skeleton = commit->datapath->skeleton;
+	struct pipeline_bpf *skeleton = change->datapath->skeleton;
 	const struct {
 		const char *name;
 		int fd;
@@ -95,22 +95,22 @@ static int pin_generation(const struct datapath_commit *commit)
 		{"vni_base", bpf_map__fd(skeleton->maps.vni_base)},
 		{"next_hops", bpf_map__fd(skeleton->maps.next_hops)},
 	};
-	uint32_t generation = commit->datapath->generation;
+	uint32_t generation = change->datapath->generation;
 	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
 	int err;
 
-	instance_pin_path(path, commit->instance, datapath_generation_pin(name, generation, NULL));
-	err = instance_remove_tree(path); /* of a commit that was killed */
+	instance_pin_path(path, change->instance, datapath_generation_pin(name, generation, NULL));
+	err = instance_remove_tree(path); /* left by a daemon that was killed */
 	if (err && err != -ENOENT)
 		return err;
 	if (mkdir(path, 0700) < 0)
 		return -errno;
 	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
 		datapath_generation_pin(name, generation, pins[i].name);
-		if (bpf_obj_pin(pins[i].fd, instance_pin_path(path, commit->instance, name)))
+		if (bpf_obj_pin(pins[i].fd, instance_pin_path(path, change->instance, name)))
 			return -errno;
 	}
-	return pin_cutter(commit);
+	return pin_cutter(change);
 }
 
 /* Waits until no CPU runs the program before any more: that is what synchronize_rcu() means. */
@@ -128,9 +128,9 @@ static uint64_t now(clockid_t clock)
 	return time.tv_sec * 1000000000ULL + time.tv_nsec;
 }
 
-static int write_info(const struct datapath_commit *commit)
+static int write_info(const struct datapath_change *change)
 {
-	int fd = bpf_map__fd(commit->datapath->skeleton->maps.instance);
+	int fd = bpf_map__fd(change->datapath->skeleton->maps.instance);
 	struct instance_info info = {0};
 	uint32_t zero = 0;
 
@@ -141,123 +141,123 @@ static int write_info(const struct datapath_commit *commit)
 		info.attached_boottime = now(CLOCK_BOOTTIME);
 	}
 	info.configured_at = now(CLOCK_REALTIME);
-	info.generation = commit->datapath->generation;
-	info.generic = commit->datapath->generic;
-	info.listen_ifindex = commit->datapath->links.listen_ifindex;
-	info.egress_ifindex = commit->datapath->links.egress_ifindex;
-	info.fragment_mark = commit->datapath->skeleton->rodata->config.fragment_mark;
-	snprintf(info.listen, sizeof(info.listen), "%s", commit->config->listen.interface);
-	snprintf(info.egress, sizeof(info.egress), "%s", commit->config->forward.interface);
-	info.monitor_interval = commit->config->monitor.interval;
-	info.target_pps = commit->config->monitor.target_pps;
-	info.warning_pps = commit->config->monitor.warning_pps;
+	info.generation = change->datapath->generation;
+	info.generic = change->datapath->generic;
+	info.listen_ifindex = change->datapath->links.listen_ifindex;
+	info.egress_ifindex = change->datapath->links.egress_ifindex;
+	info.fragment_mark = change->datapath->skeleton->rodata->config.fragment_mark;
+	snprintf(info.listen, sizeof(info.listen), "%s", change->config->listen.interface);
+	snprintf(info.egress, sizeof(info.egress), "%s", change->config->forward.interface);
+	info.monitor_interval = change->config->monitor.interval;
+	info.target_pps = change->config->monitor.target_pps;
+	info.warning_pps = change->config->monitor.warning_pps;
 	return bpf_map_update_elem(fd, &zero, &info, BPF_ANY) ? -errno : 0;
 }
 
 /* From here on readers see the new generation. */
-static int switch_current(const struct datapath_commit *commit)
+static int switch_current(const struct datapath_change *change)
 {
 	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE], target[PIN_SIZE];
 
-	datapath_generation_pin(target, commit->datapath->generation, NULL);
-	instance_pin_path(path, commit->instance, PIN_CURRENT);
-	instance_pin_path(fresh, commit->instance, PIN_FRESH);
+	datapath_generation_pin(target, change->datapath->generation, NULL);
+	instance_pin_path(path, change->instance, PIN_CURRENT);
+	instance_pin_path(fresh, change->instance, PIN_FRESH);
 	unlink(fresh);
 	if (symlink(target, fresh) < 0 || rename(fresh, path) < 0)
 		return -errno;
 	return 0;
 }
 
-static void find_previous(struct datapath_commit *commit)
+static void find_previous(struct datapath_change *change)
 {
-	const struct datapath_pins *pins = commit->pins;
-	uint32_t size = sizeof(commit->link), swapped;
+	const struct datapath_pins *pins = change->pins;
+	uint32_t size = sizeof(change->link), swapped;
 
-	commit->previous = commit->recorded = pins->info.generation;
-	if (pins->link < 0 || bpf_obj_get_info_by_fd(pins->link, &commit->link, &size) ||
-	    !commit->link.xdp.ifindex)
+	change->previous = change->recorded = pins->info.generation;
+	if (pins->link < 0 || bpf_obj_get_info_by_fd(pins->link, &change->link, &size) ||
+	    !change->link.xdp.ifindex)
 		return;
-	commit->attached->adopted = true;
-	/* a daemon that was killed in the middle of a commit may have swapped and not said so */
-	swapped = datapath_generation_of(commit->instance, commit->link.prog_id);
+	change->attached->adopted = true;
+	/* a daemon that was killed here may have swapped the program and not recorded it */
+	swapped = datapath_generation_of(change->instance, change->link.prog_id);
 	/* 0: somebody put another program there; what counted last is what was recorded */
 	if (swapped)
-		commit->previous = swapped;
+		change->previous = swapped;
 }
 
 /*
- * Could a frame of the generation in force claim the egress device's queue for a program that does
+ * Could a frame of the current generation claim the egress device's queue for a program that does
  * not cut? The kernel asks the program of whoever came first for all that is in the queue.
  */
-static bool queue_may_not_cut(const struct datapath_commit *commit)
+static bool queue_may_not_cut(const struct datapath_change *change)
 {
-	const struct pipeline_config *constants = &commit->datapath->skeleton->rodata->config;
+	const struct pipeline_config *constants = &change->datapath->skeleton->rodata->config;
 	struct pipeline_config previous;
 	char pin[PIN_SIZE];
 
-	if (!commit->attached->adopted)
+	if (!change->attached->adopted)
 		return false; /* nothing of this instance's is on its way */
-	if (datapath_generation_of(commit->instance, commit->link.prog_id) != commit->previous)
+	if (datapath_generation_of(change->instance, change->link.prog_id) != change->previous)
 		return true; /* somebody else's */
 	/* every program that cuts by the same mark cuts alike: the frame says how */
-	if (datapath_is_pinned(commit->instance,
-			       cutter_pin(pin, commit->previous, constants->fragment_mark)))
+	if (datapath_is_pinned(change->instance,
+			       cutter_pin(pin, change->previous, constants->fragment_mark)))
 		return false;
-	return datapath_read_constants(commit->instance, commit->previous, &previous) ||
+	return datapath_read_constants(change->instance, change->previous, &previous) ||
 	       previous.egress_ifindex == constants->egress_ifindex;
 }
 
 /* All that is pinned before anything is attached. */
-static int pin_all(struct datapath_commit *commit)
+static int pin_all(struct datapath_change *change)
 {
-	int err = instance_make_pins(commit->instance, commit->error);
+	int err = instance_make_pins(change->instance, change->error);
 
 	if (err)
 		return err;
-	err = pin_shared(commit);
+	err = pin_shared(change);
 	if (!err)
-		err = pin_generation(commit);
+		err = pin_generation(change);
 	if (err)
-		error_set(commit->error, err, "cannot pin the state of instance %s: %s",
-			  commit->instance, strerror(-err));
+		error_set(change->error, err, "cannot pin the state of instance %s: %s",
+			  change->instance, strerror(-err));
 	return err;
 }
 
-static void unpin_all(const struct datapath_commit *commit)
+static void unpin_all(const struct datapath_change *change)
 {
 	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
 
-	datapath_generation_pin(name, commit->datapath->generation, NULL);
-	instance_remove_tree(instance_pin_path(path, commit->instance, name));
-	if (commit->pins->info_err == -ENOENT) /* nothing was pinned before */
-		instance_remove_pins(commit->instance, &(struct error){0});
+	datapath_generation_pin(name, change->datapath->generation, NULL);
+	instance_remove_tree(instance_pin_path(path, change->instance, name));
+	if (change->pins->info_err == -ENOENT) /* nothing was pinned before */
+		instance_remove_pins(change->instance, &(struct error){0});
 }
 
-/* The datapath is in force. Nothing that fails from here on may stop it. */
-static void settle(const struct datapath_commit *commit)
+/* The new program runs: nothing that fails from here on may stop it. */
+static void settle(const struct datapath_change *change)
 {
-	struct datapath_attached *attached = commit->attached;
+	struct datapath_attached *attached = change->attached;
 
-	if (commit->previous)
+	if (change->previous)
 		wait_for_old_program();
-	datapath_open_cutting(commit->datapath);
-	if (datapath_carry_counters(commit))
+	datapath_open_cutting(change->datapath);
+	if (datapath_carry_counters(change))
 		snprintf(attached->warning, sizeof(attached->warning),
 			 "the counters of rules and VNIs start anew: those of the program before "
 			 "cannot be read");
-	if (write_info(commit) || switch_current(commit))
+	if (write_info(change) || switch_current(change))
 		snprintf(attached->warning, sizeof(attached->warning),
 			 "the pinned state of instance %s cannot be written; `stats` may be wrong",
-			 commit->instance);
+			 change->instance);
 	else
-		datapath_keep_generation(commit->instance, commit->datapath->generation);
+		datapath_keep_generation(change->instance, change->datapath->generation);
 }
 
-int datapath_commit(struct datapath *datapath, struct datapath_pins *pins,
-		    const struct config *config, struct datapath_attached *attached,
-		    struct error *error)
+int datapath_apply(struct datapath *datapath, struct datapath_pins *pins,
+		   const struct config *config, struct datapath_attached *attached,
+		   struct error *error)
 {
-	struct datapath_commit commit = {.datapath = datapath,
+	struct datapath_change change = {.datapath = datapath,
 					 .pins = pins,
 					 .instance = pins->instance,
 					 .config = config,
@@ -266,20 +266,20 @@ int datapath_commit(struct datapath *datapath, struct datapath_pins *pins,
 	int err;
 
 	memset(attached, 0, sizeof(*attached));
-	find_previous(&commit);
-	err = pin_all(&commit);
+	find_previous(&change);
+	err = pin_all(&change);
 	/* closed, packets to be cut go through the kernel: slower, and to the MTU of the route */
-	if (!err && !queue_may_not_cut(&commit))
+	if (!err && !queue_may_not_cut(&change))
 		datapath_open_cutting(datapath);
 	if (!err)
-		err = datapath_attach(&commit);
+		err = datapath_attach(&change);
 	if (!err) {
 		datapath_close_links(pins); /* those that were replaced detach here */
-		settle(&commit);
+		settle(&change);
 		return 0;
 	}
-	put_back_shared(&commit);
-	unpin_all(&commit);
+	put_back_shared(&change);
+	unpin_all(&change);
 	return err;
 }
 

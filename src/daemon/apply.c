@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/apply.h"
+#include "daemon/links.h"
+#include "daemon/mode.h"
+#include "daemon/warnings.h"
+#include "instance/instance.h"
+#include "instance/pins.h"
+
+static void report_applied(const struct config *config, const struct datapath_attached *attached,
+			   const char *mode)
+{
+	if (*attached->warning)
+		log_warning("%s", attached->warning);
+	warn_of_forwarding(config);
+	log_info("%s: %s, %s mode, forwarding to %s, %zu rule%s", config->listen.interface,
+		 attached->adopted ? "program replaced" : "attached", mode,
+		 config->forward.interface, config->rule_count, config->rule_count == 1 ? "" : "s");
+}
+
+/*
+ * Finds the next hops of a generation, before it is applied: from its first packet on it
+ * knows what the one before knew. Without them the datapath asks.
+ */
+static void find_next_hops(struct applied *applied, const struct config *config,
+			   struct datapath *datapath, const struct datapath_links *links)
+{
+	struct next_hops_setup setup = {.ifindex = links->egress_ifindex};
+	struct error error;
+	int err = datapath_take_control(datapath, &applied->control, &error);
+
+	if (!err && config->forward.next_hop == NEXT_HOP_ROUTE) {
+		setup.targets = applied->control.targets;
+		setup.count = applied->control.target_count;
+		setup.table = applied->control.next_hops;
+		setup.progress = applied->progress;
+		snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
+		err = next_hops_open(&applied->next_hops, &setup, &error);
+	}
+	if (err)
+		log_warning("%s; every packet asks the kernel for its next hop", error.text);
+}
+
+/* `first`: of this process, whose programs are to take the place of those of another build. */
+static void watch_losses(const char *instance, const struct datapath_links *links, bool first)
+{
+	int err = datapath_watch_losses(instance, links, first);
+
+	if (err)
+		log_warning(
+			"packets that drivers refuse to send cannot be counted: %s; this kernel "
+			"has no BTF (CONFIG_DEBUG_INFO_BTF), or tracing programs are not "
+			"permitted (CAP_PERFMON)",
+			strerror(-err));
+}
+
+void applied_release(struct applied *applied)
+{
+	next_hops_close(applied->next_hops);
+	applied->next_hops = NULL;
+	datapath_release_control(&applied->control);
+}
+
+/* Finds the next hops of a loaded generation, makes it the current one, and takes it into *fresh. */
+static int apply_loaded(const struct applied *applied, struct applied *fresh,
+			struct datapath *datapath, struct datapath_pins *pins, const char *instance,
+			const struct config *config, struct datapath_attached *attached,
+			struct error *error)
+{
+	int err;
+
+	find_next_hops(fresh, config, datapath, &fresh->links);
+	/*
+	 * Beat before the swap, so that the new table is used at once; not after a crash, when the
+	 * old daemon's stale table is still used.
+	 */
+	if (applied->next_hops || datapath_is_unpinned(instance))
+		datapath_beat(&fresh->control);
+	err = datapath_apply(datapath, pins, config, attached, error);
+	progress_step(&fresh->progress);
+	if (err) {
+		applied_release(fresh);
+		return err;
+	}
+	datapath_beat(&fresh->control);
+	watch_losses(instance, &fresh->links, !applied->links.listen_ifindex);
+	return 0;
+}
+
+/* Loads the configuration for one mode beside what runs, then swaps. */
+static int apply_in_mode(struct applied *applied, const char *instance, const struct config *config,
+			 const struct datapath_links *links, const struct mode *mode,
+			 struct error *error)
+{
+	struct applied fresh = APPLIED_NONE;
+	struct datapath_options options = {
+		.generic = mode->generic,
+		.multi_buffer = mode->multi_buffer,
+		.progress = applied->progress,
+	};
+	struct datapath_attached attached;
+	struct datapath_pins *pins = NULL;
+	struct datapath *datapath = NULL;
+	int err = datapath_open_pins(&pins, instance, error);
+
+	fresh.links = *links;
+	fresh.progress = applied->progress;
+	options.pins = pins;
+	if (!err)
+		err = datapath_load(&datapath, config, links, &options, error);
+	/* Linux before 5.18 does not know the flag: that mode is closed, not the instance broken */
+	if (err && mode->multi_buffer)
+		err = -EOPNOTSUPP;
+	else if (!err)
+		err = apply_loaded(applied, &fresh, datapath, pins, instance, config, &attached,
+				   error);
+	if (!err) {
+		applied_release(applied);
+		*applied = fresh;
+		warn_of_cutting(config, datapath_cutting(datapath));
+		report_applied(config, &attached, mode->name);
+	}
+	/* also what was attached again after a failure */
+	datapath_hold(instance);
+	datapath_close_pins(pins);
+	datapath_free(datapath);
+	progress_step(&applied->progress);
+	return err;
+}
+
+int apply_config(struct applied *applied, const char *instance, const struct config *config,
+		 struct error *error)
+{
+	struct netdev listen, egress;
+	struct datapath_links links;
+	struct error refusal = {0};
+	enum mode_kept kept;
+	int err;
+
+	log_set_level(config->log.level);
+	err = daemon_find_links(config, &links, &listen, &egress, error);
+	if (!err)
+		err = daemon_check_links(config, &egress, error);
+	if (err)
+		return err;
+	kept = mode_kept(instance, &applied->links, &links);
+	err = -EOPNOTSUPP;
+	for (size_t i = 0; err == -EOPNOTSUPP && i < MODE_COUNT; i++) {
+		if (!mode_is_allowed(&modes[i], config->listen.xdp_mode, kept))
+			continue;
+		err = apply_in_mode(applied, instance, config, &links, &modes[i], error);
+		/* the first refusal is the one to mend: it says why the fastest mode is closed */
+		if (err == -EOPNOTSUPP && !*refusal.text)
+			refusal = *error;
+		if (!err && modes[i].generic)
+			warn_of_generic_mode(instance, config, &refusal);
+	}
+	if (err == -EOPNOTSUPP)
+		*error = refusal;
+	if (!err)
+		warn_of_links(config, &listen, &egress);
+	return err;
+}
+
+bool applied_is_outdated(const struct applied *applied, const char *instance,
+			 const struct config *config, struct error *why)
+{
+	struct netdev listen, egress;
+	struct datapath_links links;
+
+	/* nothing can be done about an interface that is not there */
+	if (daemon_find_links(config, &links, &listen, &egress, why))
+		return false;
+	if (daemon_links_changed(config, &applied->links, &links, why))
+		return true;
+	if (datapath_is_unpinned(instance) && instance_has_bpffs()) {
+		error_set(why, 0, "%s was emptied", INSTANCE_PINS);
+		return true;
+	}
+	if (datapath_lacks_egress(instance, &links)) {
+		error_set(why, 0, "%s carries no XDP program any more", config->forward.interface);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Applying a configuration: in the fastest XDP mode that its interfaces allow. */
+#ifndef DAEMON_APPLY_H
+#define DAEMON_APPLY_H
+
+#include "datapath/datapath.h"
+#include "daemon/next_hops.h"
+
+/* What the daemon holds of the applied configuration, to keep its next hops fresh. */
+struct applied {
+	struct datapath_links links; /* the interfaces, as they were then */
+	struct datapath_control control;
+	struct next_hops *next_hops; /* NULL: none are kept */
+	struct progress progress;    /* told between the steps of applying one */
+};
+
+#define APPLIED_NONE                  \
+	{                             \
+		.control.beat_fd = -1 \
+	}
+
+/*
+ * Loads the configuration beside what the instance runs now, swaps, and tells the log how. On success
+ * *applied describes the new one; on failure it is untouched, and so is what runs.
+ * -ERANGE: the configuration asks for what its interfaces cannot do.
+ */
+int apply_config(struct applied *applied, const char *instance, const struct config *config,
+		 struct error *error);
+
+/*
+ * Has something changed that only applying the configuration again mends: an interface made anew,
+ * another MTU or MAC, pins that are gone? Then *why says what.
+ */
+bool applied_is_outdated(const struct applied *applied, const char *instance,
+			 const struct config *config, struct error *why);
+
+void applied_release(struct applied *applied); /* the datapath goes on */
+
+#endif

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The interfaces of a configuration, as the kernel has them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/links.h"
+#include "net/netdev.h"
+
+int daemon_find_links(const struct config *config, struct datapath_links *links,
+		      struct netdev *listen, struct netdev *egress, struct error *error)
+{
+	int err = netdev_get(config->listen.interface, listen, error);
+
+	if (!err)
+		err = netdev_get(config->forward.interface, egress, error);
+	if (err)
+		return err;
+	memset(links, 0, sizeof(*links));
+	links->listen_ifindex = listen->ifindex;
+	links->egress_ifindex = egress->ifindex;
+	/* in-tree ENA; a redirect is flushed once for many (ena_xdp.c) */
+	links->rings_each = strcmp(listen->driver, "ena") == 0;
+	links->listen_mtu = listen->mtu;
+	links->egress_mtu = egress->mtu;
+	memcpy(links->listen_mac, listen->mac, sizeof(links->listen_mac));
+	memcpy(links->egress_mac, egress->mac, sizeof(links->egress_mac));
+	return 0;
+}
+
+int daemon_check_links(const struct config *config, const struct netdev *egress,
+		       struct error *error)
+{
+	if (config->forward.mtu <= egress->mtu)
+		return 0;
+	return error_set(error, -ERANGE,
+			 "forward.mtu: %" PRIu32 " is more than the MTU of %s, %" PRIu32
+			 "; lower it, or: ip link set dev %s mtu %" PRIu32,
+			 config->forward.mtu, config->forward.interface, egress->mtu,
+			 config->forward.interface, config->forward.mtu);
+}
+
+static bool link_changed(struct error *why, const char *interface, const char *what)
+{
+	error_set(why, 0, "%s %s", interface, what);
+	return true;
+}
+
+bool daemon_links_changed(const struct config *config, const struct datapath_links *then,
+			  const struct datapath_links *now, struct error *why)
+{
+	const char *listen = config->listen.interface, *egress = config->forward.interface;
+
+	if (now->listen_ifindex != then->listen_ifindex)
+		return link_changed(why, listen, "was made anew");
+	if (now->egress_ifindex != then->egress_ifindex)
+		return link_changed(why, egress, "was made anew");
+	if (now->listen_mtu != then->listen_mtu)
+		return link_changed(why, listen, "has another MTU");
+	if (now->egress_mtu != then->egress_mtu)
+		return link_changed(why, egress, "has another MTU");
+	if (memcmp(now->listen_mac, then->listen_mac, sizeof(now->listen_mac)) != 0)
+		return link_changed(why, listen, "has another MAC address");
+	if (memcmp(now->egress_mac, then->egress_mac, sizeof(now->egress_mac)) != 0)
+		return link_changed(why, egress, "has another MAC address");
+	return false;
+}

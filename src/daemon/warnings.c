@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "base/log.h"
+#include "daemon/warnings.h"
+#include "instance/instance.h"
+#include "net/xdp.h"
+
+void warn_of_links(const struct config *config, const struct netdev *listen,
+		   const struct netdev *egress)
+{
+	if (!listen->up)
+		log_warning("%s is down; ip link set dev %s up", config->listen.interface,
+			    config->listen.interface);
+	if (!egress->up && egress->ifindex != listen->ifindex)
+		log_warning("%s is down; ip link set dev %s up", config->forward.interface,
+			    config->forward.interface);
+}
+
+/* The kernel answers routing questions only for interfaces that forward. */
+void warn_of_forwarding(const struct config *config)
+{
+	const char *egress = config->forward.interface;
+
+	if (config->forward.next_hop != NEXT_HOP_ROUTE)
+		return;
+	for (int version = 4; version <= 6; version += 2) {
+		if (config_may_send(config, version) && !netdev_forwards(egress, version))
+			log_warning(
+				"IPv%d forwarding is off on %s, so the kernel tells the "
+				"datapath no next hops: what no rule re-addresses ends as "
+				"no_route, and no change of them is noticed while no daemon runs; "
+				"sysctl -w net/ipv%d/conf/%s/forwarding=1", /* may have dots */
+				version, egress, version, egress);
+	}
+}
+
+/* Packets that XDP cannot cut go through the kernel's stack, several times slower. */
+void warn_of_cutting(const struct config *config, enum cutting cutting)
+{
+	const char *egress = config->forward.interface;
+
+	if (cutting == CUTTING_DEVICE_TOO_SMALL)
+		log_warning("%s's MTU lets no packet pass that has to be fragmented, so the kernel "
+			    "fragments, which is several times slower; set forward.mtu to what may "
+			    "be sent, and: ip link set dev %s mtu %d",
+			    egress, egress, XDP_SAFE_MTU);
+	if (cutting == CUTTING_KERNEL_TOO_OLD)
+		log_warning(
+			"this kernel does not copy frames in XDP (Linux 5.14 does), so the "
+			"kernel fragments what is larger than forward.mtu, several times slower");
+	if (cutting == CUTTING_GENERIC_MODE)
+		log_info("in generic mode the kernel fragments, to the MTU of the route: give "
+			 "routes "
+			 "out of %s forward.mtu as theirs (ip route ... mtu)",
+			 egress);
+}
+
+/* `refusal` says why native mode could not be had; empty: it was not tried. */
+void warn_of_generic_mode(const char *instance, const struct config *config,
+			  const struct error *refusal)
+{
+	char unit[INSTANCE_UNIT_SIZE];
+
+	if (*refusal->text)
+		log_warning("%s; using generic mode, which is several times slower", refusal->text);
+	else if (config->listen.xdp_mode == XDP_MODE_AUTO)
+		log_warning("still in generic mode, which is several times slower: native mode is "
+			    "not tried again while packets flow; vxlan-pipeline check says what "
+			    "is in its way, then: systemctl stop %s; systemctl start %s",
+			    instance_unit(unit, instance), unit);
+}

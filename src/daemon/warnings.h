@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What an operator should know of a configuration that was applied, and what mends it. */
+#ifndef DAEMON_WARNINGS_H
+#define DAEMON_WARNINGS_H
+
+#include "base/error.h"
+#include "config/config.h"
+#include "datapath/cutting.h"
+#include "net/netdev.h"
+
+void warn_of_links(const struct config *config, const struct netdev *listen,
+		   const struct netdev *egress);
+void warn_of_forwarding(const struct config *config);
+void warn_of_cutting(const struct config *config, enum cutting cutting);
+/* `refusal` says why native mode could not be had; empty: it was not tried. */
+void warn_of_generic_mode(const char *instance, const struct config *config,
+			  const struct error *refusal);
+
+#endif
