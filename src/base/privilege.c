@@ -75,3 +75,10 @@ bool privilege_is_enough(void)
 	cap_free(now);
 	return enough;
 }
+
+int privilege_explain_refusal(const char *capabilities, struct error *error)
+{
+	return error_set(error, -EPERM,
+			 "not permitted to load BPF programs; run as root, or with %s",
+			 capabilities);
+}

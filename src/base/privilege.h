@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Giving up what a daemon needs no more once its datapath is attached. */
+/* Capabilities: whether there are enough, and giving up those that nothing needs any more. */
 #ifndef BASE_PRIVILEGE_H
 #define BASE_PRIVILEGE_H
 
@@ -15,5 +15,8 @@ int privilege_drop(struct error *error);
 
 /* Whether those three are in effect. */
 bool privilege_is_enough(void);
+
+/* Says that this process may not load BPF programs without `capabilities`; returns -EPERM. */
+int privilege_explain_refusal(const char *capabilities, struct error *error);
 
 #endif

@@ -282,9 +282,7 @@ static int explain_refusal(struct error *error)
 				 "take no more than the limit of locked memory, %ju KiB here: "
 				 "ulimit -l unlimited",
 				 (uintmax_t)limit.rlim_cur / 1024);
-	return error_set(error, -EPERM,
-			 "not permitted to load BPF programs; run as root, or with CAP_BPF, "
-			 "CAP_NET_ADMIN and CAP_PERFMON");
+	return privilege_explain_refusal("CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", error);
 }
 
 static int explain_load_failure(int err, struct error *error)

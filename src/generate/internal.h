@@ -27,6 +27,9 @@ struct generator_place {
 void generator_frame_build(struct generator_frame *frame, const struct generator_packet *packet,
 			   const struct generator_place *place, bool time_every_packet);
 
+/* Says why the kernel did not load one of the programs, which Linux has taken since `version`. */
+int generator_explain_load(int err, const char *program, const char *version, struct error *error);
+
 struct generator_program; /* loaded for one thread */
 
 int generator_program_load(struct generator_program **out, const struct generator_frame *frame,

@@ -13,6 +13,7 @@
 #include <linux/if_link.h>
 
 #include "base/cleanup.h"
+#include "base/privilege.h"
 #include "generate/internal.h"
 
 #include "generate.skel.h"
@@ -90,19 +91,17 @@ static int probe(const struct generator_program *program, struct error *error)
 			 GENERATE_MAX_FRAME_OLD - GENERATE_ENCAPSULATION, strerror(-err));
 }
 
-static int explain_load_failure(int err, struct error *error)
+int generator_explain_load(int err, const char *program, const char *version, struct error *error)
 {
 	struct utsname kernel;
 
 	if (err == -EPERM)
-		return error_set(error, err,
-				 "not permitted to load BPF programs; run as root, or with CAP_BPF "
-				 "and CAP_NET_ADMIN");
+		return privilege_explain_refusal("CAP_BPF and CAP_NET_ADMIN", error);
 	uname(&kernel);
 	return error_set(error, err,
-			 "this kernel (%s) refuses the sending program, which takes Linux 5.18 or "
-			 "later: %s",
-			 kernel.release, strerror(-err));
+			 "this kernel (%s) refuses the %s program, which takes Linux %s or later: "
+			 "%s",
+			 kernel.release, program, version, strerror(-err));
 }
 
 static int load(struct generator_program *program, const struct generator_frame *frame, int ifindex,
@@ -120,7 +119,7 @@ static int load(struct generator_program *program, const struct generator_frame 
 	       frame->config.rest);
 	err = generate_bpf__load(program->skeleton);
 	if (err)
-		return explain_load_failure(err, error);
+		return generator_explain_load(err, "sending", "5.18", error);
 	if (bpf_map_update_elem(bpf_map__fd(program->skeleton->maps.egress), &zero, &device,
 				BPF_ANY))
 		return error_set(error, -errno, "cannot redirect to the interface: %s",

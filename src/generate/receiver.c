@@ -13,6 +13,7 @@
 #include "bpf/generate.h"
 #include "base/boot_id.h"
 #include "base/cleanup.h"
+#include "generate/internal.h"
 #include "net/xdp.h"
 
 #include "receive.skel.h"
@@ -47,16 +48,7 @@ static int load(struct receiver *receiver, const struct receiver_options *option
 	if (options->mtu > ONE_BUFFER_MTU)
 		bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_HAS_FRAGS);
 	err = receive_bpf__load(receiver->skeleton);
-	if (err == -EPERM)
-		return error_set(error, err,
-				 "not permitted to load BPF programs; run as root, or with CAP_BPF "
-				 "and CAP_NET_ADMIN");
-	if (err)
-		return error_set(error, err,
-				 "the kernel refuses the receiving program, which takes Linux 5.12 "
-				 "or later: %s",
-				 strerror(-err));
-	return 0;
+	return err ? generator_explain_load(err, "receiving", "5.12", error) : 0;
 }
 
 static int attach(struct receiver *receiver, const struct receiver_options *options, uint32_t mode)
