@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The sending program in the kernel. */
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -15,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/privilege.h"
 #include "generate/internal.h"
+#include "net/parking.h"
 
 #include "generate.skel.h"
 
@@ -26,43 +25,9 @@ struct generator_program {
 	struct generate_bpf *skeleton;
 	uint8_t frame[GENERATE_MAX_FRAME];
 	uint32_t length;
-	int parking; /* the network namespace of park(), or -1 */
-	int parked;  /* the link in it, or -1 */
-	int egress;  /* the link of generator_program_open_egress(), or -1 */
+	struct parking parking;
+	int egress; /* the link of generator_program_open_egress(), or -1 */
 };
-
-#define LOOPBACK 1 /* its ifindex in every network namespace */
-
-/*
- * Each BPF_PROG_RUN of several frames enters its program into the kernel's table of direct calls
- * and takes it out again, which twice waits for an RCU grace period, some 10 ms each; unless the
- * program is in it anyway because it is attached. So it is: to the loopback interface, which is
- * down, of a network namespace that holds nothing else and goes with this process.
- */
-static int park_here(struct generator_program *program)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_SKB_MODE);
-	int fd = bpf_program__fd(program->skeleton->progs.generate_send);
-
-	program->parking = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (program->parking < 0)
-		return -errno;
-	program->parked = bpf_link_create(fd, LOOPBACK, BPF_XDP, &options);
-	return program->parked < 0 ? program->parked : 0;
-}
-
-static int park(struct generator_program *program)
-{
-	_cleanup_close_ int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int err;
-
-	if (home < 0 || unshare(CLONE_NEWNET) < 0)
-		return -errno;
-	err = park_here(program);
-	if (setns(home, CLONE_NEWNET) < 0)
-		abort(); /* in a namespace without interfaces: nothing can be told or undone */
-	return err;
-}
 
 static int run_live(const struct generator_program *program, const struct bpf_program *bpf,
 		    uint32_t packets, uint32_t batch)
@@ -124,7 +89,8 @@ static int load(struct generator_program *program, const struct generator_frame 
 				BPF_ANY))
 		return error_set(error, -errno, "cannot redirect to the interface: %s",
 				 strerror(errno));
-	err = park(program);
+	err = parking_open(&program->parking,
+			   bpf_program__fd(program->skeleton->progs.generate_send));
 	if (err)
 		return error_set(error, err,
 				 "cannot set up a network namespace for the sending program: %s",
@@ -140,7 +106,8 @@ int generator_program_load(struct generator_program **out, const struct generato
 
 	if (!program)
 		return error_set(error, -ENOMEM, "%s", strerror(ENOMEM));
-	program->parking = program->parked = program->egress = -1;
+	program->parking = PARKING_NONE;
+	program->egress = -1;
 	libbpf_set_print(NULL);
 	memcpy(program->frame, frame->bytes, frame->length);
 	program->length = frame->length;
@@ -177,8 +144,7 @@ void generator_program_free(struct generator_program *program)
 	if (!program)
 		return;
 	cleanup_close(&program->egress);
-	cleanup_close(&program->parked);
-	cleanup_close(&program->parking);
+	parking_close(&program->parking);
 	generate_bpf__destroy(program->skeleton);
 	free(program);
 }

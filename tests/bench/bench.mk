@@ -22,7 +22,9 @@ $(BENCH_BUILD)/%.skel.h: $(BENCH_BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 
 $(BENCH_BUILD)/%: tests/bench/%.c $(BENCH_BUILD)/%.skel.h
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< -lbpf
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o,$^) -lbpf
+
+$(BENCH_BUILD)/source: $(BUILD)/src/net/parking.o
 
 .PRECIOUS: $(BENCH_BUILD)/%.bpf.o $(BENCH_BUILD)/%.skel.h
 

@@ -10,7 +10,6 @@
  * BYTES SENT": what arrived, and was sent, in so many nanoseconds.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
@@ -28,10 +27,10 @@
 #include <bpf/libbpf.h>
 
 #include <arpa/inet.h>
-#include <linux/if_link.h>
 
 #include "bench.h"
 #include "bench/source.skel.h"
+#include "net/parking.h"
 
 #ifndef BPF_F_TEST_XDP_LIVE_FRAMES
 #define BPF_F_TEST_XDP_LIVE_FRAMES (1U << 1)
@@ -39,7 +38,6 @@
 
 #define MAX_SENDERS 64
 #define MAX_CPUS    1024
-#define LOOPBACK    1
 #define SECOND      1000000000ULL
 #define MILLISECOND 1000000ULL
 
@@ -51,6 +49,7 @@
 
 struct sender {
 	struct source_bpf *skeleton;
+	struct parking parking;
 	pthread_t thread;
 	unsigned int cpu;
 	unsigned int call; /* packets */
@@ -150,28 +149,10 @@ static void configure(struct source_config *config, const char *flows, const cha
 	config->vni_mask = *vnis == '-' ? 0 : UINT32_MAX;
 }
 
-/*
- * Attached, to an interface that is down in a network namespace that holds nothing else and lives as
- * long as this process: each run of a program that is attached nowhere waits for two RCU grace
- * periods.
- */
-static void park(const struct source_bpf *skeleton)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_SKB_MODE);
-	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	if (home < 0 || unshare(CLONE_NEWNET) < 0 ||
-	    open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC) < 0 ||
-	    bpf_link_create(bpf_program__fd(skeleton->progs.bench_source), LOOPBACK, BPF_XDP,
-			    &options) < 0 ||
-	    setns(home, CLONE_NEWNET) < 0)
-		fail("cannot park the program: %s", strerror(errno));
-	close(home);
-}
-
 static void load(struct sender *sender, int ifindex, const char *flows, const char *vnis)
 {
 	__u32 zero = 0, device = ifindex;
+	int err;
 
 	sender->skeleton = source_bpf__open();
 	if (!sender->skeleton)
@@ -182,7 +163,9 @@ static void load(struct sender *sender, int ifindex, const char *flows, const ch
 	if (bpf_map_update_elem(bpf_map__fd(sender->skeleton->maps.egress), &zero, &device,
 				BPF_ANY))
 		fail("cannot redirect to the interface: %s", strerror(errno));
-	park(sender->skeleton);
+	err = parking_open(&sender->parking, bpf_program__fd(sender->skeleton->progs.bench_source));
+	if (err)
+		fail("cannot park the program: %s", strerror(-err));
 	sender->call = CALL_MIN;
 }
 
