@@ -11,6 +11,7 @@
 #include "explain/explain.h"
 #include "explain/json.h"
 #include "explain/text.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "explain/sandbox.h"
 
@@ -33,24 +34,6 @@ struct explain_run {
 	struct explain_text text;
 	struct explain_totals totals;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-	interrupted = number;
-}
-
-/* So that an interrupted run takes its unfinished output file with it. */
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
 
 static const char about[] =
 	"Runs every packet of a capture (pcap or pcapng, Ethernet; - is standard input)\n"
@@ -145,16 +128,16 @@ static int explain_all(struct explain_run *run, struct error *error)
 	struct capture_packet packet;
 	int got;
 
-	while (!interrupted && !ferror(stdout)) {
+	while (!interrupt_caught && !ferror(stdout)) {
 		got = capture_next(run->capture, &packet, error);
-		if (got <= 0 && !interrupted)
+		if (got <= 0 && !interrupt_caught)
 			return got;
 		if (got > 0)
 			got = explain_next(run, &packet, error);
-		if (got < 0 && !interrupted)
+		if (got < 0 && !interrupt_caught)
 			return got;
 	}
-	if (!interrupted)
+	if (!interrupt_caught)
 		return 0; /* standard output failed: finish() says why */
 	return error_set(error, -EINTR, "interrupted after %llu packets",
 			 (unsigned long long)run->totals.packets);
@@ -201,7 +184,7 @@ static int prepare(struct explain_run *run, struct error *error)
 		err = sandbox_enter(&run->config, &links, error);
 	if (!err)
 		err = datapath_load(&run->datapath, &run->config, &links, &options, error);
-	if (err && interrupted)
+	if (err && interrupt_caught)
 		return error_set(error, -EINTR, "interrupted");
 	if (err)
 		return err;
@@ -254,7 +237,9 @@ enum command_status cmd_explain(int argc, char **argv)
 		return status;
 	run.text.mtu = run.config.forward.mtu ? run.config.forward.mtu : SANDBOX_DEFAULT_MTU;
 	run.text.color = command_color_on(options.color, stdout);
-	catch_signals();
+	/* an interrupted run removes its unfinished output file */
+	interrupt_catch(INTERRUPT_HANGUP | INTERRUPT_ONCE);
+	signal(SIGPIPE, SIG_IGN);
 	status = explain(&run);
 	config_clear(&run.config);
 	return status;

@@ -6,6 +6,7 @@
 
 #include "cli/generate_options.h"
 #include "cli/generate_report.h"
+#include "cli/interrupt.h"
 #include "generate/far_side.h"
 #include "net/netdev.h"
 #include "net/xdp.h"
@@ -15,23 +16,6 @@
 #define MAX_INNER_SIZE      (GENERATE_MAX_FRAME - GENERATE_ENCAPSULATION)
 #define LOOK_NS             20000000L  /* between two looks at what came in */
 #define LINGER_NS           200000000L /* after the last packet of --count: for duplicates */
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = interrupt};
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-}
 
 /* 0: none was given */
 static uint32_t ipv4_of(const struct ip_address *address)
@@ -172,7 +156,7 @@ static enum command_status send_traffic(const struct generate_options *given,
 	if ((other.id && !xdp_program_ours(&other) &&
 	     xdp_program_in_the_way(netdev->ifindex, given->interface, &error)) ||
 	    find_target(&options.packet, given, netdev, &error) ||
-	    generator_run(&options, &interrupted, &report, &error))
+	    generator_run(&options, &interrupt_caught, &report, &error))
 		return command_fail(&error);
 	generate_report_sent(&options, &report, given->json, stdout);
 	if (report.kept_pace)
@@ -193,7 +177,7 @@ static int watch(const struct receiver *receiver, const struct generate_options 
 	int err = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	while (!interrupted) {
+	while (!interrupt_caught) {
 		nanosleep(&look, NULL);
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (given->seconds &&
@@ -268,7 +252,7 @@ enum command_status cmd_generate(int argc, char **argv)
 		return status;
 	if (check_interface(&options, &netdev, &error))
 		return command_fail(&error);
-	catch_signals();
+	interrupt_catch(INTERRUPT_HANGUP);
 	return options.receive ? receive_traffic(&options, &netdev)
 			       : send_traffic(&options, &netdev);
 }

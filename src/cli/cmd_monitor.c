@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "observe/monitor.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 
 #define LINES_PER_HEADER 20
@@ -22,19 +22,11 @@ struct monitor_options {
 	unsigned int count;    /* lines; 0: not given */
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
-
 /* Sleeps until `*at` plus the interval, and moves `*at` there, so that lines do not drift. */
 static void sleep_until_next(struct timespec *at, unsigned int seconds)
 {
 	at->tv_sec += seconds;
-	while (!interrupted && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, at, NULL))
+	while (!interrupt_caught && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, at, NULL))
 		;
 }
 
@@ -66,14 +58,13 @@ static enum command_status watch(const struct monitor_options *options)
 		lines++;
 		sleep_until_next(&at,
 				 options->interval ? options->interval : info.monitor_interval);
-		if (interrupted)
+		if (interrupt_caught)
 			return COMMAND_DONE;
 	}
 }
 
 enum command_status cmd_monitor(int argc, char **argv)
 {
-	struct sigaction action = {.sa_handler = interrupt};
 	struct monitor_options options = {.instance = INSTANCE_DEFAULT};
 	const struct option_row rows[] = {
 		OPTION_ROW_INSTANCE(&options.instance),
@@ -94,7 +85,6 @@ enum command_status cmd_monitor(int argc, char **argv)
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	interrupt_catch(0);
 	return watch(&options);
 }
