@@ -41,6 +41,56 @@ enum command_status command_usage_hint(const char *command)
 	return COMMAND_USAGE;
 }
 
+void command_print_version(void)
+{
+	printf("vxlan-pipeline %s\n", VERSION);
+}
+
+void command_group_help(const struct command_group *group, FILE *stream)
+{
+	fputs(group->before, stream);
+	for (size_t i = 0; i < group->count; i++)
+		fprintf(stream, "  %-10s %s\n", group->commands[i].name,
+			group->commands[i].summary);
+	fputs(group->after, stream);
+}
+
+static enum command_status command_run(const struct command_group *group,
+				       const struct command *command, int argc, char **argv)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s %s", group->name, command->name);
+	argv[0] = name;
+	return command->run(argc, argv);
+}
+
+static bool command_is_option(const char *arg, const char *brief, const char *full)
+{
+	return strcmp(arg, brief) == 0 || strcmp(arg, full) == 0;
+}
+
+bool command_group_run(const struct command_group *group, int argc, char **argv,
+		       enum command_status *status)
+{
+	*status = COMMAND_DONE;
+	if (command_is_option(argv[1], "-h", "--help")) {
+		command_group_help(group, stdout);
+		return true;
+	}
+	if (command_is_option(argv[1], "-V", "--version")) {
+		command_print_version();
+		return true;
+	}
+	for (size_t i = 0; i < group->count; i++) {
+		if (strcmp(argv[1], group->commands[i].name) == 0) {
+			*status = command_run(group, &group->commands[i], argc - 1, argv + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
 bool command_load_config(struct config *config, const char *path,
 			 const struct config_override *overrides, size_t override_count,
 			 enum command_status *status)

@@ -20,12 +20,29 @@ enum command_status {
 struct command {
 	const char *name;
 	/*
-	 * argv[0] is "vxlan-pipeline NAME", with which getopt_long() begins its messages; answers
-	 * --help itself.
+	 * argv[0] is "GROUP NAME", with which getopt_long() begins its messages; answers --help
+	 * itself.
 	 */
 	enum command_status (*run)(int argc, char **argv);
 	const char *summary; /* one line for the overview */
 };
+
+/* Commands to choose from. */
+struct command_group {
+	const char *name;   /* what is typed before a command's name */
+	const char *before; /* help, above the list of commands and below */
+	const char *after;
+	const struct command *commands;
+	size_t count;
+};
+
+void command_group_help(const struct command_group *group, FILE *stream);
+/*
+ * Answers argv[1]: --help, --version or the name of a command, which it runs. Returns false if
+ * argv[1] is none of them; then nothing was printed.
+ */
+bool command_group_run(const struct command_group *group, int argc, char **argv,
+		       enum command_status *status);
 
 enum command_status cmd_run(int argc, char **argv);
 enum command_status cmd_stop(int argc, char **argv);
@@ -53,6 +70,8 @@ enum command_status command_usage(const char *command, const char *format, ...)
 
 /* Where help is, after getopt_long() has said what it does not like. */
 enum command_status command_usage_hint(const char *command);
+
+void command_print_version(void);
 
 /*
  * Loads the configuration; on failure prints every problem and returns false, and *status is

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The table of subcommands and dispatch, nothing else. */
+/* The table of subcommands, nothing else. */
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,54 +21,35 @@ static const struct command commands[] = {
 	{"generate", cmd_generate, "VXLAN test traffic, and what became of it"},
 };
 
-static void print_help(FILE *stream)
-{
-	fprintf(stream,
-		"Usage: vxlan-pipeline COMMAND [OPTIONS]\n\n"
-		"Takes mirrored traffic out of its VXLAN tunnel, re-addresses chosen flows and\n"
-		"forwards them, in XDP.\n\nCommands:\n");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fprintf(stream, "\nOptions:\n"
-			"  -h, --help     this text; after a command: its own\n"
-			"  -V, --version  the version\n\n"
-			"Exit status: 0 done, 1 failed, 2 bad usage or bad configuration.\n");
-}
-
-static bool is_option(const char *arg, const char *brief, const char *full)
-{
-	return strcmp(arg, brief) == 0 || strcmp(arg, full) == 0;
-}
-
-static int dispatch(const struct command *command, int argc, char **argv)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "vxlan-pipeline %s", command->name);
-	argv[0] = name;
-	return command->run(argc, argv);
-}
+static const struct command_group program = {
+	.name = "vxlan-pipeline",
+	.before = "Usage: vxlan-pipeline COMMAND [OPTIONS]\n\n"
+		  "Takes mirrored traffic out of its VXLAN tunnel, re-addresses chosen flows and\n"
+		  "forwards them, in XDP.\n\nCommands:\n",
+	.after = "\nOptions:\n"
+		 "  -h, --help     this text; after a command: its own\n"
+		 "  -V, --version  the version\n\n"
+		 "Exit status: 0 done, 1 failed, 2 bad usage or bad configuration.\n",
+	.commands = commands,
+	.count = sizeof(commands) / sizeof(commands[0]),
+};
 
 int main(int argc, char **argv)
 {
+	enum command_status status;
+
 	if (argc > 0 && strcmp(basename(argv[0]), "vxlan_loader") == 0)
 		return cmd_run(argc, argv);
 	if (argc < 2) {
-		print_help(stderr);
+		command_group_help(&program, stderr);
 		return COMMAND_USAGE;
 	}
-	if (is_option(argv[1], "-h", "--help") || strcmp(argv[1], "help") == 0) {
-		print_help(stdout);
+	if (strcmp(argv[1], "help") == 0) {
+		command_group_help(&program, stdout);
 		return COMMAND_DONE;
 	}
-	if (is_option(argv[1], "-V", "--version")) {
-		printf("vxlan-pipeline %s\n", VERSION);
-		return COMMAND_DONE;
-	}
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return dispatch(&commands[i], argc - 1, argv + 1);
-	}
+	if (command_group_run(&program, argc, argv, &status))
+		return status;
 	fprintf(stderr, "vxlan-pipeline: unknown command '%s'\nTry 'vxlan-pipeline --help'.\n",
 		argv[1]);
 	return COMMAND_USAGE;
