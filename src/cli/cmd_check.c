@@ -34,10 +34,10 @@ static bool parse(int argc, char **argv, struct check_options *options, enum com
 		OPTION_ROW_CONFIG(&options->config),
 		OPTION_ROW_INSTANCE(&options->instance),
 		OPTION_ROW_JSON(&options->json),
-		{0, "record", " FILE", OPTION_TEXT, &options->record,
-		 "write down what is known of this host, too; - is standard output", 0, 0},
-		{0, "facts", " FILE", OPTION_TEXT, &options->facts,
-		 "judge the host that --record wrote down, not this one", 0, 0},
+		{0, "record", " FILE", OPTION_TEXT(&options->record),
+		 .help = "write down what is known of this host, too; - is standard output"},
+		{0, "facts", " FILE", OPTION_TEXT(&options->facts),
+		 .help = "judge the host that --record wrote down, not this one"},
 		OPTION_ROW_COLOR(&options->color),
 	};
 	const struct option_set set = {

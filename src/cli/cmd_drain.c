@@ -13,7 +13,7 @@ enum command_status cmd_drain(int argc, char **argv)
 	bool undo = false;
 	const struct option_row rows[] = {
 		OPTION_ROW_INSTANCE(&instance),
-		{0, "undo", NULL, OPTION_FLAG, &undo, "take it back", 0, 0},
+		{0, "undo", NULL, OPTION_FLAG(&undo), .help = "take it back"},
 	};
 	const struct option_set set = {
 		.command = "drain",

@@ -67,13 +67,12 @@ static bool parse_options(struct explain_options *options, int argc, char **argv
 			  enum command_status *status)
 {
 	const struct option_row rows[] = {
-		{'c', "config", " FILE", OPTION_TEXT, &options->config_file,
-		 "the configuration (default " COMMAND_CONFIG_DIR "/" INSTANCE_DEFAULT ".yaml)", 0,
-		 0},
-		{'w', "write", " FILE", OPTION_TEXT, &options->output,
-		 "also write the packets that leave, with their times; with -\n"
-		 "to standard output, and nothing else",
-		 0, 0},
+		{'c', "config", " FILE", OPTION_TEXT(&options->config_file),
+		 .help = "the configuration (default " COMMAND_CONFIG_DIR "/" INSTANCE_DEFAULT
+			 ".yaml)"},
+		{'w', "write", " FILE", OPTION_TEXT(&options->output),
+		 .help = "also write the packets that leave, with their times; with -\n"
+			 "to standard output, and nothing else"},
 		OPTION_ROW_JSON(&options->json),
 		OPTION_ROW_COLOR(&options->color),
 	};

@@ -75,8 +75,9 @@ static int find_target(struct generator_packet *packet, const struct generate_op
 	err = generator_find_route(netdev->ifindex, packet->destination, &route);
 	if (!packet->source)
 		packet->source = route.source ? route.source : DEFAULT_SOURCE;
-	if (given->has_destination_mac) {
-		memcpy(packet->destination_mac, given->destination_mac, 6);
+	if (given->destination_mac.given) {
+		memcpy(packet->destination_mac, given->destination_mac.bytes,
+		       sizeof(packet->destination_mac));
 		return 0;
 	}
 	if (known && err)

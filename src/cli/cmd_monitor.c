@@ -68,10 +68,10 @@ enum command_status cmd_monitor(int argc, char **argv)
 	struct monitor_options options = {.instance = INSTANCE_DEFAULT};
 	const struct option_row rows[] = {
 		OPTION_ROW_INSTANCE(&options.instance),
-		{'I', "interval", " S", OPTION_NUMBER, &options.interval,
-		 "seconds between lines (default: monitor.interval)", 1, MAX_INTERVAL},
-		{'n', "count", " N", OPTION_NUMBER, &options.count, "end after N lines", 1,
-		 MAX_COUNT},
+		{'I', "interval", " S", OPTION_NUMBER(&options.interval, 1, MAX_INTERVAL),
+		 .help = "seconds between lines (default: monitor.interval)"},
+		{'n', "count", " N", OPTION_NUMBER(&options.count, 1, MAX_COUNT),
+		 .help = "end after N lines"},
 		OPTION_ROW_COLOR(&options.color),
 	};
 	const struct option_set set = {

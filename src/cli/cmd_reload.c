@@ -57,8 +57,8 @@ enum command_status cmd_reload(int argc, char **argv)
 	unsigned int timeout = TIMEOUT;
 	const struct option_row rows[] = {
 		OPTION_ROW_INSTANCE(&instance),
-		{0, "timeout", " S", OPTION_NUMBER, &timeout,
-		 "seconds to wait for the outcome (default 60)", 1, MAX_TIMEOUT},
+		{0, "timeout", " S", OPTION_NUMBER(&timeout, 1, MAX_TIMEOUT),
+		 .help = "seconds to wait for the outcome (default 60)"},
 	};
 	const struct option_set set = {
 		.command = "reload",

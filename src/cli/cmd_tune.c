@@ -34,12 +34,12 @@ static bool parse(int argc, char **argv, struct tune_options *options, enum comm
 	const struct option_row rows[] = {
 		OPTION_ROW_CONFIG(&options->config),
 		OPTION_ROW_INSTANCE(&options->instance),
-		{0, "dry-run", NULL, OPTION_FLAG, &options->dry_run,
-		 "show what would be changed, change nothing", 0, 0},
-		{0, "revert", NULL, OPTION_FLAG, &options->revert,
-		 "put back what was changed; needs no configuration", 0, 0},
-		{0, "facts", " FILE", OPTION_TEXT, &options->facts,
-		 "with --dry-run: for the host that `check --record` wrote down", 0, 0},
+		{0, "dry-run", NULL, OPTION_FLAG(&options->dry_run),
+		 .help = "show what would be changed, change nothing"},
+		{0, "revert", NULL, OPTION_FLAG(&options->revert),
+		 .help = "put back what was changed; needs no configuration"},
+		{0, "facts", " FILE", OPTION_TEXT(&options->facts),
+		 .help = "with --dry-run: for the host that `check --record` wrote down"},
 		OPTION_ROW_JSON(&options->json),
 	};
 	const struct option_set set = {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,39 +105,12 @@ bool command_load_config(struct config *config, const char *path,
 	return !err;
 }
 
-int command_parse_number(const char *text, unsigned int minimum, unsigned int maximum,
-			 unsigned int *value)
-{
-	unsigned long number;
-	char *end;
-
-	/* strtoul() would take white space and signs */
-	if (*text < '0' || *text > '9')
-		return -EINVAL;
-	errno = 0;
-	number = strtoul(text, &end, 10);
-	if (*end || errno || number < minimum || number > maximum)
-		return -EINVAL;
-	*value = number;
-	return 0;
-}
-
-int command_color_parse(const char *text, enum command_color *color)
-{
-	static const char *const names[] = {
-		[COMMAND_COLOR_AUTO] = "auto",
-		[COMMAND_COLOR_ALWAYS] = "always",
-		[COMMAND_COLOR_NEVER] = "never",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*color = (enum command_color)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
+const char *const command_color_names[] = {
+	[COMMAND_COLOR_AUTO] = "auto",
+	[COMMAND_COLOR_ALWAYS] = "always",
+	[COMMAND_COLOR_NEVER] = "never",
+	NULL,
+};
 
 bool command_color_on(enum command_color color, FILE *stream)
 {

@@ -81,13 +81,9 @@ bool command_load_config(struct config *config, const char *path,
 			 const struct config_override *overrides, size_t override_count,
 			 enum command_status *status);
 
-/* Whole decimal numbers from `minimum` to `maximum`; 0, or -EINVAL and *value is untouched. */
-int command_parse_number(const char *text, unsigned int minimum, unsigned int maximum,
-			 unsigned int *value);
-
 /* --color=auto|always|never, NO_COLOR and whether the stream is a terminal, together. */
 enum command_color { COMMAND_COLOR_AUTO, COMMAND_COLOR_ALWAYS, COMMAND_COLOR_NEVER };
-int command_color_parse(const char *text, enum command_color *color); /* 0 or -EINVAL */
+extern const char *const command_color_names[]; /* NULL behind the last one */
 bool command_color_on(enum command_color color, FILE *stream);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/addr.h"
 #include "cli/command.h"
+#include "cli/option_value.h"
 #include "generate/generator.h"
 
 struct generate_options {
@@ -30,8 +31,7 @@ struct generate_options {
 	struct ip_address destination;
 	struct ip_address inner_source;
 	struct ip_address inner_destination;
-	bool has_destination_mac;
-	uint8_t destination_mac[6];
+	struct option_mac destination_mac;
 };
 
 /* Returns true when the command has to go on; else *status says how it ended. */

@@ -4,50 +4,43 @@
 #define CLI_OPTIONS_H
 
 #include "cli/command.h"
+#include "cli/option_value.h"
 
-enum option_kind {
-	OPTION_FLAG,     /* bool */
-	OPTION_TEXT,     /* const char * */
-	OPTION_INSTANCE, /* const char *, a name that is valid */
-	OPTION_COLOR,    /* enum command_color */
-	OPTION_NUMBER,   /* unsigned int, from minimum to maximum */
-};
-
+/* An option; or a heading above those that follow: OPTION_HEADING. */
 struct option_row {
 	char letter; /* 0: none */
 	const char *name;
 	const char *argument; /* what --help calls it, behind " " or "="; NULL: takes none */
-	enum option_kind kind;
-	void *value;      /* untouched unless given; of what is given twice the last one counts */
-	const char *help; /* lines, without indentation */
-	unsigned int minimum, maximum;
+	struct option_value value;
+	const char *help;    /* lines, without indentation */
+	const char *needs;   /* the option without which this one is refused, or NULL */
+	const char *without; /* the option with which this one is refused, or NULL */
 };
 
+#define OPTION_ROW(...)     \
+	{                   \
+		__VA_ARGS__ \
+	}
+#define OPTION_HEADING(text) OPTION_ROW(.help = (text))
+
 /* What several commands take. */
-#define OPTION_ROW_CONFIG(value)                                                             \
-	{                                                                                    \
-		'c', "config", " FILE", OPTION_TEXT, value,                                  \
-			"the configuration (default " COMMAND_CONFIG_DIR "/NAME.yaml)", 0, 0 \
-	}
-#define OPTION_ROW_INSTANCE(value)                                            \
-	{                                                                     \
-		0, "instance", " NAME", OPTION_INSTANCE, value,               \
-			"which instance (default " INSTANCE_DEFAULT ")", 0, 0 \
-	}
-#define OPTION_ROW_JSON(value)                                                                  \
-	{                                                                                       \
-		0, "json", NULL, OPTION_FLAG, value, "one JSON document and nothing else", 0, 0 \
-	}
-#define OPTION_ROW_COLOR(value)                                                                   \
-	{                                                                                         \
-		0, "color", "=WHEN", OPTION_COLOR, value, "auto, always or never (default auto)", \
-			0, 0                                                                      \
-	}
+#define OPTION_ROW_CONFIG(target)                               \
+	OPTION_ROW('c', "config", " FILE", OPTION_TEXT(target), \
+		   .help = "the configuration (default " COMMAND_CONFIG_DIR "/NAME.yaml)")
+#define OPTION_ROW_INSTANCE(target)                                 \
+	OPTION_ROW(0, "instance", " NAME", OPTION_INSTANCE(target), \
+		   .help = "which instance (default " INSTANCE_DEFAULT ")")
+#define OPTION_ROW_JSON(target)                          \
+	OPTION_ROW(0, "json", NULL, OPTION_FLAG(target), \
+		   .help = "one JSON document and nothing else")
+#define OPTION_ROW_COLOR(target)                                                  \
+	OPTION_ROW(0, "color", "=WHEN", OPTION_WORD(target, command_color_names), \
+		   .help = "auto, always or never (default auto)")
 
 /* Beside its rows every command takes -h, --help and -V, --version. */
 struct option_set {
 	const char *command; /* its name */
-	const char *usage;   /* what follows the name that it was called by */
+	const char *usage;   /* what follows the name that it was called by; a line for each way */
 	const char *about;   /* lines */
 	const char *after;   /* lines below the options, or NULL */
 	const struct option_row *rows;
@@ -55,7 +48,7 @@ struct option_set {
 	bool has_operands; /* optind says where; else there must be none */
 };
 
-#define OPTIONS_MAX 16 /* rows of a command */
+#define OPTIONS_MAX 32 /* rows of a command */
 
 /*
  * argv[0] is what it was called by. Returns whether to go on; if not, what was to be said was said,

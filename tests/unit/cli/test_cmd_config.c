@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The config command: exit status, and what goes to which stream. */
-#include <fcntl.h>
 #include <jansson.h>
-#include <unistd.h>
 
-#include "cli/command.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/cli/command_line.h"
 
 static char directory[] = "/tmp/test_cmd_config.XXXXXX";
 
@@ -35,58 +32,13 @@ static int remove_directory(void **state)
 	unlink("good.yaml");
 	unlink("bad.yaml");
 	unlink("nat");
-	unlink("out");
-	unlink("err");
 	return chdir("/") || rmdir(directory);
 }
 
-static char *read_whole(const char *name)
+/* With "" nothing may be there. */
+static bool begins(const char *text, const char *beginning)
 {
-	static char texts[2][65536];
-	static int turn;
-	char *text = texts[turn ^= 1];
-	FILE *file = fopen(name, "r");
-
-	assert_non_null(file);
-	text[fread(text, 1, sizeof(texts[0]) - 1, file)] = '\0';
-	fclose(file);
-	return text;
-}
-
-/* Points a stream at a file; returns what points where it pointed. */
-static int redirect(FILE *stream, const char *name)
-{
-	int saved, fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	assert_true(fd >= 0);
-	fflush(stream);
-	saved = dup(fileno(stream));
-	dup2(fd, fileno(stream));
-	close(fd);
-	return saved;
-}
-
-static void restore(FILE *stream, int saved)
-{
-	fflush(stream);
-	dup2(saved, fileno(stream));
-	close(saved);
-}
-
-/* Runs the command with the words of `line`; its output is in the files `out` and `err`. */
-static enum command_status run(const char *line)
-{
-	char copy[256], *argv[16] = {0}, *save = NULL;
-	int argc = 0, out = redirect(stdout, "out"), err = redirect(stderr, "err");
-	enum command_status status;
-
-	strcpy(copy, line);
-	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
-		argv[argc++] = word;
-	status = cmd_config(argc, argv);
-	restore(stdout, out);
-	restore(stderr, err);
-	return status;
+	return strncmp(text, beginning, strlen(beginning)) == 0 && !*text == !*beginning;
 }
 
 static void answers(void **state)
@@ -110,7 +62,7 @@ static void answers(void **state)
 		{"config check -c bad.yaml", COMMAND_USAGE, "", "bad.yaml:1:33: listen.port: '0'"},
 		{"config check -c none.yaml", COMMAND_USAGE, "", "none.yaml: cannot be read: No "},
 		{"config check good.yaml", COMMAND_USAGE, "",
-		 "vxlan-pipeline config check: 'good.yaml' is one argument too many"},
+		 "vxlan-pipeline config check: unexpected argument 'good.yaml'"},
 		{"config check --instance none-such", COMMAND_USAGE, "",
 		 "/etc/vxlan-pipeline/none-such.yaml: cannot be read: No "},
 		{"config check --instance ../x", COMMAND_USAGE, "",
@@ -131,31 +83,33 @@ static void answers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		enum command_status status = run(rows[i].line);
-		const char *out = read_whole("out"), *err = read_whole("err");
+		const struct command_line_result *got = command_line_run(cmd_config, rows[i].line);
 
-		if (status != rows[i].status ||
-		    strncmp(out, rows[i].out, strlen(rows[i].out)) != 0 || !*out != !*rows[i].out ||
-		    strncmp(err, rows[i].err, strlen(rows[i].err)) != 0 || !*err != !*rows[i].err)
-			fail_msg("%s: status %d, out %s, err %s", rows[i].line, status, out, err);
+		if (got->status != rows[i].status || !begins(got->out, rows[i].out) ||
+		    !begins(got->err, rows[i].err))
+			fail_msg("%s: status %d, out %s, err %s", rows[i].line, got->status,
+				 got->out, got->err);
 	}
 }
 
 static void check_as_json(void **state)
 {
+	const struct command_line_result *got;
 	json_t *document, *problem;
 
 	(void)state;
-	assert_int_equal(run("config check --json -c bad.yaml"), COMMAND_USAGE);
-	document = json_loads(read_whole("out"), 0, NULL);
+	got = command_line_run(cmd_config, "config check --json -c bad.yaml");
+	assert_int_equal(got->status, COMMAND_USAGE);
+	document = json_loads(got->out, 0, NULL);
 	problem = json_array_get(json_object_get(document, "problems"), 0);
 	assert_true(json_is_false(json_object_get(document, "ok")));
 	assert_int_equal(json_integer_value(json_object_get(problem, "line")), 1);
 	assert_int_equal(json_integer_value(json_object_get(problem, "column")), 33);
 	assert_string_equal(json_string_value(json_object_get(problem, "path")), "listen.port");
 	json_decref(document);
-	assert_int_equal(run("config check --json -c good.yaml"), COMMAND_DONE);
-	document = json_loads(read_whole("out"), 0, NULL);
+	got = command_line_run(cmd_config, "config check --json -c good.yaml");
+	assert_int_equal(got->status, COMMAND_DONE);
+	document = json_loads(got->out, 0, NULL);
 	assert_true(json_is_true(json_object_get(document, "ok")));
 	json_decref(document);
 }
