@@ -254,12 +254,16 @@ struct fragment_shim {
  */
 #define FRAGMENT_COUNTS(X) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 
-enum {
-	MAX_FRAGMENTS = 1
-#define X(count) +1
+enum fragment_counts {
+	FRAGMENTS_0,
+	FRAGMENTS_1,
+#define X(count) FRAGMENTS_##count,
 	FRAGMENT_COUNTS(X)
 #undef X
+		FRAGMENTS_END
 };
+
+#define MAX_FRAGMENTS (FRAGMENTS_END - 1)
 
 #define VLAN_HLEN \
 	4 /* bytes of a VLAN tag, by which the kernel lets a redirected frame exceed the MTU */
