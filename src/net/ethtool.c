@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "net/ethtool.h"
 
-static int request(int fd, const char *interface, void *command)
+static int ethtool_request_by(int fd, const char *interface, void *command)
 {
 	struct ifreq ifr = {.ifr_data = command};
 
@@ -22,13 +22,13 @@ static int request(int fd, const char *interface, void *command)
 	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
 }
 
-static int count_stats(int fd, const char *interface, uint32_t *count)
+static int ethtool_count_stats(int fd, const char *interface, uint32_t *count)
 {
 	union {
 		struct ethtool_sset_info info;
 		char with_one_length[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
 	} query = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_STATS}};
-	int err = request(fd, interface, &query);
+	int err = ethtool_request_by(fd, interface, &query);
 
 	if (err)
 		return err;
@@ -43,7 +43,7 @@ int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_
 	_cleanup_free_ struct ethtool_stats *values = NULL;
 	struct ethtool_stat *found;
 	uint32_t number = 0, known;
-	int err = fd < 0 ? -errno : count_stats(fd, interface, &number);
+	int err = fd < 0 ? -errno : ethtool_count_stats(fd, interface, &number);
 
 	if (err)
 		return err;
@@ -55,9 +55,9 @@ int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_
 					   .string_set = ETH_SS_STATS,
 					   .len = number};
 	*values = (struct ethtool_stats){.cmd = ETHTOOL_GSTATS, .n_stats = number};
-	err = request(fd, interface, names);
+	err = ethtool_request_by(fd, interface, names);
 	if (!err)
-		err = request(fd, interface, values);
+		err = ethtool_request_by(fd, interface, values);
 	if (err)
 		return err;
 	/* queues may have come or gone since they were counted */
@@ -80,5 +80,5 @@ int ethtool_request(const char *interface, void *command)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	return fd < 0 ? -errno : request(fd, interface, command);
+	return fd < 0 ? -errno : ethtool_request_by(fd, interface, command);
 }

@@ -11,19 +11,19 @@
 #include <linux/sockios.h>
 
 #include "base/cleanup.h"
+#include "net/ethtool.h"
 #include "net/netdev.h"
 
-static int query(int fd, unsigned long request, struct ifreq *request_data)
+static int netdev_query(int fd, unsigned long request, struct ifreq *request_data)
 {
 	return ioctl(fd, request, request_data) < 0 ? -errno : 0;
 }
 
-static void read_driver(int fd, struct ifreq *ifr, struct netdev *netdev)
+static void netdev_read_driver(const char *name, struct netdev *netdev)
 {
 	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
 
-	ifr->ifr_data = (void *)&info;
-	if (query(fd, SIOCETHTOOL, ifr) == 0)
+	if (ethtool_request(name, &info) == 0)
 		snprintf(netdev->driver, sizeof(netdev->driver), "%s", info.driver);
 }
 
@@ -31,13 +31,11 @@ static void read_driver(int fd, struct ifreq *ifr, struct netdev *netdev)
  * The flag IFF_RUNNING follows the carrier up to a second later (net/core/link_watch.c); the driver
  * knows at once.
  */
-static bool has_carrier(int fd, struct ifreq *ifr)
+static bool netdev_has_carrier(const char *name, bool running)
 {
-	bool running = ifr->ifr_flags & IFF_RUNNING;
 	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
 
-	ifr->ifr_data = (void *)&link;
-	return query(fd, SIOCETHTOOL, ifr) == 0 ? link.data : running;
+	return ethtool_request(name, &link) == 0 ? link.data : running;
 }
 
 int netdev_get(const char *name, struct netdev *netdev, struct error *error)
@@ -51,26 +49,26 @@ int netdev_get(const char *name, struct netdev *netdev, struct error *error)
 		return error_set(error, -errno, "%s: cannot ask the kernel: %s", name,
 				 strerror(errno));
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	err = query(fd, SIOCGIFINDEX, &ifr);
+	err = netdev_query(fd, SIOCGIFINDEX, &ifr);
 	if (err)
 		return error_set(error, err, "no interface %s on this host; `ip link` lists them",
 				 name);
 	found.ifindex = ifr.ifr_ifindex;
-	err = query(fd, SIOCGIFHWADDR, &ifr);
+	err = netdev_query(fd, SIOCGIFHWADDR, &ifr);
 	if (!err)
 		memcpy(found.mac, ifr.ifr_hwaddr.sa_data, sizeof(found.mac));
 	if (!err)
-		err = query(fd, SIOCGIFMTU, &ifr);
+		err = netdev_query(fd, SIOCGIFMTU, &ifr);
 	if (!err)
 		found.mtu = ifr.ifr_mtu;
 	if (!err)
-		err = query(fd, SIOCGIFFLAGS, &ifr);
+		err = netdev_query(fd, SIOCGIFFLAGS, &ifr);
 	if (err)
 		return error_set(error, err, "%s: cannot read its properties: %s", name,
 				 strerror(-err));
 	found.up = ifr.ifr_flags & IFF_UP;
-	found.carrier = has_carrier(fd, &ifr);
-	read_driver(fd, &ifr, &found);
+	found.carrier = netdev_has_carrier(name, ifr.ifr_flags & IFF_RUNNING);
+	netdev_read_driver(name, &found);
 	*netdev = found;
 	return 0;
 }
@@ -83,7 +81,7 @@ int netdev_set_mtu(const char *name, uint32_t mtu)
 	if (fd < 0)
 		return -errno;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	return query(fd, SIOCSIFMTU, &ifr);
+	return netdev_query(fd, SIOCSIFMTU, &ifr);
 }
 
 bool netdev_forwards(const char *name, int version)
