@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "check/internal.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
 #define LIBBPF_MINIMUM 1 /* major version */
 

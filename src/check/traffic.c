@@ -6,7 +6,7 @@
 
 #include "check/internal.h"
 #include "host/traffic.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
 /* What the tunnel adds to a mirrored packet, as AWS counts it. */
 #define OVERHEAD4 54

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "check/internal.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
 #define ENA_GOOD    "2.17.0" /* of amzn-drivers */
 #define LOWER_FIRST "; forward.mtu is more than that: lower it first"

@@ -9,7 +9,7 @@
 #include "cli/interrupt.h"
 #include "generate/far_side.h"
 #include "net/netdev.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
 #define DEFAULT_SOURCE      0x0a000001 /* 10.0.0.1 */
 #define DEFAULT_DESTINATION 0x0a000002

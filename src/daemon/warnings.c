@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "daemon/warnings.h"
 #include "instance/instance.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
 void warn_of_links(const struct config *config, const struct netdev *listen,
 		   const struct netdev *egress)

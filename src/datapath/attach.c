@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "datapath/internal.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
 static int attach(int program_fd, int ifindex, bool generic)
 {

@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "datapath/internal.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
 int datapath_read_link(const char *instance, const char *name, struct bpf_link_info *info)
 {

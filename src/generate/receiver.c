@@ -14,7 +14,7 @@
 #include "base/boot_id.h"
 #include "base/cleanup.h"
 #include "generate/internal.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
 #include "receive.skel.h"
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "host/driver.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
 #define ENA_MTU_IN_TREE 3498
 #define ENA_MTU_AMZN    3502

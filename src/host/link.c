@@ -12,7 +12,7 @@
 #include "net/ethtool.h"
 #include "host/internal.h"
 #include "net/netdev.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 #include "instance/lock.h"
 #include "instance/pins.h"
 

@@ -13,7 +13,7 @@
 #include "net/netdev.h"
 #include "base/quote.h"
 #include "net/rtnl.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
 #define FAILING_PART 100   /* one packet lost in so many is more than a burst too many */
 #define LEAKING_PART 10000 /* and one in so many, LEAKING_FOR readings in a row */

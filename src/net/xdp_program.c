@@ -11,9 +11,9 @@
 
 #include "base/cleanup.h"
 #include "base/quote.h"
-#include "net/xdp.h"
+#include "net/xdp_program.h"
 
-static void find_link(int ifindex, struct xdp_program *program)
+static void xdp_program_find_link(int ifindex, struct xdp_program *program)
 {
 	uint32_t id = 0;
 
@@ -50,7 +50,7 @@ struct xdp_program xdp_program_on(int ifindex)
 	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0)
 		memcpy(program.name, info.name, sizeof(program.name));
 	if (program.id)
-		find_link(ifindex, &program);
+		xdp_program_find_link(ifindex, &program);
 	return program;
 }
 

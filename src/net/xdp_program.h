@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which XDP program an interface carries. */
-#ifndef NET_XDP_H
-#define NET_XDP_H
+/* Which XDP program an interface carries, whose it is, and how it is taken off. */
+#ifndef NET_XDP_PROGRAM_H
+#define NET_XDP_PROGRAM_H
 
 #include <stdbool.h>
 #include <stdint.h>
