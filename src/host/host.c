@@ -12,7 +12,7 @@ void host_read(struct host *host, const struct config *config, const char *insta
 	host_read_link(&host->listen, instance);
 	if (strcmp(host->listen.name, host->forward.name) != 0)
 		host_read_link(&host->forward, instance);
-	host_read_needs(host, config, instance);
+	host_read_reach(host, config, instance);
 	host_read_log(host);
 	host_read_metadata(host);
 	if (strcmp(host->listen.name, host->forward.name) == 0)

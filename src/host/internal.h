@@ -8,8 +8,8 @@
 /* Kernel, capabilities, file systems and settings of the whole host. */
 void host_read_system(struct host *host);
 
-/* What the configuration needs of this host beside its interfaces: an address to serve, routes, VNIs. */
-void host_read_needs(struct host *host, const struct config *config, const char *instance);
+/* Can the HTTP address be served, do routes lead to the targets of rules, which VNIs came? */
+void host_read_reach(struct host *host, const struct config *config, const char *instance);
 
 /* Why the drivers last refused XDP programs. */
 void host_read_log(struct host *host);

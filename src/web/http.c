@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,19 +9,16 @@
 
 #include <microhttpd.h>
 
-#include "base/addr.h"
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "web/http.h"
 
-#define MAX_PATHS      8
-#define MAX_CLIENTS    512   /* more than that, and the oldest is cut off */
-#define HARD_LIMIT     768   /* cut off and not gone yet, included */
-#define LIFETIME_MS    10000 /* of a connection, however busy */
-#define IDLE_S         5
-#define CLIENT_MEMORY  16384 /* bytes; a request that needs more is refused */
-#define LISTEN_BACKLOG 4096
-#define REST           4 /* a page serves at least so many times the CPU time that it took */
+#define MAX_PATHS     8
+#define MAX_CLIENTS   512   /* more than that, and the oldest is cut off */
+#define HARD_LIMIT    768   /* cut off and not gone yet, included */
+#define LIFETIME_MS   10000 /* of a connection, however busy */
+#define IDLE_S        5
+#define CLIENT_MEMORY 16384 /* bytes; a request that needs more is refused */
+#define REST          4     /* a page serves at least so many times the CPU time that it took */
 
 struct client {
 	int fd;
@@ -48,91 +44,6 @@ static int64_t cpu_ms(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
 	return used.tv_sec * 1000LL + used.tv_nsec / 1000000;
-}
-
-static socklen_t socket_address(const struct ip_endpoint *endpoint,
-				struct sockaddr_storage *storage)
-{
-	struct sockaddr_in *ipv4 = (void *)storage;
-	struct sockaddr_in6 *ipv6 = (void *)storage;
-
-	memset(storage, 0, sizeof(*storage));
-	if (endpoint->address.version == 4) {
-		ipv4->sin_family = AF_INET;
-		ipv4->sin_port = htons(endpoint->port);
-		memcpy(&ipv4->sin_addr, endpoint->address.bytes, sizeof(ipv4->sin_addr));
-		return sizeof(*ipv4);
-	}
-	ipv6->sin6_family = AF_INET6;
-	ipv6->sin6_port = htons(endpoint->port);
-	memcpy(&ipv6->sin6_addr, endpoint->address.bytes, sizeof(ipv6->sin6_addr));
-	return sizeof(*ipv6);
-}
-
-static int listen_failure(const char *listen, int err, struct error *error)
-{
-	if (err == -EADDRINUSE)
-		return error_set(
-			error, err,
-			"http.listen: %s is in use, perhaps by another instance; give this "
-			"one another port, or: http: off",
-			listen);
-	if (err == -EACCES)
-		return error_set(error, err,
-				 "http.listen: not permitted to listen on %s; ports below 1024 "
-				 "need CAP_NET_BIND_SERVICE",
-				 listen);
-	return error_set(error, err, "http.listen: cannot listen on %s: %s", listen,
-			 strerror(-err));
-}
-
-/* A socket that has the address and does not listen yet, or -errno. */
-static int bound_socket(const char *listen_on)
-{
-	struct sockaddr_storage address;
-	struct ip_endpoint endpoint;
-	socklen_t length;
-	int fd, err, on = 1;
-
-	if (ip_endpoint_parse(listen_on, &endpoint))
-		return -EINVAL;
-	length = socket_address(&endpoint, &address);
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	/* at boot the address may come later than this program */
-	setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
-	if (address.ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, (void *)&address, length) == 0)
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
-}
-
-int http_listen(const char *listen_on, struct error *error)
-{
-	int fd = bound_socket(listen_on), err;
-
-	if (fd < 0)
-		return listen_failure(listen_on, fd, error);
-	if (listen(fd, LISTEN_BACKLOG) == 0)
-		return fd;
-	err = -errno;
-	close(fd);
-	return listen_failure(listen_on, err, error);
-}
-
-int http_try_listen(const char *listen_on)
-{
-	int fd = bound_socket(listen_on);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
 }
 
 /* A connection that is shut down is closed by the library; until then its descriptor stays taken. */

@@ -35,15 +35,6 @@ struct http_site {
 
 struct http_server;
 
-/*
- * Opens a listening socket for "address:port" or "[v6]:port", also for an address that the host does
- * not have yet. Returns a descriptor; -EADDRINUSE and others with the words for the user.
- */
-int http_listen(const char *listen, struct error *error);
-
-/* Could it be opened now? 0 or -errno; takes nothing, and is in nobody's way. */
-int http_try_listen(const char *listen);
-
 /* Serves from now on and owns `socket`; -1: only connections given by http_adopt(). */
 int http_start(struct http_server **out, int socket, const struct http_site *site,
 	       struct error *error);

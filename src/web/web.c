@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "net/listen.h"
 #include "web/web.h"
 
 #define WANTED_FILES 4096 /* descriptors, so that clients do not take the daemon's own */
@@ -33,6 +34,28 @@ void web_close(struct web *web)
 	http_stop(web->server);
 	pages_close(web->pages);
 	*web = (struct web)WEB_NONE;
+}
+
+/* Returns a socket that listens, or -errno with the words for the user. */
+static int web_listen(const char *listen, struct error *error)
+{
+	int fd = listen_open(listen);
+
+	if (fd == -EADDRINUSE)
+		return error_set(
+			error, fd,
+			"http.listen: %s is in use, perhaps by another instance; give this "
+			"one another port, or: http: off",
+			listen);
+	if (fd == -EACCES)
+		return error_set(error, fd,
+				 "http.listen: not permitted to listen on %s; ports below 1024 "
+				 "need CAP_NET_BIND_SERVICE",
+				 listen);
+	if (fd < 0)
+		return error_set(error, fd, "http.listen: cannot listen on %s: %s", listen,
+				 strerror(-fd));
+	return fd;
 }
 
 static int serve(struct web *web, int socket, const char *listen, struct error *error)
@@ -67,7 +90,7 @@ static int listen_in_place(struct web *web, const char *listen, struct error *er
 
 	memcpy(web->given_up, web->listen, sizeof(web->given_up));
 	end_server(web);
-	web->fresh = http_listen(listen, error);
+	web->fresh = web_listen(listen, error);
 	if (web->fresh >= 0)
 		return 0;
 	err = web->fresh;
@@ -80,7 +103,7 @@ int web_prepare(struct web *web, const char *listen, struct error *error)
 {
 	if (!*listen || strcmp(listen, web->listen) == 0)
 		return 0;
-	web->fresh = http_listen(listen, error);
+	web->fresh = web_listen(listen, error);
 	if (web->fresh == -EADDRINUSE && same_port(listen, web->listen))
 		return listen_in_place(web, listen, error);
 	return web->fresh < 0 ? web->fresh : 0;
@@ -121,6 +144,6 @@ int web_abort(struct web *web, struct error *error)
 		return 0;
 	memcpy(before, web->given_up, sizeof(before));
 	*web->given_up = '\0';
-	fd = http_listen(before, error);
+	fd = web_listen(before, error);
 	return fd < 0 ? fd : serve(web, fd, before, error);
 }

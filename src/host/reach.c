@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a configuration needs of a host beside its interfaces: an address to serve, routes, and VNIs. */
+/*
+ * What a configuration reaches from this host: the address to serve on, routes to the targets of rules,
+ * and the VNIs that packets came with.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "datapath/datapath.h"
 #include "host/internal.h"
-#include "web/http.h"
+#include "net/listen.h"
 #include "net/netdev.h"
 #include "net/rtnl.h"
 #include "instance/lock.h"
@@ -19,7 +22,7 @@ static enum answer http_free(const struct config *config, const char *instance)
 
 	if (!*config->http.listen || !found)
 		return ANSWER_YES;
-	err = http_try_listen(config->http.listen);
+	err = listen_try(config->http.listen);
 	/* perhaps by this instance's own daemon, where it takes root to see that one */
 	if (err == -EADDRINUSE)
 		return found == -EACCES ? ANSWER_UNKNOWN : ANSWER_NO;
@@ -66,7 +69,7 @@ static void count_vnis(struct host *host, const char *instance)
 		host->listed_vni += (int64_t)counters.verdict[verdict].packets;
 }
 
-void host_read_needs(struct host *host, const struct config *config, const char *instance)
+void host_read_reach(struct host *host, const struct config *config, const char *instance)
 {
 	struct netdev egress;
 	struct error ignored;
