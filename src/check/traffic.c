@@ -246,43 +246,24 @@ void check_rx_ring(const struct check *check)
 static void judge_losses(const struct check *check, const struct host_link *link,
 			 const struct driver *driver)
 {
-	const struct {
-		const char *name;
-		int64_t count;
-		const char *meaning;
-	} counters[] = {
-		{"bw_in_allowance_exceeded", link->bw_in_exceeded,
-		 "the bandwidth to this instance"},
-		{"bw_out_allowance_exceeded", link->bw_out_exceeded,
-		 "the bandwidth from this instance"},
-		{"pps_allowance_exceeded", link->pps_exceeded,
-		 "the packet rate of this instance, or that of fragments"},
-		{"conntrack_allowance_exceeded", link->conntrack_exceeded,
-		 "the connections that its security groups track"},
-		{"linklocal_allowance_exceeded", link->linklocal_exceeded,
-		 "the packet rate to the instance metadata, DNS and time"},
-	};
-
 	(void)driver;
-	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
-		if (counters[i].count > 0)
+	for (enum driver_allowance i = 0; i < DRIVER_ALLOWANCES; i++) {
+		if (link->exceeded[i] > 0)
 			check_find(check, FINDING_WARN,
-				   "%s: %s is %" PRId64
-				   ": so many packets were lost to the limit on "
-				   "%s; a larger instance has a larger one",
-				   link->name, counters[i].name, counters[i].count,
-				   counters[i].meaning);
+				   "%s: %s is %" PRId64 ": so many packets were lost: %s",
+				   link->name, driver_allowance_statistic(i), link->exceeded[i],
+				   driver_allowance_meaning(i));
 	}
 	/* that it could be longer is a finding of its own */
 	if (link->rx_overruns > 0)
-		check_find(check, FINDING_WARN,
-			   "%s: %" PRId64 " packets found the receive ring full", link->name,
-			   link->rx_overruns);
+		check_find(check, FINDING_WARN, "%s: %" PRId64 " packets were lost: %s", link->name,
+			   link->rx_overruns, DRIVER_OVERRUN);
 }
 
 static bool losses_known(const struct host_link *link)
 {
-	return link->rx_overruns != HOST_UNKNOWN || link->pps_exceeded != HOST_UNKNOWN;
+	return link->rx_overruns != HOST_UNKNOWN ||
+	       link->exceeded[DRIVER_ALLOWANCE_PPS] != HOST_UNKNOWN;
 }
 
 void check_losses(const struct check *check)

@@ -12,6 +12,7 @@
 #include "datapath/probe.h"
 #include "base/error.h"
 #include "instance/instance.h"
+#include "net/driver_counters.h"
 
 #define HOST_UNKNOWN (-1) /* of numbers; a text that is not known is empty */
 
@@ -66,11 +67,7 @@ struct host_link {
 	int64_t accept_ra;
 
 	/* since the driver was loaded */
-	int64_t bw_in_exceeded;
-	int64_t bw_out_exceeded;
-	int64_t pps_exceeded;
-	int64_t conntrack_exceeded;
-	int64_t linklocal_exceeded;
+	int64_t exceeded[DRIVER_ALLOWANCES]; /* packets lost to each allowance */
 	int64_t rx_overruns;
 
 	char refusal[256];     /* why it last refused an XDP program, as the kernel logged it */

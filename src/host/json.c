@@ -27,6 +27,12 @@ struct field {
 			sizeof(((struct host_link *)0)->member)    \
 	}
 
+#define EXCEEDED_FIELD(name, allowance)                                                           \
+	{                                                                                         \
+		name, NUMBER, offsetof(struct host_link, exceeded[DRIVER_ALLOWANCE_##allowance]), \
+			sizeof(int64_t)                                                           \
+	}
+
 static const struct field host_fields[] = {
 	HOST_FIELD(TEXT, "kernel", kernel),
 	HOST_FIELD(TEXT, "machine", machine),
@@ -104,11 +110,11 @@ static const struct field link_fields[] = {
 	LINK_FIELD(NUMBER, rp_filter),
 	LINK_FIELD(NUMBER, send_redirects),
 	LINK_FIELD(NUMBER, accept_ra),
-	LINK_FIELD(NUMBER, bw_in_exceeded),
-	LINK_FIELD(NUMBER, bw_out_exceeded),
-	LINK_FIELD(NUMBER, pps_exceeded),
-	LINK_FIELD(NUMBER, conntrack_exceeded),
-	LINK_FIELD(NUMBER, linklocal_exceeded),
+	EXCEEDED_FIELD("bw_in_exceeded", BW_IN),
+	EXCEEDED_FIELD("bw_out_exceeded", BW_OUT),
+	EXCEEDED_FIELD("pps_exceeded", PPS),
+	EXCEEDED_FIELD("conntrack_exceeded", CONNTRACK),
+	EXCEEDED_FIELD("linklocal_exceeded", LINKLOCAL),
 	LINK_FIELD(NUMBER, rx_overruns),
 	LINK_FIELD(TEXT, refusal),
 	LINK_FIELD(WORD, interface_id),

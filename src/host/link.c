@@ -71,35 +71,21 @@ static void read_settings(struct host_link *link)
 	}
 }
 
-/* What the source's traffic lost here; drivers name it differently, ENA as below. */
+/* What was lost here. */
 static void read_stats(struct host_link *link)
 {
-	const struct {
-		const char *name;
-		int64_t *value;
-	} wanted[] = {
-		{"bw_in_allowance_exceeded", &link->bw_in_exceeded},
-		{"bw_out_allowance_exceeded", &link->bw_out_exceeded},
-		{"pps_allowance_exceeded", &link->pps_exceeded},
-		{"conntrack_allowance_exceeded", &link->conntrack_exceeded},
-		{"linklocal_allowance_exceeded", &link->linklocal_exceeded},
-	};
 	_cleanup_free_ struct ethtool_stat *stats = NULL;
+	uint64_t packets;
 	size_t count;
 
 	if (ethtool_read_stats(link->name, &stats, &count))
 		return;
-	for (size_t i = 0; i < count; i++) {
-		for (size_t j = 0; j < sizeof(wanted) / sizeof(wanted[0]); j++) {
-			if (strcmp(stats[i].name, wanted[j].name) == 0)
-				*wanted[j].value = (int64_t)stats[i].value;
-		}
-		if (strstr(stats[i].name, "rx_overrun")) {
-			if (link->rx_overruns == HOST_UNKNOWN)
-				link->rx_overruns = 0;
-			link->rx_overruns += (int64_t)stats[i].value;
-		}
+	for (enum driver_allowance i = 0; i < DRIVER_ALLOWANCES; i++) {
+		if (driver_counters_exceeded(i, stats, count, &packets))
+			link->exceeded[i] = (int64_t)packets;
 	}
+	if (driver_counters_overruns(stats, count, &packets))
+		link->rx_overruns = (int64_t)packets;
 }
 
 /* Names take CAP_SYS_ADMIN, the pins of this instance do not. */

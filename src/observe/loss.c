@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "observe/driver_loss.h"
+#include "net/driver_counters.h"
 #include "net/ethtool.h"
 #include "observe/loss.h"
 #include "datapath/names.h"
@@ -25,12 +25,12 @@ static const struct kernel_stat {
 	const char *meaning;
 	size_t offset; /* in struct rtnl_link_stats64, a __u64 */
 } kernel_stats[] = {
-	KERNEL_STAT(rx_missed_errors, LOSS_LISTEN,
+	KERNEL_STAT(rx_missed_errors, LOST_RECEIVING,
 		    "no room in the receive ring: the host was too slow"),
-	KERNEL_STAT(rx_over_errors, LOSS_LISTEN, "the receive ring overran"),
-	KERNEL_STAT(rx_fifo_errors, LOSS_LISTEN, "the NIC's own buffer overran"),
-	KERNEL_STAT(tx_dropped, LOSS_EGRESS, "the driver dropped what was to be sent"),
-	KERNEL_STAT(tx_fifo_errors, LOSS_EGRESS, "the NIC's own buffer ran empty"),
+	KERNEL_STAT(rx_over_errors, LOST_RECEIVING, "the receive ring overran"),
+	KERNEL_STAT(rx_fifo_errors, LOST_RECEIVING, "the NIC's own buffer overran"),
+	KERNEL_STAT(tx_dropped, LOST_SENDING, "the driver dropped what was to be sent"),
+	KERNEL_STAT(tx_fifo_errors, LOST_SENDING, "the NIC's own buffer ran empty"),
 };
 
 const char *loss_place_name(enum loss_place place)
@@ -82,16 +82,12 @@ static int add_kernel_stats(struct loss_table *table, const char *interface, uns
 static void add_allowance(struct loss_table *table, const char *interface,
 			  const struct ethtool_stat *stats, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct loss_allowance *allowance = &table->allowances[table->allowance_count];
+	struct loss_allowance *allowance = &table->allowances[table->allowance_count];
 
-		if (strcmp(stats[i].name, "conntrack_allowance_available") != 0)
-			continue;
-		table->allowance_count++;
-		allowance->connections = stats[i].value;
-		snprintf(allowance->interface, sizeof(allowance->interface), "%s", interface);
+	if (!driver_counters_connections_left(stats, count, &allowance->connections))
 		return;
-	}
+	table->allowance_count++;
+	snprintf(allowance->interface, sizeof(allowance->interface), "%s", interface);
 }
 
 static int add_driver_stats(struct loss_table *table, const char *interface, unsigned int side)
@@ -109,7 +105,7 @@ static int add_driver_stats(struct loss_table *table, const char *interface, uns
 	if (err || netdev_get(interface, &netdev, &ignored))
 		return 0;
 	add_allowance(table, interface, stats, count);
-	while (!err && driver_loss_next(netdev.driver, side, stats, count, &cursor, &loss))
+	while (!err && driver_counters_next_loss(netdev.driver, side, stats, count, &cursor, &loss))
 		err = add(table, LOSS_PLACE_NIC, interface, loss.name, loss.packets, loss.meaning);
 	return err;
 }
@@ -142,9 +138,9 @@ int loss_collect(struct loss_table *table, const struct counters *counters,
 
 	memset(table, 0, sizeof(*table));
 	err = add_interface(table, info->listen,
-			    single_arm ? LOSS_LISTEN | LOSS_EGRESS : LOSS_LISTEN);
+			    single_arm ? LOST_RECEIVING | LOST_SENDING : LOST_RECEIVING);
 	if (!err && !single_arm)
-		err = add_interface(table, info->egress, LOSS_EGRESS);
+		err = add_interface(table, info->egress, LOST_SENDING);
 	if (!err)
 		err = add_verdicts(table, counters);
 	for (enum loss kind = 0; !err && losses->counted && kind < LOSS_COUNT; kind++)

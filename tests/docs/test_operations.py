@@ -79,10 +79,10 @@ class Losses(unittest.TestCase):
         """Every statistic that may be shown has a row that says what to do."""
         documented = {name for row in markdown.table(PAGE, "statistic")
                       for name in re.findall(r"\w+", row[0])}
-        with open(os.path.join(program.ROOT, "src", "observe", "driver_loss.c"), encoding="utf-8") as file:
+        with open(os.path.join(program.ROOT, "src", "net", "driver_counters.c"), encoding="utf-8") as file:
             known = set(re.findall(r'{"\w+", "(\w+)"', file.read()))
         with open(os.path.join(program.ROOT, "src", "observe", "loss.c"), encoding="utf-8") as file:
-            known |= set(re.findall(r"KERNEL_STAT\((\w+), LOSS", file.read()))
+            known |= set(re.findall(r"KERNEL_STAT\((\w+), LOST", file.read()))
         self.assertGreater(len(known), 15)
         self.assertEqual(known, documented)
 
