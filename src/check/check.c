@@ -31,8 +31,8 @@ void check_host(const struct host *host, const struct config *config, const char
 		.instance = instance,
 		.options = options,
 		.single_arm = strcmp(host->listen.name, host->forward.name) == 0,
-		.listen = driver_of(host, &host->listen),
-		.forward = driver_of(host, &host->forward),
+		.listen = host_link_driver(host, &host->listen),
+		.forward = host_link_driver(host, &host->forward),
 		.findings = findings,
 	};
 

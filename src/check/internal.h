@@ -4,7 +4,7 @@
 #define CHECK_INTERNAL_H
 
 #include "check/check.h"
-#include "host/driver.h"
+#include "net/driver.h"
 #include "base/quote.h"
 
 #define CHECK_WORD_SIZE QUOTE_SIZE(CONFIG_INTERFACE_SIZE)

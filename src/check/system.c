@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "check/internal.h"
-#include "net/xdp_program.h"
 
 #define LIBBPF_MINIMUM 1 /* major version */
 
@@ -48,8 +47,8 @@ static void judge_feature(const struct check *check, enum answer answer, const c
 void check_kernel(const struct check *check)
 {
 	const struct datapath_features *features = &check->host->features;
-	bool large =
-		check->host->listen.mtu > XDP_SAFE_MTU || check->host->forward.mtu > XDP_SAFE_MTU;
+	bool large = check->host->listen.mtu > DRIVER_SAFE_MTU ||
+		     check->host->forward.mtu > DRIVER_SAFE_MTU;
 
 	if (features->xdp == ANSWER_UNKNOWN && check->host->cap_bpf == ANSWER_YES &&
 	    check->host->cap_net_admin == ANSWER_YES) {

@@ -6,7 +6,6 @@
 
 #include "check/internal.h"
 #include "host/traffic.h"
-#include "net/xdp_program.h"
 
 /* What the tunnel adds to a mirrored packet, as AWS counts it. */
 #define OVERHEAD4 54
@@ -191,41 +190,43 @@ void check_cutting(const struct check *check)
 /* How to switch the limit off; false: this driver cannot. */
 static bool can_bypass(const struct check *check)
 {
-	return check->host->frag_bypass != HOST_UNKNOWN ||
-	       check->forward.version >= DRIVER_ENA_FRAG_BYPASS;
+	return check->host->frag_bypass != HOST_UNKNOWN || check->forward.has_bypass;
 }
 
 void check_fragment_limit(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
 	int64_t pieces = traffic_fragments(check->config, check->host);
+	int64_t limit = check->forward.fragments;
 	int64_t target = check->config->monitor.target_pps, left;
 	struct finding *finding;
 
-	if (!check->forward.ena || !pieces || needs_no_cutting(check))
+	if (!limit || !pieces || needs_no_cutting(check))
 		return;
 	if (check->host->frag_bypass == 1) {
 		check_find(check, FINDING_OK,
-			   "%s: ENA runs with enable_frag_bypass=1, which lifts its limit of %d IP "
-			   "fragments a second",
-			   link->name, DRIVER_ENA_FRAGMENTS);
+			   "%s: %s runs with " DRIVER_ENA_BYPASS
+			   "=1, which lifts its limit of %" PRId64 " IP fragments a second",
+			   link->name, check->forward.title, limit);
 		return;
 	}
-	left = DRIVER_ENA_FRAGMENTS / 2;
+	left = limit / 2;
 	finding = check_find(check, FINDING_WARN,
-			     "%s: ENA sends at most %d IP fragments a second, which is %" PRId64
+			     "%s: %s sends at most %" PRId64
+			     " IP fragments a second, which is %" PRId64
 			     " packets cut in two%s; of monitor.target_pps, %" PRId64
 			     ", it would lose %" PRId64
-			     " if all had to be cut, and count them in pps_allowance_exceeded%s",
-			     link->name, DRIVER_ENA_FRAGMENTS, left,
+			     " if all had to be cut, and count them in %s%s",
+			     link->name, check->forward.title, limit, left,
 			     pieces > 2 ? ", fewer where they are larger" : "", target,
 			     target > left ? target - left : 0,
+			     driver_allowance_statistic(DRIVER_ALLOWANCE_PPS),
 			     can_bypass(check) ? "" : "; ENA 2.13.3 and later can do without");
 	if (can_bypass(check))
-		check_fix(finding, "echo options ena enable_frag_bypass=1 > "
+		check_fix(finding, "echo options ena " DRIVER_ENA_BYPASS "=1 > "
 				   "/etc/modprobe.d/vxlan-pipeline-ena.conf # then reboot");
 	else
-		check_fix(finding, "dkms install amzn-drivers/2.17.0");
+		check_fix(finding, DRIVER_ENA_INSTALL);
 }
 
 void check_rx_ring(const struct check *check)

@@ -7,7 +7,6 @@
 #include "check/internal.h"
 #include "net/xdp_program.h"
 
-#define ENA_GOOD    "2.17.0" /* of amzn-drivers */
 #define LOWER_FIRST "; forward.mtu is more than that: lower it first"
 
 static bool generic_wanted(const struct check *check)
@@ -22,7 +21,7 @@ static void judge_driver(const struct check *check, const struct host_link *link
 		check_fix(check_find(check, FINDING_FAIL,
 				     "%s: ENA %s panics under load when it sends from XDP",
 				     link->name, link->driver_version),
-			  "dkms install amzn-drivers/" ENA_GOOD);
+			  DRIVER_ENA_INSTALL);
 	if (driver->fails_xdp)
 		check_fix(
 			check_find(check,
@@ -178,8 +177,8 @@ static void judge_mtu(const struct check *check, const struct host_link *link,
 		finding = check_find(check, check_native_status(check),
 				     "%s has an MTU of %" PRId64
 				     ", and %s takes no XDP program above %" PRId64 "%s",
-				     link->name, link->mtu, driver->ena ? "ENA" : link->driver,
-				     driver->xdp_mtu, wanted > driver->xdp_mtu ? LOWER_FIRST : "");
+				     link->name, link->mtu, driver->title, driver->xdp_mtu,
+				     wanted > driver->xdp_mtu ? LOWER_FIRST : "");
 	else
 		finding = check_find(check, FINDING_WARN,
 				     "%s has an MTU of %" PRId64
@@ -198,8 +197,9 @@ void check_xdp_mtu(const struct check *check)
 		check_each_link(check, judge_mtu);
 }
 
-/* virtio_net gives each CPU a channel of its own to send from XDP, as long as there are so many. */
-static void judge_virtio(const struct check *check, const struct host_link *link)
+/* virtio_net: each CPU gets a channel of its own to send from XDP, as long as there are so many. */
+static void judge_each_cpu(const struct check *check, const struct host_link *link,
+			   const struct driver *driver)
 {
 	const struct host_link *sends =
 		check->single_arm ? &check->host->listen : &check->host->forward;
@@ -213,20 +213,19 @@ static void judge_virtio(const struct check *check, const struct host_link *link
 		return;
 	/* virtnet_xdp_get_sq() then takes queues behind the last one: 5.10, 6.1 and 6.12 do */
 	if (link->channels > check->host->cpus && link == sends)
-		check_fix(
-			check_find(check, FINDING_FAIL,
-				   "%s uses %" PRId64 " of %" PRId64 " channels on %" PRId64
-				   " CPUs; with none left for each of them, virtio_net crashes the "
-				   "machine when it sends from XDP",
-				   link->name, link->channels, link->channels_max,
-				   check->host->cpus),
-			"ethtool -L %s combined %" PRId64, check_word(check, link), free_for_us);
+		check_fix(check_find(check, FINDING_FAIL,
+				     "%s uses %" PRId64 " of %" PRId64 " channels on %" PRId64
+				     " CPUs; with none left for each of them, %s crashes the "
+				     "machine when it sends from XDP",
+				     link->name, link->channels, link->channels_max,
+				     check->host->cpus, driver->title),
+			  "ethtool -L %s combined %" PRId64, check_word(check, link), free_for_us);
 	else if (free_for_us >= 1)
 		check_fix(check_find(check, FINDING_WARN,
 				     "%s uses %" PRId64 " of %" PRId64
 				     " channels, so that not every CPU gets one of its own to send "
-				     "from XDP (virtio_net): they share, which is slower",
-				     link->name, link->channels, link->channels_max),
+				     "from XDP (%s): they share, which is slower",
+				     link->name, link->channels, link->channels_max, driver->title),
 			  "ethtool -L %s combined %" PRId64, check_word(check, link), free_for_us);
 	else
 		check_find(check, FINDING_OK,
@@ -238,14 +237,14 @@ static void judge_virtio(const struct check *check, const struct host_link *link
 static void judge_channels(const struct check *check, const struct host_link *link,
 			   const struct driver *driver)
 {
-	if (strcmp(link->driver, "virtio_net") == 0)
-		judge_virtio(check, link);
+	if (driver->channel_each_cpu)
+		judge_each_cpu(check, link, driver);
 	if (driver->xdp_channels && link->channels > driver->xdp_channels)
 		check_fix(check_find(check, check_native_status(check),
 				     "%s uses %" PRId64
-				     " channels, and ENA takes no XDP program with "
+				     " channels, and %s takes no XDP program with "
 				     "more than half of its %" PRId64,
-				     link->name, link->channels, link->channels_max),
+				     link->name, link->channels, driver->title, link->channels_max),
 			  "ethtool -L %s combined %" PRId64, check_word(check, link),
 			  driver->xdp_channels);
 }
@@ -270,7 +269,7 @@ static bool runs_native(const struct check *check)
 static bool refuses_frames(const struct host_link *link, const struct driver *driver)
 {
 	return link->transmit == ANSWER_NO && strcmp(link->xdp_mode, "native") == 0 &&
-	       !driver->needs_own_program;
+	       driver->needs_program != ANSWER_YES;
 }
 
 void check_egress(const struct check *check)
@@ -285,18 +284,19 @@ void check_egress(const struct check *check)
 			"%s's driver, %s, has no native XDP, so no frames can be redirected to it "
 			"in native mode; generic mode is several times slower",
 			link->name, *link->driver ? link->driver : "unknown");
-	else if (check->forward.needs_own_program && runs_native(check) && link->xdp_id == 0)
+	else if (check->forward.needs_program == ANSWER_YES && runs_native(check) &&
+		 link->xdp_id == 0)
 		check_fix(check_find(check, FINDING_WARN,
 				     "%s carries no XDP program, and without one %s sends no "
 				     "redirected frames: somebody took ours off",
-				     link->name, check->forward.ena ? "ENA" : link->driver),
+				     link->name, check->forward.title),
 			  "systemctl reload %s", check->unit);
-	else if (strcmp(link->driver, "veth") == 0 && link->transmit == ANSWER_NO)
+	else if (check->forward.has_peer && link->transmit == ANSWER_NO)
 		check_find(
 			check, FINDING_WARN,
 			"%s's peer takes no redirected frames; on the peer: ethtool -K PEER gro on",
 			link->name);
-	else if (strcmp(link->driver, "veth") != 0 && refuses_frames(link, &check->forward))
+	else if (!check->forward.has_peer && refuses_frames(link, &check->forward))
 		check_find(
 			check, check_native_status(check),
 			"%s's driver, %s, takes no redirected frames in native mode, although it "
@@ -306,29 +306,28 @@ void check_egress(const struct check *check)
 
 void check_single_arm(const struct check *check)
 {
-	if (check->single_arm && check->listen.ena && check->listen.in_tree)
-		check_find(
-			check, FINDING_WARN,
-			"%s carries both directions, and in-tree ENA rings its doorbell for each "
-			"packet that XDP sends back: they go through a redirect to itself, by a "
-			"transmit ring of at most 1024; a second interface as forward.interface "
-			"is faster",
-			check->host->listen.name);
+	if (check->single_arm && check->listen.rings_each)
+		check_find(check, FINDING_WARN,
+			   "%s carries both directions, and in-tree %s rings its doorbell for each "
+			   "packet that XDP sends back: they go through a redirect to itself, by a "
+			   "transmit ring of at most 1024; a second interface as forward.interface "
+			   "is faster",
+			   check->host->listen.name, check->listen.title);
 }
 
 static void judge_management(const struct check *check, const struct host_link *link,
 			     const struct driver *driver)
 {
 	if (driver->attach_interrupts && link->default_route == ANSWER_YES && link->xdp_id <= 0)
-		check_fix(check_find(
-				  check, FINDING_WARN,
-				  "%s carries the default route, and ENA takes it down and up when "
-				  "the first XDP program comes and the last one goes: who is "
-				  "logged in through it may be cut off; a timer that undoes it "
-				  "helps",
-				  link->name),
-			  "systemd-run --on-active=5min vxlan-pipeline stop --instance %s",
-			  check->instance);
+		check_fix(
+			check_find(check, FINDING_WARN,
+				   "%s carries the default route, and %s takes it down and up when "
+				   "the first XDP program comes and the last one goes: who is "
+				   "logged in through it may be cut off; a timer that undoes it "
+				   "helps",
+				   link->name, driver->title),
+			"systemd-run --on-active=5min vxlan-pipeline stop --instance %s",
+			check->instance);
 }
 
 void check_management(const struct check *check)

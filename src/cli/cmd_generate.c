@@ -8,6 +8,7 @@
 #include "cli/generate_report.h"
 #include "cli/interrupt.h"
 #include "generate/far_side.h"
+#include "net/driver.h"
 #include "net/netdev.h"
 #include "net/xdp_program.h"
 
@@ -91,7 +92,7 @@ static int find_target(struct generator_packet *packet, const struct generate_op
 	if (err == -EPERM || err == -EACCES)
 		return error_set(error, err, "not permitted to look beyond %s; run as root",
 				 given->interface);
-	if (!err && strcmp(netdev->driver, "veth") == 0)
+	if (!err && driver_named(netdev->driver).has_peer)
 		return 0;
 	return error_set(error, -EDESTADDRREQ,
 			 "where to? %s is no veth, so --destination or --destination-mac has to "
@@ -127,12 +128,6 @@ static int check_interface(const struct generate_options *given, struct netdev *
 	return err;
 }
 
-/* Most drivers send redirected frames only while they carry an XDP program; these do not care. */
-static bool driver_needs_program(const struct netdev *netdev)
-{
-	return strcmp(netdev->driver, "veth") != 0 && strcmp(netdev->driver, "tun") != 0;
-}
-
 static enum command_status send_traffic(const struct generate_options *given,
 					const struct netdev *netdev)
 {
@@ -153,7 +148,9 @@ static enum command_status send_traffic(const struct generate_options *given,
 	if (status != COMMAND_DONE)
 		return status;
 	fill_packet(&options.packet, given, netdev);
-	options.needs_program = !other.id && driver_needs_program(netdev);
+	/* most drivers need one, so that one of which nothing is known gets it, too */
+	options.needs_program =
+		!other.id && driver_named(netdev->driver).needs_program != ANSWER_NO;
 	if ((other.id && !xdp_program_ours(&other) &&
 	     xdp_program_in_the_way(netdev->ifindex, given->interface, &error)) ||
 	    find_target(&options.packet, given, netdev, &error) ||

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/links.h"
+#include "net/driver.h"
 #include "net/netdev.h"
 
 int daemon_find_links(const struct config *config, struct datapath_links *links,
@@ -19,8 +20,8 @@ int daemon_find_links(const struct config *config, struct datapath_links *links,
 	memset(links, 0, sizeof(*links));
 	links->listen_ifindex = listen->ifindex;
 	links->egress_ifindex = egress->ifindex;
-	/* in-tree ENA; a redirect is flushed once for many (ena_xdp.c) */
-	links->rings_each = strcmp(listen->driver, "ena") == 0;
+	/* struct netdev has no version, so that every ENA counts as the in-tree one */
+	links->rings_each = driver_named(listen->driver).rings_each;
 	links->listen_mtu = listen->mtu;
 	links->egress_mtu = egress->mtu;
 	memcpy(links->listen_mac, listen->mac, sizeof(links->listen_mac));

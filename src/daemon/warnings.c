@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "daemon/warnings.h"
 #include "instance/instance.h"
-#include "net/xdp_program.h"
+#include "net/driver.h"
 
 void warn_of_links(const struct config *config, const struct netdev *listen,
 		   const struct netdev *egress)
@@ -42,7 +42,7 @@ void warn_of_cutting(const struct config *config, enum cutting cutting)
 		log_warning("%s's MTU lets no packet pass that has to be fragmented, so the kernel "
 			    "fragments, which is several times slower; set forward.mtu to what may "
 			    "be sent, and: ip link set dev %s mtu %d",
-			    egress, egress, XDP_SAFE_MTU);
+			    egress, egress, DRIVER_SAFE_MTU);
 	if (cutting == CUTTING_KERNEL_TOO_OLD)
 		log_warning(
 			"this kernel does not copy frames in XDP (Linux 5.14 does), so the "

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "datapath/internal.h"
+#include "net/driver.h"
 #include "net/xdp_program.h"
 
 static int attach(int program_fd, int ifindex, bool generic)
@@ -44,11 +45,11 @@ static int refused(const struct datapath_change *change, const char *interface, 
 		return error_set(change->error, -EOPNOTSUPP,
 				 "%s takes no XDP program in %s mode: its driver has none",
 				 interface, mode);
-	if (mtu > XDP_SAFE_MTU)
+	if (mtu > DRIVER_SAFE_MTU)
 		return error_set(change->error, -EOPNOTSUPP,
 				 "%s takes no XDP program in %s mode at an MTU of %u: %s; ip link "
 				 "set dev %s mtu %d",
-				 interface, mode, mtu, reason, interface, XDP_SAFE_MTU);
+				 interface, mode, mtu, reason, interface, DRIVER_SAFE_MTU);
 	return error_set(change->error, -EOPNOTSUPP,
 			 "%s takes no XDP program in %s mode: %s; dmesg may say more, often about "
 			 "the number of channels",

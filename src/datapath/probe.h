@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a look at something says: it may not be allowed, or this kernel may have no way to ask. */
-enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
+#include "base/answer.h"
 
 struct datapath_features {
 	enum answer xdp;       /* XDP programs load */

@@ -12,6 +12,7 @@
 #include "datapath/probe.h"
 #include "base/error.h"
 #include "instance/instance.h"
+#include "net/driver.h"
 #include "net/driver_counters.h"
 
 #define HOST_UNKNOWN (-1) /* of numbers; a text that is not known is empty */
@@ -89,7 +90,7 @@ struct host {
 	int64_t forwarding6;    /* of `all` */
 	int64_t rp_filter;      /* of `all` */
 	int64_t send_redirects; /* of `all` */
-	int64_t frag_bypass;    /* module parameter enable_frag_bypass of ENA; 0 or 1 */
+	int64_t frag_bypass;    /* module parameter DRIVER_ENA_BYPASS; 0 or 1 */
 	int64_t idle_state;     /* the deepest that a CPU may enter */
 	enum answer irqbalance; /* runs */
 	char http_listen
@@ -122,6 +123,9 @@ void host_read(struct host *host, const struct config *config, const char *insta
 
 /* All of `link` but its name, which is given; `instance` for whose its XDP program is. */
 void host_read_link(struct host_link *link, const char *instance);
+
+/* What is known of the driver of one of the host's interfaces. Pure. */
+struct driver host_link_driver(const struct host *host, const struct host_link *link);
 
 /* Everything unknown. */
 void host_init(struct host *host);

@@ -189,3 +189,18 @@ void host_read_link(struct host_link *link, const char *instance)
 	read_xdp(link, netdev.ifindex, instance);
 	read_sysctls(link);
 }
+
+struct driver host_link_driver(const struct host *host, const struct host_link *link)
+{
+	const struct driver_facts facts = {
+		.name = link->driver,
+		.version = link->driver_version,
+		.kernel = host->kernel,
+		.native = link->native,
+		.multi_buffer = link->multi_buffer,
+		.frags = host->features.frags,
+		.channels_max = link->channels_max,
+	};
+
+	return driver_of(&facts);
+}

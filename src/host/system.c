@@ -118,7 +118,7 @@ static int64_t frag_bypass(void)
 {
 	char text[16];
 
-	if (!host_read_line("/sys/module/ena/parameters/enable_frag_bypass", text, sizeof(text)))
+	if (!host_read_line(DRIVER_ENA_BYPASS_FILE, text, sizeof(text)))
 		return HOST_UNKNOWN;
 	return *text == 'Y' || *text == '1';
 }

@@ -8,12 +8,6 @@
 
 #include "base/error.h"
 
-/*
- * The largest MTU that every driver takes with an XDP program in one buffer; ENA's limit, while veth
- * and virtio_net take a little more.
- */
-#define XDP_SAFE_MTU 3498
-
 struct xdp_program {
 	uint32_t id;   /* 0: none */
 	char name[16]; /* empty: it has none, or CAP_SYS_ADMIN is not there to ask with */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/driver.h"
 #include "host/traffic.h"
 #include "tune/internal.h"
 
@@ -112,16 +111,16 @@ static void plan_channels(const struct planning *planning, const struct host_lin
 	if (driver->xdp_channels && link->channels > driver->xdp_channels)
 		want_link(planning, TUNE_CHANNELS, link, link->channels, driver->xdp_channels,
 			  "the driver wants as many channels again for XDP");
-	/* which counts those it took for a program that it carries, too */
-	if (strcmp(link->driver, "virtio_net") == 0 && strcmp(link->xdp_mode, "native") != 0 &&
-	    beside >= 1 && link->channels > beside)
+	/* while it carries a program, the driver counts the channels that it took for it, too */
+	if (driver->channel_each_cpu && strcmp(link->xdp_mode, "native") != 0 && beside >= 1 &&
+	    link->channels > beside)
 		want_link(planning, TUNE_CHANNELS, link, link->channels, beside,
 			  "each CPU then has a channel of its own to send from XDP");
 }
 
 static void plan_link(const struct planning *planning, const struct host_link *link, bool egress)
 {
-	struct driver driver = driver_of(planning->host, link);
+	struct driver driver = host_link_driver(planning->host, link);
 
 	if (!planning->native || driver.native == ANSWER_NO)
 		return;
