@@ -4,7 +4,7 @@
  * broadcast to a devmap copies a frame for each entry: struct fragment_shim says how that becomes
  * fragments. What follows from the way the kernel does it:
  *  - a device's queue of frames to send runs one program for all of them, so every frame to that
- *    device has to name the same one, whether or not it has to be cut;
+ *    device has to name the same one, whether or not it has to be fragmented;
  *  - copies come in order, and the last one is the original;
  *  - a frame that the device's MTU does not admit is lost without a word, so that is checked before;
  *  - a copy has one page, for the headroom too.
@@ -36,14 +36,14 @@ static __always_inline __u32 fragment_chunk(__u32 mtu)
 	return (mtu - sizeof(struct iphdr)) & ~(FRAGMENT_UNIT - 1);
 }
 
-static __always_inline bool cutting_is_open(void)
+static __always_inline bool fragmenting_is_open(void)
 {
-	__u32 zero = 0, *open = bpf_map_lookup_elem(&cutting_open, &zero);
+	__u32 zero = 0, *open = bpf_map_lookup_elem(&fragmenting_open, &zero);
 
 	return open && *open;
 }
 
-/* Into how many fragments the packet has to be cut; 0: that cannot be done here. */
+/* How many fragments the packet makes; 0: they cannot be made here. */
 static __always_inline __u32 fragment_count(const struct packet *packet)
 {
 	const struct iphdr *ip = packet->ip;
@@ -52,7 +52,7 @@ static __always_inline __u32 fragment_count(const struct packet *packet)
 	if (!config.fragment_in_xdp || packet_is_scattered(packet) || packet->version != 4 ||
 	    !packet_holds(packet, packet->ip, sizeof(*ip)))
 		return 0;
-	/* options are not to be copied blindly, and what is missing cannot be cut */
+	/* options must not be copied blindly (RFC 791), and missing bytes cannot be sent */
 	if (ipv4_header_length(ip) != sizeof(*ip) || bpf_ntohs(ip->tot_len) != packet->ip_length)
 		return 0;
 	/* a fragment that ends beyond what a datagram can hold is nothing to build on */
@@ -63,7 +63,7 @@ static __always_inline __u32 fragment_count(const struct packet *packet)
 	    FRAME_HEADROOM + packet->inner_offset + sizeof(struct ethhdr) + packet->ip_length >
 		    COPY_ROOM)
 		return 0;
-	if (packet->mtu < sizeof(*ip) + FRAGMENT_UNIT || !cutting_is_open())
+	if (packet->mtu < sizeof(*ip) + FRAGMENT_UNIT || !fragmenting_is_open())
 		return 0;
 	chunk = fragment_chunk(packet->mtu);
 	for (__u32 count = 2; count <= MAX_FRAGMENTS; count++) {
@@ -132,7 +132,7 @@ static __always_inline void fragment_header(struct iphdr *ip, __u32 offset, __u3
 						   csum_change16(old_offset, ip->frag_off));
 }
 
-/* Where the parts of a frame begin that has to be cut: shim, Ethernet and IPv4 header, payload. */
+/* Where the parts of a frame with a shim begin: Ethernet header, IPv4 header, payload. */
 #define SHIMMED_ETHERNET sizeof(struct fragment_shim)
 #define SHIMMED_IP       (SHIMMED_ETHERNET + ETHERNET_SIZE)
 #define SHIMMED_PAYLOAD  (SHIMMED_IP + sizeof(struct iphdr))
@@ -153,8 +153,8 @@ fragment_finish(struct xdp_md *ctx, const struct ethernet_words *ethernet, const
 	return XDP_PASS;
 }
 
-/* On the way out of the device: cuts a copy to its fragment; everything else passes. */
-static __always_inline int fragment_cut(struct xdp_md *ctx)
+/* On the way out of the device: trims a copy to its fragment; everything else passes. */
+static __always_inline int fragment_trim(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	const struct fragment_shim *shim = data;

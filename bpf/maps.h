@@ -159,15 +159,15 @@ struct {
 } sources SEC(".maps");
 
 /*
- * 0 until no frame of the generation before is on its way, if that one does not cut: such a frame
- * may have claimed the device's queue for a program that does not.
+ * May this generation fragment? 0 while frames of a previous, non-fragmenting generation may still be
+ * queued on the device: the kernel runs the first frame's program on the whole queue.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
-} cutting_open SEC(".maps");
+} fragmenting_open SEC(".maps");
 
 /* Index: struct nat4_slot.next_hop. */
 struct {

@@ -73,7 +73,7 @@ static __always_inline enum verdict next_hop_by_fib(struct packet *packet,
 		return VERDICT_GO_ON;
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
-		/* the kernel would cut it */
+		/* the kernel would fragment it */
 		if (config.oversize == OVERSIZE_DROP && packet->ip_length > packet->mtu)
 			return VERDICT_OVERSIZE;
 		return forward_to_kernel(packet);

@@ -119,14 +119,14 @@ int vxlan_pipeline(struct xdp_md *ctx)
 SEC("xdp/devmap")
 int vxlan_pipeline_fragment(struct xdp_md *ctx)
 {
-	return fragment_cut(ctx);
+	return fragment_trim(ctx);
 }
 
 /* The same for `explain`: programs of the kind above cannot be run by hand. */
 SEC("xdp")
 int vxlan_pipeline_explain(struct xdp_md *ctx)
 {
-	return fragment_cut(ctx);
+	return fragment_trim(ctx);
 }
 
 /*

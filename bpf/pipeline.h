@@ -236,9 +236,9 @@ struct heartbeat {
 #define HEARTBEAT_EVERY_MS 100
 
 /*
- * Fragmentation. A frame that has to be cut leaves its program N times over (broadcast to a devmap
+ * Fragmentation. A frame that has to be fragmented leaves its program N times over (broadcast to a devmap
  * that names forward.interface N times), with this in front of its Ethernet header; the program
- * that runs on its way out of the device cuts the n-th copy to the n-th fragment. `mark` is random,
+ * that runs on its way out of the device trims the n-th copy to the n-th fragment. `mark` is random,
  * so that no captured frame can pretend to have one.
  */
 struct fragment_shim {
@@ -249,7 +249,7 @@ struct fragment_shim {
 };
 
 /*
- * X(count) for each number of fragments that a packet may be cut to: a devmap each (maps.h), with as
+ * X(count) for each number of fragments that a packet may make: a devmap each (maps.h), with as
  * many entries.
  */
 #define FRAGMENT_COUNTS(X) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
@@ -349,7 +349,7 @@ struct pipeline_config {
 	__u8 next_hop;        /* enum next_hop_mode */
 	__u8 single_arm;      /* frames leave where they came in */
 	__u8 trace;           /* fill map `traces` (explain) */
-	__u8 fragment_in_xdp; /* cut here what has to be cut, as far as the device allows */
+	__u8 fragment_in_xdp; /* make fragments here, as far as the device allows */
 	__u32 clear_df_above; /* IP total length in bytes, or CLEAR_DF_NEVER */
 	__u32 mtu;            /* largest IP packet to send, in bytes */
 	__u32 device_mtu;     /* of forward.interface, in bytes */

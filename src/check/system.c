@@ -43,7 +43,7 @@ static void judge_feature(const struct check *check, enum answer answer, const c
 		check_find(check, status, "Linux %s %s", check->host->kernel, lacks);
 }
 
-/* What only matters to packets that are to be cut is said by check_cutting() where there are any. */
+/* check_fragmenting() tells of features that only packets to be fragmented need. */
 void check_kernel(const struct check *check)
 {
 	const struct datapath_features *features = &check->host->features;
@@ -75,7 +75,7 @@ void check_kernel(const struct check *check)
 		      "has no links for XDP (5.9 has), by which programs are attached",
 		      FINDING_FAIL);
 	judge_feature(check, features->broadcast,
-		      "copies no frames in XDP (5.14 does), and cuts large packets itself",
+		      "copies no frames in XDP (5.14 does), and fragments large packets itself",
 		      FINDING_OK);
 	judge_feature(check, features->frags,
 		      "takes no frames in several buffers (5.18 does), so an MTU above a page "

@@ -85,8 +85,8 @@ void check_forward_mtu(const struct check *check)
 }
 
 /*
- * What lets forward.interface admit frames that are still to be cut. While forward.mtu follows its
- * MTU, raising that one would end the cutting instead.
+ * A larger MTU lets forward.interface take frames before they are fragmented. While forward.mtu is not
+ * set, it would grow with the MTU, and nothing would be fragmented.
  */
 static void fix_device_mtu(const struct check *check, struct finding *finding, int64_t mtu)
 {
@@ -109,10 +109,10 @@ static int64_t device_mtu_needed(const struct check *check)
 
 	if (check->listen.xdp_mtu && arriving > check->listen.xdp_mtu)
 		arriving = check->listen.xdp_mtu;
-	return arriving - CUTTING_TUNNEL + CUTTING_ROOM;
+	return arriving - FRAGMENTING_TUNNEL + FRAGMENTING_ROOM;
 }
 
-static void judge_cutting_room(const struct check *check)
+static void judge_fragmenting_room(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
 	int64_t needed = device_mtu_needed(check);
@@ -120,11 +120,11 @@ static void judge_cutting_room(const struct check *check)
 
 	if (link->mtu >= needed)
 		return;
-	finding = check_find(
-		check, FINDING_WARN,
-		"%s has an MTU of %" PRId64 ", so packets of more than %" PRId64
-		" bytes cannot be cut in XDP; the kernel cuts them, several times slower",
-		link->name, link->mtu, link->mtu - CUTTING_ROOM);
+	finding = check_find(check, FINDING_WARN,
+			     "%s has an MTU of %" PRId64 ", so packets of more than %" PRId64
+			     " bytes cannot be fragmented in XDP; the kernel fragments them, "
+			     "several times slower",
+			     link->name, link->mtu, link->mtu - FRAGMENTING_ROOM);
 	if (!check->forward.xdp_mtu || needed <= check->forward.xdp_mtu)
 		fix_device_mtu(check, finding, needed);
 }
@@ -133,56 +133,56 @@ static void judge_small_device(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
 	int64_t needed = device_mtu_needed(check);
-	struct finding *finding =
-		check_find(check, FINDING_WARN,
-			   "%s's MTU, %" PRId64
-			   ", lets no packet pass that has to be cut, so the kernel cuts, "
-			   "several times slower",
-			   link->name, link->mtu);
+	struct finding *finding = check_find(
+		check, FINDING_WARN,
+		"%s's MTU, %" PRId64
+		", lets no packet pass that has to be fragmented, so the kernel fragments, "
+		"several times slower",
+		link->name, link->mtu);
 
 	if (needed > link->mtu && (!check->forward.xdp_mtu || needed <= check->forward.xdp_mtu))
 		fix_device_mtu(check, finding, needed);
 }
 
 /* Mirrors leave less room in the tunnel than there might be: nothing larger than that comes. */
-static bool needs_no_cutting(const struct check *check)
+static bool needs_no_fragmenting(const struct check *check)
 {
 	return check->host->listen.mtu - smallest_overhead(check->config) <=
 	       traffic_forward_mtu(check->config, check->host);
 }
 
-void check_cutting(const struct check *check)
+void check_fragmenting(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
 	bool generic = check->config->listen.xdp_mode == XDP_MODE_GENERIC ||
 		       check->listen.native == ANSWER_NO || check->forward.native == ANSWER_NO;
 
 	/* what check_forward_mtu() finds comes first */
-	if (needs_no_cutting(check) || check->config->forward.mtu > link->mtu)
+	if (needs_no_fragmenting(check) || check->config->forward.mtu > link->mtu)
 		return;
-	switch (traffic_cutting(check->config, check->host, generic)) {
-	case CUTTING_IN_XDP:
-		judge_cutting_room(check);
+	switch (traffic_fragmenting(check->config, check->host, generic)) {
+	case FRAGMENTING_IN_XDP:
+		judge_fragmenting_room(check);
 		break;
-	case CUTTING_GENERIC_MODE:
-		check_find(
-			check, FINDING_WARN,
-			"in generic mode the kernel cuts what is larger than forward.mtu, several "
-			"times slower and to the MTU of the route: give routes out of %s that "
-			"MTU: ip route ... mtu %" PRId64,
-			link->name, traffic_forward_mtu(check->config, check->host));
+	case FRAGMENTING_GENERIC_MODE:
+		check_find(check, FINDING_WARN,
+			   "in generic mode the kernel fragments what is larger than forward.mtu, "
+			   "several "
+			   "times slower and to the MTU of the route: give routes out of %s that "
+			   "MTU: ip route ... mtu %" PRId64,
+			   link->name, traffic_forward_mtu(check->config, check->host));
 		break;
-	case CUTTING_DEVICE_TOO_SMALL:
+	case FRAGMENTING_DEVICE_TOO_SMALL:
 		judge_small_device(check);
 		break;
-	case CUTTING_KERNEL_TOO_OLD:
-		check_find(
-			check, FINDING_WARN,
-			"Linux %s copies no frames in XDP, so the kernel cuts what is larger than "
-			"forward.mtu, several times slower",
-			check->host->kernel);
+	case FRAGMENTING_KERNEL_TOO_OLD:
+		check_find(check, FINDING_WARN,
+			   "Linux %s copies no frames in XDP, so the kernel fragments what is "
+			   "larger than "
+			   "forward.mtu, several times slower",
+			   check->host->kernel);
 		break;
-	case CUTTING_NONE:
+	case FRAGMENTING_NONE:
 		break;
 	}
 }
@@ -201,7 +201,7 @@ void check_fragment_limit(const struct check *check)
 	int64_t target = check->config->monitor.target_pps, left;
 	struct finding *finding;
 
-	if (!limit || !pieces || needs_no_cutting(check))
+	if (!limit || !pieces || needs_no_fragmenting(check))
 		return;
 	if (check->host->frag_bypass == 1) {
 		check_find(check, FINDING_OK,
@@ -214,9 +214,9 @@ void check_fragment_limit(const struct check *check)
 	finding = check_find(check, FINDING_WARN,
 			     "%s: %s sends at most %" PRId64
 			     " IP fragments a second, which is %" PRId64
-			     " packets cut in two%s; of monitor.target_pps, %" PRId64
+			     " packets fragmented in two%s; of monitor.target_pps, %" PRId64
 			     ", it would lose %" PRId64
-			     " if all had to be cut, and count them in %s%s",
+			     " if all had to be fragmented, and count them in %s%s",
 			     link->name, check->forward.title, limit, left,
 			     pieces > 2 ? ", fewer where they are larger" : "", target,
 			     target > left ? target - left : 0,

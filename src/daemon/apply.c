@@ -122,7 +122,7 @@ static int apply_in_mode(struct applied *applied, const char *instance, const st
 	if (!err) {
 		applied_release(applied);
 		*applied = fresh;
-		warn_of_cutting(config, datapath_cutting(datapath));
+		warn_of_fragmenting(config, datapath_fragmenting(datapath));
 		report_applied(config, &attached, mode->name);
 	}
 	/* also what was attached again after a failure */

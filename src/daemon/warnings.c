@@ -33,21 +33,21 @@ void warn_of_forwarding(const struct config *config)
 	}
 }
 
-/* Packets that XDP cannot cut go through the kernel's stack, several times slower. */
-void warn_of_cutting(const struct config *config, enum cutting cutting)
+/* Packets that XDP cannot fragment go through the kernel's stack, several times slower. */
+void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting)
 {
 	const char *egress = config->forward.interface;
 
-	if (cutting == CUTTING_DEVICE_TOO_SMALL)
+	if (fragmenting == FRAGMENTING_DEVICE_TOO_SMALL)
 		log_warning("%s's MTU lets no packet pass that has to be fragmented, so the kernel "
 			    "fragments, which is several times slower; set forward.mtu to what may "
 			    "be sent, and: ip link set dev %s mtu %d",
 			    egress, egress, DRIVER_SAFE_MTU);
-	if (cutting == CUTTING_KERNEL_TOO_OLD)
+	if (fragmenting == FRAGMENTING_KERNEL_TOO_OLD)
 		log_warning(
 			"this kernel does not copy frames in XDP (Linux 5.14 does), so the "
 			"kernel fragments what is larger than forward.mtu, several times slower");
-	if (cutting == CUTTING_GENERIC_MODE)
+	if (fragmenting == FRAGMENTING_GENERIC_MODE)
 		log_info("in generic mode the kernel fragments, to the MTU of the route: give "
 			 "routes "
 			 "out of %s forward.mtu as theirs (ip route ... mtu)",

@@ -5,13 +5,13 @@
 
 #include "base/error.h"
 #include "config/config.h"
-#include "datapath/cutting.h"
+#include "datapath/fragmenting.h"
 #include "net/netdev.h"
 
 void warn_of_links(const struct config *config, const struct netdev *listen,
 		   const struct netdev *egress);
 void warn_of_forwarding(const struct config *config);
-void warn_of_cutting(const struct config *config, enum cutting cutting);
+void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting);
 /* `refusal` says why native mode could not be had; empty: it was not tried. */
 void warn_of_generic_mode(const char *instance, const struct config *config,
 			  const struct error *refusal);

@@ -53,23 +53,23 @@ static void put_back_shared(const struct datapath_change *change)
 	}
 }
 
-static const char *cutter_pin(char *pin, uint32_t generation, uint64_t mark)
+static const char *fragmenter_pin(char *pin, uint32_t generation, uint64_t mark)
 {
 	char name[PIN_SIZE];
 
-	snprintf(name, sizeof(name), PIN_CUTTER, mark);
+	snprintf(name, sizeof(name), PIN_FRAGMENTER, mark);
 	return datapath_generation_pin(pin, generation, name);
 }
 
-/* Tells later versions, which may not know our constants, that this generation cuts. */
-static int pin_cutter(const struct datapath_change *change)
+/* Tells later versions, which may not know our constants, that this generation fragments. */
+static int pin_fragmenter(const struct datapath_change *change)
 {
 	const struct pipeline_bpf *skeleton = change->datapath->skeleton;
 	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
 
 	if (!skeleton->rodata->config.fragment_in_xdp)
 		return 0;
-	cutter_pin(name, change->datapath->generation, skeleton->rodata->config.fragment_mark);
+	fragmenter_pin(name, change->datapath->generation, skeleton->rodata->config.fragment_mark);
 	return bpf_obj_pin(bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment),
 			   instance_pin_path(path, change->instance, name))
 		       ? -errno
@@ -110,7 +110,7 @@ static int pin_generation(const struct datapath_change *change)
 		if (bpf_obj_pin(pins[i].fd, instance_pin_path(path, change->instance, name)))
 			return -errno;
 	}
-	return pin_cutter(change);
+	return pin_fragmenter(change);
 }
 
 /* Waits until no CPU runs the program before any more: that is what synchronize_rcu() means. */
@@ -187,9 +187,9 @@ static void find_previous(struct datapath_change *change)
 
 /*
  * Could a frame of the current generation claim the egress device's queue for a program that does
- * not cut? The kernel asks the program of whoever came first for all that is in the queue.
+ * not fragment? The kernel asks the program of whoever came first for all that is in the queue.
  */
-static bool queue_may_not_cut(const struct datapath_change *change)
+static bool queue_may_not_fragment(const struct datapath_change *change)
 {
 	const struct pipeline_config *constants = &change->datapath->skeleton->rodata->config;
 	struct pipeline_config previous;
@@ -199,9 +199,9 @@ static bool queue_may_not_cut(const struct datapath_change *change)
 		return false; /* nothing of this instance's is on its way */
 	if (datapath_generation_of(change->instance, change->link.prog_id) != change->previous)
 		return true; /* somebody else's */
-	/* every program that cuts by the same mark cuts alike: the frame says how */
+	/* programs with the same mark trim alike, since the shim says how */
 	if (datapath_is_pinned(change->instance,
-			       cutter_pin(pin, change->previous, constants->fragment_mark)))
+			       fragmenter_pin(pin, change->previous, constants->fragment_mark)))
 		return false;
 	return datapath_read_constants(change->instance, change->previous, &previous) ||
 	       previous.egress_ifindex == constants->egress_ifindex;
@@ -240,7 +240,7 @@ static void settle(const struct datapath_change *change)
 
 	if (change->previous)
 		wait_for_old_program();
-	datapath_open_cutting(change->datapath);
+	datapath_open_fragmenting(change->datapath);
 	if (datapath_carry_counters(change))
 		snprintf(attached->warning, sizeof(attached->warning),
 			 "the counters of rules and VNIs start anew: those of the program before "
@@ -268,9 +268,9 @@ int datapath_apply(struct datapath *datapath, struct datapath_pins *pins,
 	memset(attached, 0, sizeof(*attached));
 	find_previous(&change);
 	err = pin_all(&change);
-	/* closed, packets to be cut go through the kernel: slower, and to the MTU of the route */
-	if (!err && !queue_may_not_cut(&change))
-		datapath_open_cutting(datapath);
+	/* closed, packets to be fragmented go through the kernel: slower, and to the MTU of the route */
+	if (!err && !queue_may_not_fragment(&change))
+		datapath_open_fragmenting(datapath);
 	if (!err)
 		err = datapath_attach(&change);
 	if (!err) {

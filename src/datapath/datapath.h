@@ -15,7 +15,7 @@
 
 #include "bpf/losses.h"
 #include "config/config.h"
-#include "datapath/cutting.h"
+#include "datapath/fragmenting.h"
 #include "base/error.h"
 
 /* The interfaces of a configuration as the kernel has them now. */
@@ -54,8 +54,8 @@ struct datapath_options {
 int datapath_load(struct datapath **out, const struct config *config,
 		  const struct datapath_links *links, const struct datapath_options *options,
 		  struct error *error);
-/* Who cuts what is larger than may be sent, and why not the datapath itself. */
-enum cutting datapath_cutting(const struct datapath *datapath);
+/* Who fragments what is larger than may be sent, and why not the datapath itself. */
+enum fragmenting datapath_fragmenting(const struct datapath *datapath);
 
 void datapath_free(struct datapath *datapath); /* NULL is allowed; what is pinned stays */
 

@@ -21,7 +21,7 @@ static void egress_maps(const struct pipeline_bpf *skeleton, struct bpf_map *map
 
 /*
  * Linux before 5.14 refuses generic mode to a program that knows a devmap with room for a program.
- * Nothing is cut in generic mode, so that none is needed; the interface alone comes first in a value.
+ * Generic mode fragments nothing and needs no such program; a value begins with the interface.
  */
 int datapath_shrink_egress(const struct pipeline_bpf *skeleton)
 {
@@ -34,18 +34,18 @@ int datapath_shrink_egress(const struct pipeline_bpf *skeleton)
 	return err;
 }
 
-/* Every entry of every map that sends frames names the egress interface and, if need be, the cutter. */
+/* Every entry of these maps names forward.interface and, if it fragments, the program that trims. */
 int datapath_fill_egress(struct datapath *datapath)
 {
 	struct pipeline_bpf *skeleton = datapath->skeleton;
-	bool cut = skeleton->rodata->config.fragment_in_xdp;
+	bool fragment = skeleton->rodata->config.fragment_in_xdp;
 	struct bpf_map *maps[EGRESS_MAPS];
 	struct bpf_devmap_val value = {.ifindex = datapath->links.egress_ifindex};
 
-	if (cut)
+	if (fragment)
 		value.bpf_prog.fd = bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment);
 	egress_maps(skeleton, maps);
-	for (size_t i = 0; i < (cut ? EGRESS_MAPS : 1); i++) {
+	for (size_t i = 0; i < (fragment ? EGRESS_MAPS : 1); i++) {
 		for (uint32_t key = 0; key < bpf_map__max_entries(maps[i]); key++) {
 			if (bpf_map_update_elem(bpf_map__fd(maps[i]), &key, &value, BPF_ANY))
 				return -errno;

@@ -15,7 +15,7 @@ struct datapath {
 	struct datapath_links links;
 	uint32_t generation;
 	bool generic;
-	enum cutting cutting;
+	enum fragmenting fragmenting;
 	struct ip_address *targets; /* of the rules; next_hops[i] is the way to targets[i] */
 	size_t target_count;
 	bool contextless; /* this kernel runs programs by hand, but not with a context */
@@ -28,8 +28,8 @@ struct datapath {
 #define PIN_GENERATION  "generation-%u"
 #define PIN_PROGRAM     "program"   /* of a generation */
 #define PIN_CONSTANTS   "constants" /* of a generation: struct pipeline_config */
-/* of a generation that cuts: its cutter, by what mark; another struct fragment_shim, another name */
-#define PIN_CUTTER      "cutter-%016" PRIx64
+/* the program that trims copies, named by its mark; another struct fragment_shim, another name */
+#define PIN_FRAGMENTER  "fragmenter-%016" PRIx64
 #define PIN_FRESH       "fresh" /* a pin on its way to its name; BPF file systems allow no dots */
 #define PIN_SIZE        64
 
@@ -83,8 +83,8 @@ int datapath_fill_egress(struct datapath *datapath);
 #define LOSS_PINS 6
 extern const char *const datapath_loss_pins[LOSS_PINS];
 
-/* Lets the generation cut: nothing of the one before is on its way any more. 0 or -errno. */
-int datapath_open_cutting(struct datapath *datapath);
+/* Lets the generation fragment: nothing of the one before is on its way any more. 0 or -errno. */
+int datapath_open_fragmenting(struct datapath *datapath);
 
 /* Can this kernel send a frame several times over (BPF_F_BROADCAST)? */
 bool datapath_can_broadcast(void);

@@ -55,21 +55,23 @@ static enum vni_mode vni_mode_of(const struct config *config)
 	return VNI_RANGE;
 }
 
-static enum cutting choose_cutting(const struct config *config, const struct datapath_links *links,
-				   uint32_t mtu, bool generic)
+static enum fragmenting choose_fragmenting(const struct config *config,
+					   const struct datapath_links *links, uint32_t mtu,
+					   bool generic)
 {
-	enum cutting cutting = cutting_choose(config->forward.oversize,
-					      (int64_t)links->listen_mtu - CUTTING_TUNNEL, mtu,
-					      links->egress_mtu, generic);
+	enum fragmenting fragmenting =
+		fragmenting_choose(config->forward.oversize,
+				   (int64_t)links->listen_mtu - FRAGMENTING_TUNNEL, mtu,
+				   links->egress_mtu, generic);
 
-	if (cutting == CUTTING_IN_XDP && !datapath_can_broadcast())
-		return CUTTING_KERNEL_TOO_OLD;
-	return cutting;
+	if (fragmenting == FRAGMENTING_IN_XDP && !datapath_can_broadcast())
+		return FRAGMENTING_KERNEL_TOO_OLD;
+	return fragmenting;
 }
 
-enum cutting datapath_cutting(const struct datapath *datapath)
+enum fragmenting datapath_fragmenting(const struct datapath *datapath)
 {
-	return datapath->cutting;
+	return datapath->fragmenting;
 }
 
 static void fill_constants(struct pipeline_config *to, const struct config *from,
@@ -206,9 +208,9 @@ static int fill_sources(const struct bpf_map *map, const struct config *config)
 	return 0;
 }
 
-int datapath_open_cutting(struct datapath *datapath)
+int datapath_open_fragmenting(struct datapath *datapath)
 {
-	int fd = bpf_map__fd(datapath->skeleton->maps.cutting_open);
+	int fd = bpf_map__fd(datapath->skeleton->maps.fragmenting_open);
 	uint32_t zero = 0, open = 1;
 
 	return bpf_map_update_elem(fd, &zero, &open, BPF_ANY) ? -errno : 0;
@@ -233,7 +235,7 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 	return err ? err : datapath_fill_egress(datapath);
 }
 
-/* The mark of this instance's frames to be cut: the same in all its generations. */
+/* The mark of this instance's frames to be fragmented: the same in all its generations. */
 static int choose_mark(const struct datapath_pins *pins, __u64 *mark)
 {
 	if (pins && !pins->info_err && pins->info.fragment_mark) {
@@ -248,18 +250,19 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 {
 	struct pipeline_config *constants = &datapath->skeleton->rodata->config;
 	struct pipeline_bpf *skeleton = datapath->skeleton;
-	bool cut;
+	bool fragment;
 
 	fill_constants(constants, config, &datapath->links, tables);
 	constants->generation = datapath->generation;
 	constants->trace = options->trace;
 	constants->multi_buffer = options->multi_buffer;
-	datapath->cutting =
-		choose_cutting(config, &datapath->links, constants->mtu, options->generic);
-	cut = datapath->cutting == CUTTING_IN_XDP;
-	constants->fragment_in_xdp = cut;
-	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, cut);
-	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_explain, cut && options->trace);
+	datapath->fragmenting =
+		choose_fragmenting(config, &datapath->links, constants->mtu, options->generic);
+	fragment = datapath->fragmenting == FRAGMENTING_IN_XDP;
+	constants->fragment_in_xdp = fragment;
+	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, fragment);
+	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_explain,
+				  fragment && options->trace);
 	if (options->multi_buffer) {
 		struct bpf_program *program = NULL;
 
@@ -330,7 +333,7 @@ static int load(struct datapath *datapath, const struct config *config,
 		return explain_load_failure(err, error);
 	err = fill_maps(datapath, config, tables);
 	if (!err && !options->pins)
-		err = datapath_open_cutting(datapath);
+		err = datapath_open_fragmenting(datapath);
 	if (err)
 		return error_set(error, err, "cannot fill the program's tables: %s",
 				 strerror(-err));

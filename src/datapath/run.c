@@ -16,7 +16,7 @@ void datapath_park(struct datapath *datapath)
 
 	skeleton->links.vxlan_pipeline = bpf_program__attach_xdp(skeleton->progs.vxlan_pipeline,
 								 datapath->links.listen_ifindex);
-	if (datapath->cutting == CUTTING_IN_XDP)
+	if (datapath->fragmenting == FRAGMENTING_IN_XDP)
 		skeleton->links.vxlan_pipeline_explain =
 			bpf_program__attach_xdp(skeleton->progs.vxlan_pipeline_explain, LOOPBACK);
 }
@@ -61,8 +61,9 @@ static int run_once(struct datapath *datapath, int program_fd, int ifindex, cons
 	return 0;
 }
 
-/* The kernel would copy the frame and cut each copy on its way out; the same by hand. */
-static int cut(struct datapath *datapath, struct datapath_outcome *outcome, struct error *error)
+/* The kernel would copy the frame and trim each copy on its way out; the same by hand. */
+static int run_fragments(struct datapath *datapath, struct datapath_outcome *outcome,
+			 struct error *error)
 {
 	int program_fd = bpf_program__fd(datapath->skeleton->progs.vxlan_pipeline_explain);
 	const struct datapath_frame shimmed = outcome->frames[0];
@@ -102,6 +103,6 @@ int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 	if (!err && bpf_map_lookup_elem(traces_fd, &zero, &outcome->trace))
 		err = error_set(error, -errno, "cannot read the trace: %s", strerror(errno));
 	if (!err && outcome->trace.verdict == VERDICT_FRAGMENTED)
-		err = cut(datapath, outcome, error);
+		err = run_fragments(datapath, outcome, error);
 	return err;
 }

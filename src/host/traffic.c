@@ -12,7 +12,8 @@ int64_t traffic_forward_mtu(const struct config *config, const struct host *host
 
 int64_t traffic_largest_inner(const struct host *host)
 {
-	return host->listen.mtu == HOST_UNKNOWN ? HOST_UNKNOWN : host->listen.mtu - CUTTING_TUNNEL;
+	return host->listen.mtu == HOST_UNKNOWN ? HOST_UNKNOWN
+						: host->listen.mtu - FRAGMENTING_TUNNEL;
 }
 
 int64_t traffic_fragments(const struct config *config, const struct host *host)
@@ -26,18 +27,19 @@ int64_t traffic_fragments(const struct config *config, const struct host *host)
 	return (inner - IP_HEADER + chunk - 1) / chunk;
 }
 
-enum cutting traffic_cutting(const struct config *config, const struct host *host, bool generic)
+enum fragmenting traffic_fragmenting(const struct config *config, const struct host *host,
+				     bool generic)
 {
-	enum cutting cutting =
-		cutting_choose(config->forward.oversize, traffic_largest_inner(host),
-			       traffic_forward_mtu(config, host), host->forward.mtu, generic);
+	enum fragmenting fragmenting =
+		fragmenting_choose(config->forward.oversize, traffic_largest_inner(host),
+				   traffic_forward_mtu(config, host), host->forward.mtu, generic);
 
 	/* none where a size is not known, either */
 	if (!traffic_fragments(config, host))
-		return CUTTING_NONE;
-	if (cutting == CUTTING_IN_XDP && host->features.broadcast == ANSWER_NO)
-		return CUTTING_KERNEL_TOO_OLD;
-	return cutting;
+		return FRAGMENTING_NONE;
+	if (fragmenting == FRAGMENTING_IN_XDP && host->features.broadcast == ANSWER_NO)
+		return FRAGMENTING_KERNEL_TOO_OLD;
+	return fragmenting;
 }
 
 /* Is the kernel handed packets to forward, be it now and then? */
@@ -52,9 +54,9 @@ static bool passes(const struct config *config, const struct host *host)
 	if (config->forward.oversize == OVERSIZE_PASS &&
 	    traffic_largest_inner(host) > traffic_forward_mtu(config, host))
 		return true;
-	/* in XDP, too: packets to be cut that have IP options */
-	return traffic_cutting(config, host, config->listen.xdp_mode == XDP_MODE_GENERIC) !=
-	       CUTTING_NONE;
+	/* in XDP, too: packets to be fragmented that have IP options */
+	return traffic_fragmenting(config, host, config->listen.xdp_mode == XDP_MODE_GENERIC) !=
+	       FRAGMENTING_NONE;
 }
 
 bool traffic_passes_version(const struct config *config, const struct host *host, int version)

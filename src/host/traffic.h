@@ -4,7 +4,7 @@
 #define HOST_TRAFFIC_H
 
 #include "config/config.h"
-#include "datapath/cutting.h"
+#include "datapath/fragmenting.h"
 #include "host/host.h"
 
 /* forward.mtu, or that of the interface; HOST_UNKNOWN when neither is known. */
@@ -12,9 +12,10 @@ int64_t traffic_forward_mtu(const struct config *config, const struct host *host
 /* The largest inner packet that fits listen.interface; HOST_UNKNOWN when its MTU is. */
 int64_t traffic_largest_inner(const struct host *host);
 
-/* Who cuts what is larger than forward.mtu. `generic`: the mode that the program runs in. */
-enum cutting traffic_cutting(const struct config *config, const struct host *host, bool generic);
-/* How many fragments the largest packet makes; 0: nothing has to be cut. */
+/* Who fragments what is larger than forward.mtu. `generic`: the mode that the program runs in. */
+enum fragmenting traffic_fragmenting(const struct config *config, const struct host *host,
+				     bool generic);
+/* How many fragments the largest packet makes; 0: nothing has to be fragmented. */
 int64_t traffic_fragments(const struct config *config, const struct host *host);
 
 /*

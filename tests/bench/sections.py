@@ -109,10 +109,10 @@ class SentOnly(Source):
 
 
 def judge_throughput(findings, size, rates):
-    ours, cutting, bare = "vxlan-pipeline", "pipeline, fragmenting on", "bare redirect"
+    ours, fragmenting, bare = "vxlan-pipeline", "pipeline, fragmenting on", "bare redirect"
     if size == 98:
         findings.figure("bare_98", rates.ratio(ours, bare))
-        findings.figure("fragmenting", rates.ratio(cutting, bare))
+        findings.figure("fragmenting", rates.ratio(fragmenting, bare))
         for name, peer in (("kernel", "kernel vxlan + stateless nft"),
                            ("conntrack", "kernel vxlan + conntrack"),
                            ("decap", "XDP decap + kernel routing"), ("tc", "TC/eBPF")):
@@ -122,7 +122,7 @@ def judge_throughput(findings, size, rates):
     elif size == 1400:
         findings.figure("bare_1400", rates.ratio(ours, bare))
     elif size == JUMBO:
-        findings.figure("cut", rates.ratio(cutting, "XDP decap + kernel routing"))
+        findings.figure("cut", rates.ratio(fragmenting, "XDP decap + kernel routing"))
 
 
 # ---- rules, shapes, VNIs ----

@@ -103,7 +103,7 @@ static void clear_df(const struct model *model, const struct inner *inner, struc
 }
 
 /* Who cuts it: the program, or the kernel where the program says that it cannot. */
-static uint32_t cutting_verdicts(const struct model *model, const struct inner *inner)
+static uint32_t fragmenting_verdicts(const struct model *model, const struct inner *inner)
 {
 	const struct scenario *scenario = model->scenario;
 	const uint8_t *ip = inner->frame + IP;
@@ -136,7 +136,7 @@ void model_leave(const struct model *model, struct inner *inner, struct answer *
 		else if (scenario->oversize == DROP_OVERSIZE || !may_be_cut(inner))
 			answer->verdicts |= ONE_OF(IS_oversize);
 		else
-			answer->verdicts |= cutting_verdicts(model, inner);
+			answer->verdicts |= fragmenting_verdicts(model, inner);
 	}
 	cut_padding(model, inner, answer);
 	drop_if_certain(answer);

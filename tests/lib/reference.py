@@ -12,7 +12,7 @@ import struct
 from . import frames
 from .frames import (ETH_IPV4, ETH_IPV6, ETH_QINQ, ETH_VLAN, FRAGMENT, ROUTING, TCP, UDP)
 
-# `oversize: fragment` ends as `passed` where the kernel is to do the cutting, as `fragmented` where
+# `oversize: fragment` ends as `passed` where the kernel is to do the fragmenting, as `fragmented` where
 # the program itself does. This is the only place that admits both.
 CUT_TO_FIT = frozenset({"fragmented", "passed"})
 

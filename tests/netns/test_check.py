@@ -60,7 +60,7 @@ class Findings(Checked):
     def test_the_kernel(self):
         """An old one cannot cut, which is said where there is something to cut."""
         found = self.wrong(self.check({"forward": {"oversize": "fragment"}}))
-        self.assertEqual(found, [] if kernel.copies_frames() else [("warn", "cutting")])
+        self.assertEqual(found, [] if kernel.copies_frames() else [("warn", "fragmenting")])
 
     # what breaks the host, a change of the configuration, and what is found
     ROWS = (
@@ -72,7 +72,7 @@ class Findings(Checked):
          "forward_mtu"),
         ("no room to cut",
          ("sh", "-c", "ip link set in0 mtu 3498 && ip link set out0 mtu 1500"),
-         {"forward": {"oversize": "fragment"}}, "warn", "cutting"),
+         {"forward": {"oversize": "fragment"}}, "warn", "fragmenting"),
         ("no IPv4 forwarding", ("sysctl", "-w", "net.ipv4.conf.out0.forwarding=0"), {}, "warn",
          "forwarding"),
         ("no next hops of IPv6", ("sysctl", "-w", "net.ipv6.conf.out0.forwarding=0"), {}, "warn",
@@ -89,7 +89,7 @@ class Findings(Checked):
     def test_what_is_found_and_that_its_command_mends_it(self):
         for sentence, broken, change, status, name in self.ROWS:
             with self.subTest(sentence):
-                if name == "cutting" and not kernel.copies_frames():
+                if name == "fragmenting" and not kernel.copies_frames():
                     self.skipTest("this kernel cuts itself, whatever the room")
                 self.appliance.run(*broken)
                 findings = self.check(change, status=1 if status == "fail" else 0)

@@ -79,15 +79,19 @@ static void words(void **state)
 	} rows[] = {
 		{{"the rate that the limit leaves", "ena-in-tree", NULL, LISTEN CUT, NULL},
 		 "fragment_limit",
-		 "ens6: ENA sends at most 1024 IP fragments a second, which is 512 packets cut in "
+		 "ens6: ENA sends at most 1024 IP fragments a second, which is 512 packets "
+		 "fragmented in "
 		 "two, fewer where they are larger; of monitor.target_pps, 85000, it would lose "
-		 "84488 if all had to be cut, and count them in pps_allowance_exceeded; ENA 2.13.3 "
+		 "84488 if all had to be fragmented, and count them in pps_allowance_exceeded; ENA "
+		 "2.13.3 "
 		 "and later can do without"},
 		{{"what a lower goal would lose", "ena-in-tree", "{'listen': {'mtu': 2902}}",
 		  LISTEN CUT "monitor: {target_pps: 500, warning_pps: 1}\n", NULL},
 		 "fragment_limit",
-		 "ens6: ENA sends at most 1024 IP fragments a second, which is 512 packets cut in "
-		 "two; of monitor.target_pps, 500, it would lose 0 if all had to be cut, and count "
+		 "ens6: ENA sends at most 1024 IP fragments a second, which is 512 packets "
+		 "fragmented in "
+		 "two; of monitor.target_pps, 500, it would lose 0 if all had to be fragmented, "
+		 "and count "
 		 "them in pps_allowance_exceeded; ENA 2.13.3 and later can do without"},
 		{{"the bypass", "ena-2.17", NULL, LISTEN CUT, NULL},
 		 "fragment_limit",
@@ -108,8 +112,9 @@ static void words(void **state)
 		 "on"},
 		{{"an MTU that is forward.mtu, too", "virtio", "{'forward': {'mtu': 1500}}",
 		  LISTEN "forward: {interface: ens6}\n", NULL},
-		 "cutting",
-		 "ens6's MTU, 1500, lets no packet pass that has to be cut, so the kernel cuts, "
+		 "fragmenting",
+		 "ens6's MTU, 1500, lets no packet pass that has to be fragmented, so the kernel "
+		 "fragments, "
 		 "several times slower; say `mtu: 1500` under `forward`, then give ens6 an MTU of "
 		 "3460, and its routes one of 1500"},
 		{{"what to serve on instead", "ena-in-tree", NULL,

@@ -46,19 +46,19 @@ class Cutting(net.Ground):
             got = sorted(self.server.recv(65535) for _ in part)
             self.assertEqual(got, sorted(payload for _, payload in part))
 
-    def start_cutting(self, mtu=1500, **listen):
+    def start_fragmenting(self, mtu=1500, **listen):
         if not kernel.copies_frames():
             self.route_mtu(mtu)
         return self.start({"forward": {"mtu": mtu}, "listen": listen})
 
     def test_told_at_start(self):
         """Where the kernel has to cut, and only there, it is said, and what that costs."""
-        told = "this kernel does not copy frames in XDP" in self.start_cutting().stderr
+        told = "this kernel does not copy frames in XDP" in self.start_fragmenting().stderr
         self.assertEqual(told, not kernel.copies_frames())
 
     def test_jumbo_datagrams(self):
         """2852 bytes leave as two fragments each, without the kernel's stack."""
-        self.start_cutting()
+        self.start_fragmenting()
         self.deliver([2852] * 200)
         self.assertEqual(self.verdicts(), {self.cut: 200})
         fragments = self.out_port.receive(net.is_ip, 400)
@@ -73,8 +73,8 @@ class Cutting(net.Ground):
         self.assertNotIn(b"\0\0", idents)
 
     def test_every_size(self):
-        """From what needs no cutting to the largest, odd lengths and exact fits included."""
-        self.start_cutting()
+        """From what needs no fragmenting to the largest, odd lengths and exact fits included."""
+        self.start_fragmenting()
         sizes = [1400, 1499, 1500, 1501, 1502, 1507, 1508, 1509, 2000, 2972, 2979, 2980, 2981,
                  2988, 3001, 3400]
         self.deliver(sizes * 3)
@@ -82,7 +82,7 @@ class Cutting(net.Ground):
 
     def test_mixed_bursts(self):
         """Whole packets and packets to cut in one burst: one program serves the device's queue."""
-        self.start_cutting()
+        self.start_fragmenting()
         shuffled = [100, 2852, 64, 1500, 3000] * 60
         random.Random(1).shuffle(shuffled)
         self.deliver(shuffled)
@@ -93,14 +93,14 @@ class Cutting(net.Ground):
         for mtu, verdict in ((1400, self.cut), (700, self.cut), (400, self.cut), (300, "passed")):
             with self.subTest(mtu=mtu):
                 self.route_mtu(mtu)  # to which the kernel cuts
-                daemon = self.start_cutting(mtu)
+                daemon = self.start_fragmenting(mtu)
                 self.deliver([2852] * 20)
                 self.assertEqual(self.verdicts(), {verdict: 20})
                 self.assertEqual(daemon.terminate(), 0)
 
     def test_fragments_of_fragments(self):
         """A fragment that is too large is cut again, at the right offsets."""
-        self.start_cutting()
+        self.start_fragmenting()
         packet, payload = datagram(7, 20 + 8 + 4800, ident=99, df=False)
         body = packet[20:]
         pieces = []
@@ -115,19 +115,19 @@ class Cutting(net.Ground):
     def test_options_go_to_the_kernel(self):
         """Which options belong in later fragments is the kernel's business."""
         self.route_mtu(1500)
-        self.start_cutting()
+        self.start_fragmenting()
         self.deliver([2852] * 5, options=b"\1\1\1\0")
         self.assertEqual(self.verdicts(), {"passed": 5})
 
     def test_generic_mode_goes_to_the_kernel(self):
         """Copies share their data there."""
         self.route_mtu(1500)
-        self.start_cutting(xdp_mode="generic")
+        self.start_fragmenting(xdp_mode="generic")
         self.deliver([2852] * 10)
         self.assertEqual(self.verdicts(), {"passed": 10})
 
-    def test_reload_while_cutting(self):
-        daemon = self.start_cutting()
+    def test_reload_while_fragmenting(self):
+        daemon = self.start_fragmenting()
         for round_number in range(5):
             self.deliver([2852, 100] * 20)
             if round_number < 4:
