@@ -7,7 +7,7 @@
 #include "base/addr.h"
 
 /* A decimal number without sign, blanks or leading zeros. */
-static int number_parse(const char *text, unsigned int maximum, unsigned int *number)
+static int addr_parse_number(const char *text, unsigned int maximum, unsigned int *number)
 {
 	unsigned int value = 0;
 
@@ -28,7 +28,7 @@ static int port_parse(const char *text, uint16_t *port)
 {
 	unsigned int number;
 
-	if (number_parse(text, UINT16_MAX, &number) || number == 0)
+	if (addr_parse_number(text, UINT16_MAX, &number) || number == 0)
 		return -EINVAL;
 	*port = (uint16_t)number;
 	return 0;
@@ -109,7 +109,7 @@ int ip_prefix_parse(const char *text, struct ip_prefix *prefix)
 	if (part_copy(text, end, part) || ip_address_parse(part, &address))
 		return -EINVAL;
 	length = ip_address_bits(&address);
-	if (slash && number_parse(slash + 1, length, &length))
+	if (slash && addr_parse_number(slash + 1, length, &length))
 		return -EINVAL;
 	exact = ip_prefix_of(&address, length);
 	if (memcmp(&exact.address, &address, sizeof(address)) != 0)

@@ -6,7 +6,7 @@
 #include "check/internal.h"
 #include "tune/tune.h"
 
-static void plan(const struct check *check, struct tune_plan *plan)
+static void check_plan(const struct check *check, struct tune_plan *plan)
 {
 	tune_plan(check->host, check->config, check->instance, plan);
 }
@@ -26,7 +26,7 @@ void check_moderation(const struct check *check)
 		check_find(check, FINDING_OK,
 			   "not known: %s's driver does not tell how long it holds interrupts back",
 			   link->name);
-	plan(check, &planned);
+	check_plan(check, &planned);
 	for (size_t i = 0; i < planned.count; i++) {
 		const struct tune_setting *setting = &planned.list[i];
 
@@ -48,7 +48,7 @@ void check_idle_states(const struct check *check)
 	if (deepest == HOST_UNKNOWN)
 		check_find(check, FINDING_OK,
 			   "not known: the kernel tells of no idle states that CPUs enter");
-	plan(check, &planned);
+	check_plan(check, &planned);
 	for (size_t i = 0; i < planned.count; i++)
 		deep += strncmp(planned.list[i].object, TUNE_CPUS, strlen(TUNE_CPUS)) == 0;
 	if (deep)

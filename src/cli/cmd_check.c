@@ -28,7 +28,8 @@ static const char *const statuses[] = {
 	[FINDING_FAIL] = "fail",
 };
 
-static bool parse(int argc, char **argv, struct check_options *options, enum command_status *status)
+static bool check_parse_options(int argc, char **argv, struct check_options *options,
+				enum command_status *status)
 {
 	const struct option_row rows[] = {
 		OPTION_ROW_CONFIG(&options->config),
@@ -51,7 +52,7 @@ static bool parse(int argc, char **argv, struct check_options *options, enum com
 	return options_parse(argc, argv, &set, status);
 }
 
-static enum command_status validate(const struct check_options *options)
+static enum command_status check_validate(const struct check_options *options)
 {
 	if (options->record && options->facts)
 		return command_usage("check", "--record is of this host: not with --facts");
@@ -61,7 +62,7 @@ static enum command_status validate(const struct check_options *options)
 	return COMMAND_DONE;
 }
 
-static void print_json(const struct findings *findings)
+static void check_print_json(const struct findings *findings)
 {
 	json_t *list = json_array(), *document;
 
@@ -81,7 +82,7 @@ static void print_json(const struct findings *findings)
 	json_decref(document);
 }
 
-static void print_text(const struct findings *findings, bool color)
+static void check_print_text(const struct findings *findings, bool color)
 {
 	static const char *const colors[] = {
 		[FINDING_OK] = "\033[32m",
@@ -144,9 +145,9 @@ static enum command_status check(const struct check_options *options, const stru
 	say_options(options, named, sizeof(named));
 	check_host(&host, config, options->instance, named, &findings);
 	if (options->json)
-		print_json(&findings);
+		check_print_json(&findings);
 	else if (!options->record || strcmp(options->record, "-") != 0)
-		print_text(&findings, command_color_on(options->color, stdout));
+		check_print_text(&findings, command_color_on(options->color, stdout));
 	return check_count(&findings, FINDING_FAIL) ? COMMAND_FAILED : COMMAND_DONE;
 }
 
@@ -157,9 +158,9 @@ enum command_status cmd_check(int argc, char **argv)
 	struct config config;
 	char path[256];
 
-	if (!parse(argc, argv, &options, &status))
+	if (!check_parse_options(argc, argv, &options, &status))
 		return status;
-	status = validate(&options);
+	status = check_validate(&options);
 	if (status != COMMAND_DONE)
 		return status;
 	if (!command_load_config(&config,

@@ -137,12 +137,12 @@ static int explain_all(struct explain_run *run, struct error *error)
 			return got;
 	}
 	if (!interrupt_caught)
-		return 0; /* standard output failed: finish() says why */
+		return 0; /* standard output failed: explain_finish() says why */
 	return error_set(error, -EINTR, "interrupted after %llu packets",
 			 (unsigned long long)run->totals.packets);
 }
 
-static void begin(const struct explain_run *run)
+static void explain_begin(const struct explain_run *run)
 {
 	if (run->options->json)
 		explain_json_begin(stdout, run->options->input);
@@ -150,8 +150,8 @@ static void begin(const struct explain_run *run)
 		explain_text_begin(&run->text, run->options->input, &run->config);
 }
 
-/* Ends what begin() began, also when the packets ended in a failure. */
-static int finish(struct explain_run *run, int err, struct error *error)
+/* Ends what explain_begin() began, also when the packets ended in a failure. */
+static int explain_finish(struct explain_run *run, int err, struct error *error)
 {
 	errno = 0;
 	if (run->options->json)
@@ -192,7 +192,7 @@ static int prepare(struct explain_run *run, struct error *error)
 	return run->explanation ? 0 : error_set(error, -ENOMEM, "%s", strerror(ENOMEM));
 }
 
-static enum command_status fail(const struct explain_run *run, const struct error *error)
+static enum command_status explain_fail(const struct explain_run *run, const struct error *error)
 {
 	struct error whole;
 
@@ -209,11 +209,11 @@ static enum command_status explain(struct explain_run *run)
 	int err = prepare(run, &error);
 
 	if (!err) {
-		begin(run);
-		err = finish(run, explain_all(run, &error), &error);
+		explain_begin(run);
+		err = explain_finish(run, explain_all(run, &error), &error);
 	}
 	if (err)
-		status = fail(run, &error);
+		status = explain_fail(run, &error);
 	datapath_free(run->datapath);
 	capture_discard(run->writer);
 	capture_close(run->capture);

@@ -47,8 +47,8 @@ static void fill_packet(struct generator_packet *packet, const struct generate_o
 }
 
 /* The MAC of whoever is next on the way to --destination. */
-static int resolve(const struct generate_options *given, const struct netdev *netdev,
-		   const struct generator_route *route, uint8_t *mac, struct error *error)
+static int generate_resolve(const struct generate_options *given, const struct netdev *netdev,
+			    const struct generator_route *route, uint8_t *mac, struct error *error)
 {
 	char text[ADDR_TEXT_SIZE];
 	int err = generator_find_neighbour(given->interface, netdev->ifindex, route->next_hop, mac);
@@ -87,7 +87,7 @@ static int find_target(struct generator_packet *packet, const struct generate_op
 				 ip_address_format(&given->destination, text), given->interface,
 				 strerror(-err));
 	if (known)
-		return resolve(given, netdev, &route, packet->destination_mac, error);
+		return generate_resolve(given, netdev, &route, packet->destination_mac, error);
 	err = generator_find_peer(netdev->ifindex, packet->destination_mac);
 	if (err == -EPERM || err == -EACCES)
 		return error_set(error, err, "not permitted to look beyond %s; run as root",
@@ -117,8 +117,8 @@ static enum command_status check_size(const struct generate_options *given,
 	return COMMAND_DONE;
 }
 
-static int check_interface(const struct generate_options *given, struct netdev *netdev,
-			   struct error *error)
+static int generate_check_interface(const struct generate_options *given, struct netdev *netdev,
+				    struct error *error)
 {
 	int err = netdev_get(given->interface, netdev, error);
 
@@ -167,8 +167,8 @@ static enum command_status send_traffic(const struct generate_options *given,
 }
 
 /* Returns when it is time to report. */
-static int watch(const struct receiver *receiver, const struct generate_options *given,
-		 struct receiver_report *report, struct error *error)
+static int generate_watch(const struct receiver *receiver, const struct generate_options *given,
+			  struct receiver_report *report, struct error *error)
 {
 	const struct timespec look = {.tv_nsec = LOOK_NS}, linger = {.tv_nsec = LINGER_NS};
 	struct timespec now, start;
@@ -231,7 +231,7 @@ static enum command_status receive_traffic(const struct generate_options *given,
 		receiver_generic(receiver)
 			? " in generic XDP mode, for want of native; that is several times slower"
 			: "");
-	err = watch(receiver, given, &report, &error);
+	err = generate_watch(receiver, given, &report, &error);
 	receiver_close(receiver);
 	if (err)
 		return command_fail(&error);
@@ -248,7 +248,7 @@ enum command_status cmd_generate(int argc, char **argv)
 
 	if (!generate_options_parse(argc, argv, &options, &status))
 		return status;
-	if (check_interface(&options, &netdev, &error))
+	if (generate_check_interface(&options, &netdev, &error))
 		return command_fail(&error);
 	interrupt_catch(INTERRUPT_HANGUP);
 	return options.receive ? receive_traffic(&options, &netdev)

@@ -30,7 +30,7 @@ static void sleep_until_next(struct timespec *at, unsigned int seconds)
 		;
 }
 
-static enum command_status watch(const struct monitor_options *options)
+static enum command_status monitor_watch(const struct monitor_options *options)
 {
 	struct monitor monitor = {.color = command_color_on(options->color, stdout)};
 	bool terminal = isatty(STDOUT_FILENO) == 1;
@@ -86,5 +86,5 @@ enum command_status cmd_monitor(int argc, char **argv)
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
 	interrupt_catch(0);
-	return watch(&options);
+	return monitor_watch(&options);
 }

@@ -71,7 +71,8 @@ static const char *combine_nat(struct run_options *options)
 	return NULL;
 }
 
-static bool parse(int argc, char **argv, struct run_options *options, enum command_status *status)
+static bool run_parse_options(int argc, char **argv, struct run_options *options,
+			      enum command_status *status)
 {
 	const struct option_row rows[] = {
 		OPTION_ROW_CONFIG(&options->config_file),
@@ -120,7 +121,7 @@ static enum command_status dump_stats(const char *instance)
 	return COMMAND_DONE;
 }
 
-static enum command_status run(struct daemon_options *options)
+static enum command_status run_daemon(struct daemon_options *options)
 {
 	enum command_status status;
 	struct config config;
@@ -144,7 +145,7 @@ enum command_status cmd_run(int argc, char **argv)
 	enum command_status status;
 	const char *problem;
 
-	if (!parse(argc, argv, &options, &status))
+	if (!run_parse_options(argc, argv, &options, &status))
 		return status;
 	if (options.dump_stats)
 		return dump_stats(options.daemon.instance);
@@ -162,5 +163,5 @@ enum command_status cmd_run(int argc, char **argv)
 					    options.config_path, sizeof(options.config_path));
 	options.daemon.overrides = options.overrides;
 	options.daemon.override_count = options.override_count;
-	return run(&options.daemon);
+	return run_daemon(&options.daemon);
 }

@@ -82,7 +82,7 @@ static const char *format_time(uint64_t ns, char *text, size_t size)
 	return text;
 }
 
-static void print_json(const char *instance, const struct status *status)
+static void status_print_json(const char *instance, const struct status *status)
 {
 	const struct instance_info *info = &status->condition.info;
 	json_t *reasons = json_array(), *document;
@@ -116,7 +116,7 @@ static void print_health(const struct health *health, bool color)
 		printf("              %s\n", health->reasons[i]);
 }
 
-static void print_losses(const struct loss_table *losses, bool transmit_counted)
+static void status_print_losses(const struct loss_table *losses, bool transmit_counted)
 {
 	bool none = true;
 
@@ -141,7 +141,7 @@ static void print_losses(const struct loss_table *losses, bool transmit_counted)
 	printf("              " LOSS_AT_THE_SOURCE "\n");
 }
 
-static void print_text(const char *instance, const struct status *status, bool color)
+static void status_print_text(const char *instance, const struct status *status, bool color)
 {
 	const struct instance_info *info = &status->condition.info;
 	bool attached = is_attached(status);
@@ -161,7 +161,7 @@ static void print_text(const char *instance, const struct status *status, bool c
 		printf("  rate        %.0f packets a second\n", status->pps);
 	print_health(&status->health, color);
 	if (status->condition.state != DATAPATH_ABSENT)
-		print_losses(&status->losses, status->condition.losses.counted);
+		status_print_losses(&status->losses, status->condition.losses.counted);
 }
 
 enum command_status cmd_status(int argc, char **argv)
@@ -189,9 +189,9 @@ enum command_status cmd_status(int argc, char **argv)
 		return command_fail(&error);
 	}
 	if (json)
-		print_json(instance, &found);
+		status_print_json(instance, &found);
 	else
-		print_text(instance, &found, command_color_on(color, stdout));
+		status_print_text(instance, &found, command_color_on(color, stdout));
 	loss_table_clear(&found.losses);
 	return COMMAND_DONE;
 }

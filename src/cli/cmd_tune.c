@@ -29,7 +29,8 @@ static const char *const outcomes[] = {
 	[TUNE_SKIPPED] = "skipped", [TUNE_FAILED] = "failed",
 };
 
-static bool parse(int argc, char **argv, struct tune_options *options, enum command_status *status)
+static bool tune_parse_options(int argc, char **argv, struct tune_options *options,
+			       enum command_status *status)
 {
 	const struct option_row rows[] = {
 		OPTION_ROW_CONFIG(&options->config),
@@ -53,7 +54,7 @@ static bool parse(int argc, char **argv, struct tune_options *options, enum comm
 	return options_parse(argc, argv, &set, status);
 }
 
-static enum command_status validate(const struct tune_options *options)
+static enum command_status tune_validate(const struct tune_options *options)
 {
 	if (options->dry_run && options->revert)
 		return command_usage("tune", "give --dry-run or --revert, not both");
@@ -72,7 +73,7 @@ static size_t count(const struct tune_results *results, enum tune_outcome outcom
 	return found;
 }
 
-static void print_json(const struct tune_results *results)
+static void tune_print_json(const struct tune_results *results)
 {
 	json_t *list = json_array(), *document;
 	char name[TUNE_NAME_SIZE];
@@ -93,7 +94,7 @@ static void print_json(const struct tune_results *results)
 	json_decref(document);
 }
 
-static void print_text(const struct tune_results *results, const struct tune_options *options)
+static void tune_print_text(const struct tune_results *results, const struct tune_options *options)
 {
 	char name[TUNE_NAME_SIZE];
 
@@ -125,9 +126,9 @@ static enum command_status report(const struct tune_results *results,
 	struct error error;
 
 	if (options->json)
-		print_json(results);
+		tune_print_json(results);
 	else
-		print_text(results, options);
+		tune_print_text(results, options);
 	if (!failed)
 		return COMMAND_DONE;
 	error_set(&error, -EIO, "%zu of %zu values could not be %s", failed, results->count,
@@ -136,8 +137,8 @@ static enum command_status report(const struct tune_results *results,
 }
 
 /* Of this host, or of one that was written down. */
-static int plan(const struct tune_options *options, const struct config *config,
-		struct tune_plan *planned, struct error *error)
+static int tune_print_plan(const struct tune_options *options, const struct config *config,
+			   struct tune_plan *planned, struct error *error)
 {
 	struct host host;
 	int err = 0;
@@ -174,7 +175,7 @@ static int tune(const struct tune_options *options, struct tune_results *results
 							     path, sizeof(path)),
 					 NULL, 0, status))
 			return -EINVAL;
-		err = plan(options, &config, &planned, &error);
+		err = tune_print_plan(options, &config, &planned, &error);
 		config_clear(&config);
 		if (!err)
 			err = options->dry_run
@@ -192,9 +193,9 @@ enum command_status cmd_tune(int argc, char **argv)
 	struct tune_results results = {0};
 	enum command_status status;
 
-	if (!parse(argc, argv, &options, &status))
+	if (!tune_parse_options(argc, argv, &options, &status))
 		return status;
-	status = validate(&options);
+	status = tune_validate(&options);
 	if (status != COMMAND_DONE)
 		return status;
 	if (!tune(&options, &results, &status))

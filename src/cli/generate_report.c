@@ -15,7 +15,7 @@ static double rate(uint64_t count, double seconds)
 	return seconds > 0 ? count / seconds : 0;
 }
 
-static void print_json(json_t *document, FILE *stream)
+static void report_print_json(json_t *document, FILE *stream)
 {
 	json_dumpf(document, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	fputc('\n', stream);
@@ -25,19 +25,18 @@ static void print_json(json_t *document, FILE *stream)
 static void sent_json(const struct generator_options *options,
 		      const struct generator_report *report, FILE *stream)
 {
-	print_json(json_pack("{s:s, s:I, s:I, s:f, s:f, s:I, s:b, s:f, s:I, s:i, s:i, s:i, s:i, "
-			     "s:i}",
-			     "interface", options->interface, "packets",
-			     (json_int_t)report->packets, "bytes",
-			     (json_int_t)report->packets * frame_bytes(options), "seconds",
-			     report->seconds, "pps", rate(report->packets, report->seconds),
-			     "target_pps", (json_int_t)options->pps, "kept_pace", report->kept_pace,
-			     "max_lag_seconds", report->max_lag, "transmitted",
-			     (json_int_t)report->transmitted, "inner_size",
-			     options->packet.inner_size, "frame_bytes", frame_bytes(options),
-			     "flows", options->packet.flows, "vnis", options->packet.vnis,
-			     "threads", options->threads),
-		   stream);
+	report_print_json(
+		json_pack("{s:s, s:I, s:I, s:f, s:f, s:I, s:b, s:f, s:I, s:i, s:i, s:i, s:i, "
+			  "s:i}",
+			  "interface", options->interface, "packets", (json_int_t)report->packets,
+			  "bytes", (json_int_t)report->packets * frame_bytes(options), "seconds",
+			  report->seconds, "pps", rate(report->packets, report->seconds),
+			  "target_pps", (json_int_t)options->pps, "kept_pace", report->kept_pace,
+			  "max_lag_seconds", report->max_lag, "transmitted",
+			  (json_int_t)report->transmitted, "inner_size", options->packet.inner_size,
+			  "frame_bytes", frame_bytes(options), "flows", options->packet.flows,
+			  "vnis", options->packet.vnis, "threads", options->threads),
+		stream);
 }
 
 static void sent_text(const struct generator_options *options,
@@ -114,22 +113,22 @@ static json_t *latency_json(const struct latency *latency)
 static void received_json(const char *interface, const struct receiver_report *report,
 			  uint64_t expected, FILE *stream)
 {
-	print_json(json_pack("{s:s, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-			     "s:{s:I, s:I}, s:o}",
-			     "interface", interface, "packets", (json_int_t)report->packets,
-			     "bytes", (json_int_t)report->bytes, "seconds", report->seconds, "pps",
-			     rate(report->packets, report->seconds), "unique",
-			     (json_int_t)report->unique, "lost",
-			     (json_int_t)lost_of(report, expected), "lost_before_first",
-			     (json_int_t)report->lost_before_first, "duplicates",
-			     (json_int_t)report->duplicates, "reordered",
-			     (json_int_t)report->reordered, "encapsulated",
-			     (json_int_t)report->encapsulated, "other_runs",
-			     (json_int_t)report->other_runs, "fragments", "first",
-			     (json_int_t)report->first_fragments, "later",
-			     (json_int_t)report->later_fragments, "latency_ns",
-			     latency_json(&report->latency)),
-		   stream);
+	report_print_json(json_pack("{s:s, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+				    "s:{s:I, s:I}, s:o}",
+				    "interface", interface, "packets", (json_int_t)report->packets,
+				    "bytes", (json_int_t)report->bytes, "seconds", report->seconds,
+				    "pps", rate(report->packets, report->seconds), "unique",
+				    (json_int_t)report->unique, "lost",
+				    (json_int_t)lost_of(report, expected), "lost_before_first",
+				    (json_int_t)report->lost_before_first, "duplicates",
+				    (json_int_t)report->duplicates, "reordered",
+				    (json_int_t)report->reordered, "encapsulated",
+				    (json_int_t)report->encapsulated, "other_runs",
+				    (json_int_t)report->other_runs, "fragments", "first",
+				    (json_int_t)report->first_fragments, "later",
+				    (json_int_t)report->later_fragments, "latency_ns",
+				    latency_json(&report->latency)),
+			  stream);
 }
 
 static void latency_text(const struct receiver_report *report, FILE *stream)

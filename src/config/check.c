@@ -84,7 +84,7 @@ static void complain_twice(struct config_draft *draft, const char *list, const c
 			   "%s is listed twice; it is %s[%u] already", text, list, first->number);
 }
 
-static void check_vnis(struct config_draft *draft, const struct sorted_vni *sorted)
+static void config_check_vnis(struct config_draft *draft, const struct sorted_vni *sorted)
 {
 	size_t count = draft->config.listen.vni_count;
 	size_t first = 0;
@@ -234,7 +234,7 @@ void config_check(struct config_draft *draft)
 	bool vnis_known = !config_problems_about(draft->problems, "listen.vnis");
 
 	if (sorted)
-		check_vnis(draft, sorted);
+		config_check_vnis(draft, sorted);
 	check_sources(draft);
 	check_monitor(draft);
 	/* What the rest of the input would have said is not known. */

@@ -68,7 +68,7 @@ static void read_overrides(struct config_draft *draft, const struct config_overr
 }
 
 /* Hands the draft out as *config when nothing is wrong with it. */
-static int finish(struct config_draft *draft, struct config *config, int err)
+static int config_finish(struct config_draft *draft, struct config *config, int err)
 {
 	const struct config_said nowhere = {0};
 	struct config_problems *problems = draft->problems;
@@ -100,7 +100,7 @@ int config_load_text(struct config *config, const char *name, const char *text, 
 	read_overrides(&draft, overrides, override_count, false);
 	config_read_defaults(&draft);
 	config_check(&draft);
-	return finish(&draft, config, 0);
+	return config_finish(&draft, config, 0);
 }
 
 int config_load(struct config *config, const char *path, const struct config_override *overrides,
@@ -124,7 +124,7 @@ int config_load(struct config *config, const char *path, const struct config_ove
 				   CONFIG_MAX_FILE_SIZE >> 20);
 	else if (err != -ENOMEM)
 		config_problem_add(problems, &nowhere, "", "cannot be read: %s", strerror(-err));
-	return finish(&draft, config, err);
+	return config_finish(&draft, config, err);
 }
 
 void config_clear(struct config *config)

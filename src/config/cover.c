@@ -105,7 +105,7 @@ static bool shape_is_wider(const struct shape *outer, const struct shape *inner)
 	       outer->destination_port <= inner->destination_port;
 }
 
-static struct shape shape_of(const struct nat_rule *rule, bool vni_counts)
+static struct shape cover_shape_of(const struct nat_rule *rule, bool vni_counts)
 {
 	return (struct shape){
 		.version = rule->to.address.version,
@@ -219,7 +219,7 @@ static bool is_early(const struct cover *cover, uint32_t coverer)
 static void cover_rule(struct cover *cover, size_t index)
 {
 	const struct nat_rule *rule = &cover->draft->config.rules[index];
-	struct shape shape = shape_of(rule, cover->vni_counts);
+	struct shape shape = cover_shape_of(rule, cover->vni_counts);
 	struct entry *entry = &cover->entries[index];
 	uint32_t coverers[PARTS] = {0};
 
@@ -252,7 +252,7 @@ static void check_shapes(struct config_draft *draft, uint8_t version)
 
 	for (size_t i = 0; i < draft->config.rule_count; i++) {
 		const struct nat_rule *rule = &draft->config.rules[i];
-		struct shape shape = shape_of(rule, true);
+		struct shape shape = cover_shape_of(rule, true);
 		struct config_said said;
 		char path[CONFIG_RULE_PATH_SIZE];
 		size_t at = 0;

@@ -57,7 +57,8 @@ static void print_key(FILE *stream, const struct config_key *key, const struct c
 	}
 }
 
-static void print_rule(FILE *stream, const struct config_key *rule_key, const struct nat_rule *rule)
+static void config_print_rule(FILE *stream, const struct config_key *rule_key,
+			      const struct nat_rule *rule)
 {
 	const struct config_key *match = config_key_child(rule_key, "match");
 	const struct config_key *to = config_key_child(rule_key, "to");
@@ -76,7 +77,8 @@ static void print_rule(FILE *stream, const struct config_key *rule_key, const st
 	fprintf(stream, "}\n    to: %s\n", config_value_format(to, rule, text));
 }
 
-static void print_rules(FILE *stream, const struct config_key *key, const struct config *config)
+static void config_print_rules(FILE *stream, const struct config_key *key,
+			       const struct config *config)
 {
 	int column =
 		fprintf(stream, "%s:%s", config_key_name(key), config->rule_count ? "" : " []");
@@ -84,7 +86,7 @@ static void print_rules(FILE *stream, const struct config_key *key, const struct
 
 	print_help(stream, column, key);
 	for (size_t i = 0; i < config->rule_count; i++)
-		print_rule(stream, rule_key, &config->rules[i]);
+		config_print_rule(stream, rule_key, &config->rules[i]);
 }
 
 void config_print(const struct config *config, FILE *stream)
@@ -92,7 +94,7 @@ void config_print(const struct config *config, FILE *stream)
 	for (const struct config_key *section = config_key_first(NULL); section;
 	     section = config_key_next(NULL, section)) {
 		if (section->type == CONFIG_RULES) {
-			print_rules(stream, section, config);
+			config_print_rules(stream, section, config);
 			continue;
 		}
 		print_help(stream, fprintf(stream, "%s:", config_key_name(section)), section);

@@ -58,8 +58,8 @@ static void number_store(const struct config_key *key, void *base, uint32_t numb
 		*((bool *)base + key->present) = true;
 }
 
-static int number_parse(const struct config_key *key, const char *text, bool plain,
-			uint32_t *number, struct config_complaint *complaint)
+static int value_parse_number(const struct config_key *key, const char *text, bool plain,
+			      uint32_t *number, struct config_complaint *complaint)
 {
 	char quoted[CONFIG_QUOTE_SIZE], right[CONFIG_QUOTE_SIZE], description[CONFIG_DESCRIBE_SIZE];
 	size_t digits = strspn(text, "0123456789");
@@ -92,7 +92,7 @@ static int number_set(const struct config_key *key, void *base, const char *text
 	uint32_t number = key->word_value;
 
 	if ((!key->word || strcmp(text, key->word) != 0) &&
-	    number_parse(key, text, plain, &number, complaint))
+	    value_parse_number(key, text, plain, &number, complaint))
 		return -EINVAL;
 	number_store(key, base, number);
 	return 0;

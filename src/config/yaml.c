@@ -65,7 +65,7 @@ static struct config_place place_of_offset(const struct config_yaml *yaml, size_
 	return place;
 }
 
-static void fail(struct config_yaml *yaml, struct config_place place)
+static void yaml_fail(struct config_yaml *yaml, struct config_place place)
 {
 	yaml->end = CONFIG_NODE_FAILED;
 	yaml->end_place = place;
@@ -118,7 +118,7 @@ static void fail_syntax(struct config_yaml *yaml)
 		snprintf(yaml->failure + used, sizeof(yaml->failure) - (size_t)used, "%s",
 			 syntax_hint(yaml, place.line));
 	}
-	fail(yaml, place);
+	yaml_fail(yaml, place);
 }
 
 static const char *object(const yaml_char_t *anchor, const yaml_char_t *tag)
@@ -140,12 +140,12 @@ static void take_scalar(const yaml_event_t *event, struct config_node *node)
 		node->objection = "there is a zero byte in it";
 }
 
-static void take_document(struct config_yaml *yaml)
+static void yaml_take_document(struct config_yaml *yaml)
 {
 	if (yaml->documents++) {
 		snprintf(yaml->failure, sizeof(yaml->failure),
 			 "a second document begins: one file holds one configuration");
-		fail(yaml, place_of(yaml->event.start_mark));
+		yaml_fail(yaml, place_of(yaml->event.start_mark));
 	}
 }
 
@@ -154,12 +154,12 @@ static void take_start(struct config_yaml *yaml)
 	if (++yaml->depth > MAX_DEPTH) {
 		snprintf(yaml->failure, sizeof(yaml->failure),
 			 "nested more than %d deep: no key of a configuration is", MAX_DEPTH);
-		fail(yaml, place_of(yaml->event.start_mark));
+		yaml_fail(yaml, place_of(yaml->event.start_mark));
 	}
 }
 
 /* True: `node` is one to hand out. */
-static bool take_event(struct config_yaml *yaml, struct config_node *node)
+static bool yaml_take_event(struct config_yaml *yaml, struct config_node *node)
 {
 	const yaml_event_t *event = &yaml->event;
 
@@ -191,7 +191,7 @@ static bool take_event(struct config_yaml *yaml, struct config_node *node)
 		yaml->depth--;
 		return true;
 	case YAML_DOCUMENT_START_EVENT:
-		take_document(yaml);
+		yaml_take_document(yaml);
 		return false;
 	case YAML_STREAM_END_EVENT:
 		yaml->end = CONFIG_NODE_DONE;
@@ -211,7 +211,7 @@ void config_yaml_next(struct config_yaml *yaml, struct config_node *node)
 		if (!yaml_parser_parse(&yaml->parser, &yaml->event))
 			fail_syntax(yaml);
 		else
-			taken = take_event(yaml, node);
+			taken = yaml_take_event(yaml, node);
 	}
 	if (yaml->end)
 		*node = (struct config_node){.kind = yaml->end,

@@ -84,7 +84,7 @@ static void note_reloads(const struct daemon *daemon)
 }
 
 /* Every problem is logged; the first one is what the error says. */
-static int load(const struct daemon *daemon, struct config *config, struct error *error)
+static int daemon_load(const struct daemon *daemon, struct config *config, struct error *error)
 {
 	const struct daemon_options *options = daemon->options;
 	struct config_problems problems = {.progress = daemon->applied.progress};
@@ -117,7 +117,7 @@ static void reload(struct daemon *daemon)
 	note_reloads(daemon);
 	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
-	if (load(daemon, &config, &error)) {
+	if (daemon_load(daemon, &config, &error)) {
 		log_error("not reloaded: the configuration has errors; the one before stays");
 	} else if (daemon_apply(daemon, &config, &error)) {
 		log_error("not reloaded: %s; the configuration before stays", error.text);

@@ -150,7 +150,7 @@ static int collect_neighbours(struct next_hops *hops)
 }
 
 /* Asks the kernel for everything anew. What cannot be found out is left to the datapath to ask. */
-static int resolve(struct next_hops *hops)
+static int next_hops_resolve(struct next_hops *hops)
 {
 	struct error ignored;
 	int err = 0;
@@ -185,7 +185,7 @@ int next_hops_open(struct next_hops **out, const struct next_hops_setup *setup, 
 	hops->routes = calloc(setup->count + 1, sizeof(*hops->routes));
 	err = hops->routes ? rtnl_open(&hops->rtnl, error) : error_set(error, -ENOMEM, "no memory");
 	if (!err) {
-		err = resolve(hops);
+		err = next_hops_resolve(hops);
 		if (err)
 			error_set(error, err, "cannot read the routing tables: %s", strerror(-err));
 	}
@@ -245,7 +245,7 @@ static void confirm_neighbours(struct next_hops *hops)
 
 int64_t next_hops_tick(struct next_hops *hops, int64_t now)
 {
-	if (now >= hops->resolve_at && resolve(hops))
+	if (now >= hops->resolve_at && next_hops_resolve(hops))
 		hops->resolve_at = now + RETRY_MS;
 	if (now >= hops->confirm_at) {
 		confirm_neighbours(hops);

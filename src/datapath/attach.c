@@ -12,7 +12,7 @@
 #include "net/driver.h"
 #include "net/xdp_program.h"
 
-static int attach(int program_fd, int ifindex, bool generic)
+static int datapath_create_link(int program_fd, int ifindex, bool generic)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options,
 		    .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
@@ -87,7 +87,7 @@ static int attach_egress(struct datapath_change *change)
 	}
 	if (xdp_program_on(links->egress_ifindex).id)
 		return 0; /* any program will do */
-	fd = attach(program_fd, links->egress_ifindex, false);
+	fd = datapath_create_link(program_fd, links->egress_ifindex, false);
 	if (fd < 0)
 		return refused(change, change->config->forward.interface, links->egress_mtu,
 			       "native", fd, ask_refusal(program_fd, links->egress_ifindex));
@@ -133,7 +133,7 @@ static int attach_listen(struct datapath_change *change)
 	/* one interface cannot carry a native and a generic program at once */
 	if (change->pins->link >= 0 && (int)change->link.xdp.ifindex == ifindex)
 		change->detached = bpf_link_detach(change->pins->link) == 0;
-	fd = attach(program_fd, ifindex, generic);
+	fd = datapath_create_link(program_fd, ifindex, generic);
 	if (fd == -EBUSY || fd == -EEXIST)
 		return xdp_program_in_the_way(ifindex, interface, change->error);
 	if (fd == -EPERM)
@@ -148,7 +148,7 @@ static int attach_listen(struct datapath_change *change)
 }
 
 /* What was to be replaced takes its place again. */
-static void put_back(struct datapath_change *change)
+static void datapath_put_back(struct datapath_change *change)
 {
 	int egress_before = change->pins->egress_link;
 	_cleanup_close_ int program = -1;
@@ -166,7 +166,8 @@ static void put_back(struct datapath_change *change)
 	program = datapath_open_pin(change->instance,
 				    datapath_generation_pin(pin, change->previous, PIN_PROGRAM));
 	link = program < 0 ? program
-			   : attach(program, change->link.xdp.ifindex, change->pins->info.generic);
+			   : datapath_create_link(program, change->link.xdp.ifindex,
+						  change->pins->info.generic);
 	err = link < 0 ? link : datapath_pin(change->instance, PIN_LINK, link);
 	if (err)
 		snprintf(change->error->text + used, sizeof(change->error->text) - used,
@@ -183,7 +184,7 @@ int datapath_attach(struct datapath_change *change)
 	if (!err)
 		err = attach_listen(change);
 	if (err)
-		put_back(change);
+		datapath_put_back(change);
 	else if (change->pins->egress_link >= 0 && !change->same_egress && !change->new_egress)
 		unpin_egress(change);
 	return err;

@@ -303,9 +303,9 @@ static int explain_load_failure(int err, struct error *error)
 	}
 }
 
-static int load(struct datapath *datapath, const struct config *config,
-		const struct datapath_options *options, const struct tables *tables,
-		struct error *error)
+static int datapath_load_program(struct datapath *datapath, const struct config *config,
+				 const struct datapath_options *options,
+				 const struct tables *tables, struct error *error)
 {
 	int err;
 
@@ -367,7 +367,7 @@ int datapath_load(struct datapath **out, const struct config *config,
 	err = tables_build(&tables, config, error);
 	progress_step(&options->progress);
 	if (!err)
-		err = load(datapath, config, options, &tables, error);
+		err = datapath_load_program(datapath, config, options, &tables, error);
 	if (err) {
 		datapath_free(datapath);
 	} else {

@@ -63,7 +63,7 @@ static int attach_all(const char *instance, struct losses_bpf *skeleton,
 }
 
 /* Loads the programs and puts them in the place of those of an earlier daemon. */
-static int replace(const char *instance, const struct datapath_links *links)
+static int losses_replace(const char *instance, const struct datapath_links *links)
 {
 	struct losses_bpf *skeleton = losses_bpf__open();
 	_cleanup_close_ int counted = datapath_open_pin(instance, PIN_LOSSES);
@@ -100,7 +100,7 @@ int datapath_watch_losses(const char *instance, const struct datapath_links *lin
 	_cleanup_close_ int watched = datapath_open_pin(instance, PIN_WATCHED);
 
 	if (anew || watched < 0 || pin_held(instance))
-		return replace(instance, links);
+		return losses_replace(instance, links);
 	return write_watch(watched, links);
 }
 

@@ -114,7 +114,8 @@ static void dissect_outs(struct explanation *explanation, struct inner_frame inn
 }
 
 /* Returns 0 with `problem` set when it is the packet that cannot be run. */
-static int run(struct explanation *explanation, struct datapath *datapath, struct error *error)
+static int explain_run(struct explanation *explanation, struct datapath *datapath,
+		       struct error *error)
 {
 	const struct capture_packet *packet = &explanation->packet;
 	int err;
@@ -147,7 +148,7 @@ int explain_packet(struct explanation *explanation, struct datapath *datapath,
 	explanation->rule = NULL;
 	explanation->out_count = 0;
 	dissect(&explanation->outer, packet->bytes, packet->captured, config->listen.port);
-	err = run(explanation, datapath, error);
+	err = explain_run(explanation, datapath, error);
 	if (err)
 		return err;
 

@@ -105,7 +105,7 @@ static void print_arrival(const struct explain_text *text, const struct explanat
 	}
 }
 
-static void print_rule(const struct explain_text *text, const struct explanation *explanation)
+static void text_print_rule(const struct explain_text *text, const struct explanation *explanation)
 {
 	char to[ADDR_TEXT_SIZE];
 
@@ -218,7 +218,7 @@ void explain_text_packet(const struct explain_text *text, const struct explanati
 		fputc('\n', text->stream);
 		return;
 	}
-	print_rule(text, explanation);
+	text_print_rule(text, explanation);
 	print_events(text, explanation->outcome.trace.events);
 	print_label(text, "verdict");
 	print_colored(text, verdict_color(verdict), "%s", verdict_name(verdict));

@@ -69,8 +69,8 @@ int generator_explain_load(int err, const char *program, const char *version, st
 			 kernel.release, program, version, strerror(-err));
 }
 
-static int load(struct generator_program *program, const struct generator_frame *frame, int ifindex,
-		struct error *error)
+static int generator_load(struct generator_program *program, const struct generator_frame *frame,
+			  int ifindex, struct error *error)
 {
 	uint32_t zero = 0, device = ifindex;
 	int err;
@@ -111,7 +111,7 @@ int generator_program_load(struct generator_program **out, const struct generato
 	libbpf_set_print(NULL);
 	memcpy(program->frame, frame->bytes, frame->length);
 	program->length = frame->length;
-	err = load(program, frame, ifindex, error);
+	err = generator_load(program, frame, ifindex, error);
 	if (err) {
 		generator_program_free(program);
 		return err;

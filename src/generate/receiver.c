@@ -31,8 +31,8 @@ struct receiver {
 	bool generic;
 };
 
-static int load(struct receiver *receiver, const struct receiver_options *options,
-		struct error *error)
+static int receiver_load(struct receiver *receiver, const struct receiver_options *options,
+			 struct error *error)
 {
 	struct bpf_program *program;
 	int err;
@@ -51,7 +51,8 @@ static int load(struct receiver *receiver, const struct receiver_options *option
 	return err ? generator_explain_load(err, "receiving", "5.12", error) : 0;
 }
 
-static int attach(struct receiver *receiver, const struct receiver_options *options, uint32_t mode)
+static int receiver_attach(struct receiver *receiver, const struct receiver_options *options,
+			   uint32_t mode)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, link, .flags = mode);
 	int fd = bpf_program__fd(receiver->skeleton->progs.generate_receive);
@@ -81,9 +82,9 @@ static int attach_somehow(struct receiver *receiver, const struct receiver_optio
 
 	if (xdp_program_on(options->ifindex).id)
 		return in_the_way(options, error);
-	err = attach(receiver, options, XDP_FLAGS_DRV_MODE);
+	err = receiver_attach(receiver, options, XDP_FLAGS_DRV_MODE);
 	if (err)
-		err = attach(receiver, options, XDP_FLAGS_SKB_MODE);
+		err = receiver_attach(receiver, options, XDP_FLAGS_SKB_MODE);
 	if (err)
 		return error_set(error, err, "%s takes no XDP program: %s", options->interface,
 				 strerror(-err));
@@ -100,7 +101,7 @@ int receiver_open(struct receiver **out, const struct receiver_options *options,
 		return error_set(error, -ENOMEM, "%s", strerror(ENOMEM));
 	libbpf_set_print(NULL);
 	receiver->link = -1;
-	err = load(receiver, options, error);
+	err = receiver_load(receiver, options, error);
 	if (!err)
 		err = attach_somehow(receiver, options, error);
 	if (err) {

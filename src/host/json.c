@@ -275,7 +275,7 @@ int host_save(const struct host *host, const char *path, struct error *error)
 	return err;
 }
 
-static int load(struct host *host, const char *path, struct error *error)
+static int host_json_load(struct host *host, const char *path, struct error *error)
 {
 	bool standard = strcmp(path, "-") == 0;
 	struct error inner;
@@ -298,7 +298,7 @@ int host_load_for(struct host *host, const char *path, const struct config *conf
 		  struct error *error)
 {
 	struct host loaded;
-	int err = load(&loaded, path, error);
+	int err = host_json_load(&loaded, path, error);
 
 	if (err)
 		return err;

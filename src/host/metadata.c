@@ -106,8 +106,8 @@ static void receive(int fd, char *text, size_t size)
 }
 
 /* Says `header` and what was asked for; true: `body` holds the answer, else it is empty. */
-static bool ask(const struct metadata *metadata, const char *method, const char *path,
-		const char *header, const char *value, char *body, size_t size)
+static bool metadata_ask(const struct metadata *metadata, const char *method, const char *path,
+			 const char *header, const char *value, char *body, size_t size)
 {
 	_cleanup_close_ int fd = open_connection(&metadata->address);
 	char text[ANSWER_SIZE], host[INET_ADDRSTRLEN];
@@ -130,7 +130,8 @@ static bool ask(const struct metadata *metadata, const char *method, const char 
 
 static bool get(const struct metadata *metadata, const char *path, char *body, size_t size)
 {
-	return ask(metadata, "GET", path, "X-aws-ec2-metadata-token", metadata->token, body, size);
+	return metadata_ask(metadata, "GET", path, "X-aws-ec2-metadata-token", metadata->token,
+			    body, size);
 }
 
 /* An id, "eni-0123456789abcdef0": it becomes part of a command. Forgets what is none. */
@@ -186,8 +187,8 @@ void host_read_metadata(struct host *host)
 	host->metadata = ANSWER_NO;
 	if (!parse_endpoint(endpoint && *endpoint ? endpoint : DEFAULT_ENDPOINT,
 			    &metadata.address) ||
-	    !ask(&metadata, "PUT", "api/token", "X-aws-ec2-metadata-token-ttl-seconds",
-		 TOKEN_SECONDS, metadata.token, sizeof(metadata.token)) ||
+	    !metadata_ask(&metadata, "PUT", "api/token", "X-aws-ec2-metadata-token-ttl-seconds",
+			  TOKEN_SECONDS, metadata.token, sizeof(metadata.token)) ||
 	    !get(&metadata, "meta-data/instance-id", host->instance_id,
 		 sizeof(host->instance_id)) ||
 	    !keep_id(host->instance_id, "i-"))

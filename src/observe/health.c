@@ -204,8 +204,8 @@ static bool is_losing(struct health_watch *watch, enum loss kind, uint64_t lost,
 	return false;
 }
 
-static void judge_losses(struct health *health, struct health_watch *watch,
-			 const struct datapath_condition *condition)
+static void health_judge_losses(struct health *health, struct health_watch *watch,
+				const struct datapath_condition *condition)
 {
 	uint64_t sent = count_sent(&condition->counters);
 
@@ -268,7 +268,7 @@ void health_judge(struct health *health, struct health_watch *watch, const char 
 		judge_egress(health, condition, &egress);
 		judge_next_hops(health, condition);
 	}
-	judge_losses(health, watch, condition);
+	health_judge_losses(health, watch, condition);
 	judge_control(health, instance, condition, daemon);
 }
 

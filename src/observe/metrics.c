@@ -79,7 +79,7 @@ static void print_instance(const struct metrics *metrics, FILE *stream)
 	      "monitor.warning_pps of the configuration.");
 }
 
-static void print_verdicts(const struct counters *counters, FILE *stream)
+static void metrics_print_verdicts(const struct counters *counters, FILE *stream)
 {
 	family(stream, "packets_total", "counter",
 	       "Frames that reached the program, by what became of them.");
@@ -96,7 +96,7 @@ static void print_verdicts(const struct counters *counters, FILE *stream)
 			event_name(event), (uint64_t)counters->event[event]);
 }
 
-static void print_losses(const struct metrics *metrics, FILE *stream)
+static void metrics_print_losses(const struct metrics *metrics, FILE *stream)
 {
 	char interface[LABEL_SIZE];
 
@@ -161,7 +161,7 @@ static void print_vnis(const struct datapath_stats *stats, FILE *stream)
 			stats->vnis[i].vni, (uint64_t)stats->vnis[i].hits.bytes);
 }
 
-static void print_rules(const struct datapath_stats *stats, FILE *stream)
+static void metrics_print_rules(const struct datapath_stats *stats, FILE *stream)
 {
 	size_t count =
 		stats->rule_count < METRICS_MAX_RULES ? stats->rule_count : METRICS_MAX_RULES;
@@ -191,10 +191,10 @@ void metrics_print(const struct metrics *metrics, FILE *stream)
 	if (metrics->stats->state == DATAPATH_ABSENT)
 		return;
 	print_instance(metrics, stream);
-	print_verdicts(&metrics->stats->counters, stream);
-	print_losses(metrics, stream);
+	metrics_print_verdicts(&metrics->stats->counters, stream);
+	metrics_print_losses(metrics, stream);
 	print_allowances(metrics, stream);
 	print_next_hops(metrics->condition, stream);
 	print_vnis(metrics->stats, stream);
-	print_rules(metrics->stats, stream);
+	metrics_print_rules(metrics->stats, stream);
 }

@@ -143,7 +143,7 @@ static void print_counters(FILE *stream, const struct stats_counters *counters)
 #undef X
 }
 
-static void print_verdicts(FILE *stream, const struct counters *counters)
+static void stats_print_verdicts(FILE *stream, const struct counters *counters)
 {
 	fprintf(stream, "\nVerdicts                            packets              bytes\n");
 	for (enum verdict v = VERDICT_GO_ON + 1; v < VERDICT_COUNT; v++) {
@@ -161,7 +161,7 @@ void stats_print(const char *instance, const struct datapath_stats *stats, FILE 
 	fprintf(stream, "instance %s: %s -> %s, %s mode, %.0f s\n\n", instance, stats->info.listen,
 		stats->info.egress, stats_mode(&stats->info), stats_uptime(&stats->info));
 	print_counters(stream, &counters);
-	print_verdicts(stream, &stats->counters);
+	stats_print_verdicts(stream, &stats->counters);
 	if (stats->vni_count)
 		fprintf(stream, "\nVNIs\n");
 	for (size_t i = 0; i < stats->vni_count; i++) {

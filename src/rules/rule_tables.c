@@ -60,7 +60,7 @@ struct family {
 };
 
 /* The shape with this mask; a new one belongs to `rule`. */
-static int shape_of(struct family *family, const uint64_t *mask, uint32_t rule, size_t *shape)
+static int rule_shape_of(struct family *family, const uint64_t *mask, uint32_t rule, size_t *shape)
 {
 	size_t size = family->words * sizeof(*mask);
 
@@ -92,7 +92,7 @@ static int family_collect(struct family *family, const struct nat_rule *rules, s
 		if ((rules[i].to.address.version == 4) != (family->words == IPV4_WORDS))
 			continue;
 		rule_key_of(&rules[i], &rule);
-		if (shape_of(family, rule.mask, i + 1, &shape) < 0)
+		if (rule_shape_of(family, rule.mask, i + 1, &shape) < 0)
 			return -E2BIG;
 		memcpy(key, rule.key, family->words * sizeof(*key));
 		key[family->words - 1] |= (uint64_t)shape << NAT_SHAPE_SHIFT;

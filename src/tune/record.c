@@ -77,7 +77,7 @@ static bool take_entry(const json_t *item, struct tune_entry *entry)
 	return true;
 }
 
-static int take_document(struct tune_record *record, const json_t *document)
+static int record_take_document(struct tune_record *record, const json_t *document)
 {
 	const json_t *list = json_object_get(document, "settings"), *item;
 	size_t i;
@@ -95,7 +95,7 @@ static int take_document(struct tune_record *record, const json_t *document)
 	return 0;
 }
 
-static int load(struct tune_record *record, struct error *error)
+static int record_load(struct tune_record *record, struct error *error)
 {
 	char path[sizeof(record->directory) + sizeof(FILE_NAME) + 1];
 	json_error_t said;
@@ -106,7 +106,7 @@ static int load(struct tune_record *record, struct error *error)
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return 0;
 	document = json_load_file(path, 0, &said);
-	err = document ? take_document(record, document) : -EPROTO;
+	err = document ? record_take_document(record, document) : -EPROTO;
 	json_decref(document);
 	if (err)
 		return error_set(
@@ -147,7 +147,7 @@ int tune_record_open(struct tune_record *record, const char *instance, bool crea
 		return 0; /* nothing is written down */
 	err = lock(record, error);
 	if (!err)
-		err = load(record, error);
+		err = record_load(record, error);
 	if (err)
 		tune_record_close(record);
 	return err;
@@ -170,7 +170,7 @@ static json_t *record_json(const struct tune_record *record)
 }
 
 /* A new file takes the name when it is whole and on the disk. */
-static int replace(const struct tune_record *record)
+static int record_replace(const struct tune_record *record)
 {
 	_cleanup_close_ int fd = openat(record->lock, FILE_NAME ".new",
 					O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -196,7 +196,7 @@ int tune_record_save(struct tune_record *record, struct error *error)
 	int err;
 
 	if (record->count) {
-		err = replace(record);
+		err = record_replace(record);
 		record->exists = record->exists || !err;
 	} else {
 		err = unlinkat(record->lock, FILE_NAME, 0) < 0 && errno != ENOENT ? -errno : 0;

@@ -203,8 +203,8 @@ static bool must_wait(const struct tune_entry *entry, const char *instance, char
 }
 
 /* False: it is not as it was. */
-static bool put_back(const struct tune_entry *entry, const char *instance,
-		     struct tune_result *result)
+static bool tune_put_back(const struct tune_entry *entry, const char *instance,
+			  struct tune_result *result)
 {
 	int err = tune_get(entry->kind, entry->object, &result->before);
 
@@ -254,7 +254,7 @@ int tune_revert(const char *instance, struct tune_results *results, struct error
 							entry->before, entry->before);
 
 		if (!result ||
-		    (!put_back(entry, instance, result) && tune_record_add(&left, entry)))
+		    (!tune_put_back(entry, instance, result) && tune_record_add(&left, entry)))
 			err = error_set(error, -ENOMEM, "no memory");
 	}
 	if (!err) {
