@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Adds up the sums of commands that close with "N passed, N failed[, N skipped]". To be sourced;
+# sets a trap on EXIT.
+
+passed=0 failed=0 skipped=0
+_sum_output=$(mktemp)
+trap 'rm -f "$_sum_output"' EXIT
+
+# Runs the command and adds its sum. A command that prints no sum is one failure, and so is one that
+# fails although its sum has no failure.
+sum_add() # NAME COMMAND...
+{
+	local status sum
+
+	"${@:2}" < /dev/null 2>&1 | tee "$_sum_output"
+	status=${PIPESTATUS[0]}
+	sum=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$_sum_output" | tail -n 1)
+	if [[ $sum =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+		(( passed += BASH_REMATCH[1], failed += BASH_REMATCH[2], skipped += ${BASH_REMATCH[4]:-0} ))
+		(( status == 0 || BASH_REMATCH[2] > 0 )) && return
+	fi
+	(( failed += 1 ))
+	echo "sum: $1 ended with status $status and ${sum:-no sum}" >&2
+}
+
+# Adds a command that prints no sum: passed or failed by its exit status.
+sum_add_status() # COMMAND...
+{
+	if "$@"; then
+		(( passed += 1 ))
+	else
+		(( failed += 1 ))
+	fi
+}
+
+# Prints the sum of all; fails if anything failed, or if nothing passed.
+sum_print()
+{
+	echo "$passed passed, $failed failed, $skipped skipped"
+	(( failed == 0 && passed > 0 ))
+}
