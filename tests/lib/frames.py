@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Frames as bytes. Every field can be made to lie; what is not given is made valid."""
+"""Frames as bytes. Every field can be given, right or wrong; fields not given are valid."""
 
 import socket
 import struct
@@ -36,7 +36,7 @@ def checksum(data):
 
 
 def l4_checksum(source, destination, protocol, segment):
-    """Of a UDP or TCP segment whose checksum field is zero; addresses as bytes."""
+    """The checksum of a UDP or TCP segment whose checksum field is zero; addresses as bytes."""
     pseudo = source + destination + struct.pack("!II", len(segment), protocol)
     value = checksum(pseudo + segment)
     return 0xFFFF if protocol == UDP and value == 0 else value

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Running where nothing of this host is met, and of which nothing stays behind."""
+"""Tests see no instance of this host, and leave nothing on it."""
 
 import os
 import sys
@@ -7,13 +7,14 @@ import sys
 
 def isolate():
     """
-    Starts over in mount and PID namespaces of its own, with empty /run and /sys/fs/bpf: tests meet
-    no instance of this host, and whatever ends them, nothing of theirs stays behind.
+    Starts this command again in mount and PID namespaces of its own, with an empty /run and an empty
+    /sys/fs/bpf. Both go away with it, and so do its processes, even if it is killed.
     """
     if os.environ.get("TESTS_ISOLATED") == str(os.getppid()) or os.getpid() == 1:
         return
     os.execvp("setpriv", ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork",
                           "--kill-child=KILL", "--mount-proc", "sh", "-c",
-                          "mount -t tmpfs tmpfs /run && while umount /sys/fs/bpf 2> /dev/null; do :; done && "
+                          "mount -t tmpfs tmpfs /run && "
+                          "while umount /sys/fs/bpf 2> /dev/null; do :; done && "
                           "mount -t bpf bpf /sys/fs/bpf && "
                           'TESTS_ISOLATED=$$ "$@"', "sh", sys.executable, *sys.argv])

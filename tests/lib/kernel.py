@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-What the running kernel can do, by what it says of itself: the names in its type information (BTF).
-Distributions backport, so its version number says little. The program under test finds out by
-other means.
+What the running kernel can do, judged by the names in its type information (BTF). Distributions
+backport, so the version number says little. The program under test finds out by other means.
 """
 
 import functools
@@ -23,35 +22,35 @@ def _types(module):
 
 
 def knows(name, module="vmlinux"):
-    """Whether the kernel, or a module of it, has a function, a type or a field of that name."""
+    """Whether the kernel, or that module, has a function, a type or a field of the name."""
     return b"\0" + name.encode() + b"\0" in _types(module)
 
 
 def copies_frames():
-    """Broadcast to a devmap, Linux 5.14: without it the program cannot cut, and the kernel does."""
+    """Broadcast to a devmap, Linux 5.14: without it the kernel cuts packets, not the program."""
     return knows("dev_map_enqueue_multi")
 
 
 def has_multi_buffer(driver="veth"):
-    """XDP programs that take frames in several buffers, Linux 5.18; of virtio_net, 6.3."""
-    # compiled into others, functions have no type
+    """XDP programs take frames in several buffers: Linux 5.18, with virtio_net 6.3."""
+    # a function that was inlined has no type: either of the two will do
     return knows("xdp_has_frags") and (driver != "virtio_net" or any(
         knows(name, driver) for name in ("build_skb_from_xdp_buff", "virtnet_xdp_handler")))
 
 
 def veth_receives_with_gro():
-    """A veth takes redirected frames once it has GRO, Linux 5.13; before, only with a program."""
+    """GRO suffices for a veth to take redirected frames, Linux 5.13; before, it needs a program."""
     if knows("veth_napi_enable_range"):
         return True
-    # modules tell their types since Linux 5.11
+    # modules have type information since Linux 5.11
     return os.path.exists(os.path.join(BTF, "veth")) and knows("veth_napi_enable_range", "veth")
 
 
 def counts_locked_memory():
-    """What BPF takes is held against RLIMIT_MEMLOCK, which ended with Linux 5.11."""
+    """BPF memory counts against RLIMIT_MEMLOCK: until Linux 5.10."""
     return knows("bpf_map_charge_init")
 
 
 def sends_frames():
-    """BPF_PROG_RUN sends what the program makes, Linux 5.18: `generate` needs it."""
+    """BPF_PROG_RUN can transmit frames, Linux 5.18: `generate` needs it."""
     return knows("xdp_test_data")

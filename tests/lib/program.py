@@ -13,7 +13,7 @@ from . import frames
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.abspath(
     os.environ.get("VXLAN_PIPELINE") or os.path.join(ROOT, "build", "vxlan-pipeline"))
-# Every wait of the tests is longer by this factor: for machines that are slow, emulated ones say.
+# Every wait of the tests is longer by this factor: for slow machines, such as emulated ones.
 PATIENCE = float(os.environ.get("TEST_PATIENCE") or 1)
 
 FORWARDED = {"redirected", "transmitted", "fragmented", "passed"}
@@ -23,7 +23,7 @@ VERDICTS = FORWARDED | {
 
 
 def require_program():
-    """Not built is a failure, not something that the machine lacks."""
+    """Fails rather than skips: the program can be built everywhere."""
     if not os.access(PROGRAM, os.X_OK):
         raise AssertionError(f"{PROGRAM} is not there: build it first, with `make`")
 
@@ -45,7 +45,7 @@ def _flow(value):
 
 
 def to_yaml(config):
-    """As an operator would write it: sections as blocks, one rule a line or two."""
+    """Writes it like an operator: sections as blocks, two lines a rule."""
     lines = []
     for section, value in config.items():
         if section == "nat":
@@ -75,7 +75,7 @@ def merge(base, *changes):
 
 
 class Workspace:
-    """A temporary directory that a test removes: `with Workspace() as work`."""
+    """A temporary directory: `with Workspace() as work`."""
 
     def __enter__(self):
         self.path = tempfile.mkdtemp(prefix="vxlan-pipeline-test-")
@@ -115,7 +115,7 @@ class Explanation(list):
 
 
 def explain(config, packets, timeout=120):
-    """What the real program does with `packets` (frames as bytes) under `config`."""
+    """Runs `vxlan-pipeline explain` on `packets` (frames as bytes) under `config`."""
     with Workspace() as work:
         capture = os.path.join(work.path, "in.pcap")
         frames.write_pcap(capture, packets)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-What has to happen to a packet, written from the description of the product's behaviour
-(docs/), not from its code: slow, direct, and with every checksum rule spelled out.
+A second implementation of the pipeline: says what has to happen to a packet. It was written from
+docs/, not from the code: slow, direct, and with every checksum rule spelled out.
 
-Where the description leaves two answers open, `Outcome.verdicts` holds both.
+`Outcome.verdicts` holds several verdicts where docs/ admits several.
 """
 
 import ipaddress
@@ -12,8 +12,8 @@ import struct
 from . import frames
 from .frames import (ETH_IPV4, ETH_IPV6, ETH_QINQ, ETH_VLAN, FRAGMENT, ROUTING, TCP, UDP)
 
-# `oversize: fragment` ends as `passed` where the kernel is to do the fragmenting, as `fragmented` where
-# the program itself does. This is the only place that admits both.
+# With `oversize: fragment`, the verdict is `fragmented` if the program fragments, `passed` if
+# the kernel has to. This is the only place that admits both.
 CUT_TO_FIT = frozenset({"fragmented", "passed"})
 
 # IPv6 extension headers are followed up to this many.
@@ -41,7 +41,7 @@ class Outcome:
         self.events = set()
         self.out = None          # the inner frame that leaves, uncut; None: nothing leaves
         self.fresh_id = False    # out's ID may be any but 0
-        self.bytes_open = False  # the description does not say what the bytes are
+        self.bytes_open = False  # docs/ does not say what the bytes are
 
     def __repr__(self):
         return (f"<{'|'.join(sorted(self.verdicts))} rule {self.rule} vni {self.vni} "
@@ -78,7 +78,7 @@ class Rule:
 
 
 class Packet:
-    """The inner packet, as far as rules and rewriting look at it."""
+    """The parts of the inner packet that rules and rewriting look at."""
 
     def __init__(self, vni, frame):
         self.vni, self.frame = vni, bytearray(frame)
@@ -92,7 +92,7 @@ class Packet:
         return len(self.frame) - 14
 
     def parse_l4(self, end):
-        """`end`: where the packet ends in the frame."""
+        """`end`: the offset in the frame at which the packet ends."""
         need = {UDP: 8, TCP: 20}.get(self.protocol)
         if need is None or (self.fragment and self.fragment[0]) or self.l4 + need > end:
             self.l4 = None
@@ -122,7 +122,7 @@ class Reference:
         self.udp_checksum = inner.get("udp_checksum", "update")
         self.truncated = inner.get("truncated", "drop")
         self.decisions = {}
-        self.behind = False  # the last frame had bytes behind its outer UDP datagram
+        self.behind = False  # whether the last frame had bytes behind its outer UDP datagram
 
     def judge(self, frame):
         outcome, udp = self._outer(frame)
@@ -185,7 +185,7 @@ class Reference:
                     if later:
                         break
                 elif protocol == ROUTING and frame[l4 + 3]:
-                    break  # on its way through a segment: not for this host to open
+                    break  # segments left: this host is not the final destination
                 else:
                     protocol, l4 = frame[l4], l4 + (frame[l4 + 1] + 1) * 8
         else:
@@ -281,7 +281,7 @@ class Reference:
             if packet.protocol not in WALKED and packet.protocol != FRAGMENT:
                 return
             if packet.l4 + 8 > end or packet.protocol == ROUTING and frame[packet.l4 + 3]:
-                packet.protocol = None  # the second: the address is not the final one (RFC 8200)
+                packet.protocol = None  # cut off, or not at its final destination yet (RFC 8200)
                 return
             following = frame[packet.l4]
             if packet.protocol == FRAGMENT:
@@ -364,8 +364,8 @@ class Reference:
 
     def _kernels(self, packet, events):
         """
-        What `pass` means: decapsulated, and not rewritten. What the kernel would only answer with
-        an ICMP error to the captured packet's sender may be dropped instead.
+        What `pass` means: decapsulated, not rewritten. The program may drop the packet instead if
+        the kernel would only answer with an ICMP error to the captured packet's sender.
         """
         outcome = Outcome(*self._passed(packet), vni=packet.vni)
         outcome.events = events
@@ -382,7 +382,7 @@ class Reference:
 
     def _cut_trailer(self, packet, outcome):
         if packet.present > packet.length and packet.present > self.mtu:
-            if packet.length > self.mtu:  # the kernel, which gets it, cuts it too
+            if packet.length > self.mtu:  # the kernel fragments what is left
                 outcome.bytes_open = True
             outcome.events.add("trailer_cut")
             del packet.frame[14 + packet.length:]
@@ -410,7 +410,7 @@ class Reference:
                 outcome.verdicts = frozenset({"oversize"})
             else:
                 outcome.verdicts = CUT_TO_FIT
-                if frame[22] <= 1:  # not the kernel's to cut: it would answer instead
+                if frame[22] <= 1:  # the kernel would answer "time exceeded" instead of cutting
                     outcome.verdicts |= {"oversize"}
                 outcome.bytes_open = packet.fragment is not None
         if self.route and not self._is_routed(packet):
@@ -424,8 +424,8 @@ class Reference:
     @staticmethod
     def _is_routed(packet):
         """
-        Whether the simulated gateway has the destination for certain. Of multicast, loopback and
-        the like the description does not say where they lead; of IPv6 the source counts as well.
+        Whether `explain`'s simulated gateway certainly has a route to the destination. docs/ does
+        not say where multicast, loopback and the like lead; with IPv6, the source counts as well.
         """
         if packet.version == 4:
             addresses = [packet.frame[30:34]]
@@ -439,7 +439,7 @@ class Reference:
 
 
 def reassemble(pieces):
-    """The IPv4 packet that fragments make up; each must be a valid fragment of the same one."""
+    """Puts fragments together to an IPv4 packet; raises unless each is a valid part of it."""
     parts, total, first = {}, None, None
     for piece in pieces:
         header = (piece[0] & 15) * 4

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Counting what unittest ran: every row of a table counts."""
+"""Counts the tests that ran: every row of a table is one."""
 
 import time
 import unittest
 
 
 class Result(unittest.TestResult):
-    """Counts rows; a test without rows is one."""
+    """Counts subtests (the rows of tables); a test without any is one."""
 
     def __init__(self, verbose):
         super().__init__()

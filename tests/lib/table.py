@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tables of packets: a sentence a row, one run of `explain` for all rows of a configuration."""
+"""Tables of packets. `explain` runs once for all rows that share a configuration."""
 
 import concurrent.futures
 import os
@@ -11,9 +11,9 @@ from . import frames, program, reference
 
 class Row:
     """
-    `sentence` says what is tested. `verdict`: a name, or a set where several are admitted.
-    `events`: exactly these; None: what the reference says. `out`: the frame that leaves; None:
-    what the reference says; b"": nothing may leave.
+    `sentence` says what is tested. `verdict`: a name, or a set if several are right. `events`: the
+    row's events, no more and no fewer; None: those of the reference. `out`: the frame that leaves;
+    None: the one of the reference.
     """
 
     def __init__(self, sentence, frame, verdict, rule=0, events=None, out=None, vni=None):
@@ -23,7 +23,7 @@ class Row:
 
 
 class PacketTable(unittest.TestCase):
-    """Runs tables through the real program and compares with the row and with the reference."""
+    """Runs tables through the real program; compares its answers with the rows and the reference."""
 
     BASE = {
         "listen": {"interface": "rx0"},
@@ -43,7 +43,7 @@ class PacketTable(unittest.TestCase):
         return self.check_table(config, rows, program.explain(config, [r.frame for r in rows]))
 
     def run_tables(self, tables):
-        """Several (config, rows): most of the time goes into loading a program, on one core."""
+        """Several (config, rows) at a time: loading a program takes longest, and keeps one CPU busy."""
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             runs = [(config, rows, pool.submit(program.explain, config, [r.frame for r in rows]))
                     for config, rows in tables]
@@ -81,7 +81,7 @@ class PacketTable(unittest.TestCase):
             self.assertEqual(got.events, set(row.events), got)
 
     def check_judgement(self, want, got):
-        """Verdict, rule, VNI and events as the reference has them."""
+        """Compares verdict, rule, VNI and events with the reference."""
         self.assertIn(got.verdict, want.verdicts, f"{got}\nreference: {want}")
         if len(want.verdicts) > 1 and want.verdicts != reference.CUT_TO_FIT:
             return
@@ -92,7 +92,7 @@ class PacketTable(unittest.TestCase):
             self.assertEqual(got.events, want.events, f"{got}\nreference: {want}")
 
     def check_bytes(self, config, frame, want, got, out=None):
-        """What left against `out`, else against the reference."""
+        """Compares the frames that left with `out`, or with the reference if that is None."""
         if got.verdict in ("not_tunnel", "outer_fragment"):
             self.assertIn(got.out, ([], [frame]), "the kernel gets the frame untouched")
             return
@@ -147,7 +147,7 @@ class PacketTable(unittest.TestCase):
 
 
 def valid_checksums(packet):
-    """Whether the checksums of an unfragmented IP packet (bytes) are what a receiver computes."""
+    """Whether a receiver accepts the checksums of an unfragmented IP packet (bytes)."""
     if packet[0] >> 4 == 4:
         header, length, protocol = (packet[0] & 15) * 4, struct.unpack_from("!H", packet, 2)[0], \
             packet[9]
