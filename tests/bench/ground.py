@@ -15,10 +15,13 @@ import json
 import os
 import subprocess
 
-from lib import frames, net, program
+from lib import frames, program
+from lib.command import run
+from lib.daemon import BPFFS, Daemon
+from lib.namespace import Namespace
 
 BUILD = os.path.join(os.path.dirname(program.PROGRAM), "bench")
-PINS = os.path.join(net.BPFFS, "bench")
+PINS = os.path.join(BPFFS, "bench")
 MTU = 3498  # what ENA takes with XDP
 LAN = 1500  # what the target's network takes
 INNER_MAC = "02:00:00:00:14:02"  # the one that `generate` has
@@ -30,7 +33,7 @@ _numbers = itertools.count(1)
 class Scope(contextlib.ExitStack):
     """Takes back what was made, last first, as unittest.TestCase does."""
 
-    def addCleanup(self, function, *arguments, **options):  # the name that lib.net calls it by
+    def addCleanup(self, function, *arguments, **options):  # tests/lib/ knows it by this name
         self.callback(function, *arguments, **options)
 
 
@@ -52,7 +55,7 @@ class Chain:
         self.scope, self.queues = scope, queues
         self.number = next(_numbers)
         self.pins = os.path.join(PINS, str(self.number))
-        self.source, self.appliance, self.sink = (net.Namespace(scope, stem) for stem in "sac")
+        self.source, self.appliance, self.sink = (Namespace(scope, stem) for stem in "sac")
         for namespace in (self.source, self.appliance, self.sink):
             namespace.sysctl("net.ipv6.conf.default.disable_ipv6=1")
         self.veth(self.source, "s0", self.appliance, "in0", MTU)
@@ -94,9 +97,9 @@ class Chain:
         os.makedirs(PINS, exist_ok=True)
         os.makedirs(self.pins, exist_ok=True)
         os.makedirs(where)
-        net.run("bpftool", "prog", "loadall", os.path.join(BUILD, f"{stem}.bpf.o"),
-                os.path.join(where, "prog"), "pinmaps", os.path.join(where, "map"))
-        self.scope.addCleanup(net.run, "rm", "-rf", where, check=False)
+        run("bpftool", "prog", "loadall", os.path.join(BUILD, f"{stem}.bpf.o"),
+            os.path.join(where, "prog"), "pinmaps", os.path.join(where, "map"))
+        self.scope.addCleanup(run, "rm", "-rf", where, check=False)
         return where
 
     def attach(self, namespace, interface, where, function):
@@ -130,7 +133,7 @@ class Chain:
 
     def first_arrival(self):
         """CLOCK_MONOTONIC of the first packet in the sink, ns; None: none came."""
-        answer = json.loads(net.run("bpftool", "-j", "map", "dump", "pinned", self.sink_map).stdout)
+        answer = json.loads(run("bpftool", "-j", "map", "dump", "pinned", self.sink_map).stdout)
         times = [cpu["value"]["first"] for cpu in answer[0]["formatted"]["values"]]
         return min((time for time in times if time), default=None)
 
@@ -230,8 +233,8 @@ class Pipeline(Chain):
         self.start()
 
     def start(self):
-        self.daemon = net.Daemon(self.scope, self.appliance, "-c", self.config,
-                                 instance=self.instance)
+        self.daemon = Daemon(self.scope, self.appliance, "-c", self.config,
+                             instance=self.instance)
         self.daemon.ready()
 
     def verdicts(self):

@@ -6,7 +6,7 @@ import json
 import os
 import statistics
 
-from lib import net
+from lib.command import run
 
 
 class Pace:
@@ -76,5 +76,5 @@ class ProgramTimes:
 
 def program_time(program_id):
     """(ns, runs) so far"""
-    answer = json.loads(net.run("bpftool", "-j", "prog", "show", "id", str(program_id)).stdout)
+    answer = json.loads(run("bpftool", "-j", "prog", "show", "id", str(program_id)).stdout)
     return answer.get("run_time_ns", 0), answer.get("run_cnt", 0)

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import time
 
-from lib import net, program
+from lib import program
+from lib.command import run, wait_for
+from lib.daemon import PINS
 
 import ground
 from ground import Conntrack, Decap, Empty, Kernel, Pipeline, Redirect, SingleArm, Source, Tc
@@ -240,8 +242,8 @@ def generate(chain, seconds, receiver=True):
                                "--count", count, "--seconds", str(seconds + 10)),
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         chain.scope.addCleanup(end, far)
-        net.wait_for(lambda: chain.sink.xdp("c0") or far.poll() is not None, 5, "the receiver")
-    near = net.run(*chain.source.command(
+        wait_for(lambda: chain.sink.xdp("c0") or far.poll() is not None, 5, "the receiver")
+    near = run(*chain.source.command(
         "taskset", "-c", str(ground.one_cpu()[0]), program.PROGRAM, "generate", "-i", "s0", "--json",
         "--pps", str(STEADY), "--count", count, "--flows", "200"), check=False,
         timeout=seconds + 30)
@@ -307,7 +309,7 @@ def steady(findings, scope, pace):
 def time_programs(findings, chain, bare, pace):
     """Each time holds the redirect's enqueueing, which the bare one shows."""
     seconds, turns = (1, 1) if pace.quick else (4, 3)
-    link = os.path.join(net.PINS, chain.instance, "link")
+    link = os.path.join(PINS, chain.instance, "link")
     p99, series = [], {"vxlan-pipeline": {}, "bare redirect": {}}
     for _ in range(turns):
         for name, times in (("bare redirect", time_program(bare, "-", seconds)),
@@ -368,7 +370,7 @@ def first_packet(chain):
         raise AssertionError("packets arrive without the daemon")
     begun = time.monotonic_ns()
     chain.start()
-    return (net.wait_for(chain.first_arrival, 5, "the first packet") - begun) / 1e6
+    return (wait_for(chain.first_arrival, 5, "the first packet") - begun) / 1e6
 
 
 def reload_time(daemon):

@@ -9,14 +9,15 @@ import subprocess
 import time
 import unittest
 
-from lib import net, program
+from lib import program
+from lib.command import need_commands, run
 
 BENCH = os.path.join(program.ROOT, "tests", "bench", "run")
 
 
 class Bench(unittest.TestCase):
     def setUp(self):
-        net.need_commands("ip", "nft", "tc", "ethtool", "bpftool", "nsenter", "taskset")
+        need_commands("ip", "nft", "tc", "ethtool", "bpftool", "nsenter", "taskset")
         self.work = program.Workspace().__enter__()
         self.addCleanup(self.work.__exit__)
 
@@ -29,7 +30,7 @@ class Bench(unittest.TestCase):
             return file.read()
 
     def test_a_quick_look(self):
-        result = net.run(*self.command("throughput", "arms", "steady", "start"), timeout=120)
+        result = run(*self.command("throughput", "arms", "steady", "start"), timeout=120)
         document = json.loads(self.read("bench.json"))
         figures = document["figures"]
         self.assertTrue(document["quick"])
@@ -70,4 +71,4 @@ class Bench(unittest.TestCase):
     def test_refusals(self):
         for words, status in ((["--only", "nonsense"], 2), (["--nonsense"], 2)):
             with self.subTest(words):
-                self.assertEqual(net.run(BENCH, *words, check=False).returncode, status)
+                self.assertEqual(run(BENCH, *words, check=False).returncode, status)

@@ -16,7 +16,11 @@ import random
 import struct
 import sys
 
-from lib import frames, net, reference
+from lib import frames, reference
+from lib.command import need_commands
+from lib.ground import Ground
+from lib.namespace import Namespace, veth
+from lib.port import Port, is_ip
 from lib.table import valid_checksums
 
 SEED = int(os.environ.get("DIFFERENTIAL_SEED", "0") or 0) or int.from_bytes(os.urandom(4), "big")
@@ -62,21 +66,21 @@ table ip6 mirror {
 """
 
 
-class KernelWay(net.Ground):
+class KernelWay(Ground):
     """A second row of namespaces, in which the kernel does the work."""
 
     def setUp(self):
         super().setUp()
-        net.need_commands("nft")
-        self.kernel_sender = net.Namespace(self, "ks")
+        need_commands("nft")
+        self.kernel_sender = Namespace(self, "ks")
         self.kernel_sender.sysctl("net.ipv6.conf.default.disable_ipv6=1")
-        self.kernel = net.Namespace(self, "k")
-        self.kernel_collector = net.Namespace(self, "kc")
-        net.veth(self.kernel_sender, "s0", self.kernel, "in0", self.MTU_IN)
-        net.veth(self.kernel, "out0", self.kernel_collector, "c0", self.MTU_OUT)
+        self.kernel = Namespace(self, "k")
+        self.kernel_collector = Namespace(self, "kc")
+        veth(self.kernel_sender, "s0", self.kernel, "in0", self.MTU_IN)
+        veth(self.kernel, "out0", self.kernel_collector, "c0", self.MTU_OUT)
         self.set_up_kernel()
-        self.kernel_in = net.Port(self, self.kernel_sender, "s0")
-        self.kernel_out = net.Port(self, self.kernel_collector, "c0")
+        self.kernel_in = Port(self, self.kernel_sender, "s0")
+        self.kernel_out = Port(self, self.kernel_collector, "c0")
         for namespace, collector in ((self.appliance, self.collector),
                                      (self.kernel, self.kernel_collector)):
             mac = collector.mac("c0")
@@ -241,8 +245,8 @@ class SameTraffic(KernelWay):
             part = sent[at:at + 500]
             self.in_port.send(*part)
             self.kernel_in.send(*part)
-            ours += self.out_port.receive(net.is_ip, quiet=0.15)
-            theirs += self.kernel_out.receive(net.is_ip, quiet=0.15)
+            ours += self.out_port.receive(is_ip, quiet=0.15)
+            theirs += self.kernel_out.receive(is_ip, quiet=0.15)
         ours, theirs = (self.by_identity(self, frames_) for frames_ in (ours, theirs))
         self.assertGreater(len(theirs), len(sent) // 4, "the kernel way works")
         self.assertEqual({key: packet.hex() for key, packet in ours.items()

@@ -10,7 +10,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import markdown
 from test_reference import x_macro
-from lib import net, program
+from lib import program
+from lib.command import wait_for
 from lib.watch import Watched
 
 PAGE = "docs/operations.md"
@@ -23,7 +24,7 @@ class Metrics(Watched):
         """Name, type, labels and help text of each, in order."""
         daemon = self.start()
         self.reload(daemon)
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         text = self.get("/metrics").text
         shown = []
         for name, meaning, kind in re.findall(
@@ -57,7 +58,7 @@ class Metrics(Watched):
 
     def test_paths(self):
         self.start()
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         for path, _ in markdown.table(PAGE, "path"):
             with self.subTest(path):
                 self.assertEqual(self.get(path).status, 200)

@@ -20,7 +20,10 @@ import time
 
 import bpf
 import sides
-from lib import net, program
+from lib import ground, program
+from lib.command import wait_for
+from lib.daemon import Daemon
+from lib.namespace import CLONE_NEWNET
 from sides import FLOWS, SIDES, Outcome, flow_source
 
 BUILD = os.path.join(os.path.dirname(program.PROGRAM), "endurance")
@@ -82,12 +85,12 @@ def inside(namespace):
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net", encoding="ascii") as home, \
             open(namespace.path, encoding="ascii") as there:
-        if libc.setns(there.fileno(), net.CLONE_NEWNET):
+        if libc.setns(there.fileno(), CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), "setns")
         try:
             yield
         finally:
-            if libc.setns(home.fileno(), net.CLONE_NEWNET):
+            if libc.setns(home.fileno(), CLONE_NEWNET):
                 os.abort()
 
 
@@ -163,7 +166,7 @@ class Journal:
         return f"{(moment - at) / 1e6:.1f} ms after: {what}"
 
 
-class Ground(net.Ground):
+class Ground(ground.Ground):
     """With the judge on the collector, permanent neighbours, and no packet but the test's."""
 
     CONFIG = {
@@ -203,8 +206,8 @@ class Ground(net.Ground):
 
     def daemon(self, side, *arguments, executable=None):
         self.take_side(side)
-        return net.Daemon(self, self.appliance, "-c", self.config_path, *arguments,
-                          instance=self.instance, executable=executable)
+        return Daemon(self, self.appliance, "-c", self.config_path, *arguments,
+                      instance=self.instance, executable=executable)
 
     @property
     def config_path(self):
@@ -212,8 +215,8 @@ class Ground(net.Ground):
 
     def send(self, pps):
         sender = Sender(self, self.sender, pps, self.INNER_SIZE, self.BATCH)
-        net.wait_for(lambda: self.judge.order().received or sender.process.poll() is not None, 20,
-                     "the first packet")
+        wait_for(lambda: self.judge.order().received or sender.process.poll() is not None, 20,
+                 "the first packet")
         if sender.process.poll() is not None:
             sender.end()
         return sender
@@ -253,7 +256,7 @@ class Ground(net.Ground):
     def let_come(self, count=1000):
         """Until so many more packets came, whatever the sender is late by."""
         received = self.judge.order().received
-        net.wait_for(lambda: self.judge.order().received > received + count, 60, "packets to come")
+        wait_for(lambda: self.judge.order().received > received + count, 60, "packets to come")
 
     def check_in_force(self):
         """What comes from now on is of this side alone."""

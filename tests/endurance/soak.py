@@ -7,7 +7,8 @@ import time
 import bpf
 import rig
 import sides
-from lib import net
+from lib.command import wait_for
+from lib.daemon import PINS
 
 QUICK = bool(os.environ.get("ENDURANCE_QUICK"))
 PPS = 200000
@@ -49,7 +50,7 @@ class Soak(rig.Ground):
     def test_soak(self):
         daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
-        pins = os.path.join(net.PINS, self.instance)
+        pins = os.path.join(PINS, self.instance)
         start = time.monotonic()
         settled, programs, maps, highest = None, set(), set(), 0
         while time.monotonic() < start + SECONDS:
@@ -75,8 +76,8 @@ class Soak(rig.Ground):
             self.assertEqual(end.counts(), settled.counts())
         with self.subTest("what is replaced is gone from the kernel"):
             self.assertGreater(len(programs), self.turns, "the ids of each generation were seen")
-            net.wait_for(lambda: not any(self.left(end, programs, maps)), 10,
-                         f"what is replaced to go: {self.left(end, programs, maps)}")
+            wait_for(lambda: not any(self.left(end, programs, maps)), 10,
+                     f"what is replaced to go: {self.left(end, programs, maps)}")
         self.check(sender)
 
     @staticmethod

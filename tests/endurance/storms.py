@@ -12,7 +12,9 @@ import time
 
 import rig
 import sides
-from lib import net, program
+from lib import program
+from lib.command import need_commands, run, wait_for
+from lib.daemon import HEARTBEAT_LIFETIME
 
 # With `run --linger`, these leave the datapath.
 ENDS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL)
@@ -91,7 +93,7 @@ class Kill(rig.Ground):
     def steps(self):
         """The system calls by which a start changes things, in order: [(name, its number)]."""
         path = os.path.join(self.work.path, "strace")
-        net.run(*self.traced("-o", path, "-e", f"trace={','.join(STEPS)}"))
+        run(*self.traced("-o", path, "-e", f"trace={','.join(STEPS)}"))
         counts, found, begun = {}, [], False
         with open(path, encoding="utf-8", errors="replace") as stream:
             for line in stream:
@@ -140,7 +142,7 @@ class Kill(rig.Ground):
         SIGKILL at one step of a start after the other: packets go on by the old or the new rules,
         and the next start mends what was left, if it is not killed at some step as well.
         """
-        net.need_commands("strace")
+        need_commands("strace")
         daemon = self.daemon(sides.OLD).ready()
         daemon.kill()
         sender = self.send(PPS)
@@ -161,7 +163,7 @@ class Upgrade(rig.Ground):
 
     def test_upgrades(self):
         """To another version and back, by each way to end a daemon and leave its datapath."""
-        self.assertNotEqual(*(net.run(executable, "--version").stdout
+        self.assertNotEqual(*(run(executable, "--version").stdout
                               for executable in (program.PROGRAM, rig.OTHER)))
         daemon = self.daemon(sides.OLD, "--linger").ready()
         sender = self.send(PPS)
@@ -180,7 +182,7 @@ class Upgrade(rig.Ground):
     def tag(self):
         """Of the instructions in force."""
         number = self.appliance.xdp("in0")["prog"]["id"]
-        return json.loads(net.run("bpftool", "-j", "prog", "show", "id", str(number)).stdout)["tag"]
+        return json.loads(run("bpftool", "-j", "prog", "show", "id", str(number)).stdout)["tag"]
 
 
 class Stopped(rig.Ground):
@@ -192,7 +194,7 @@ class Stopped(rig.Ground):
         daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         self.stop(daemon)
-        time.sleep(max(0, self.SECONDS - net.HEARTBEAT_LIFETIME))
+        time.sleep(max(0, self.SECONDS - HEARTBEAT_LIFETIME))
         self.journal.note("SIGCONT")
         daemon.signal(signal.SIGCONT)
         self.reload(daemon)
@@ -239,7 +241,7 @@ class Stopped(rig.Ground):
         self.set_neighbour(3, sides.MOVED_MAC)
         self.moved = sides.moved(sides.OLD, sides.MOVED_MAC)
         stopped = time.monotonic()
-        net.wait_for(lambda: self.moved in self.judge.outcomes(), 20, "the kernel to be asked")
+        wait_for(lambda: self.moved in self.judge.outcomes(), 20, "the kernel to be asked")
         self.assertGreater(time.monotonic() - stopped, 0.2, "the daemon's table is trusted so long")
 
     def allowed(self):

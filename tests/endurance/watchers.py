@@ -7,7 +7,9 @@ import time
 
 import rig
 import sides
-from lib import frames, net, program
+from lib import frames, program
+from lib.command import wait_for
+from lib.port import Port
 
 PPS = 100000
 MAGIC = 0x56585047
@@ -84,7 +86,7 @@ class Watchers(rig.Ground):
         sender = self.send(PPS)
         stamp = struct.pack("=IIQQIIHH", MAGIC, self.judge.order().run, 7, 0, 0, 0, 0, 0)
         packet = frames.udp(sides.flow_source(0), "10.20.0.2", 42844, 7000, stamp.ljust(70, b"\0"))
-        net.Port(self, self.appliance, "out0").send(frames.ether(packet))
-        net.wait_for(lambda: self.judge.order().late, 5, "the packet")
+        Port(self, self.appliance, "out0").send(frames.ether(packet))
+        wait_for(lambda: self.judge.order().late, 5, "the packet")
         sender.end()
         self.assertEqual(self.judge.settled().late, 1)

@@ -9,7 +9,8 @@ import time
 
 import rig
 import sides
-from lib import net
+from lib.command import wait_for
+from lib.daemon import PINS
 from soak import Holdings
 
 QUICK = bool(os.environ.get("ENDURANCE_QUICK"))
@@ -94,7 +95,7 @@ class Web(rig.Ground):
     def wave(self, daemon, quiet):
         """What those who asked say, and the resident memory: at most, and when all are gone."""
         slow, clock = Clients(self, "slow", SLOW), Clients(self, "sleep", 0)
-        net.wait_for(lambda: slow.line()["connects"] >= SLOW, 30, "the slow clients to come")
+        wait_for(lambda: slow.line()["connects"] >= SLOW, 30, "the slow clients to come")
         askers = [Clients(self, "ask", REQUESTS) for _ in range(ASKERS)]
         samples = [self.holdings(daemon)]
         self.reload(daemon)
@@ -105,8 +106,8 @@ class Web(rig.Ground):
         wave = Wave([asker.line() for asker in askers], max(held.rss for held in samples))
         slow.end()
         wave.late = clock.finish()["late"]
-        net.wait_for(lambda: self.holdings(daemon).descriptors == quiet.descriptors, 30,
-                     "the connections to go")
+        wait_for(lambda: self.holdings(daemon).descriptors == quiet.descriptors, 30,
+                 "the connections to go")
         wave.rss_after = self.holdings(daemon).rss
         print(f"    {max(held.descriptors for held in samples) - quiet.descriptors} connections at "
               f"once; {json.dumps(wave.answers[0]['milliseconds'])} ms, while one who only slept "
@@ -122,7 +123,7 @@ class Web(rig.Ground):
         return int(dict(zip(*lines))["ListenDrops"])
 
     def holdings(self, daemon):
-        return Holdings(daemon.pid, os.path.join(net.PINS, self.instance))
+        return Holdings(daemon.pid, os.path.join(PINS, self.instance))
 
     def refuses(self):
         """What is no GET or HEAD; and those are answered."""

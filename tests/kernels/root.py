@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import packages
-from lib import net
+from lib.foreign import compile_foreign
 from lib.program import PROGRAM, ROOT
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -88,7 +88,7 @@ def payload(kernel, script, directory):
     shutil.copy(os.path.join(ROOT, "tests", "run"), os.path.join(home, "tests", "run"))
     os.makedirs(os.path.join(home, "build"))
     shutil.copy(PROGRAM, os.path.join(home, "build", "vxlan-pipeline"))
-    net.compile_foreign(os.path.join(home, "build"))
+    compile_foreign(os.path.join(home, "build"))
     with open(os.path.join(home, "suites"), "w", encoding="utf-8") as stream:
         stream.write(script)
     path = os.path.join(directory, "payload.ext4")

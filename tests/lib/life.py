@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the tests of an instance's life share: numbered packets, traffic, starts that fail."""
+"""For tests of starts, reloads and ends: numbered packets, steady traffic, starts that fail."""
 
 import threading
 import time
 
-from . import frames, net, program
+from . import frames, program
+from .command import need_commands
+from .daemon import Daemon
+from .ground import Ground
+from .port import is_ip
 
 TARGETS = ("10.20.0.2:8081", "10.20.0.2:9092")
 
@@ -19,15 +23,15 @@ def rules(target):
     return {"nat": [{"match": {"source_port": 1000}, "to": target}]}
 
 
-class Lifecycle(net.Ground):
+class Lifecycle(Ground):
     def setUp(self):
         super().setUp()
         self.know_neighbour()
 
     def forwards(self, count=10):
-        """Sends a few packets and says whether they all arrive."""
+        """Sends a few packets; returns whether exactly these arrive."""
         self.in_port.send(*tunnels(count))
-        return len(self.out_port.receive(net.is_ip, count)) == count
+        return len(self.out_port.receive(is_ip, count)) == count
 
     def fails(self, *words, status=1, **options):
         """The command fails with one line that says why; returns that line."""
@@ -39,10 +43,10 @@ class Lifecycle(net.Ground):
         return lines[0]
 
     def start_by(self, command, *words):
-        """A daemon that another command starts, of which it takes the place."""
-        net.need_commands(command)
-        return net.Daemon(self, self.appliance, *words, program.PROGRAM, "run", "-c", self.write(),
-                          instance=self.instance, name=None, executable=command)
+        """Starts a daemon through another command that executes it, such as setpriv."""
+        need_commands(command)
+        return Daemon(self, self.appliance, *words, program.PROGRAM, "run", "-c", self.write(),
+                      instance=self.instance, name=None, executable=command)
 
     def start_fails(self, *changes, status=1, words=()):
         return self.fails("run", "-c", self.write(*changes), "--instance", self.instance,
@@ -76,11 +80,11 @@ class Traffic:
 
     def collect(self):
         if self.frames is None:
-            self.frames = self.test.out_port.receive(net.is_ip, quiet=0.5)
+            self.frames = self.test.out_port.receive(is_ip, quiet=0.5)
         return self.frames
 
     def arrived(self):
-        """How many arrived; each must be a different one."""
+        """How many arrived; fails if one came twice."""
         numbers = {frame[42:55] for frame in self.collect()}
         if len(numbers) != len(self.frames):
             raise AssertionError(f"{len(self.frames) - len(numbers)} packets came twice")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-What the tests of health, HTTP and faults share: an instance that serves HTTP inside its namespace,
-and how long it takes until the truth is told.
+For tests of health, HTTP and faults: an instance that serves HTTP inside its namespace, and the
+time until /healthz reports a change.
 """
 
 import contextlib
@@ -14,11 +14,12 @@ import socket
 import sys
 import time
 
-from . import net
+from .command import wait_for
+from .daemon import PINS
 from .life import TARGETS, Lifecycle, rules
 from .program import PATIENCE
 
-# Seconds from a fault, or from its end, until /healthz says so; an emulated CPU takes longer.
+# Seconds that /healthz may take to report a fault or its end; an emulated CPU takes longer.
 TOLD_WITHIN = 2.0 * PATIENCE
 PORT = 9789
 VERBOSE = bool({"-v", "--verbose"} & set(sys.argv))
@@ -41,7 +42,7 @@ class Answer:
 
 
 def connect(namespace, address="127.0.0.1", port=PORT, timeout=5.0):
-    """A connected socket of that namespace."""
+    """A socket of that namespace, connected to the address."""
     client = namespace.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
                               socket.SOCK_STREAM)
     client.settimeout(timeout)
@@ -64,7 +65,7 @@ def request(namespace, path="/healthz", method="GET", body=None, **options):
 
 
 def metrics(text):
-    """{(name, ((label, value), ...)): number} of Prometheus text; a series that comes twice fails."""
+    """Prometheus text as {(name, ((label, value), ...)): number}; fails if a series comes twice."""
     found = {}
     for line in text.splitlines():
         if not line or line.startswith("#"):
@@ -80,7 +81,7 @@ def metrics(text):
 
 
 def of_family(series, name, label):
-    """{value of that label: number}"""
+    """The family's series as {value of that label: number}."""
     return {dict(labels)[label]: value for (its, labels), value in series.items()
             if its == f"vxlan_pipeline_{name}"}
 
@@ -100,7 +101,7 @@ def _open_pin(path):
 
 
 def update_link(link, program):
-    """Puts a pinned program into a pinned link, as another tool may."""
+    """Replaces the program of a pinned link by a pinned program, as another tool may."""
     class Attributes(ctypes.Structure):
         _fields_ = [("link", ctypes.c_uint32), ("new", ctypes.c_uint32),
                     ("flags", ctypes.c_uint32), ("old", ctypes.c_uint32)]
@@ -113,7 +114,10 @@ def update_link(link, program):
 
 
 def create_link(namespace, interface, program):
-    """Attaches a pinned program by a link, as another tool may; it lasts while the file is open."""
+    """
+    Attaches a pinned program by a link, as another tool may. Returns the link as a file: closing it
+    detaches the program.
+    """
     class Attributes(ctypes.Structure):
         _fields_ = [("program", ctypes.c_uint32), ("target", ctypes.c_uint32),
                     ("type", ctypes.c_uint32), ("flags", ctypes.c_uint32)]
@@ -127,7 +131,7 @@ def create_link(namespace, interface, program):
 
 
 def starvation(pid):
-    """Seconds that a process and this one have been ready to run and were not."""
+    """Seconds that the process and this one have waited for a CPU, so far."""
     total = 0
     for directory in (f"/proc/{pid}/task", "/proc/self/task"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -145,7 +149,7 @@ class Watched(Lifecycle):
                               *changes)
 
     def pin(self, name):
-        return os.path.join(net.PINS, self.instance, name)
+        return os.path.join(PINS, self.instance, name)
 
     def get(self, path="/healthz", **options):
         return request(self.appliance, path, **options)
@@ -158,16 +162,16 @@ class Watched(Lifecycle):
         return self.daemon
 
     def told(self, well, what):
-        """Waits until /healthz says so, no longer than promised."""
+        """Waits until /healthz says well or not well; fails if that takes longer than promised."""
         self.told_when(lambda: self.is_well() == well, f"{what}: {'' if well else 'not '}well")
 
     def told_when(self, condition, what, seconds=TOLD_WITHIN):
         """
-        The time in which there was no CPU for the daemon or for this test does not count: other
-        work on the machine is no fault.
+        Waits for the condition; fails if that takes longer than `seconds`. Time in which the daemon
+        or this test waited for a CPU does not count: other work on the machine caused it.
         """
         since, starved = time.monotonic(), starvation(self.daemon.pid)
-        net.wait_for(condition, 20, what)
+        wait_for(condition, 20, what)
         took = time.monotonic() - since
         starved = starvation(self.daemon.pid) - starved
         if VERBOSE:
@@ -175,7 +179,7 @@ class Watched(Lifecycle):
         self.assertLessEqual(took - starved, seconds, what)
 
     def reasons(self):
-        """Why `status` finds it not well; it must."""
+        """Why `status` finds the instance not well, in one line; empty: it is well."""
         status = self.json("status")
         self.assertIs(status["healthy"], not status["reasons"], status)
         return " / ".join(status["reasons"])

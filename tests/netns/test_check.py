@@ -10,8 +10,12 @@ import threading
 import time
 import unittest
 
-from lib import frames, kernel, net, program, watch
+from lib import frames, kernel, program, watch
+from lib.command import need_commands, run, wait_for
+from lib.ground import WIRES
 from lib.life import Lifecycle
+from lib.namespace import unique
+from lib.port import is_ip
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
           "--bounding-set=-all")
@@ -97,8 +101,8 @@ class Findings(Checked):
                 fix = next(item["fix"] for item in findings if item["check"] == name)
                 self.appliance.run("sh", "-c", fix)
                 for name in ("in0", "out0"):
-                    net.wait_for(lambda name=name: self.appliance.link(name)["operstate"] == "UP",
-                                 5, name)
+                    wait_for(lambda name=name: self.appliance.link(name)["operstate"] == "UP",
+                             5, name)
                 self.assertEqual(self.wrong(self.check(change)), [], fix)
 
     def test_what_a_start_gets_over(self):
@@ -139,9 +143,9 @@ class Findings(Checked):
 
     def test_program_held_by_a_link(self):
         """Which no `ip link` takes off; `run` says so, too."""
-        net.need_commands("bpftool")
-        pin = f"/sys/fs/bpf/{net.unique('foreign')}"
-        net.run("bpftool", "prog", "load", self.build_foreign(), pin)
+        need_commands("bpftool")
+        pin = f"/sys/fs/bpf/{unique('foreign')}"
+        run("bpftool", "prog", "load", self.build_foreign(), pin)
         self.addCleanup(os.unlink, pin)
         self.addCleanup(watch.create_link(self.appliance, "in0", pin).close)
         finding, = [item for item in self.check(status=1) if item["check"] == "xdp_program"]
@@ -158,7 +162,7 @@ class Findings(Checked):
 
     def test_another_instance(self):
         self.start(self.READY)
-        other = net.unique("o")
+        other = unique("o")
         findings = self.check({"http": {"listen": "127.0.0.1:9000"}}, instance=other, status=1)
         self.assertEqual(self.wrong(findings), [("fail", "xdp_program")])
         fix = next(item["fix"] for item in findings if item["check"] == "xdp_program")
@@ -197,13 +201,13 @@ class Findings(Checked):
         self.start(passing)
         sent = [frames.tunnel(frames.inner(frames.udp("fd99::1", "fd20::2", 2000, 514, b"6")))] * 3
         self.in_port.send(*sent)
-        self.assertEqual(self.out_port.receive(net.is_ip), [])
+        self.assertEqual(self.out_port.receive(is_ip), [])
         findings = self.check(passing)
         self.assertEqual(self.wrong(findings), [("warn", "forwarding")])
         self.appliance.run("sh", "-c", next(item["fix"] for item in findings
                                             if item["check"] == "forwarding"))
         self.in_port.send(*sent)
-        self.assertEqual(len(self.out_port.receive(net.is_ip, 3)), 3)
+        self.assertEqual(len(self.out_port.receive(is_ip, 3)), 3)
         self.assertEqual(self.verdicts(), {"passed": 6})
         self.assertEqual(self.wrong(self.check(passing)), [])
 
@@ -215,13 +219,13 @@ class Findings(Checked):
         self.start(self.READY)
         inner = frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, b"7"))
         self.in_port.send(*[frames.tunnel(inner, vni=7)] * 3)
-        net.wait_for(lambda: self.verdicts() == {"unknown_vni": 3}, 5, "the packets")
+        wait_for(lambda: self.verdicts() == {"unknown_vni": 3}, 5, "the packets")
         findings = self.check()
         self.assertEqual(self.wrong(findings), [("warn", "vnis")])
         self.assertIn("all of the 3 packets", next(item["why"] for item in findings
                                                    if item["check"] == "vnis"))
         self.in_port.send(frames.tunnel(inner))
-        self.assertEqual(len(self.out_port.receive(net.is_ip, 1)), 1)
+        self.assertEqual(len(self.out_port.receive(is_ip, 1)), 1)
         self.assertEqual(self.wrong(self.check()), [])
 
     def test_no_native_mode(self):
@@ -246,12 +250,12 @@ class Findings(Checked):
         findings = self.check(wrapper=wrapper)
         self.assertEqual(self.wrong(findings), [("warn", "bpffs")])
 
-    @unittest.skipIf(net.WIRES, "these interfaces have no peer")
+    @unittest.skipIf(WIRES, "these interfaces have no peer")
     def test_peer_without_napi(self):
         if not kernel.knows("netdev_nl_dev_get_doit"):
             self.skipTest("this kernel does not tell what drivers can do")
         self.collector.run("ethtool", "-K", "c0", "gro", "off")
-        net.wait_for(lambda: ("warn", "egress") in self.wrong(self.check()), 5, "the finding")
+        wait_for(lambda: ("warn", "egress") in self.wrong(self.check()), 5, "the finding")
 
 
 class Command(Checked):
@@ -294,8 +298,8 @@ class Command(Checked):
         facts = os.path.join(self.work.path, "facts.json")
         here = self.check(words=("--record", facts))
         self.assertEqual(self.wrong(here), [("warn", "rp_filter")])
-        away = net.run(program.PROGRAM, "check", "-c", self.write(self.READY), "--json",
-                       "--facts", facts, "--instance", self.instance)
+        away = run(program.PROGRAM, "check", "-c", self.write(self.READY), "--json",
+                   "--facts", facts, "--instance", self.instance)
         self.assertEqual(json.loads(away.stdout)["findings"], here)
         said = self.fails("check", "-c", self.write({"listen": {"interface": "in1"}}), "--facts",
                           facts, status=2)

@@ -6,8 +6,11 @@ import os
 import signal
 import time
 
-from lib import net, program
+from lib import program
+from lib.command import injected, need_commands, run, wait_for
+from lib.daemon import HEARTBEAT_LIFETIME, PINS, STATE
 from lib.life import TARGETS, Lifecycle, Traffic, rules, tunnels
+from lib.namespace import veth
 
 
 class FailedReload(Lifecycle):
@@ -15,7 +18,7 @@ class FailedReload(Lifecycle):
         logged = len(daemon.stderr)
         self.write(*changes)
         daemon.signal(signal.SIGHUP)
-        net.wait_for(lambda: "not reloaded" in daemon.stderr[logged:], 10, "a refused reload")
+        wait_for(lambda: "not reloaded" in daemon.stderr[logged:], 10, "a refused reload")
         return daemon.stderr[logged:]
 
     def test_native_mode_that_is_not_to_be_had(self):
@@ -37,8 +40,8 @@ class FailedReload(Lifecycle):
 
     def test_foreign_program_on_the_new_interface(self):
         """The program on the way out of before stays, too."""
-        net.veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
-        net.veth(self.appliance, "out1", self.collector, "c1")
+        veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        veth(self.appliance, "out1", self.collector, "c1")
         foreign = self.attach_program(self.appliance, "in1")
         daemon = self.start()
         before = self.appliance.xdp("out0")["prog"]["id"]
@@ -63,11 +66,11 @@ class LocalTarget(Lifecycle):
     def test_without_a_daemon(self):
         daemon = self.start(self.LOCAL)
         self.in_port.send(*tunnels(5))
-        net.wait_for(lambda: self.verdicts() == {"passed": 5}, 5, "5 packets")
+        wait_for(lambda: self.verdicts() == {"passed": 5}, 5, "5 packets")
         daemon.kill()
-        time.sleep(net.HEARTBEAT_LIFETIME)
+        time.sleep(HEARTBEAT_LIFETIME)
         self.in_port.send(*tunnels(5))
-        net.wait_for(lambda: sum(self.verdicts().values()) == 10, 5, "5 more")
+        wait_for(lambda: sum(self.verdicts().values()) == 10, 5, "5 more")
         self.assertEqual(self.verdicts(), {"passed": 10})
 
     def test_reload_under_traffic(self):
@@ -84,14 +87,14 @@ class LocalTarget(Lifecycle):
 class KilledHalfway(Lifecycle):
     def test_between_swap_and_bookkeeping(self):
         """The next start finds out what is attached and loses no count of it, nor of before."""
-        net.need_commands("strace")
+        need_commands("strace")
         daemon = self.start(arguments=["--linger"])
         self.assertTrue(self.forwards(5))
         self.assertEqual(daemon.terminate(), 0)
         for number, call in enumerate(("membarrier", "symlink"), 1):
             with self.subTest(call):
                 killed = self.appliance.run(
-                    *net.injected(call, "signal=KILL"), program.PROGRAM, "run", "-c", self.write(),
+                    *injected(call, "signal=KILL"), program.PROGRAM, "run", "-c", self.write(),
                     "--instance", self.instance, "-d", "1", "--linger", check=False)
                 self.assertNotEqual(killed.returncode, 0, "the call was made")
                 self.assertTrue(self.forwards(5))
@@ -109,12 +112,12 @@ class KilledHalfway(Lifecycle):
 class Leftovers(Lifecycle):
     def test_another_way_out_that_has_a_program(self):
         """Our program does not stay on an interface that is not used any more."""
-        net.veth(self.appliance, "out1", self.collector, "c1")
+        veth(self.appliance, "out1", self.collector, "c1")
         self.attach_program(self.appliance, "out1")
         daemon = self.start()
         self.write({"forward": {"interface": "out1"}})
         daemon.signal(signal.SIGHUP)
-        net.wait_for(lambda: self.stats()["target"] == "out1", 10, "the reload")
+        wait_for(lambda: self.stats()["target"] == "out1", 10, "the reload")
         self.assertIsNone(self.appliance.xdp("out0"))
         self.assertEqual(daemon.terminate(), 0)
 
@@ -136,11 +139,11 @@ class Leftovers(Lifecycle):
 
     def test_run_directory_filled_up_later(self):
         """How a reload went is told as ever, and so is the next daemon's after a kill."""
-        os.makedirs(net.STATE, exist_ok=True)
-        net.run("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", net.STATE)
-        self.addCleanup(net.run, "umount", net.STATE)
+        os.makedirs(STATE, exist_ok=True)
+        run("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", STATE)
+        self.addCleanup(run, "umount", STATE)
         daemon = self.start(rules(TARGETS[0]))
-        with open(os.path.join(net.STATE, "full"), "wb", buffering=0) as file, \
+        with open(os.path.join(STATE, "full"), "wb", buffering=0) as file, \
                 self.assertRaises(OSError) as caught:
             while True:
                 file.write(bytes(4096))
@@ -166,14 +169,14 @@ class Leftovers(Lifecycle):
 class OtherVersion(Lifecycle):
     def test_maps_of_another_size(self):
         """Reading them would write over our own memory; a start replaces them and goes on."""
-        net.need_commands("bpftool")
+        need_commands("bpftool")
         daemon = self.start(arguments=["--linger"])
         self.assertEqual(daemon.terminate(), 0)
         for name, kind in (("instance", "array"), ("counters", "percpu_array")):
-            path = os.path.join(net.PINS, self.instance, name)
+            path = os.path.join(PINS, self.instance, name)
             os.unlink(path)
-            net.run("bpftool", "map", "create", path, "type", kind, "key", "4", "value", "4096",
-                    "entries", "1", "name", name)
+            run("bpftool", "map", "create", path, "type", kind, "key", "4", "value", "4096",
+                "entries", "1", "name", name)
         for command in (("status",), ("stats",), ("monitor", "-n", "1"), ("run", "--dump-stats")):
             with self.subTest(command[0]):
                 self.assertIn("version", self.fails(*command, "--instance", self.instance))
@@ -186,7 +189,7 @@ class Lock(Lifecycle):
     def test_nobody_else_can_hold_it(self):
         """Who may open the file may lock it for reading, and no daemon could start."""
         self.start()
-        mode = os.stat(os.path.join(net.STATE, self.instance, "lock")).st_mode
+        mode = os.stat(os.path.join(STATE, self.instance, "lock")).st_mode
         self.assertEqual(mode & 0o077, 0)
 
     def test_stopped_while_it_cannot_listen(self):

@@ -12,8 +12,12 @@ import subprocess
 import time
 import unittest
 
-from lib import frames, kernel, net, program
+from lib import frames, kernel, program
+from lib.command import need_commands, wait_for
+from lib.daemon import Daemon
 from lib.life import Traffic, rules, tunnels
+from lib.namespace import napi, veth
+from lib.port import Port, is_ip
 from lib.watch import Watched
 
 # Of a bpffs of its own, so that unmounting it ends what is pinned there.
@@ -48,19 +52,19 @@ class Interfaces(Watched):
         """The way out goes and comes back: every packet is accounted for, and the last ones leave."""
         daemon = self.start()
         with Traffic(self) as traffic:
-            before = self.out_port.receive(net.is_ip, 20, quiet=0)
+            before = self.out_port.receive(is_ip, 20, quiet=0)
             self.appliance.ip("link", "delete", "out0")
             self.told(False, "out0 deleted")
-            net.veth(self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
-            self.out_port = net.Port(self, self.collector, "c0")
+            veth(self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
+            self.out_port = Port(self, self.collector, "c0")
             for namespace, interface, last in ((self.appliance, "out0", 1),
                                                (self.collector, "c0", 2)):
                 namespace.ip("addr", "add", f"10.20.0.{last}/24", "dev", interface)
             self.told(True, "out0 made anew")
-            self.out_port.receive(net.is_ip, 20, quiet=0)
+            self.out_port.receive(is_ip, 20, quiet=0)
             first = traffic.sent
         self.assertGreater(len(before), 0)
-        net.wait_for(lambda: sum(self.verdicts().values()) == traffic.sent, 5, "every verdict")
+        wait_for(lambda: sum(self.verdicts().values()) == traffic.sent, 5, "every verdict")
         last = {int(frame[49:55]) for frame in traffic.collect()}
         self.assertLessEqual(set(range(first, traffic.sent)), last, "delivered to the end")
         self.assertEqual(daemon.terminate(), 0)
@@ -77,11 +81,11 @@ class Interfaces(Watched):
             for mtu in (1000, 1500):
                 uptime = self.stats()["uptime_seconds"]
                 self.appliance.ip("link", "set", "out0", "mtu", str(mtu))
-                net.wait_for(lambda m=mtu: self.mtu_in_force() == m, 5, f"an MTU of {mtu}")
+                wait_for(lambda m=mtu: self.mtu_in_force() == m, 5, f"an MTU of {mtu}")
                 self.assertGreater(self.stats()["uptime_seconds"], uptime,
                                    "it was never detached")
                 time.sleep(0.3)
-            net.wait_for(self.is_well, 5, "health")
+            wait_for(self.is_well, 5, "health")
         self.assertEqual(traffic.whole() + self.lost(), traffic.sent)
         lengths = {len(frame) for frame in traffic.collect()}
         self.assertIn(1242, lengths, "whole at first and at last")
@@ -103,8 +107,8 @@ class Interfaces(Watched):
             before = self.generation()
             for namespace, interface in ((self.appliance, "in0"), (self.sender, "s0")):
                 namespace.ip("link", "set", interface, "mtu", str(mtu))
-            net.wait_for(lambda b=before: self.generation() > b, 5, "the MTU")
-            net.wait_for(self.is_well, 5, "health")
+            wait_for(lambda b=before: self.generation() > b, 5, "the MTU")
+            wait_for(self.is_well, 5, "health")
             self.assertTrue(self.forwards())
         if self.driver("in0") != "veth":  # others may refuse or not
             return
@@ -119,7 +123,7 @@ class Interfaces(Watched):
         daemon = self.start()
         self.assertTrue(self.forwards())
         self.appliance.ip("link", "set", "dev", "out0", "xdp", "off")
-        net.wait_for(lambda: self.appliance.xdp("out0"), 2, "a program on out0")
+        wait_for(lambda: self.appliance.xdp("out0"), 2, "a program on out0")
         self.assertTrue(self.forwards())
         self.assertIn("out0 carries no XDP program any more", daemon.stderr)
         self.assertEqual(daemon.terminate(), 0)
@@ -139,16 +143,16 @@ class Interfaces(Watched):
         self.assertIn("still in generic mode", daemon.stderr)
         self.sender.ip("link", "set", "s0", "mtu", str(self.MTU_IN))
         self.appliance.ip("link", "set", "in0", "mtu", str(self.MTU_IN - 2))
-        net.wait_for(lambda: self.json("status")["mode"] == "native", 5, "native mode")
+        wait_for(lambda: self.json("status")["mode"] == "native", 5, "native mode")
         self.assertTrue(self.forwards())
 
     def test_reload_that_changes_the_way_out(self):
         """Each packet leaves by the old way or by the new one, none is lost, the counters go on."""
-        net.veth(self.appliance, "out1", self.collector, "c1", self.MTU_OUT)
+        veth(self.appliance, "out1", self.collector, "c1", self.MTU_OUT)
         self.appliance.ip("addr", "add", "10.30.0.1/24", "dev", "out1")
         self.appliance.ip("neigh", "replace", "10.30.0.2", "lladdr", self.collector.mac("c1"),
                           "dev", "out1", "nud", "permanent")
-        other = net.Port(self, self.collector, "c1")
+        other = Port(self, self.collector, "c1")
         daemon = self.start()
         with Traffic(self) as traffic:
             self.write({"forward": {"interface": "out1"}}, rules("10.30.0.2:8081"))
@@ -156,7 +160,7 @@ class Interfaces(Watched):
             time.sleep(0.2)
             self.write()
             self.reload(daemon)
-        there = {frame[42:55] for frame in other.receive(net.is_ip, quiet=0.5)}
+        there = {frame[42:55] for frame in other.receive(is_ip, quiet=0.5)}
         here = {frame[42:55] for frame in traffic.collect()}
         self.assertTrue(here and there and not here & there)
         self.assertEqual(len(here) + len(there), traffic.sent)
@@ -165,17 +169,17 @@ class Interfaces(Watched):
 
     def test_reload_that_changes_the_way_in(self):
         """The old interface is free again, the new one serves; the counters go on."""
-        net.veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
         self.appliance.ip("link", "set", "in1", "address", frames.OUTER_DESTINATION_MAC)
         daemon = self.start()
         self.assertTrue(self.forwards(4))
         self.write({"listen": {"interface": "in1"}})
         self.reload(daemon)
         self.assertIsNone(self.appliance.xdp("in0"))
-        self.in_port = net.Port(self, self.sender, "s1")
+        self.in_port = Port(self, self.sender, "s1")
         self.assertTrue(self.forwards(5))
         self.assertEqual(self.verdicts(), {"redirected": 9})
-        net.wait_for(self.is_well, 5, "health")
+        wait_for(self.is_well, 5, "health")
         self.assertEqual(daemon.terminate(), 0)
         self.assert_nothing_left()
 
@@ -194,21 +198,21 @@ class Unmounted(Watched):
                    if row["place"] == "transmit")
 
     def lose(self, count):
-        net.napi(self.collector, "c0", False)
+        napi(self.collector, "c0", False)
         self.in_port.send(*tunnels(count))
-        net.wait_for(lambda: self.out_port.receive(net.is_ip, quiet=0.1) == [], 2, "silence")
-        net.napi(self.collector, "c0", True)
+        wait_for(lambda: self.out_port.receive(is_ip, quiet=0.1) == [], 2, "silence")
+        napi(self.collector, "c0", True)
 
     def test_unmounted(self):
         """
         Traffic goes on; health says why not; mounted again, everything is pinned again and no
         counter has started anew.
         """
-        net.need_commands("unshare", "nsenter")
-        self.daemon = net.Daemon(self, self.appliance, *OWN_BPFFS[1:], program.PROGRAM, "run",
-                                 "-c", self.write(), instance=self.instance, name=OWN_BPFFS[0],
-                                 executable="unshare").ready()
-        net.wait_for(self.is_well, 10, "health")
+        need_commands("unshare", "nsenter")
+        self.daemon = Daemon(self, self.appliance, *OWN_BPFFS[1:], program.PROGRAM, "run",
+                             "-c", self.write(), instance=self.instance, name=OWN_BPFFS[0],
+                             executable="unshare").ready()
+        wait_for(self.is_well, 10, "health")
         self.lose(5)
         self.assertEqual(self.lost(), 5)
         self.cli("drain", "--instance", self.instance)
@@ -244,7 +248,7 @@ class Memory(Watched):
 
     def setUp(self):
         super().setUp()
-        net.need_commands("strace")
+        need_commands("strace")
 
     def test_start(self):
         """A start fails with one line and leaves nothing, or can do without what it did not get."""
@@ -280,7 +284,7 @@ class Memory(Watched):
         self.assertEqual(traffic.arrived(), traffic.sent)
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
         self.reload(daemon)
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         self.assertEqual(daemon.terminate(), 0)
         self.assert_nothing_left()
 
@@ -289,12 +293,12 @@ class Memory(Watched):
         tracer = subprocess.Popen([*self.INJECT, f"inject=bpf:error=ENOMEM:when={number}", "-p",
                                    str(daemon.pid)])
         try:
-            net.wait_for(lambda: self.tracer(daemon) == tracer.pid, 5, "strace")
+            wait_for(lambda: self.tracer(daemon) == tracer.pid, 5, "strace")
             yield
         finally:
             tracer.terminate()
             tracer.wait()
-            net.wait_for(lambda: self.tracer(daemon) == 0, 5, "strace to end")
+            wait_for(lambda: self.tracer(daemon) == 0, 5, "strace to end")
 
     def tracer(self, daemon):
         with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:

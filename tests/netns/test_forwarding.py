@@ -4,8 +4,13 @@
 import socket
 import time
 
-from lib import frames, net, program, reference
+from lib import frames, program, reference
+from lib.command import wait_for
+from lib.daemon import HEARTBEAT_LIFETIME
 from lib.frames import ETH_QINQ, ETH_VLAN
+from lib.ground import Ground
+from lib.port import is_ip
+from lib.program import PATIENCE
 from lib.table import valid_checksums
 
 
@@ -17,7 +22,7 @@ def tunnels(count, **outer):
     return [frames.tunnel(frames.inner(packet(n)), **outer) for n in range(count)]
 
 
-class Forwarding(net.Ground):
+class Forwarding(Ground):
     def expect(self, sent, got, config, macs=None):
         """Every frame arrived once, in order, as the reference has it."""
         model = reference.Reference(config)
@@ -34,7 +39,7 @@ class Forwarding(net.Ground):
         config = self.config(*changes)
         daemon = self.start(*changes)
         self.in_port.send(*sent)
-        got = (port or self.out_port).receive(net.is_ip, len(sent))
+        got = (port or self.out_port).receive(is_ip, len(sent))
         self.expect(sent, got, config, macs)
         self.assertEqual(self.verdicts(), {verdict: len(sent)})
         self.assertEqual(self.json("status")["mode"], mode)
@@ -121,7 +126,7 @@ class Forwarding(net.Ground):
         server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
         server.bind(("10.20.0.2", 8081))
-        server.settimeout(5 * net.PATIENCE)
+        server.settimeout(5 * PATIENCE)
         self.know_neighbour()
         # Replies to strangers have no way; the answer is not asked for.
         self.collector.sysctl("net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.c0.rp_filter=0")
@@ -138,17 +143,17 @@ class Forwarding(net.Ground):
         would have asked for the neighbour before.
         """
         self.start().kill()
-        time.sleep(net.HEARTBEAT_LIFETIME)
+        time.sleep(HEARTBEAT_LIFETIME)
         self.appliance.ip("neigh", "flush", "dev", "out0")
         self.in_port.send(*tunnels(1))
-        got = self.out_port.receive(net.is_ip, 1)
+        got = self.out_port.receive(is_ip, 1)
         self.assertEqual(len(got), 1, "the kernel delivers the first packet")
         self.assertEqual(self.verdicts(), {"passed": 1})
         self.assertEqual(got[0][30:34], socket.inet_aton("10.20.0.2"), "rewritten")
         self.assertTrue(valid_checksums(got[0][14:]))
         sent = tunnels(50)
         self.in_port.send(*sent)
-        self.expect(sent, self.out_port.receive(net.is_ip, 50), self.config())
+        self.expect(sent, self.out_port.receive(is_ip, 50), self.config())
         self.assertEqual(self.verdicts(), {"passed": 1, "redirected": 50})
 
     def test_neighbour_unknown_and_oversize_dropped(self):
@@ -157,33 +162,33 @@ class Forwarding(net.Ground):
                     "nat": [{"match": {"source_port": 1000}, "to": "10.20.0.99:8081"}]})
         self.in_port.send(frames.tunnel(frames.inner(
             frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, bytes(2000)))), *tunnels(1))
-        net.wait_for(lambda: sum(self.verdicts().values()) == 2, 5, "two packets")
+        wait_for(lambda: sum(self.verdicts().values()) == 2, 5, "two packets")
         self.assertEqual(self.verdicts(), {"oversize": 1, "passed": 1})
 
     def test_neighbours_are_asked_for(self):
         """With a daemon no packet has to wait for its neighbour."""
         self.start()
-        net.wait_for(lambda: "lladdr" in self.appliance.ip("neigh", "show", "10.20.0.2").stdout, 5,
-                     "the neighbour")
+        wait_for(lambda: "lladdr" in self.appliance.ip("neigh", "show", "10.20.0.2").stdout, 5,
+                 "the neighbour")
         sent = tunnels(50)
         self.in_port.send(*sent)
-        self.expect(sent, self.out_port.receive(net.is_ip, 50), self.config())
+        self.expect(sent, self.out_port.receive(is_ip, 50), self.config())
         self.assertEqual(self.verdicts(), {"redirected": 50})
 
     def test_no_route(self):
         """Nowhere to send to: dropped, counted, and no ICMP to anyone."""
         self.start({"nat": [{"match": {"source_port": 1000}, "to": "198.51.100.1"}]})
         self.in_port.send(*tunnels(5))
-        self.assertEqual(self.out_port.receive(net.is_ip), [])
+        self.assertEqual(self.out_port.receive(is_ip), [])
         self.assertEqual(self.verdicts(), {"no_route": 5})
         self.assertEqual(self.stats()["counters"]["errors"], 5)
-        self.assertEqual(self.in_port.receive(net.is_ip), [])
+        self.assertEqual(self.in_port.receive(is_ip), [])
 
     def passed_to_a_local_socket(self, mode):
         server = self.appliance.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
         server.bind(("10.9.0.2", 514))
-        server.settimeout(5 * net.PATIENCE)
+        server.settimeout(5 * PATIENCE)
         self.start({"forward": {"unmatched": "pass"}, "listen": {"xdp_mode": mode}})
         self.in_port.send(*[frames.tunnel(frames.inner(frames.udp(
             "10.9.0.1", "10.9.0.2", 2000, 514, b"local %d" % n))) for n in range(5)])
@@ -204,7 +209,7 @@ class Forwarding(net.Ground):
         client = self.sender.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for end in (server, client):
             self.addCleanup(end.close)
-            end.settimeout(5 * net.PATIENCE)
+            end.settimeout(5 * PATIENCE)
         server.bind(("10.9.0.2", 53))
         self.start()
         client.sendto(b"hello", ("10.9.0.2", 53))
@@ -221,7 +226,7 @@ class Forwarding(net.Ground):
         body = bytes(range(256)) * 9
         self.in_port.send(frames.tunnel(frames.inner(
             frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, body, df=True, ident=0))))
-        got = self.out_port.receive(net.is_ip, 2)
+        got = self.out_port.receive(is_ip, 2)
         self.assertEqual(len(got), 2)
         for frame in got:
             self.assertLessEqual(len(frame), 1514)
@@ -241,8 +246,8 @@ class Forwarding(net.Ground):
         sent = [frames.tunnel(frames.inner(packet(ttl, ttl=ttl, source="10.9.0.1")))
                 for ttl in (0, 1, 2)]
         self.in_port.send(*sent)
-        self.expect(sent, self.out_port.receive(net.is_ip, 3), self.config())
-        self.assertEqual(self.in_port.receive(net.is_ip), [])
+        self.expect(sent, self.out_port.receive(is_ip, 3), self.config())
+        self.assertEqual(self.in_port.receive(is_ip), [])
 
     def test_cut_short_and_passed(self):
         """What docs/verdicts.md says of Linux: it counts them and drops them."""
@@ -256,9 +261,9 @@ class Forwarding(net.Ground):
 
         before = cut_short()
         self.in_port.send(frames.tunnel(frames.inner(whole[:-1])))
-        net.wait_for(lambda: cut_short() == before + 1, 5, "the kernel's count")
+        wait_for(lambda: cut_short() == before + 1, 5, "the kernel's count")
         self.assertEqual(self.verdicts(), {"passed": 1})
-        self.assertEqual(self.out_port.receive(net.is_ip), [])
+        self.assertEqual(self.out_port.receive(is_ip), [])
 
     def test_counters(self):
         """One of everything, and each is where it belongs."""
@@ -285,7 +290,7 @@ class Forwarding(net.Ground):
         ]
         before = self.stats()
         self.in_port.send(*[frame for _, frame in sent])
-        self.assertEqual(len(self.out_port.receive(net.is_ip, 3)), 3)
+        self.assertEqual(len(self.out_port.receive(is_ip, 3)), 3)
         after = self.stats()
         self.check_schema(after)
         for name in program.VERDICTS:

@@ -9,7 +9,10 @@ import signal
 import socket
 import struct
 
-from lib import frames, kernel, net
+from lib import frames, kernel
+from lib.ground import Ground
+from lib.port import SO_RCVBUFFORCE, is_ip
+from lib.program import PATIENCE
 
 PORT = 8081
 
@@ -21,7 +24,7 @@ def datagram(number, size, **fields):
     return frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, payload, **fields), payload
 
 
-class Cutting(net.Ground):
+class Cutting(Ground):
     MTU_OUT = 3498
 
     def setUp(self):
@@ -29,9 +32,9 @@ class Cutting(net.Ground):
         self.know_neighbour()
         self.server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(self.server.close)
-        self.server.setsockopt(socket.SOL_SOCKET, net.SO_RCVBUFFORCE, 16 << 20)
+        self.server.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.server.bind(("10.20.0.2", PORT))
-        self.server.settimeout(3 * net.PATIENCE)
+        self.server.settimeout(3 * PATIENCE)
         self.cut = "fragmented" if kernel.copies_frames() else "passed"
 
     def route_mtu(self, mtu):
@@ -61,7 +64,7 @@ class Cutting(net.Ground):
         self.start_fragmenting()
         self.deliver([2852] * 200)
         self.assertEqual(self.verdicts(), {self.cut: 200})
-        fragments = self.out_port.receive(net.is_ip, 400)
+        fragments = self.out_port.receive(is_ip, 400)
         self.assertEqual(len(fragments), 400)
         for frame in fragments:
             self.assertLessEqual(len(frame) - 14, 1500)
@@ -136,7 +139,7 @@ class Cutting(net.Ground):
         self.assertEqual(self.verdicts(), {self.cut: 100, "redirected": 100})
 
 
-class SmallDevice(net.Ground):
+class SmallDevice(Ground):
     """A forward.interface that does not admit the whole frame."""
 
     def test_told_at_start(self):
@@ -146,7 +149,7 @@ class SmallDevice(net.Ground):
         self.assertRegex(daemon.stderr, r"ip link set dev out0 mtu \d+")
 
 
-class JumboIngress(net.Ground):
+class JumboIngress(Ground):
     """An MTU beyond what one buffer holds."""
 
     MTU_IN, MTU_OUT = 9000, 9000
@@ -160,7 +163,7 @@ class JumboIngress(net.Ground):
         server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
         server.bind(("10.20.0.2", PORT))
-        server.settimeout(3 * net.PATIENCE)
+        server.settimeout(3 * PATIENCE)
         daemon = self.start()
         sizes = [100, 2000, 6000, 8900]
         pairs = [datagram(n, size) for n, size in enumerate(sizes)]

@@ -9,7 +9,11 @@ import struct
 import subprocess
 import time
 
-from lib import frames, kernel, net, program
+from lib import frames, kernel, program
+from lib.command import need_commands, run, wait_for
+from lib.ground import Ground
+from lib.port import SO_RCVBUFFORCE, Port, is_ip
+from lib.program import PATIENCE
 from lib.table import valid_checksums
 
 STAMP = 36  # bytes of the stamp in the payload
@@ -17,11 +21,11 @@ STAMP = 36  # bytes of the stamp in the payload
 
 def pace(pps):
     """Packets a second as a word: fewer on a machine that is slow."""
-    return str(int(pps / net.PATIENCE))
+    return str(int(pps / PATIENCE))
 
 
 def patience(seconds):
-    return str(int(seconds * net.PATIENCE))
+    return str(int(seconds * PATIENCE))
 
 
 class Process:
@@ -41,11 +45,11 @@ class Process:
         self.process.stderr.close()
 
     def wait(self, seconds=20):
-        out, err = self.process.communicate(timeout=seconds * net.PATIENCE)
+        out, err = self.process.communicate(timeout=seconds * PATIENCE)
         return self.process.returncode, json.loads(out) if out else None, err
 
 
-class OldKernel(net.Ground):
+class OldKernel(Ground):
     """Either it works, or one line says what it takes."""
 
     def attempt(self, *words):
@@ -73,7 +77,7 @@ class OldKernel(net.Ground):
             self.assertIn("0 packets", result.stdout)
 
 
-class Generate(net.Ground):
+class Generate(Ground):
     CONFIG = {
         "listen": {"interface": "in0", "vnis": "any"},
         "forward": {"interface": "out0", "next_hop": "route"},
@@ -107,8 +111,8 @@ class Generate(net.Ground):
     def receiver(self, *words, namespace=None, interface="c0"):
         namespace = namespace or self.collector
         process = Process(self, namespace, "-i", interface, "--receive", *words)
-        net.wait_for(lambda: namespace.xdp(interface) or process.process.poll() is not None, 5,
-                     "the receiver")
+        wait_for(lambda: namespace.xdp(interface) or process.process.poll() is not None, 5,
+                 "the receiver")
         return process
 
     def refused(self, *words, status, says, namespace=None):
@@ -176,7 +180,7 @@ class Generate(net.Ground):
             ("ports", ("--flows", "5", "--vary", "source-port", "--source-port", "65531")),
             ("destinations", ("--flows", "5", "--vary", "destination")),
         )
-        port = net.Port(self, self.appliance, "in0")
+        port = Port(self, self.appliance, "in0")
         for name, words in cases:
             with self.subTest(name):
                 sent = self.generate("--count", "120", "--pps", pace(5000), *words)
@@ -210,7 +214,7 @@ class Generate(net.Ground):
         self.assertGreaterEqual(struct.unpack("!H", outer[20:22])[0], 0xC000)
 
     def test_outer_ports_follow_flows(self):
-        port = net.Port(self, self.appliance, "in0")
+        port = Port(self, self.appliance, "in0")
         self.generate("--count", "200", "--flows", "100", "--pps", pace(5000))
         got = port.receive(lambda frame: frame[36:38] == b"\x12\xb5", 200)
         ports = [frame[34:36] for frame in got]
@@ -223,9 +227,9 @@ class Generate(net.Ground):
             with self.subTest(size):
                 server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 self.addCleanup(server.close)
-                server.setsockopt(socket.SOL_SOCKET, net.SO_RCVBUFFORCE, 64 << 20)
+                server.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
                 server.bind(("10.20.0.2", 8081))
-                server.settimeout(5 * net.PATIENCE)
+                server.settimeout(5 * PATIENCE)
                 self.collector.sysctl("net.ipv4.conf.all.rp_filter=0",
                                       "net.ipv4.conf.c0.rp_filter=0")
                 self.collector.ip("route", "replace", "10.2.0.0/16", "via", "10.20.0.1")
@@ -265,7 +269,7 @@ class Generate(net.Ground):
         self.start({"listen": {"vnis": [2, 3]}})
         receiver = self.receiver()
         self.generate("--count", "4000", "--pps", pace(8000), "--vni", "1", "--vnis", "4")
-        time.sleep(0.3 * net.PATIENCE)
+        time.sleep(0.3 * PATIENCE)
         receiver.process.send_signal(signal.SIGINT)
         status, got, stderr = receiver.wait()
         self.assertEqual((status, got["unique"], got["lost"]), (0, 2000, 1999), stderr)
@@ -273,13 +277,13 @@ class Generate(net.Ground):
 
     def replay(self, change):
         """Captured packets of a run, changed, to a receiver of their own."""
-        port = net.Port(self, self.appliance, "in0")
+        port = Port(self, self.appliance, "in0")
         self.generate("--count", "100", "--pps", pace(5000), "--flows", "4")
         got = port.receive(lambda frame: frame[36:38] == b"\x12\xb5", 100)
         self.assertEqual(len(got), 100)
         receiver = self.receiver(namespace=self.appliance, interface="in0")
         self.in_port.send(*change(got))
-        time.sleep(0.3 * net.PATIENCE)
+        time.sleep(0.3 * PATIENCE)
         receiver.process.send_signal(signal.SIGINT)
         status, report, stderr = receiver.wait()
         self.assertEqual(status, 0, stderr)
@@ -317,12 +321,12 @@ class Generate(net.Ground):
         """What is not stamped passes; stamped packets pass only with --pass."""
         for words, wanted in (((), 0), (("--pass",), 50)):
             with self.subTest(words):
-                port = net.Port(self, self.collector, "c0")
+                port = Port(self, self.collector, "c0")
                 daemon = self.start()
                 receiver = self.receiver("--count", "50", "--seconds", patience(10), *words)
                 self.generate("--count", "50", "--pps", pace(1000))
                 self.assertEqual(receiver.wait()[0], 0)
-                self.assertEqual(len(port.receive(net.is_ip)), wanted)
+                self.assertEqual(len(port.receive(is_ip)), wanted)
                 self.assertEqual(daemon.terminate(), 0)
         receiver = self.receiver()
         self.appliance.run("ping", "-c", "1", "-W", "3", "10.20.0.2")
@@ -348,9 +352,9 @@ class Generate(net.Ground):
     def test_interrupt(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number.name):
-                port = net.Port(self, self.appliance, "in0")
+                port = Port(self, self.appliance, "in0")
                 sender = Process(self, self.sender, "-i", "s0", "--pps", "10")
-                net.wait_for(lambda p=port: p.receive(net.is_ip, quiet=0.01), 10, "a packet")
+                wait_for(lambda p=port: p.receive(is_ip, quiet=0.01), 10, "a packet")
                 begun = time.monotonic()
                 time.sleep(0.7)
                 sender.process.send_signal(number)
@@ -363,24 +367,24 @@ class Generate(net.Ground):
     def test_nothing_is_left(self):
         """Programs and links go with the process, however it ends."""
         def loaded():
-            listed = json.loads(net.run("bpftool", "-j", "prog", "show").stdout)
+            listed = json.loads(run("bpftool", "-j", "prog", "show").stdout)
             return [item["id"] for item in listed
                     if item.get("name", "").startswith("generate_")]
 
-        net.need_commands("bpftool")
+        need_commands("bpftool")
         before = loaded()
         sender = Process(self, self.sender, "-i", "s0", "--pps", "100")
         receiver = self.receiver()
-        net.wait_for(lambda: len(loaded()) > len(before) + 1, 5, "both programs")
+        wait_for(lambda: len(loaded()) > len(before) + 1, 5, "both programs")
         for process in (sender, receiver):
             process.process.kill()
             process.process.wait()
-        net.wait_for(lambda: loaded() == before, 10, "the programs to go")
+        wait_for(lambda: loaded() == before, 10, "the programs to go")
         self.assertEqual(self.collector.xdp_interfaces(), [])
 
     def test_destination_is_resolved(self):
         """The neighbour of --destination, asked for when it is not known."""
-        port = net.Port(self, self.appliance, "in0")
+        port = Port(self, self.appliance, "in0")
         self.sender.ip("neigh", "flush", "dev", "s0")
         self.generate("--count", "10", "--destination", "10.9.0.2", "--source", "10.1.2.3",
                       "--port", "4790")
@@ -444,7 +448,7 @@ class Generate(net.Ground):
         self.assertEqual(self.generate("--inner-size", "1450", "--count", "5")["packets"], 5)
 
     def test_not_root(self):
-        net.need_commands("setpriv")
+        need_commands("setpriv")
         result = self.sender.run("setpriv", "--reuid=65534", "--clear-groups", program.PROGRAM,
                                  "generate", "-i", "s0", "--count", "1", check=False)
         if "Permission denied" in result.stderr and "vxlan-pipeline:" not in result.stderr:

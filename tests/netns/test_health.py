@@ -8,14 +8,17 @@ import struct
 import subprocess
 import time
 
-from lib import frames, net
-from lib.life import Traffic, rules, tunnels
+from lib import frames
+from lib.command import injected, need_commands, wait_for
+from lib.life import Traffic, rules
+from lib.namespace import napi, veth
+from lib.port import Port, is_ip
 from lib.watch import TOLD_WITHIN, Watched, update_link
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000  # __WALL
-SLOWLY = net.injected("bpf", "delay_enter=12000")  # loading a configuration takes its time
-SLOWER = net.injected("bpf", "delay_enter=40000")  # each part of it does
+SLOWLY = injected("bpf", "delay_enter=12000")  # loading a configuration takes its time
+SLOWER = injected("bpf", "delay_enter=40000")  # each part of it does
 
 
 class Stalled:
@@ -45,7 +48,7 @@ class Health(Watched):
     def told_of(self, sentence, fault, heal, *names):
         """Well, a fault, not well with a reason that names it, its end, well again."""
         with self.subTest(sentence):
-            net.wait_for(self.is_well, 10, f"health before: {sentence}")
+            wait_for(self.is_well, 10, f"health before: {sentence}")
             fault()
             self.told(False, sentence)
             said = f"{self.get().text} / {self.reasons()}"
@@ -57,7 +60,7 @@ class Health(Watched):
             self.assertEqual(self.reasons(), "")
 
     def bpftool(self, *words):
-        net.need_commands("bpftool")
+        need_commands("bpftool")
         self.appliance.run("bpftool", *words)
 
     def foreign(self):
@@ -81,17 +84,17 @@ class Health(Watched):
 
     def ports_anew(self):
         """A socket remembers that its interface was down or deleted."""
-        self.in_port = net.Port(self, self.sender, "s0")
-        self.out_port = net.Port(self, self.collector, "c0")
+        self.in_port = Port(self, self.sender, "s0")
+        self.out_port = Port(self, self.collector, "c0")
 
     def out_anew(self):
-        net.veth(self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
+        veth(self.appliance, "out0", self.collector, "c0", self.MTU_OUT)
         for namespace, interface, last in ((self.appliance, "out0", 1),
                                            (self.collector, "c0", 2)):
             namespace.ip("addr", "add", f"10.20.0.{last}/24", "dev", interface)
 
     def in_anew(self):
-        net.veth(self.sender, "s0", self.appliance, "in0", self.MTU_IN)
+        veth(self.sender, "s0", self.appliance, "in0", self.MTU_IN)
         self.appliance.ip("link", "set", "in0", "address", frames.OUTER_DESTINATION_MAC)
         self.appliance.ip("addr", "add", "10.9.0.2/24", "dev", "in0")
 
@@ -156,7 +159,7 @@ class Health(Watched):
             line = next(line for line in self.get("/metrics").text.splitlines()
                         if 'place="transmit"' in line and f'reason="{reason}"' in line)
             return row["packets"], int(line.split()[-1])
-        return net.wait_for(lambda: len(set(read())) == 1 and read(), 5, "counted alike")[0]
+        return wait_for(lambda: len(set(read())) == 1 and read(), 5, "counted alike")[0]
 
     def fixed(self):
         """A configuration that redirects whatever the kernel thinks of the next hop."""
@@ -167,8 +170,8 @@ class Health(Watched):
         self.start()
         self.assertEqual(self.lost("redirect_failed"), 0)
         with Traffic(self) as traffic:
-            self.told_of("no NAPI", lambda: net.napi(self.collector, "c0", False),
-                         lambda: net.napi(self.collector, "c0", True), " packets were ")
+            self.told_of("no NAPI", lambda: napi(self.collector, "c0", False),
+                         lambda: napi(self.collector, "c0", True), " packets were ")
         lost = [self.lost(reason) for reason in ("redirect_failed", "send_failed")]
         self.assertEqual(lost.count(0), 1, "which one depends on the kernel")
         self.assert_accounted(traffic, sum(lost))
@@ -182,12 +185,12 @@ class Health(Watched):
         """A peer that is down: the driver takes the packets and sends none."""
         self.start(self.fixed())
         with Traffic(self) as traffic:
-            net.wait_for(self.is_well, 10, "health")
-            before = self.out_port.receive(net.is_ip, 20, quiet=0)
+            wait_for(self.is_well, 10, "health")
+            before = self.out_port.receive(is_ip, 20, quiet=0)
             self.assertEqual(len(before), 20, "delivered before the fault")
             self.collector.ip("link", "set", "c0", "down")
             self.told(False, "a peer that is down")
-            net.wait_for(lambda: "not taken by the driver" in self.reasons(), 5, "the reason")
+            wait_for(lambda: "not taken by the driver" in self.reasons(), 5, "the reason")
             self.assertIn("out0 has no carrier", self.get().text)
             self.assertIn("not taken by the driver", self.get().text)
         self.assertGreater(self.lost("send_failed"), 0)
@@ -199,19 +202,19 @@ class Health(Watched):
         daemon = self.start(self.fixed())
         big = [frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514,
                                                      bytes(1200))))] * 10
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         self.appliance.ip("link", "set", "out0", "mtu", "1000")
         self.told(False, "MTU below forward.mtu")
         for name in ("out0", "1000", "1500"):
             self.assertIn(name, self.reasons())
         self.in_port.send(*big)
-        self.assertEqual(self.out_port.receive(net.is_ip), [])
+        self.assertEqual(self.out_port.receive(is_ip), [])
         self.assertEqual(self.lost("redirect_failed"), 10)
         self.assertEqual(self.verdicts(), {"redirected": 10})
         self.appliance.ip("link", "set", "out0", "mtu", "1500")
         self.told(True, "MTU raised again")
         self.in_port.send(*big)
-        self.assertEqual(len(self.out_port.receive(net.is_ip, 10)), 10)
+        self.assertEqual(len(self.out_port.receive(is_ip, 10)), 10)
         self.assertEqual(daemon.terminate(), 0)
 
     def test_refused_in_generic_mode(self):
@@ -223,7 +226,7 @@ class Health(Watched):
             self.told_of("out0 down",
                          lambda: self.appliance.ip("link", "set", "out0", "down"),
                          lambda: self.appliance.ip("link", "set", "out0", "up"), " ")
-            after = self.out_port.receive(net.is_ip, 20, quiet=0)
+            after = self.out_port.receive(is_ip, 20, quiet=0)
             self.assertEqual(len(after), 20, "delivered after the fault")
         self.assertGreater(self.lost("redirect_failed") + self.lost("send_failed"), 0)
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent + 5})
@@ -234,7 +237,7 @@ class Health(Watched):
         self.out_port = self.in_port
         self.told_of("in0 deleted", lambda: self.appliance.ip("link", "delete", "in0"),
                      self.single_arm_anew, "in0")
-        self.in_port = self.out_port = net.Port(self, self.sender, "s0")
+        self.in_port = self.out_port = Port(self, self.sender, "s0")
         self.assertTrue(self.forwards())
         with Traffic(self) as traffic:
             self.told_of("no NAPI", self.peer_without_napi,
@@ -268,8 +271,8 @@ class Health(Watched):
                 (("dev", "in0"), "no route leads there out of out0")):
             with self.subTest(wanted):
                 self.appliance.ip("route", "replace", "198.51.100.0/24", *route)
-                net.wait_for(lambda wanted=wanted: f"198.51.100.1 (rule 1): {wanted}" in
-                             self.reasons(), 10, wanted)
+                wait_for(lambda wanted=wanted: f"198.51.100.1 (rule 1): {wanted}" in
+                         self.reasons(), 10, wanted)
 
     def neighbour_state(self):
         shown = self.appliance.ip("neigh", "show", "10.20.0.2", "dev", "out0").stdout.split()
@@ -282,16 +285,16 @@ class Health(Watched):
             "base_reachable_time_ms=1000", "delay_first_probe_time=1", "ucast_solicit=1",
             "mcast_solicit=1", "retrans_time_ms=200")))
         self.start()
-        net.wait_for(self.is_well, 10, "the neighbour")
+        wait_for(self.is_well, 10, "the neighbour")
         self.collector.ip("addr", "del", "10.20.0.2/24", "dev", "c0")
-        net.wait_for(lambda: self.neighbour_state() in ("FAILED", "INCOMPLETE", "NONE"), 20,
-                     "the kernel's verdict")
+        wait_for(lambda: self.neighbour_state() in ("FAILED", "INCOMPLETE", "NONE"), 20,
+                 "the kernel's verdict")
         self.told(False, "next hop fails")
         for name in ("10.20.0.2", "rule 1"):
             self.assertIn(name, self.reasons())
         self.collector.ip("addr", "add", "10.20.0.2/24", "dev", "c0")
-        net.wait_for(lambda: self.neighbour_state() in ("REACHABLE", "STALE", "DELAY"), 10,
-                     "the neighbour")
+        wait_for(lambda: self.neighbour_state() in ("REACHABLE", "STALE", "DELAY"), 10,
+                 "the neighbour")
         self.told(True, "next hop answers")
 
     def test_stopped_daemon(self):
@@ -313,7 +316,7 @@ class Health(Watched):
     def test_stalled_loop(self):
         """The server's thread tells of a loop that stalls while the thread itself does not."""
         daemon = self.start()
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         with Stalled(daemon.pid):
             self.told_of_stall("stalled loop")
         self.told(True, "loop goes on")
@@ -333,7 +336,7 @@ class Health(Watched):
         many = {"nat": [{"match": {"source_port": 1000 + n % 60000, "destination_port": n // 60000 + 1},
                          "to": "10.20.0.2:8081"} for n in range(40000)]}
         daemon = self.start()
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         self.write(many)
         for _ in range(20):
             daemon.signal(signal.SIGHUP)
@@ -345,19 +348,19 @@ class Health(Watched):
                 break
         else:
             self.fail("each reload was over before it could be held")
-        net.wait_for(lambda: not self.is_loading(), 20, "the reload")
+        wait_for(lambda: not self.is_loading(), 20, "the reload")
         self.told(True, "reload goes on")
 
     def test_slow_reload(self):
         """One that takes longer than a stall, and gets on, is none."""
-        net.need_commands("strace")
+        need_commands("strace")
         daemon = self.start()
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         tracer = subprocess.Popen(  # pylint: disable=consider-using-with
             [*SLOWLY, "-p", str(daemon.pid)])
         self.addCleanup(tracer.wait)
         self.addCleanup(tracer.terminate)
-        net.wait_for(lambda: "TracerPid:\t0" not in self.proc_status(daemon), 10, "the tracer")
+        wait_for(lambda: "TracerPid:\t0" not in self.proc_status(daemon), 10, "the tracer")
         for _ in range(3):  # a step that gets no CPU may take as long as a stall
             seconds, said = self.reload_watched(daemon)
             self.assertGreater(seconds, 1.8, "slower than a stall")
@@ -391,7 +394,7 @@ class Health(Watched):
         self.start().kill()
         time.sleep(2)
         self.start_by(*SLOWLY, "-D")
-        net.wait_for(lambda: self.json("status")["pid"], 10, "the daemon")
+        wait_for(lambda: self.json("status")["pid"], 10, "the daemon")
         self.assertRegex(self.reasons(), r"^the daemon, process \d+, is starting$")
 
     def test_losses_that_nobody_counts(self):
@@ -435,7 +438,7 @@ class Drain(Watched):
     def test_drain(self):
         """503 while forwarding goes on, over a reload and over restarts, until it is taken back."""
         daemon = self.start()
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         with Traffic(self) as traffic:
             self.drain()
             self.told(False, "drain")
@@ -458,7 +461,7 @@ class Drain(Watched):
         self.assertEqual(daemon.terminate(), 0)
         self.assert_nothing_left()
         self.start()
-        net.wait_for(self.is_well, 10, "a drain ends with its instance")
+        wait_for(self.is_well, 10, "a drain ends with its instance")
 
     def test_nothing_to_drain(self):
         for words in ((), ("--undo",)):

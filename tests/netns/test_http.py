@@ -6,8 +6,12 @@ import socket
 import subprocess
 import time
 
-from lib import net, program
+from lib import program
+from lib.command import need_commands, wait_for
+from lib.daemon import Daemon
 from lib.life import Traffic, tunnels
+from lib.namespace import unique, veth
+from lib.port import is_ip
 from lib.watch import PORT, Watched, connect, metrics, of_family, request
 
 
@@ -23,7 +27,7 @@ class Answers(Watched):
     def setUp(self):
         super().setUp()
         self.daemon = self.start()
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
 
     def test_paths(self):
         """Every path with its type; HEAD says the same without the body; others are not found."""
@@ -139,7 +143,7 @@ class Metrics(Watched):
 
     def test_promtool(self):
         """Every name, type and help text as Prometheus wants them."""
-        net.need_commands("promtool")
+        need_commands("promtool")
         self.start()
         self.assertTrue(self.forwards())
         result = subprocess.run(["promtool", "check", "metrics"], input=self.text(), text=True,
@@ -151,8 +155,8 @@ class Metrics(Watched):
         self.start({"listen": {"vnis": [1, 7]}})
         self.assertTrue(self.forwards(13))
         self.in_port.send(*[bytes(60)] * 3, *[frame[:100] for frame in tunnels(4)])
-        net.wait_for(lambda: self.stats()["counters"]["total_packets"] >= 20, 5, "the counters")
-        self.out_port.receive(net.is_ip)
+        wait_for(lambda: self.stats()["counters"]["total_packets"] >= 20, 5, "the counters")
+        self.out_port.receive(is_ip)
         series, page, stats = self.settled(), self.get("/stats.json").json(), self.stats()
         packets = of_family(series, "packets_total", "verdict")
         self.assertEqual(set(packets), program.VERDICTS, "exactly one series each")
@@ -174,7 +178,7 @@ class Metrics(Watched):
         """Build, interfaces, times, generation, next hops, heartbeat."""
         began = time.time()
         daemon = self.start()
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         version = self.cli("--version").stdout.split()[-1]
         series = self.settled()
         self.assertEqual(series["vxlan_pipeline_build_info", (("version", version),)], 1)
@@ -249,7 +253,7 @@ class Server(Watched):
         self.assertEqual(listening, "")
         self.write()
         self.reload(daemon)
-        net.wait_for(self.answers, 10, "http on")
+        wait_for(self.answers, 10, "http on")
         self.write(at("off"))
         self.reload(daemon)
         self.assertFalse(self.answers())
@@ -257,15 +261,15 @@ class Server(Watched):
 
     def test_ipv6(self):
         self.start(at("[::1]:9790"))
-        net.wait_for(lambda: self.answers(address="::1", port=9790), 10, "IPv6")
+        wait_for(lambda: self.answers(address="::1", port=9790), 10, "IPv6")
         self.assertFalse(self.answers(port=9790))
 
     def test_address_that_comes_later(self):
         """At boot the address may not be there yet."""
         self.start(at("10.20.0.55:9789"))
         self.appliance.ip("addr", "add", "10.20.0.55/24", "dev", "out0")
-        net.wait_for(lambda: request(self.collector, address="10.20.0.55").status == 200, 10,
-                     "the address")
+        wait_for(lambda: request(self.collector, address="10.20.0.55").status == 200, 10,
+                 "the address")
 
     def test_port_in_use(self):
         """A start fails with one line and leaves nothing; a reload is refused, the server stays."""
@@ -274,7 +278,7 @@ class Server(Watched):
         self.assertIn("127.0.0.1:9999 is in use", line)
         self.assert_nothing_left()
         daemon = self.start()
-        net.wait_for(self.answers, 10, "http")
+        wait_for(self.answers, 10, "http")
         for listen in ("127.0.0.1:9999", "0.0.0.0:9999"):
             with self.subTest(listen):
                 logged = len(daemon.stderr)
@@ -316,17 +320,17 @@ class Server(Watched):
 
     def test_two_instances(self):
         """Each answers for itself; two at one address cannot be."""
-        net.veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
         self.start()
-        other = net.unique("i")
+        other = unique("i")
         self.addCleanup(self.remove_instance, other)
         second = {"listen": {"interface": "in1"}}
         line = self.fails("run", "-c", self.write(second, name="two.yaml"), "--instance", other,
                           "-d", "5")
         self.assertIn("another instance", line)
         self.assertIsNone(self.appliance.xdp("in1"))
-        net.Daemon(self, self.appliance, "-c", self.write(second, at("127.0.0.1:9790"),
-                                                          name="two.yaml"), instance=other).ready()
+        Daemon(self, self.appliance, "-c", self.write(second, at("127.0.0.1:9790"),
+                                                      name="two.yaml"), instance=other).ready()
         self.assertTrue(self.forwards(9))
         for port, name, count in ((PORT, self.instance, 9), (9790, other, 0)):
             page = self.get("/stats.json", port=port).json()

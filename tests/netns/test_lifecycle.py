@@ -12,8 +12,12 @@ import struct
 import subprocess
 import time
 
-from lib import frames, net, program
+from lib import frames, program
+from lib.command import injected, need_commands, wait_for
+from lib.daemon import PINS, STATE, Daemon
 from lib.life import TARGETS, Lifecycle, Traffic, rules, tunnels
+from lib.namespace import unique, veth
+from lib.port import Port, is_ip
 
 # struct flock: a write lock on the whole file
 WHOLE_FILE = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
@@ -41,12 +45,12 @@ class Start(Lifecycle):
 
     def test_another_instance_on_the_interface(self):
         self.start()
-        other = net.unique("i")
+        other = unique("i")
         self.addCleanup(self.remove_instance, other)
         line = self.fails("run", "-c", self.write(), "--instance", other, "-d", "5")
         self.assertIn("in0", line)
         self.assertTrue(self.forwards())
-        self.assertFalse(os.path.exists(os.path.join(net.PINS, other)))
+        self.assertFalse(os.path.exists(os.path.join(PINS, other)))
 
     def test_missing_interface(self):
         self.assertIn("nic9", self.start_fails({"listen": {"interface": "nic9"}}))
@@ -56,7 +60,7 @@ class Start(Lifecycle):
 
     def test_not_root(self):
         """One line that says that it takes privileges; never "done", nor "not running"."""
-        net.need_commands("setpriv")
+        need_commands("setpriv")
         os.chmod(self.work.path, 0o755)
         path = self.write()
         copy = shutil.copy(program.PROGRAM, self.work.path)
@@ -117,10 +121,10 @@ class Start(Lifecycle):
         for number in range(8):
             if number % 2:  # whose process id is no answer
                 self.start().kill()
-            daemons = [net.Daemon(self, self.appliance, "-c", path, instance=self.instance)
+            daemons = [Daemon(self, self.appliance, "-c", path, instance=self.instance)
                        for _ in range(3)]
-            net.wait_for(lambda some=daemons: sum(one.process.poll() is None for one in some) == 1,
-                         20, "all but one to end")
+            wait_for(lambda some=daemons: sum(one.process.poll() is None for one in some) == 1,
+                     20, "all but one to end")
             winner, = (one for one in daemons if one.process.poll() is None)
             winner.ready()
             for loser in daemons:
@@ -133,7 +137,7 @@ class Start(Lifecycle):
             self.assert_nothing_left()
 
     def is_locked(self):
-        with open(os.path.join(net.STATE, self.instance, "lock"), "r+b") as file:
+        with open(os.path.join(STATE, self.instance, "lock"), "r+b") as file:
             found = fcntl.fcntl(file, fcntl.F_OFD_GETLK, WHOLE_FILE)
         return struct.unpack("hhqqi4x", found)[0] != fcntl.F_UNLCK
 
@@ -141,20 +145,20 @@ class Start(Lifecycle):
         """Who is turned away while the next one takes it is told of that one, not of the dead one."""
         self.start().kill()
         self.assertFalse(self.is_locked())
-        daemon = self.start_by(*net.injected("fcntl", "delay_exit=200000"), "-D")
-        net.wait_for(self.is_locked, 10, "the lock")
+        daemon = self.start_by(*injected("fcntl", "delay_exit=200000"), "-D")
+        wait_for(self.is_locked, 10, "the lock")
         self.assertIn(f" already has a daemon, process {daemon.pid};", self.start_fails())
         self.assertEqual(daemon.ready().terminate(), 0)
         self.assert_nothing_left()
 
     def test_a_lock_of_nobody(self):
         """Who has it does not say so: waited for, as it takes a moment, but not for long."""
-        directory = os.path.join(net.STATE, self.instance)
+        directory = os.path.join(STATE, self.instance)
         os.makedirs(directory)
         with open(os.path.join(directory, "lock"), "w", encoding="ascii") as file:
             fcntl.fcntl(file, fcntl.F_OFD_SETLK, WHOLE_FILE)
             self.assertIn("try again", self.start_fails())
-            daemon = net.Daemon(self, self.appliance, "-c", self.write(), instance=self.instance)
+            daemon = Daemon(self, self.appliance, "-c", self.write(), instance=self.instance)
             time.sleep(0.05)
         self.assertEqual(daemon.ready().terminate(), 0)
         self.assert_nothing_left()
@@ -176,7 +180,7 @@ class Start(Lifecycle):
 
     def test_bpffs_is_mounted_when_it_is_not(self):
         """In a mount namespace without it: the start mounts it and succeeds."""
-        net.need_commands("unshare")
+        need_commands("unshare")
         result = self.appliance.run(
             "unshare", "--mount", "--propagation", "private", "sh", "-c",
             'umount -l /sys/fs/bpf; grep -q " /sys/fs/bpf " /proc/mounts && exit 77; "$@"; '
@@ -201,10 +205,10 @@ class Start(Lifecycle):
 
     def test_a_failed_start_keeps_what_another_version_pinned(self):
         """Counters that are of no use to this version are replaced with the program, not before."""
-        net.need_commands("bpftool")
+        need_commands("bpftool")
         daemon = self.start(arguments=["--linger"])
         self.assertEqual(daemon.terminate(), 0)
-        pin = os.path.join(net.PINS, self.instance, "counters")
+        pin = os.path.join(PINS, self.instance, "counters")
         self.appliance.run("bpftool", "map", "create", f"{pin}-other", "type", "percpu_array",
                            "key", "4", "value", "24", "entries", "1", "name", "counters")
         os.rename(f"{pin}-other", pin)
@@ -238,8 +242,8 @@ class Stop(Lifecycle):
 
     def test_duration(self):
         started = time.monotonic()
-        daemon = net.Daemon(self, self.appliance, "-c", self.write(), "-d", "2",
-                            instance=self.instance).ready()
+        daemon = Daemon(self, self.appliance, "-c", self.write(), "-d", "2",
+                        instance=self.instance).ready()
         self.assertTrue(self.forwards())
         self.assertEqual(daemon.wait(10), 0, daemon.stderr)
         self.assertGreater(time.monotonic() - started, 1.5)
@@ -248,7 +252,7 @@ class Stop(Lifecycle):
     def test_stop_with_a_daemon(self):
         daemon = self.start()
         self.cli("stop", "--instance", self.instance)
-        net.wait_for(lambda: daemon.process.poll() is not None, 10, "the daemon to end")
+        wait_for(lambda: daemon.process.poll() is not None, 10, "the daemon to end")
         self.assert_nothing_left()
 
     def test_stop_without_a_daemon(self):
@@ -288,21 +292,21 @@ class Stop(Lifecycle):
 
     def test_instances_are_independent(self):
         """Stopping one leaves the other; each counts its own."""
-        net.veth(self.sender, "s1", self.appliance, "in1")
+        veth(self.sender, "s1", self.appliance, "in1")
         self.attach_program(self.sender, "s1")
-        other_port = net.Port(self, self.sender, "s1")
+        other_port = Port(self, self.sender, "s1")
         first = self.start()
-        other = net.unique("i")
+        other = unique("i")
         self.addCleanup(self.remove_instance, other)
         config = program.to_yaml({"listen": {"interface": "in1", "vnis": [5]},
                                   "forward": {"next_hop": "keep", "unmatched": "forward"},
                                   "http": {"listen": "off"}})
-        second = net.Daemon(self, self.appliance, "-c", self.work.file("other.yaml", config),
-                            instance=other).ready()
+        second = Daemon(self, self.appliance, "-c", self.work.file("other.yaml", config),
+                        instance=other).ready()
         self.assertTrue(self.forwards())
         other_port.send(*[frames.tunnel(frames.inner(frames.udp("10.3.0.1", "10.3.0.2", 1, 2)),
                                         vni=5)] * 3)
-        self.assertEqual(len(other_port.receive(net.is_ip, 3)), 3)
+        self.assertEqual(len(other_port.receive(is_ip, 3)), 3)
         self.assertEqual(self.verdicts(), {"redirected": 10})
         self.assertEqual(second.terminate(), 0)
         self.assertTrue(self.forwards(), "the first goes on")
@@ -346,7 +350,7 @@ class Death(Lifecycle):
         self.assertEqual(daemon.terminate(), 0)
         self.start(rules(TARGETS[1]))
         self.in_port.send(*tunnels(3))
-        self.assertEqual([frame[36:38] for frame in self.out_port.receive(net.is_ip, 3)],
+        self.assertEqual([frame[36:38] for frame in self.out_port.receive(is_ip, 3)],
                          [(9092).to_bytes(2, "big")] * 3)
         self.assertEqual(self.verdicts(), {"redirected": 13})
 
@@ -361,7 +365,7 @@ class Death(Lifecycle):
 class Heartbeat(Lifecycle):
     def programs(self):
         """{type: runs} of those that know the heartbeat: the datapath, and what is run by the daemon."""
-        pin = os.path.join(net.PINS, self.instance, "heartbeat")
+        pin = os.path.join(PINS, self.instance, "heartbeat")
         shown = json.loads(self.appliance.run("bpftool", "-j", "map", "show", "pinned", pin).stdout)
         programs = json.loads(self.appliance.run("bpftool", "-j", "prog", "show").stdout)
         return {each["type"]: each.get("run_cnt", 0) for each in programs
@@ -369,12 +373,12 @@ class Heartbeat(Lifecycle):
 
     def test_is_no_xdp_program(self):
         """Running one by hand makes kernels before 5.18 rewrite code that forwards elsewhere."""
-        net.need_commands("bpftool")
+        need_commands("bpftool")
         before = self.appliance.run("sysctl", "-n", "kernel.bpf_stats_enabled").stdout.strip()
         self.addCleanup(self.appliance.sysctl, f"kernel.bpf_stats_enabled={before}")
         self.appliance.sysctl("kernel.bpf_stats_enabled=1")
         self.start()
-        net.wait_for(lambda: self.programs().get("socket_filter", 0) > 5, 5, "heartbeats")
+        wait_for(lambda: self.programs().get("socket_filter", 0) > 5, 5, "heartbeats")
         self.assertEqual(set(self.programs()), {"xdp", "socket_filter"})
 
 
@@ -384,8 +388,8 @@ class Reload(Lifecycle):
         daemon.signal(signal.SIGHUP)
 
     def wait_for_target(self, target):
-        net.wait_for(lambda: [rule["to"] for rule in self.stats()["rules"]] == [target], 10,
-                     f"the rules to be {target}")
+        wait_for(lambda: [rule["to"] for rule in self.stats()["rules"]] == [target], 10,
+                 f"the rules to be {target}")
 
     def test_good_file(self):
         daemon = self.start(rules(TARGETS[0]))
@@ -393,7 +397,7 @@ class Reload(Lifecycle):
         self.reload(daemon, rules(TARGETS[1]))
         self.wait_for_target(TARGETS[1])
         self.in_port.send(*tunnels(6))
-        self.assertEqual([frame[36:38] for frame in self.out_port.receive(net.is_ip, 6)],
+        self.assertEqual([frame[36:38] for frame in self.out_port.receive(is_ip, 6)],
                          [(9092).to_bytes(2, "big")] * 6)
         self.assertEqual(self.verdicts(), {"redirected": 10}, "counters survive")
         self.assertEqual(daemon.terminate(), 0)
@@ -419,8 +423,8 @@ class Reload(Lifecycle):
                 else:
                     self.work.file("config.yaml", text)
                 daemon.signal(signal.SIGHUP)
-                net.wait_for(lambda n=logged, r=reason: r in daemon.stderr[n:], 10,
-                             f"a log line with {reason}")
+                wait_for(lambda n=logged, r=reason: r in daemon.stderr[n:], 10,
+                         f"a log line with {reason}")
                 self.assertIsNone(daemon.process.poll())
                 self.assertEqual(self.appliance.xdp("in0")["prog"]["id"], before)
                 self.assertTrue(self.forwards(3))
@@ -494,7 +498,7 @@ class Reload(Lifecycle):
         self.ask()
         daemon.signal(signal.SIGSTOP)
         asking = self.asking()
-        net.wait_for(lambda: self.is_asked(daemon), 10, "the signal")
+        wait_for(lambda: self.is_asked(daemon), 10, "the signal")
         daemon.kill()
         self.assertEqual(asking.wait(60), 1)
         self.assertIn("has ended", asking.stderr.read())
@@ -504,8 +508,8 @@ class Reload(Lifecycle):
         daemon = self.start(rules(TARGETS[0]))
         daemon.signal(signal.SIGSTOP)
         asking = self.asking("--timeout", "1")
-        net.wait_for(lambda: self.is_asked(daemon), 10, "the signal")
-        with open(os.path.join(net.STATE, self.instance, "reloads"), "r+b") as file:
+        wait_for(lambda: self.is_asked(daemon), 10, "the signal")
+        with open(os.path.join(STATE, self.instance, "reloads"), "r+b") as file:
             file.write(struct.pack("=III", 1, 9, 9))
         self.assertEqual(asking.wait(60), 1)
         self.assertIn("no answer", asking.stderr.read())
@@ -550,9 +554,9 @@ class Reload(Lifecycle):
         first = frames.ipv4(segment[:64], 17, "10.1.0.1", "10.1.0.2", mf=True)
         later = frames.ipv4(segment[64:], 17, "10.1.0.1", "10.1.0.2", fragment_offset=64)
         self.in_port.send(frames.tunnel(frames.inner(first)))
-        self.assertEqual(len(self.out_port.receive(net.is_ip, 1)), 1)
+        self.assertEqual(len(self.out_port.receive(is_ip, 1)), 1)
         self.reload(daemon, rules("10.20.0.2:9092"))
         self.wait_for_target("10.20.0.2:9092")
         self.in_port.send(frames.tunnel(frames.inner(later)))
-        got = self.out_port.receive(net.is_ip, 1)
+        got = self.out_port.receive(is_ip, 1)
         self.assertEqual([frame[30:34] for frame in got], [socket.inet_aton("10.20.0.2")])

@@ -5,7 +5,12 @@ import signal
 import socket
 import time
 
-from lib import frames, kernel, net
+from lib import frames, kernel
+from lib.command import wait_for
+from lib.daemon import HEARTBEAT_LIFETIME
+from lib.ground import Ground
+from lib.port import is_ip
+from lib.program import PATIENCE
 
 TARGET = "198.51.100.1"
 GATEWAYS = {"10.20.0.101": "02:00:5e:00:00:aa", "10.20.0.102": "02:00:5e:00:00:bb"}
@@ -19,7 +24,7 @@ def packets(count, size=100):
             for n in range(count)]
 
 
-class NextHops(net.Ground):
+class NextHops(Ground):
     def gateways(self):
         """Two routers that are only MACs: what is sent to them is seen at the collector."""
         for address, mac in GATEWAYS.items():
@@ -37,7 +42,7 @@ class NextHops(net.Ground):
     def destinations(self, count=20):
         """The MACs that a burst of packets goes to; every packet leaves."""
         self.in_port.send(*packets(count))
-        got = self.out_port.receive(lambda frame: net.is_ip(frame) and frame[23] == UDP, count)
+        got = self.out_port.receive(lambda frame: is_ip(frame) and frame[23] == UDP, count)
         self.assertEqual(len(got), count, "every packet leaves")
         return {frame[:6].hex(":") for frame in got}
 
@@ -52,7 +57,7 @@ class NextHops(net.Ground):
         self.start_via(FIRST)
         self.assertEqual(self.destinations(), {GATEWAYS[FIRST]})
         self.route(SECOND)
-        net.wait_for(lambda: self.destinations() == {GATEWAYS[SECOND]}, 2, "the new gateway")
+        wait_for(lambda: self.destinations() == {GATEWAYS[SECOND]}, 2, "the new gateway")
 
     def test_route_with_a_larger_mtu(self):
         """What the FIB knows of the way does not raise forward.mtu."""
@@ -65,7 +70,7 @@ class NextHops(net.Ground):
         self.start({"nat": [], "forward": {"unmatched": "forward", "mtu": 1500}})
         self.in_port.send(*[frames.tunnel(frames.inner(frames.udp(
             "10.1.0.1", TARGET, 1000, 514, bytes(size - 28), df=False))) for size in (1800, 2852)])
-        got = self.out_port.receive(net.is_ip, 4)
+        got = self.out_port.receive(is_ip, 4)
         self.assertEqual(len(got), 4)
         self.assertLessEqual(max(len(frame) for frame in got), 1514)
 
@@ -75,15 +80,15 @@ class NextHops(net.Ground):
         self.assertEqual(self.destinations(), {GATEWAYS[FIRST]})
         self.appliance.ip("neigh", "replace", FIRST, "lladdr", "02:00:5e:00:00:cc", "dev", "out0",
                           "nud", "permanent")
-        net.wait_for(lambda: self.destinations() == {"02:00:5e:00:00:cc"}, 2, "the new MAC")
+        wait_for(lambda: self.destinations() == {"02:00:5e:00:00:cc"}, 2, "the new MAC")
 
     def test_real_neighbour_changes_its_mac(self):
         """So is a host that says so itself, as a failover pair does."""
         self.start()
-        net.wait_for(lambda: self.destinations(1) == {self.collector.mac("c0")}, 5, "delivery")
+        wait_for(lambda: self.destinations(1) == {self.collector.mac("c0")}, 5, "delivery")
         self.collector.ip("link", "set", "c0", "address", "02:00:5e:00:00:dd")
         self.collector.run("ping", "-c", "1", "-W", "1", "10.20.0.1", check=False)
-        net.wait_for(lambda: self.destinations(1) == {"02:00:5e:00:00:dd"}, 5, "the new MAC")
+        wait_for(lambda: self.destinations(1) == {"02:00:5e:00:00:dd"}, 5, "the new MAC")
 
     def test_route_goes_and_comes(self):
         self.start_via(FIRST)
@@ -95,8 +100,8 @@ class NextHops(net.Ground):
             self.in_port.send(*packets(1))
             time.sleep(0.05)
             return self.verdicts().get("no_route", 0) > before
-        net.wait_for(refused, 2, "no_route")
-        self.out_port.receive(net.is_ip)
+        wait_for(refused, 2, "no_route")
+        self.out_port.receive(is_ip)
         self.route(SECOND)
         time.sleep(0.5)
         self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
@@ -106,7 +111,7 @@ class NextHops(net.Ground):
         self.start_via(FIRST).kill()
         self.assertEqual(self.destinations(), {GATEWAYS[FIRST]}, "goes on at once")
         self.route(SECOND)
-        time.sleep(net.HEARTBEAT_LIFETIME)
+        time.sleep(HEARTBEAT_LIFETIME)
         self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
         self.assertEqual(self.verdicts(), {"redirected": 40})
 
@@ -122,21 +127,21 @@ class NextHops(net.Ground):
         for moment in ("with a daemon", "at once", "later"):
             with self.subTest(moment):
                 self.in_port.send(*sent)
-                self.assertEqual(len(self.out_port.receive(net.is_ip, len(sent))), len(sent))
+                self.assertEqual(len(self.out_port.receive(is_ip, len(sent))), len(sent))
             if moment == "with a daemon":
                 daemon.kill()
             if moment == "at once":
-                time.sleep(net.HEARTBEAT_LIFETIME)
+                time.sleep(HEARTBEAT_LIFETIME)
         self.start()
         self.in_port.send(*sent)
-        self.assertEqual(len(self.out_port.receive(net.is_ip, len(sent))), len(sent))
+        self.assertEqual(len(self.out_port.receive(is_ip, len(sent))), len(sent))
         self.assertEqual(self.verdicts(), {"redirected": 80})
 
     def test_start_that_fails(self):
         """A start that fails makes nobody trust again what a daemon that is gone had found out."""
         self.start_via(FIRST).kill()
         self.route(SECOND)
-        time.sleep(net.HEARTBEAT_LIFETIME)
+        time.sleep(HEARTBEAT_LIFETIME)
         self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
         self.appliance.ip("link", "add", "else0", "type", "veth", "peer", "name", "else1")
         self.attach_program(self.appliance, "else0")
@@ -152,11 +157,11 @@ class NextHops(net.Ground):
         daemon.signal(signal.SIGSTOP)
         self.addCleanup(daemon.signal, signal.SIGCONT)
         self.route(SECOND)
-        time.sleep(net.HEARTBEAT_LIFETIME)
+        time.sleep(HEARTBEAT_LIFETIME)
         self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
         daemon.signal(signal.SIGCONT)
         self.route(FIRST)
-        net.wait_for(lambda: self.destinations() == {GATEWAYS[FIRST]}, 2, "the table")
+        wait_for(lambda: self.destinations() == {GATEWAYS[FIRST]}, 2, "the table")
 
     def test_target_that_nobody_has(self):
         """
@@ -170,34 +175,34 @@ class NextHops(net.Ground):
             self.in_port.send(*packets(1))
             time.sleep(0.05)
             return self.verdicts().get("no_route", 0) > 3
-        net.wait_for(dropped, 10, "no_route")
+        wait_for(dropped, 10, "no_route")
         self.assert_silent()
         daemon.kill()
-        time.sleep(net.HEARTBEAT_LIFETIME)
+        time.sleep(HEARTBEAT_LIFETIME)
         self.assert_silent()
         self.start({"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.77:8081"}]})
         self.collector.ip("addr", "add", "10.20.0.77/24", "dev", "c0")
-        net.wait_for(lambda: self.delivered(), 10, "delivery")
+        wait_for(lambda: self.delivered(), 10, "delivery")
 
     def assert_silent(self):
         """Packets to the target that nobody has bring no ICMP to anybody."""
-        self.in_port.receive(net.is_ip)
-        self.out_port.receive(net.is_ip)
+        self.in_port.receive(is_ip)
+        self.out_port.receive(is_ip)
         self.in_port.send(*packets(50))
         time.sleep(4)
         for port in (self.in_port, self.out_port):
-            self.assertEqual(port.receive(net.is_ip), [], "no ICMP to anybody")
+            self.assertEqual(port.receive(is_ip), [], "no ICMP to anybody")
 
     def delivered(self):
         self.in_port.send(*packets(1))
-        return self.out_port.receive(net.is_ip, 1, seconds=0.3) != []
+        return self.out_port.receive(is_ip, 1, seconds=0.3) != []
 
     def test_local_target(self):
         """A target that is this host itself gets its packets through the kernel."""
         server = self.appliance.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
         server.bind(("10.20.0.1", 8081))
-        server.settimeout(5 * net.PATIENCE)
+        server.settimeout(5 * PATIENCE)
         self.start({"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.1:8081"}]})
         self.in_port.send(*packets(5))
         self.assertEqual([server.recv(2000)[:4] for _ in range(5)],
@@ -211,7 +216,7 @@ class NextHops(net.Ground):
         self.start({"nat": [{"match": {"source_port": 1000}, "to": f"{TARGET}:8081"}]},
                    {"forward": {"oversize": "drop"}})
         self.in_port.send(*packets(3, 900), *packets(4, 1200))
-        self.assertEqual(len(self.out_port.receive(net.is_ip)), 3)
+        self.assertEqual(len(self.out_port.receive(is_ip)), 3)
         self.assertEqual(self.verdicts(), {"redirected": 3, "oversize": 4})
 
     def test_ipv6_gateway(self):
@@ -221,6 +226,6 @@ class NextHops(net.Ground):
         self.start({"nat": [{"match": {"source_port": 1000}, "to": "[2001:db8:9::1]:8081"}]})
         self.in_port.send(*[frames.tunnel(frames.inner(frames.udp(
             "2001:db8::1", "2001:db8::2", 1000, 514, b"six"))) for _ in range(7)])
-        got = self.out_port.receive(net.is_ip, 7)
+        got = self.out_port.receive(is_ip, 7)
         self.assertEqual({frame[:6].hex(":") for frame in got}, {GATEWAYS[FIRST]})
         self.assertEqual(self.verdicts(), {"redirected": 7})

@@ -7,8 +7,12 @@ import select
 import signal
 import time
 
-from lib import frames, kernel, net, program
+from lib import frames, kernel, program
+from lib.command import need_commands, wait_for
+from lib.daemon import Daemon
 from lib.life import TARGETS, rules
+from lib.namespace import veth
+from lib.port import Port, is_ip
 from lib.watch import Watched
 
 # include/uapi/linux/capability.h
@@ -29,7 +33,7 @@ class Capabilities(Watched):
 
     def assert_dropped(self, daemon, count=2):
         """In every thread: the control loop and the HTTP server, if there is one."""
-        net.wait_for(lambda: len(list(self.threads(daemon))) == count, 5, f"{count} threads")
+        wait_for(lambda: len(list(self.threads(daemon))) == count, 5, f"{count} threads")
         for status in self.threads(daemon):
             for name in ("CapPrm", "CapEff", "CapBnd"):
                 self.assertEqual(int(status[name], 16), KEPT, (name, status["Name"]))
@@ -47,7 +51,7 @@ class Capabilities(Watched):
 
     def test_enough_for_every_reload(self):
         """Other rules, another way out, fragmenting, generic mode and back; and the end."""
-        net.veth(self.appliance, "out1", self.collector, "c1", self.MTU_IN)
+        veth(self.appliance, "out1", self.collector, "c1", self.MTU_IN)
         self.appliance.ip("addr", "add", "10.30.0.1/24", "dev", "out1")
         self.appliance.ip("neigh", "replace", "10.30.0.2", "lladdr", self.collector.mac("c1"),
                           "dev", "out1", "nud", "permanent")
@@ -55,7 +59,7 @@ class Capabilities(Watched):
             self.appliance.ip("route", "replace", "10.30.0.0/24", "dev", "out1", "mtu", "1500")
         daemon = self.start()
         self.assert_dropped(daemon)
-        out0, out1 = self.out_port, net.Port(self, self.collector, "c1")
+        out0, out1 = self.out_port, Port(self, self.collector, "c1")
         away = {"forward": {"interface": "out1", "mtu": 1500}}
         for sentence, changes, port in (
                 ("other rules", (rules(TARGETS[1]),), out0),
@@ -78,13 +82,13 @@ class Capabilities(Watched):
     def assert_cuts(self, port):
         self.in_port.send(frames.tunnel(frames.inner(frames.udp(
             "10.1.0.1", "10.1.0.2", 1000, 514, bytes(2824)))))
-        self.assertEqual(len(port.receive(net.is_ip, 2)), 2)
+        self.assertEqual(len(port.receive(is_ip, 2)), 2)
         verdict = "fragmented" if kernel.copies_frames() else "passed"
         self.assertEqual(self.verdicts().get(verdict), 1)
 
     def test_little_locked_memory(self):
         """Where that is what BPF may take, a start that may not raise it says so, in one line."""
-        net.need_commands("setpriv", "prlimit")
+        need_commands("setpriv", "prlimit")
         result = self.appliance.run(*LITTLE_MEMORY, *THREE, program.PROGRAM, "run", "-c", self.write(),
                                     "--instance", self.instance, "-d", "1", check=False)
         if kernel.counts_locked_memory():
@@ -97,17 +101,17 @@ class Capabilities(Watched):
 
     def test_enough_from_the_start(self):
         """Nothing but the three at all: start, next hops, counted losses, adoption, removal."""
-        net.need_commands("setpriv", "prlimit")
+        need_commands("setpriv", "prlimit")
         words = (*(ALL_MEMORY if kernel.counts_locked_memory() else ()), *THREE)
 
         def start():
-            return net.Daemon(self, self.appliance, *words[1:], program.PROGRAM, "run", "-c",
-                              self.write(), instance=self.instance, name=None,
-                              executable=words[0]).ready()
+            return Daemon(self, self.appliance, *words[1:], program.PROGRAM, "run", "-c",
+                          self.write(), instance=self.instance, name=None,
+                          executable=words[0]).ready()
         daemon = start()
         self.assertNotIn("cannot", daemon.stderr)
         self.assert_dropped(daemon)
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         self.assertTrue(any(row["place"] == "transmit" for row in self.json("status")["losses"]))
         self.assertTrue(self.forwards(6))
         daemon.kill()
@@ -133,8 +137,8 @@ class ServiceManager(Watched):
         raise AssertionError(f"no {what}")
 
     def run_with(self, **environment):
-        return net.Daemon(self, self.appliance, "-c", self.write(), instance=self.instance,
-                          environment=environment)
+        return Daemon(self, self.appliance, "-c", self.write(), instance=self.instance,
+                      environment=environment)
 
     def test_states(self):
         """READY when traffic flows, RELOADING when asked, STATUS with what is wrong, STOPPING."""

@@ -10,7 +10,8 @@ import fcntl
 import json
 import os
 
-from lib import net, program
+from lib import program
+from lib.command import injected, need_commands
 from lib.life import Lifecycle
 
 WRAPPER = ("unshare", "--mount", "sh", "-c",
@@ -310,14 +311,14 @@ class Failures(Tune):
 
     def killed(self, words, call, when):
         """Runs tune, killed at the n-th call of a kind; False: it made fewer of them."""
-        before = net.injected(call, f"signal=KILL:when={when}")
+        before = injected(call, f"signal=KILL:when={when}")
         command, environment = self.command(*words, before=before)
         result = self.appliance.run(*command, check=False, env=environment)
         return result.returncode != 0
 
     def test_killed_anywhere(self):
         """Whatever was done by then is put back by the next --revert."""
-        net.need_commands("strace")
+        need_commands("strace")
         before, kills = self.host(), 0
         path = self.write()
         for call in ("write", "fsync", "renameat"):
@@ -329,7 +330,7 @@ class Failures(Tune):
         self.assertGreaterEqual(kills, 8, "most calls are made")
 
     def test_killed_on_the_way_back(self):
-        net.need_commands("strace")
+        need_commands("strace")
         before, kills = self.host(), 0
         for call, when in (("write", 1), ("write", 4), ("write", 9), ("unlinkat", 1)):
             with self.subTest(f"{call} {when}"):

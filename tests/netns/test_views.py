@@ -8,8 +8,12 @@ import socket
 import subprocess
 import time
 
-from lib import frames, net, program
+from lib import program
+from lib.command import wait_for
+from lib.daemon import Daemon
 from lib.life import Lifecycle, Traffic, rules, tunnels
+from lib.port import is_ip
+from lib.program import PATIENCE
 
 
 class Flags(Lifecycle):
@@ -21,10 +25,10 @@ class Flags(Lifecycle):
         return path
 
     def check(self, *arguments, environment=None, name=None, executable=None, target=8081):
-        daemon = net.Daemon(self, self.appliance, *arguments, instance=self.instance, name=name,
-                            executable=executable, environment=environment).ready()
+        daemon = Daemon(self, self.appliance, *arguments, instance=self.instance, name=name,
+                        executable=executable, environment=environment).ready()
         self.in_port.send(*tunnels(5))
-        got = self.out_port.receive(net.is_ip, 5)
+        got = self.out_port.receive(is_ip, 5)
         self.assertEqual([frame[30:34] + frame[36:38] for frame in got],
                          [socket.inet_aton("10.20.0.2") + target.to_bytes(2, "big")] * 5)
         rule = self.stats()["rules"][0]
@@ -80,10 +84,10 @@ class Flags(Lifecycle):
         """A dashboard every interval."""
         daemon = self.start(arguments=["-v", "-I", "1"])
         self.assertTrue(self.forwards(17))
-        net.wait_for(lambda: re.search(r"(?i)redirected\D+17\b", daemon.stdout), 10,
-                     "a dashboard with the packets")
+        wait_for(lambda: re.search(r"(?i)redirected\D+17\b", daemon.stdout), 10,
+                 "a dashboard with the packets")
         shown = daemon.stdout.upper().count("REDIRECTED")
-        net.wait_for(lambda: daemon.stdout.upper().count("REDIRECTED") > shown, 5, "the next")
+        wait_for(lambda: daemon.stdout.upper().count("REDIRECTED") > shown, 5, "the next")
         self.assertEqual(daemon.terminate(), 0)
 
 
@@ -111,7 +115,7 @@ class Views(Lifecycle):
         def unhealthy():
             status = self.json("status")
             return not status["healthy"] and status
-        status = net.wait_for(unhealthy, 10, "the status to turn")
+        status = wait_for(unhealthy, 10, "the status to turn")
         self.assertIn("out0", " ".join(status["reasons"]))
 
     def test_status_names_the_link_it_listens_on(self):
@@ -121,7 +125,7 @@ class Views(Lifecycle):
         def unhealthy():
             status = self.json("status")
             return not status["healthy"] and status
-        self.assertIn("in0", " ".join(net.wait_for(unhealthy, 10, "the status")["reasons"]))
+        self.assertIn("in0", " ".join(wait_for(unhealthy, 10, "the status")["reasons"]))
 
     def test_rate(self):
         self.start()
@@ -146,7 +150,7 @@ class Views(Lifecycle):
         try:
             time.sleep(seconds)
             process.send_signal(signal.SIGINT)
-            return process.communicate(timeout=5 * net.PATIENCE)[0].splitlines()
+            return process.communicate(timeout=5 * PATIENCE)[0].splitlines()
         finally:
             process.kill()
             process.wait()

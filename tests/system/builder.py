@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 
-from lib import net
+from lib.command import need_commands, run
 
 import machine
 
@@ -15,7 +15,7 @@ class Chroot:
     """Kept for the next time under the name of what it holds; written to in a layer above."""
 
     def __init__(self, test, release, source):
-        net.need_commands(*machine.COMMANDS)
+        need_commands(*machine.COMMANDS)
         self.root = machine.Layer(test, self._tree(release, source)).root
 
     @staticmethod
@@ -43,8 +43,8 @@ class Chroot:
         os.makedirs(place)
         for path in glob.glob(source.removesuffix(".dsc") + ".*"):
             shutil.copy(path, place)
-        net.run("chown", "-R", "nobody:nogroup", place)
-        result = net.run(
+        run("chown", "-R", "nobody:nogroup", place)
+        result = run(
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network",
             "--user=nobody", f"--setenv=DEB_BUILD_OPTIONS={options}", "--console=pipe",
             "-D", self.root, "sh", "-euc",

@@ -21,7 +21,9 @@ import tempfile
 import time
 import unittest
 
-from lib import net, program
+from lib import program
+from lib.command import need_commands, run, wait_for
+from lib.daemon import BPFFS
 
 CACHE = os.path.join(program.ROOT, "build", "system")
 # What a server has; python3 for nothing but the tests of the package itself.
@@ -49,10 +51,10 @@ def only_one(path):
 @functools.lru_cache(maxsize=None)
 def need():
     """Skips, aloud, where this machine makes no containers: tried with its own /usr."""
-    net.need_commands(*COMMANDS)
-    tried = net.run("systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
-                    "--private-network", "--console=pipe", "-D", "/", "--volatile=yes",
-                    "/usr/bin/true", check=False)
+    need_commands(*COMMANDS)
+    tried = run("systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
+                "--private-network", "--console=pipe", "-D", "/", "--volatile=yes",
+                "/usr/bin/true", check=False)
     if tried.returncode:
         raise unittest.SkipTest(f"systemd-nspawn makes no container here: {tried.stderr.strip()}")
 
@@ -78,7 +80,7 @@ def tree_with(release, names, prepare=lambda path: None):
         if not os.path.isdir(path):
             unfinished = path + ".unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
-            net.run("cp", "-a", base, unfinished, timeout=600)
+            run("cp", "-a", base, unfinished, timeout=600)
             prepare(unfinished)
             chroot(unfinished, *APT, "update")
             chroot(unfinished, *APT, "install", *names, timeout=1800)
@@ -89,13 +91,13 @@ def tree_with(release, names, prepare=lambda path: None):
 
 def debootstrap(*words):
     """Twice if need be: unlike apt it does not ask again for what a mirror did not deliver."""
-    if net.run("debootstrap", *words, check=False, timeout=1800).returncode:
+    if run("debootstrap", *words, check=False, timeout=1800).returncode:
         shutil.rmtree(words[-1], ignore_errors=True)
-        net.run("debootstrap", *words, timeout=1800)
+        run("debootstrap", *words, timeout=1800)
 
 
 def chroot(path, *command, timeout=600, **options):
-    return net.run("chroot", path, *command, timeout=timeout, env=ENVIRONMENT, **options)
+    return run("chroot", path, *command, timeout=timeout, env=ENVIRONMENT, **options)
 
 
 def fetch(release, names):
@@ -148,11 +150,11 @@ class Layer:
         os.mkdir(self.root)
         os.mkdir(above)
         self.written = os.path.join(above, "written")
-        test.addCleanup(net.run, "umount", "-l", self.root, check=False)
+        test.addCleanup(run, "umount", "-l", self.root, check=False)
         if not self._mount(base, above):
             # Of a tree that lies on an overlay itself: what is above it may not, but may in memory.
-            net.run("mount", "-t", "tmpfs", "tmpfs", above)
-            test.addCleanup(net.run, "umount", "-l", above, check=False)
+            run("mount", "-t", "tmpfs", "tmpfs", above)
+            test.addCleanup(run, "umount", "-l", above, check=False)
             if not self._mount(base, above):
                 raise AssertionError(f"no overlay can be mounted above {base}")
 
@@ -160,9 +162,9 @@ class Layer:
         work = os.path.join(above, "work")
         for path in (self.written, work):
             os.makedirs(path, exist_ok=True)
-        return net.run("mount", "-t", "overlay", "overlay", "-o",
-                       f"lowerdir={base},upperdir={self.written},workdir={work}", self.root,
-                       check=False).returncode == 0
+        return run("mount", "-t", "overlay", "overlay", "-o",
+                   f"lowerdir={base},upperdir={self.written},workdir={work}", self.root,
+                   check=False).returncode == 0
 
 
 class Systemd:
@@ -198,14 +200,14 @@ class Machine(Systemd):
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit",
                  "--network-namespace-path", self.namespace.path, "--capability=all",
-                 f"--system-call-filter={'' if bpf else '~'}bpf", f"--bind={net.BPFFS}",
+                 f"--system-call-filter={'' if bpf else '~'}bpf", f"--bind={BPFFS}",
                  "--console=read-only", "--hostname=appliance", "-D", self.root],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
                 # of /proc/sys and /sys only what belongs to its network may be written
                 env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
                 preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, SIGKILL))
-        self.init = net.wait_for(self._find_init, 60, "the machine's first process")
-        net.wait_for(self._is_up, 120, "the machine to boot")
+        self.init = wait_for(self._find_init, 60, "the machine's first process")
+        wait_for(self._is_up, 120, "the machine to boot")
         return self
 
     def _find_init(self):
@@ -231,9 +233,9 @@ class Machine(Systemd):
 
     def run(self, *command, timeout=300, **options):
         """As root in the machine."""
-        return net.run("nsenter", f"--target={self.init}", "--mount", "--uts", "--ipc", "--net",
-                       "--pid", "--root", "--wd", *command, timeout=timeout, env=ENVIRONMENT,
-                       **options)
+        return run("nsenter", f"--target={self.init}", "--mount", "--uts", "--ipc", "--net",
+                   "--pid", "--root", "--wd", *command, timeout=timeout, env=ENVIRONMENT,
+                   **options)
 
     def power_off(self):
         """An orderly end; boot() starts it again."""

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 
-from lib import net, program
+from lib import program
+from lib.command import need_commands, run, wait_for
 
 import builder
 import machine
@@ -33,7 +34,7 @@ def _newest_source():
 
 def deb(suffix=""):
     """The package's file, built anew here if a source is newer. Its unit tests run elsewhere."""
-    net.need_commands("dpkg-buildpackage", "dh")
+    need_commands("dpkg-buildpackage", "dh")
     output = os.path.join(machine.CACHE, f"deb-{suffix or 'release'}")
     pattern = os.path.join(output, "vxlan-pipeline_*.deb")
     with machine.only_one(output):
@@ -41,9 +42,9 @@ def deb(suffix=""):
         if not built or os.path.getmtime(built[0]) < _newest_source():
             for path in glob.glob(os.path.join(output, "*")):
                 os.unlink(path)
-            net.run(os.path.join(program.ROOT, "dist", "deb"), *([suffix] if suffix else []),
-                    timeout=1800, env={**os.environ, "DEB_OUTPUT": output,
-                                       "DEB_BUILD_OPTIONS": "nocheck noddebs"})
+            run(os.path.join(program.ROOT, "dist", "deb"), *([suffix] if suffix else []),
+                timeout=1800, env={**os.environ, "DEB_OUTPUT": output,
+                                   "DEB_BUILD_OPTIONS": "nocheck noddebs"})
             built = glob.glob(pattern)
     return built[0]
 
@@ -73,7 +74,7 @@ def deb_of(test, release, suffix=""):
 
 
 def field(path, name):
-    return net.run("dpkg-deb", "-f", path, name).stdout.strip()
+    return run("dpkg-deb", "-f", path, name).stdout.strip()
 
 
 def dependencies(path):
@@ -86,7 +87,7 @@ class Repository:
     """Signed with a key of its own, and served over HTTP to the machine alone."""
 
     def __init__(self, test, namespace):
-        net.need_commands("apt-ftparchive", "gpg")
+        need_commands("apt-ftparchive", "gpg")
         self.work = program.Workspace().__enter__()
         test.addCleanup(self.work.__exit__)
         self.url = f"http://127.0.0.1:{PORT}"
@@ -101,12 +102,12 @@ class Repository:
 
     def publish(self, path):
         """What is said to an operator is kept: the lines to paste."""
-        result = net.run(os.path.join(program.ROOT, "dist", "repo"), timeout=300, env={
+        result = run(os.path.join(program.ROOT, "dist", "repo"), timeout=300, env={
             **os.environ, "REPO_OUTPUT": self.work.path, "REPO_URL": self.url,
             "DEB_OUTPUT": os.path.dirname(path), "RPM_OUTPUT": "/nonexistent"})
         self.instructions = [line[4:] for line in result.stdout.split("Debian and its kin")[1]
                              .splitlines() if line.startswith("    ")]
-        net.wait_for(self._answers, 30, "the web server")
+        wait_for(self._answers, 30, "the web server")
 
     def _answers(self):
         time.sleep(0.1)

@@ -8,7 +8,8 @@ import shutil
 import tarfile
 
 from kernels import packages
-from lib import net, program
+from lib import program
+from lib.command import run
 
 CACHE = os.path.join(program.ROOT, "build", "rpm-host")
 HELPER = "/usr/lib/systemd/systemd-update-helper"
@@ -64,7 +65,7 @@ def systemd_files():
 
 
 def git(*words):
-    return net.run("git", "-c", f"safe.directory={program.ROOT}", "-C", program.ROOT, *words).stdout
+    return run("git", "-c", f"safe.directory={program.ROOT}", "-C", program.ROOT, *words).stdout
 
 
 def copy_sources(directory):
@@ -77,9 +78,9 @@ def copy_sources(directory):
 
 def make(target, *words, directory=program.ROOT):
     """One package of `make rpm` or `make srpm`, with this commit's time; its path."""
-    result = net.run("make", "-s", "--no-print-directory", "-C", directory, target,
-                     f"SOURCE_DATE_EPOCH={git('log', '-1', '--format=%ct').strip()}", *words,
-                     timeout=1200)
+    result = run("make", "-s", "--no-print-directory", "-C", directory, target,
+                 f"SOURCE_DATE_EPOCH={git('log', '-1', '--format=%ct').strip()}", *words,
+                 timeout=1200)
     return os.path.join(directory, result.stdout.split()[-1])
 
 
@@ -117,6 +118,6 @@ def base(directory, files):
         stream.writelines(f"install -Dm 755 %{{_sourcedir}}/{os.path.basename(name)} "
                           f"%{{buildroot}}{name}\n" for name in payload)
         stream.write("\n".join(["%files", *payload]) + "\n\n" + triggers)
-    net.run("rpmbuild", "--quiet", "--nodeps", "--define", f"_topdir {directory}",
-            "--define", f"_tmppath {directory}", "-bb", spec)
+    run("rpmbuild", "--quiet", "--nodeps", "--define", f"_topdir {directory}",
+        "--define", f"_tmppath {directory}", "-bb", spec)
     return glob.glob(os.path.join(directory, "RPMS", "noarch", "*.rpm"))[0]

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The three hosts of lib/net.py, of which the one in the middle is a machine."""
+"""The three hosts of lib/ground.py; the one in the middle is a machine with systemd."""
 
 import re
 
-from lib import net, program
-from lib.life import Lifecycle, rules, tunnels
+from lib import program
+from lib.life import Lifecycle, tunnels
+from lib.port import is_ip
 
 import machine
 import packages
@@ -66,7 +67,7 @@ class Scene(Lifecycle):
     def delivered_to(self):
         """The port of the collector that a few packets arrive at; None: none arrives."""
         self.in_port.send(*tunnels(5))
-        found = self.out_port.receive(net.is_ip, 5, seconds=3)
+        found = self.out_port.receive(is_ip, 5, seconds=3)
         ports = {int.from_bytes(frame[36:38], "big") for frame in found}
         self.assertLessEqual(len(ports), 1)
         return ports.pop() if ports else None

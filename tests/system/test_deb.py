@@ -8,7 +8,8 @@ import re
 import shutil
 import unittest
 
-from lib import net, program
+from lib import program
+from lib.command import need_commands, run
 
 import builder
 import machine
@@ -32,9 +33,9 @@ class Package(unittest.TestCase):
         """The release's own."""
         directory = os.path.dirname(self.deb())
         if self.RELEASE == packages.HERE:
-            net.need_commands("lintian")
-            return net.run(*self.LINTIAN, *glob.glob(os.path.join(directory, "*.changes")),
-                           check=False, timeout=300)
+            need_commands("lintian")
+            return run(*self.LINTIAN, *glob.glob(os.path.join(directory, "*.changes")),
+                       check=False, timeout=300)
         root = machine.Layer(self, machine.tree_with(self.RELEASE, ("lintian",))).root
         shutil.copytree(directory, os.path.join(root, "packages"))
         return machine.chroot(root, "sh", "-c", f"cd /packages && {' '.join(self.LINTIAN)} "
@@ -50,11 +51,11 @@ class Package(unittest.TestCase):
 
     def test_hardening(self):
         """The program is built with what Debian's hardening=+all stands for."""
-        net.need_commands("hardening-check")
+        need_commands("hardening-check")
         with program.Workspace() as work:
-            net.run("dpkg-deb", "-x", self.deb(), work.path)
-            text = net.run("hardening-check", "--nocfprotection",
-                           os.path.join(work.path, "usr/bin/vxlan-pipeline"), check=False).stdout
+            run("dpkg-deb", "-x", self.deb(), work.path)
+            text = run("hardening-check", "--nocfprotection",
+                       os.path.join(work.path, "usr/bin/vxlan-pipeline"), check=False).stdout
         for feature in ("Position Independent Executable", "Stack protected",
                         "Fortify Source functions", "Read-only relocations", "Immediate binding"):
             with self.subTest(feature):

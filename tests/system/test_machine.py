@@ -7,8 +7,11 @@ import shutil
 import time
 import unittest
 
-from lib import frames, net, program
+from lib import frames, program
+from lib.command import need_commands, wait_for
 from lib.life import TARGETS, rules, tunnels
+from lib.namespace import Namespace
+from lib.port import Port, is_ip
 
 import packages
 import virtual
@@ -42,11 +45,11 @@ class Machine(unittest.TestCase):
     def setUp(self):
         program.require_program()
         virtual.need()
-        net.need_commands("ip", "nsenter", "sysctl")
+        need_commands("ip", "nsenter", "sysctl")
         deb = packages.deb_of(self, self.RELEASE)
         disk = virtual.Disk(self, self.RELEASE, packages.dependencies(deb), self.NICS)
         shutil.copy(deb, os.path.join(disk.root, "root"))
-        self.sender, self.collector = (net.Namespace(self, stem) for stem in "sc")
+        self.sender, self.collector = (Namespace(self, stem) for stem in "sc")
         self.machine = virtual.Virtual(self, disk, {
             "s0": (self.sender, self.NICS["ens5"][0]),
             "c0": (self.collector, self.NICS["ens6"][0])})
@@ -55,8 +58,8 @@ class Machine(unittest.TestCase):
             namespace.sysctl(f"net.ipv6.conf.{name}.disable_ipv6=1")
             namespace.ip("address", "add", address, "dev", name)
             namespace.ip("link", "set", name, "up")
-        self.in_port = net.Port(self, self.sender, "s0")
-        self.out_port = net.Port(self, self.collector, "c0")
+        self.in_port = Port(self, self.sender, "s0")
+        self.out_port = Port(self, self.collector, "c0")
         self.boot, self.sent, self.counted = None, 0, 0
 
     def test_life(self):
@@ -101,7 +104,7 @@ class Machine(unittest.TestCase):
         self.assertEqual(self.machine.unit(UNIT, "NRestarts"), {"NRestarts": "0"})
         self.assertEqual(self.machine.run("systemctl", "is-enabled", UNIT).stdout, "enabled\n")
         self.assertEqual(self.machine.run("sysctl", "-n", SETTING).stdout, "0\n")
-        status = net.wait_for(self.healthy, 60, "the instance to be well")
+        status = wait_for(self.healthy, 60, "the instance to be well")
         self.assertEqual((status["state"], status["mode"]), ("running", "native"))
         self.assertIn("ens5", self.xdp_interfaces())
         self.machine.run("curl", "-fsS", "http://127.0.0.1:9789/healthz")
@@ -124,7 +127,7 @@ class Machine(unittest.TestCase):
             time.sleep(0.05)  # an emulated card has few buffers
         self.sent += count
         self.counted += count
-        found = self.out_port.receive(net.is_ip, count, seconds=60)
+        found = self.out_port.receive(is_ip, count, seconds=60)
         mac = frames.mac(self.collector.mac("c0"))
         self.assertEqual({frame[:6] for frame in found}, {mac})
         self.assertEqual(sorted(frame[14:14 + len(want[0])] for frame in found),

@@ -6,11 +6,13 @@ import re
 import signal
 import time
 
-from lib import net
-from lib.life import TARGETS, Traffic
+from lib.command import wait_for
+from lib.daemon import PINS
+from lib.life import TARGETS, Traffic, rules
+from lib.namespace import veth
 
 import packages
-from scene import CONFIG, UNIT, Scene, rules
+from scene import CONFIG, UNIT, Scene
 
 SECURITY = 2.2  # the score of `systemd-analyze security` that the pipeline's unit must not exceed
 
@@ -43,7 +45,7 @@ class Story(Scene):
         self.assertNotEqual(result.returncode, 0)
         self.assert_journal(rf"^{CONFIG}:\d+:\d+: listen\.interface: ")
         self.assert_detached()
-        net.wait_for(lambda: self.machine.state(UNIT) == "failed", 30, "the unit to give up")
+        wait_for(lambda: self.machine.state(UNIT) == "failed", 30, "the unit to give up")
 
     def started(self):
         """Started after the mistake is mended, without a reset; real traffic arrives."""
@@ -124,8 +126,8 @@ class Story(Scene):
         before = self.main_pid()
         with Traffic(self, pause=0.01) as traffic:
             self.systemctl("kill", "--kill-who=main", f"--signal={signal.SIGKILL}", UNIT)
-            net.wait_for(lambda: self.main_pid() not in (0, before), 30, "another controller")
-            net.wait_for(lambda: self.machine.state(UNIT) == "active", 30, "it to be ready")
+            wait_for(lambda: self.main_pid() not in (0, before), 30, "another controller")
+            wait_for(lambda: self.machine.state(UNIT) == "active", 30, "it to be ready")
         self.assertEqual(traffic.arrived(), traffic.sent)
 
     def crashed_with_a_link_down(self):
@@ -133,10 +135,10 @@ class Story(Scene):
         before = self.main_pid()
         self.appliance.ip("link", "set", "out0", "down")
         self.systemctl("kill", "--kill-who=main", f"--signal={signal.SIGKILL}", UNIT)
-        net.wait_for(lambda: self.main_pid() not in (0, before), 30, "another controller")
-        net.wait_for(lambda: self.machine.state(UNIT) == "active", 30, "it to be ready")
+        wait_for(lambda: self.main_pid() not in (0, before), 30, "another controller")
+        wait_for(lambda: self.machine.state(UNIT) == "active", 30, "it to be ready")
         self.appliance.ip("link", "set", "out0", "up")
-        net.wait_for(lambda: self.appliance.link("out0")["operstate"] == "UP", 10, "out0")
+        wait_for(lambda: self.appliance.link("out0")["operstate"] == "UP", 10, "out0")
         self.assertEqual(self.delivered_to(), 9092)
 
     def upgraded(self):
@@ -178,7 +180,7 @@ class Story(Scene):
         """Stopping detaches."""
         self.systemctl("stop", UNIT)
         self.assert_detached()
-        self.assertFalse(os.path.exists(os.path.join(net.PINS, "config")))
+        self.assertFalse(os.path.exists(os.path.join(PINS, "config")))
         self.assertIsNone(self.delivered_to())
 
     def broken_start(self):
@@ -191,16 +193,16 @@ class Story(Scene):
     def removed(self):
         """Removal detaches: what runs, further instances, and what has no controller any more."""
         self.start_when_allowed()
-        net.veth(self.appliance, "in1", self.sender, "s1")
+        veth(self.appliance, "in1", self.sender, "s1")
         self.configure({"listen": {"interface": "in1"}, "http": {"listen": "off"}}, name="second")
         self.systemctl("start", "vxlan-pipeline@second.service")
-        self.assertEqual(sorted(os.listdir(net.PINS)), ["config", "second"])
+        self.assertEqual(sorted(os.listdir(PINS)), ["config", "second"])
         self.systemctl("stop", UNIT)
         self.machine.shell("vxlan-pipeline run --linger -d 1")
-        self.assertEqual(sorted(os.listdir(net.PINS)), ["config", "second"])
+        self.assertEqual(sorted(os.listdir(PINS)), ["config", "second"])
         self.machine.run("apt-get", "-q", "-y", "remove", "vxlan-pipeline")
         self.assert_detached()
-        self.assertFalse(os.path.exists(net.PINS))
+        self.assertFalse(os.path.exists(PINS))
         self.assertTrue(self.machine.exists(CONFIG), "the configuration stays until it is purged")
 
     def purged(self):

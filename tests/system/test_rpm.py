@@ -13,8 +13,11 @@ import unittest
 import machine
 import rpm_build
 from kernels import packages
-from lib import net, program
+from lib import program
+from lib.command import need_commands, run, wait_for
+from lib.daemon import PINS
 from lib.life import Lifecycle, Traffic
+from lib.namespace import veth
 
 RPM_DIRECTORY = os.path.join(program.ROOT, "rpm")
 COMMANDS = ("rpm", "rpmbuild", "rpmlint", "rpmsign", "createrepo_c", "gpg", "objdump")
@@ -49,7 +52,7 @@ def built(flavour, version=None):
     """
     key = (flavour, version)
     if key not in _built:
-        net.need_commands(*COMMANDS)
+        need_commands(*COMMANDS)
         directory = os.path.join(program.ROOT, "build", "rpm-test",
                                  f"{flavour}-{version or 'this'}")
         shutil.rmtree(directory, ignore_errors=True)
@@ -75,12 +78,12 @@ def systemd_files():
 
 
 def query(package, *words):
-    return net.run("rpm", "-qp", *words, package).stdout
+    return run("rpm", "-qp", *words, package).stdout
 
 
 def lint(*files):
     settings = os.path.join(RPM_DIRECTORY, "rpmlint.toml")
-    return net.run("rpmlint", "-c", settings, *files, check=False)
+    return run("rpmlint", "-c", settings, *files, check=False)
 
 
 class Contents(unittest.TestCase):
@@ -88,7 +91,7 @@ class Contents(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        net.need_commands(*COMMANDS)
+        need_commands(*COMMANDS)
         # With its %check.
         cls.package = rpm_build.make("rpm")
         cls.source = rpm_build.make("srpm")
@@ -122,7 +125,7 @@ class Contents(unittest.TestCase):
     def test_foreign_programs_are_refused(self):
         """%check sees a library, or a version of glibc, that RHEL 9 has not."""
         check = os.path.join(RPM_DIRECTORY, "check-program")
-        result = net.run(check, program.PROGRAM, "0", check=False, cwd=program.ROOT)
+        result = run(check, program.PROGRAM, "0", check=False, cwd=program.ROOT)
         self.assertEqual(result.returncode, 1, result.stdout)
         self.assertIn("--version says", result.stderr)
         rows = [("libpcap, which has another name", "pcap_lib_version()", "-lpcap",
@@ -134,8 +137,8 @@ class Contents(unittest.TestCase):
                 with self.subTest(sentence):
                     source = work.file("new.c", TINY_PROGRAM % call)
                     made = os.path.join(work.path, "new")
-                    net.run("gcc", "-w", "-D_GNU_SOURCE", "-o", made, source, option)
-                    result = net.run(check, made, "1", "--foreign", check=False, cwd=program.ROOT)
+                    run("gcc", "-w", "-D_GNU_SOURCE", "-o", made, source, option)
+                    result = run(check, made, "1", "--foreign", check=False, cwd=program.ROOT)
                     self.assertEqual(result.returncode, 1, result.stdout)
                     self.assertRegex(result.stderr, says)
 
@@ -174,7 +177,7 @@ class Contents(unittest.TestCase):
             text = query(built(flavour), "--scripts")
             for script in re.split(r"(?m)^\w+ scriptlet \(using /bin/sh\):$", text)[1:]:
                 with self.subTest(flavour + script[:60]):
-                    net.run("sh", "-n", "-c", script)
+                    run("sh", "-n", "-c", script)
 
     def test_configuration_is_kept(self):
         """As %config(noreplace); the directory belongs to the package too."""
@@ -195,7 +198,7 @@ class Life(Lifecycle):
         for name in ("config", "second", "byhand"):
             self.addCleanup(self.remove_instance, name)
         for number in (1, 2):
-            net.veth(self.sender, f"s{number}", self.appliance, f"in{number}", self.MTU_IN)
+            veth(self.sender, f"s{number}", self.appliance, f"in{number}", self.MTU_IN)
         machine.fetch("bookworm", INSTALLED)
         self.host = machine.Machine(self, "bookworm", self.appliance).boot()
         self.host.shell(f"apt-get -q -y --no-install-recommends install {' '.join(INSTALLED)}")
@@ -216,7 +219,7 @@ class Life(Lifecycle):
 
     def publish(self, package):
         """Returns the lines that `make repo` tells an operator to paste."""
-        result = net.run(os.path.join(program.ROOT, "dist", "repo"), env={
+        result = run(os.path.join(program.ROOT, "dist", "repo"), env={
             **os.environ, "REPO_OUTPUT": self.web, "REPO_URL": URL, "DEB_OUTPUT": "/nonexistent",
             "RPM_OUTPUT": os.path.dirname(os.path.dirname(package))})
         return [line[4:] for line in result.stdout.splitlines() if line.startswith("    ")]
@@ -228,7 +231,7 @@ class Life(Lifecycle):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(server.wait)
         self.addCleanup(server.kill)
-        net.wait_for(self.answers, 20, "the web server")
+        wait_for(self.answers, 20, "the web server")
 
     def answers(self):
         with self.appliance.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
@@ -264,7 +267,7 @@ class Life(Lifecycle):
         name = os.path.join(self.repository, os.path.basename(self.packages[0]))
         shutil.copy(self.packages[0], name)
         path = os.path.join(self.repository, "repodata", "repomd.xml")
-        net.run("createrepo_c", "--quiet", "--no-database", self.repository)
+        run("createrepo_c", "--quiet", "--no-database", self.repository)
         self.sign(path)
         result = self.dnf("install", "vxlan-pipeline", check=False)
         self.assertNotEqual(result.returncode, 0)
@@ -275,9 +278,9 @@ class Life(Lifecycle):
     def sign(self, path):
         with tempfile.TemporaryDirectory() as home:
             gpg = ("gpg", "--homedir", home, "--batch", "--yes")
-            net.run(*gpg, "--import", os.path.join(program.ROOT, "build", "repo-key.asc"))
-            net.run(*gpg, "--armor", "--detach-sign", path)
-            net.run("gpgconf", "--homedir", home, "--kill", "gpg-agent")
+            run(*gpg, "--import", os.path.join(program.ROOT, "build", "repo-key.asc"))
+            run(*gpg, "--armor", "--detach-sign", path)
+            run("gpgconf", "--homedir", home, "--kill", "gpg-agent")
 
     def installed(self):
         """the lines that `make repo` prints install it; nothing is enabled or started"""
@@ -309,8 +312,8 @@ class Life(Lifecycle):
         with Traffic(self, pause=0.02) as traffic:
             self.dnf(*words)
             for unit in UNITS:
-                net.wait_for(lambda u=unit: self.show(u, "MainPID") not in ("0", before[u]) and
-                             self.host.state(u) == "active", 30, f"{unit} to be restarted")
+                wait_for(lambda u=unit: self.show(u, "MainPID") not in ("0", before[u]) and
+                         self.host.state(u) == "active", 30, f"{unit} to be restarted")
             self.assertTrue(traffic.thread.is_alive(), "there is traffic until the end")
         self.assertEqual(traffic.arrived(), traffic.sent)
         self.assertEqual(set(self.appliance.xdp_interfaces()) & {"in0", "in1"}, {"in0", "in1"})
@@ -340,9 +343,9 @@ class Life(Lifecycle):
         self.assertEqual(self.forwarding(), "1", tuned.stdout + tuned.stderr)
         self.host.shell("vxlan-pipeline run --instance byhand -c /root/byhand.yaml "
                         "> /root/byhand.log 2>&1 & echo $! > /root/pid")
-        net.wait_for(lambda: self.appliance.xdp("in2"), 30, "an instance started by hand")
+        wait_for(lambda: self.appliance.xdp("in2"), 30, "an instance started by hand")
         self.host.run("kill", f"-{int(signal.SIGKILL)}", self.host.read("/root/pid").strip())
-        self.assertTrue(os.path.isdir(os.path.join(net.PINS, "byhand")))
+        self.assertTrue(os.path.isdir(os.path.join(PINS, "byhand")))
 
     def forwarding(self):
         return self.appliance.run("sysctl", "-n", "net.ipv4.conf.out0.forwarding").stdout.strip()
@@ -354,7 +357,7 @@ class Life(Lifecycle):
         self.assertNotRegex(result.stdout + result.stderr, r"(?i)scriptlet failed|error:")
         self.assertEqual(self.appliance.xdp_interfaces(), [])
         self.assertEqual([name for name in ("config", "second", "byhand")
-                          if os.path.exists(os.path.join(net.PINS, name))], [])
+                          if os.path.exists(os.path.join(PINS, name))], [])
         self.assertEqual(self.forwarding(), "0")
         for unit in (*NAMES, "vxlan-pipeline@second.service"):
             self.assertEqual(self.show(unit, "LoadState"), "not-found", unit)

@@ -19,7 +19,8 @@ import subprocess
 import time
 import unittest
 
-from lib import net
+from lib.command import need_commands, run, wait_for
+from lib.program import PATIENCE
 
 import machine
 
@@ -38,7 +39,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def need():
-    net.need_commands(*COMMANDS)
+    need_commands(*COMMANDS)
     if os.uname().machine != "x86_64":
         raise unittest.SkipTest("the machine that is emulated is an x86_64")
     if not os.path.exists("/dev/net/tun"):
@@ -91,7 +92,7 @@ class Disk:
         path = os.path.join(self.layer.directory, "disk")
         with open(path, "wb"):
             pass
-        net.run("mkfs.ext4", "-q", "-F", "-d", self.root, path, DISK_SIZE, timeout=300)
+        run("mkfs.ext4", "-q", "-F", "-d", self.root, path, DISK_SIZE, timeout=300)
         return path
 
 
@@ -219,7 +220,7 @@ class Virtual(machine.Systemd):
         return text
 
     def run(self, *command, check=True, timeout=120, stdin=""):
-        result = self.agent.run(command, timeout * net.PATIENCE, stdin)
+        result = self.agent.run(command, timeout * PATIENCE, stdin)
         if check and result.returncode:
             raise AssertionError(f"{' '.join(command)}: exit {result.returncode}\n"
                                  f"{result.stdout}{result.stderr}")
@@ -247,7 +248,7 @@ class Virtual(machine.Systemd):
     def up(self, other_than=None):
         """Waits until its services run, in a life that is not the one of that id; this one's id."""
         try:
-            return net.wait_for(lambda: self._booted(other_than), BOOT_SECONDS, "it to boot")
+            return wait_for(lambda: self._booted(other_than), BOOT_SECONDS, "it to boot")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.console()}") from None
 
@@ -263,7 +264,7 @@ class Virtual(machine.Systemd):
 
     def power_off(self):
         self._leave("poweroff")
-        return self.process.wait(BOOT_SECONDS * net.PATIENCE)
+        return self.process.wait(BOOT_SECONDS * PATIENCE)
 
     def kill(self):
         if self.process.poll() is None:

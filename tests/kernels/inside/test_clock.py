@@ -4,14 +4,15 @@
 import signal
 import time
 
-from lib import net
+from lib.command import run, wait_for
+from lib.daemon import HEARTBEAT_LIFETIME, Daemon
 from lib.life import TARGETS, Lifecycle, Traffic, rules
 
 DAY = 86400
 
 
 def set_clock(step):
-    net.run("date", "-s", f"@{time.time() + step:.3f}")
+    run("date", "-s", f"@{time.time() + step:.3f}")
 
 
 class Clock(Lifecycle):
@@ -45,12 +46,12 @@ class Clock(Lifecycle):
                                    ("back to now", -DAY)):
                 with self.subTest(sentence):
                     self.step(step)
-                    time.sleep(net.HEARTBEAT_LIFETIME)
+                    time.sleep(HEARTBEAT_LIFETIME)
                     self.assert_sane(started, since)
                     self.assertGreater(self.json("status")["pps"], 10)
                     said = daemon.stdout.upper().count("REDIRECTED")
-                    net.wait_for(lambda s=said: daemon.stdout.upper().count("REDIRECTED") > s, 5,
-                                 "the dashboard to go on")
+                    wait_for(lambda s=said: daemon.stdout.upper().count("REDIRECTED") > s, 5,
+                             "the dashboard to go on")
         self.assertEqual(traffic.arrived(), traffic.sent)
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
         self.assertIsNone(daemon.process.poll())
@@ -84,8 +85,8 @@ class Clock(Lifecycle):
         """`-d` counts seconds that pass."""
         for sentence, step in (("a day back", -DAY), ("a day ahead", DAY)):
             with self.subTest(sentence):
-                daemon = net.Daemon(self, self.appliance, "-c", self.write(), "-d", "6",
-                                    instance=self.instance).ready()
+                daemon = Daemon(self, self.appliance, "-c", self.write(), "-d", "6",
+                                instance=self.instance).ready()
                 started = time.monotonic()
                 self.step(step)
                 time.sleep(1)

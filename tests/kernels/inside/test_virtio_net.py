@@ -6,12 +6,16 @@ import re
 import subprocess
 
 import guest_host
-from lib import frames, kernel, net, program
+from lib import frames, kernel, program
+from lib.command import wait_for
+from lib.ground import WIRES
 from lib.life import Lifecycle, tunnels
+from lib.port import Port, is_ip
+from lib.program import PATIENCE
 from lib.watch import Watched
 
 DRIVER_MODE = 1  # XDP_ATTACHED_DRV
-(_, IN0), (OUT0, _), SHORT_OF_QUEUES = net.WIRES
+(_, IN0), (OUT0, _), SHORT_OF_QUEUES = WIRES
 
 
 class VirtioNet(Lifecycle):
@@ -48,7 +52,7 @@ class NativeMode(VirtioNet):
         before = self.counter("in0", r"rx\w*\d_xdp_tx")
         self.start_native({"forward": {"interface": None, "next_hop": "02:00:00:00:66:66"}})
         self.in_port.send(*tunnels(300))
-        self.assertEqual(len(self.in_port.receive(net.is_ip, 300)), 300)
+        self.assertEqual(len(self.in_port.receive(is_ip, 300)), 300)
         self.assertEqual(self.verdicts(), {"transmitted": 300})
         self.assertEqual(self.counter("in0", r"rx\w*\d_xdp_tx") - before, 300)
 
@@ -58,7 +62,7 @@ class NativeMode(VirtioNet):
         sent = [frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, b"%d" % n)),
                               source=f"10.0.{n % 7}.{n % 250 + 1}") for n in range(1000)]
         self.in_port.send(*sent)
-        self.assertEqual(len(self.out_port.receive(net.is_ip, 1000)), 1000)
+        self.assertEqual(len(self.out_port.receive(is_ip, 1000)), 1000)
         self.assertEqual(self.verdicts(), {"redirected": 1000})
 
 
@@ -84,9 +88,9 @@ class Generate(VirtioNet):
             return
         self.start_native({"nat": [{"match": {"protocol": "udp"}, "to": "10.20.0.2:8081"}]})
         receiver = self.receive("--count", "5000", "--seconds", "60")
-        net.wait_for(lambda: self.collector.xdp("c0"), 5, "the receiver")
+        wait_for(lambda: self.collector.xdp("c0"), 5, "the receiver")
         self.sender.run(program.PROGRAM, "generate", *words, "--count", "5000", check=False)
-        out, err = receiver.communicate(timeout=80 * net.PATIENCE)
+        out, err = receiver.communicate(timeout=80 * PATIENCE)
         self.assertEqual(receiver.returncode, 0, err)
         report = json.loads(out)
         self.assertEqual((report["packets"], report["lost"], report["duplicates"]), (5000, 0, 0))
@@ -142,7 +146,7 @@ class Limits(VirtioNet):
         """
         self.wire(SHORT_OF_QUEUES, self.sender, "s1", self.appliance, "in1", self.MTU_IN)
         self.appliance.ip("link", "set", "in1", "address", frames.OUTER_DESTINATION_MAC)
-        self.in_port = net.Port(self, self.sender, "s1")
+        self.in_port = Port(self, self.sender, "s1")
         self.appliance.run("ethtool", "-L", "in1", "combined", "2")
         self.assertRegex(self.appliance.run("ethtool", "-l", "in1").stdout,
                          r"(?s)maximums.*Combined:\s+3\n.*settings.*Combined:\s+2\n")
@@ -175,11 +179,11 @@ class Links(VirtioNet, Watched):
 
     def goes_down_and_comes_back(self, name, interface):
         self.start_native()
-        net.wait_for(self.is_well, 10, "health")
+        wait_for(self.is_well, 10, "health")
         self.assertTrue(self.forwards(20))
         self.cut(name, interface)
         self.heal(interface)
-        net.wait_for(lambda: self.forwards(5), 10, "forwarding")
+        wait_for(lambda: self.forwards(5), 10, "forwarding")
         self.assertTrue(self.forwards(100))
 
     def test_listening(self):
@@ -192,9 +196,9 @@ class Links(VirtioNet, Watched):
         """A start does not need one; what arrives once there is, leaves."""
         self.addCleanup(guest_host.set_link, OUT0, True)
         guest_host.set_link(OUT0, False)
-        net.wait_for(lambda: self.appliance.link("out0")["operstate"] == "DOWN", 5, "out0 down")
+        wait_for(lambda: self.appliance.link("out0")["operstate"] == "DOWN", 5, "out0 down")
         self.start_native()
         self.unhealthy("out0")
         self.heal(OUT0)
-        net.wait_for(lambda: self.forwards(5), 10, "forwarding")
+        wait_for(lambda: self.forwards(5), 10, "forwarding")
         self.assertTrue(self.forwards(100))

@@ -4,10 +4,13 @@
 import json
 import re
 
-from lib import frames, kernel, net
+from lib import frames, kernel
+from lib.ground import WIRES
 from lib.life import Lifecycle
+from lib.namespace import VETH_XDP_MTU
+from lib.port import Port
 
-SHORT_OF_QUEUES = net.WIRES[2]  # three pairs for two CPUs, of which XDP wants one more each
+SHORT_OF_QUEUES = WIRES[2]  # three pairs for two CPUs, of which XDP wants one more each
 FIXABLE = {"channels", "rx_ring", "xdp_mtu", "forwarding", "send_redirects"}
 SYSCTLS = {"net/ipv4/conf/in1/forwarding": (0, 1), "net/ipv4/conf/out0/forwarding": (0, 1),
            "net/ipv4/conf/in1/send_redirects": (1, 0)}
@@ -25,7 +28,7 @@ class Tune(Lifecycle):
         self.appliance.ip("link", "set", "in1", "address", frames.OUTER_DESTINATION_MAC)
         self.appliance.ip("link", "set", "out0", "mtu", "3498")
         self.appliance.sysctl("net.ipv4.conf.in1.rp_filter=0", "net.ipv4.conf.in1.send_redirects=0")
-        self.in_port = net.Port(self, self.sender, "s1")
+        self.in_port = Port(self, self.sender, "s1")
         self.ring_is_short = self.shorten_ring()
 
     def shorten_ring(self):
@@ -55,7 +58,7 @@ class Tune(Lifecycle):
         if self.ring_is_short:
             wanted["in1 rx-ring"] = (128, 256)
         if not kernel.has_multi_buffer("virtio_net"):
-            wanted["in1 mtu"] = wanted["out0 mtu"] = (9000, net.VETH_XDP_MTU)
+            wanted["in1 mtu"] = wanted["out0 mtu"] = (9000, VETH_XDP_MTU)
         return wanted
 
     def tune(self, *words):
