@@ -77,6 +77,15 @@ class Rule:
                    zip(self.exact, (packet.vni, packet.source_port, packet.destination_port)))
 
 
+class OuterHeader:
+    """The outer IP header; `l4`: where what it carries starts, `end`: where the packet ends."""
+
+    def __init__(self, source, protocol, l4, end):
+        self.source, self.protocol, self.l4, self.end = source, protocol, l4, end
+        self.fragment = self.later = 0  # of a fragmented packet; not its first fragment
+        self.extended = False  # has IPv6 extension headers
+
+
 class Packet:
     """The parts of the inner packet that rules and rewriting look at."""
 
@@ -145,73 +154,92 @@ class Reference:
     # -- outer --------------------------------------------------------------------------------
 
     def _outer(self, frame):
-        """(outcome, None), or (None, what the UDP datagram carries). Notes what is behind it."""
-        other = Outcome("not_tunnel"), None
-        unclear = Outcome("not_tunnel", "malformed"), None
+        """
+        (outcome, None), or (None, payload of the UDP datagram). Notes whether bytes come behind the
+        datagram.
+        """
+        at, ethertype = self._outer_ethertype(frame)
+        if ethertype not in (ETH_IPV4, ETH_IPV6):
+            return Outcome("not_tunnel"), None
+        if len(frame) < at + (20 if ethertype == ETH_IPV4 else 40):
+            return Outcome("not_tunnel"), None
+        read = self._outer_ipv4 if ethertype == ETH_IPV4 else self._outer_ipv6
+        header = read(frame, at)
+        if header is None:
+            return Outcome("not_tunnel", "malformed"), None
+        return self._datagram(frame, header)
+
+    @staticmethod
+    def _outer_ethertype(frame):
+        """(offset behind the EtherType, EtherType), past two tags at most; None: there is none."""
         at, tags = 12, 0
-        while True:
-            if at + 2 > len(frame):
-                return other
+        while at + 2 <= len(frame):
             ethertype = struct.unpack_from("!H", frame, at)[0]
             if ethertype not in (ETH_VLAN, ETH_QINQ) or tags == 2:
-                break
+                return at + 2, ethertype
             tags, at = tags + 1, at + 4
-        at += 2
-        if ethertype == ETH_IPV4:
-            if len(frame) < at + 20:
-                return other
-            if frame[at] >> 4 != 4 or frame[at] & 15 < 5:
-                return unclear
-            total, _, flags, _, protocol = struct.unpack_from("!HHHBB", frame, at + 2)
-            source, l4, end = frame[at + 12:at + 16], at + (frame[at] & 15) * 4, at + total
-            piece, later = flags & 0x3FFF, flags & 0x1FFF
-        elif ethertype == ETH_IPV6:
-            if len(frame) < at + 40:
-                return other
-            if frame[at] >> 4 != 6:
-                return unclear
-            payload, protocol = struct.unpack_from("!HB", frame, at + 4)
-            source, l4, end = frame[at + 8:at + 24], at + 40, at + 40 + payload
-            piece = later = 0
-            for _ in range(MOST_EXTENSIONS):
-                if protocol not in WALKED and protocol != FRAGMENT:
+        return at, None
+
+    @staticmethod
+    def _outer_ipv4(frame, at):
+        if frame[at] >> 4 != 4 or frame[at] & 15 < 5:
+            return None
+        total, _, flags, _, protocol = struct.unpack_from("!HHHBB", frame, at + 2)
+        header = OuterHeader(frame[at + 12:at + 16], protocol, at + (frame[at] & 15) * 4, at + total)
+        header.fragment, header.later = flags & 0x3FFF, flags & 0x1FFF
+        return header
+
+    @staticmethod
+    def _outer_ipv6(frame, at):
+        if frame[at] >> 4 != 6:
+            return None
+        payload, protocol = struct.unpack_from("!HB", frame, at + 4)
+        header = OuterHeader(frame[at + 8:at + 24], protocol, at + 40, at + 40 + payload)
+        for _ in range(MOST_EXTENSIONS):
+            if header.protocol not in WALKED and header.protocol != FRAGMENT:
+                break
+            if header.l4 + 8 > min(len(frame), header.end):
+                return None
+            kind, l4 = header.protocol, header.l4
+            if kind == ROUTING and frame[l4 + 3]:
+                break  # segments left: this host is not the final destination
+            header.protocol, header.extended = frame[l4], True
+            header.l4 += 8 if kind == FRAGMENT else (frame[l4 + 1] + 1) * 8
+            if kind == FRAGMENT:
+                bits = struct.unpack_from("!H", frame, l4 + 2)[0]
+                header.later, header.fragment = bits & 0xFFF8, header.fragment or bits & 0xFFF9
+                if header.later:
                     break
-                if l4 + 8 > min(len(frame), end):
-                    return unclear
-                if protocol == FRAGMENT:
-                    bits = struct.unpack_from("!H", frame, l4 + 2)[0]
-                    later, piece = bits & 0xFFF8, piece or bits & 0xFFF9
-                    protocol, l4 = frame[l4], l4 + 8
-                    if later:
-                        break
-                elif protocol == ROUTING and frame[l4 + 3]:
-                    break  # segments left: this host is not the final destination
-                else:
-                    protocol, l4 = frame[l4], l4 + (frame[l4 + 1] + 1) * 8
-        else:
+        return header
+
+    def _datagram(self, frame, header):
+        """Goes on behind the outer IP header; returns what _outer() does."""
+        l4 = header.l4
+        unclear = Outcome("not_tunnel", "malformed"), None
+        other = Outcome("not_tunnel"), None
+        if header.fragment:  # whatever cannot be told of it
+            unclear = other = Outcome("not_tunnel", "outer_fragment"), None
+        if header.protocol != UDP:
             return other
-        if protocol != UDP:
-            return (Outcome("not_tunnel", "outer_fragment"), None) if piece else other
-        if later:
+        if header.later:
             return Outcome("outer_fragment"), None
         allowed = self.sources is None or any(
-            ipaddress.ip_address(source) in prefix for prefix in self.sources)
-        if ethertype == ETH_IPV6 and l4 + 8 > end and l4 > at + 40:
-            # no UDP, or UDP with lengths that contradict
-            unclear[0].verdicts |= set() if allowed else {"source_denied"}
-            return unclear
+            ipaddress.ip_address(header.source) in prefix for prefix in self.sources)
+        if header.extended and l4 + 8 > header.end:  # no UDP, or lengths that contradict
+            return Outcome("not_tunnel", "malformed",
+                           *(() if allowed else ("source_denied",))), None
         if l4 + 4 > len(frame):
-            return (Outcome("not_tunnel", "outer_fragment"), None) if piece else unclear
+            return unclear
         if struct.unpack_from("!H", frame, l4 + 2)[0] != self.port:
-            return (Outcome("not_tunnel", "outer_fragment"), None) if piece else other
-        if l4 + 8 > len(frame):  # the port is there, its header is not whole
-            return (Outcome("not_tunnel", "outer_fragment"), None) if piece else unclear
-        if piece:
+            return other
+        if l4 + 8 > len(frame):  # the port is there, but not the whole UDP header
+            return unclear
+        if header.fragment:
             return Outcome("outer_fragment"), None
         if not allowed:
             return Outcome("source_denied"), None
         length = struct.unpack_from("!H", frame, l4 + 4)[0]
-        if end > len(frame) or length < 8 or l4 + length > end:
+        if header.end > len(frame) or length < 8 or l4 + length > header.end:
             return Outcome("malformed"), None
         self.behind = l4 + length < len(frame)
         return None, frame[l4 + 8:l4 + length]
