@@ -10,7 +10,7 @@ from .program import PATIENCE
 
 
 def run(*command, check=True, timeout=60, **options):
-    """Runs the command to its end, output captured. With `check`, failure raises with the output."""
+    """Runs the command to its end, output captured. With `check`, a failure raises its output."""
     result = subprocess.run(command, capture_output=True, text=True, check=False,
                             timeout=timeout * PATIENCE, **options)
     if check and result.returncode:
@@ -39,6 +39,6 @@ def need_commands(*names):
 
 
 def injected(call, fault):
-    """Words to put before a command, or before `-p PID`: strace injects the fault at every `call`."""
+    """Words to put before a command, or before `-p PID`: strace injects a fault into `call`s."""
     return ("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
             f"inject={call}:{fault}")

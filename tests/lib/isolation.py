@@ -7,8 +7,8 @@ import sys
 
 def isolate():
     """
-    Starts this command again in mount and PID namespaces of its own, with an empty /run and an empty
-    /sys/fs/bpf. Both go away with it, and so do its processes, even if it is killed.
+    Starts this command again in mount and PID namespaces of its own, with empty /run and
+    /sys/fs/bpf. These end with the command, however it ends, and so do all of its processes.
     """
     if os.environ.get("TESTS_ISOLATED") == str(os.getppid()) or os.getpid() == 1:
         return

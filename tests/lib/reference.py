@@ -185,7 +185,8 @@ class Reference:
         if frame[at] >> 4 != 4 or frame[at] & 15 < 5:
             return None
         total, _, flags, _, protocol = struct.unpack_from("!HHHBB", frame, at + 2)
-        header = OuterHeader(frame[at + 12:at + 16], protocol, at + (frame[at] & 15) * 4, at + total)
+        header = OuterHeader(frame[at + 12:at + 16], protocol, at + (frame[at] & 15) * 4,
+                             at + total)
         header.fragment, header.later = flags & 0x3FFF, flags & 0x1FFF
         return header
 

@@ -11,9 +11,8 @@ from . import frames, program, reference
 
 class Row:
     """
-    `sentence` says what is tested. `verdict`: a name, or a set if several are right. `events`: the
-    row's events, no more and no fewer; None: those of the reference. `out`: the frame that leaves;
-    None: the one of the reference.
+    `sentence` says what is tested. `verdict`: a name, or a set if several are right. `events`: all
+    events of the packet; None: the reference's. `out`: the frame that leaves; None: the reference's.
     """
 
     def __init__(self, sentence, frame, verdict, rule=0, events=None, out=None, vni=None):
@@ -43,7 +42,7 @@ class PacketTable(unittest.TestCase):
         return self.check_table(config, rows, program.explain(config, [r.frame for r in rows]))
 
     def run_tables(self, tables):
-        """Several (config, rows) at a time: loading a program takes longest, and keeps one CPU busy."""
+        """Several (config, rows) in parallel: loading the programs takes longest."""
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             runs = [(config, rows, pool.submit(program.explain, config, [r.frame for r in rows]))
                     for config, rows in tables]

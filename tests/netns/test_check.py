@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`check` on real interfaces: what it finds, that its commands mend it, and what it needs not."""
+"""`check` on real interfaces: its findings, its fixes, and what it does without."""
 
 import contextlib
 import http.server
@@ -27,11 +27,11 @@ class Checked(Lifecycle):
     def setUp(self):
         super().setUp()
         self.appliance.ip("link", "set", "out0", "mtu", "3498")
-        # the way to IPv6 targets outlives that the link is taken down
+        # rows that take the link down must not take away the route to IPv6 targets
         self.appliance.run("sysctl", "-qw", "net.ipv6.conf.out0.keep_addr_on_down=1")
 
     def check(self, *changes, words=(), status=0, wrapper=(), instance=None, **options):
-        """The findings of `check --json`, which prints nothing else."""
+        """Runs `check --json`, which prints nothing else, and returns its findings."""
         result = self.appliance.run(
             *wrapper, program.PROGRAM, "check", "-c", self.write(self.READY, *changes), "--json",
             "--instance", instance or self.instance, *words, check=False, **options)
@@ -48,25 +48,25 @@ class Checked(Lifecycle):
 
     @staticmethod
     def wrong(findings):
-        """But for how deeply the CPUs of this machine sleep, which no test chooses."""
+        """Findings that are not ok; without `idle_states`, which this machine's CPUs decide."""
         return [(item["status"], item["check"]) for item in findings
                 if item["status"] != "ok" and item["check"] != "idle_states"]
 
 
 class Findings(Checked):
     def test_ready(self):
-        """Nothing to say, before the instance runs and while it does."""
+        """Nothing is found on a good host, before the instance runs and while it does."""
         self.assertEqual(self.wrong(self.check()), [])
         daemon = self.start(self.READY)
         self.assertEqual(self.wrong(self.check()), [])
         self.assertEqual(daemon.terminate(), 0)
 
     def test_the_kernel(self):
-        """An old one cannot cut, which is said where there is something to cut."""
+        """An old kernel cannot cut: found if the configuration says `oversize: fragment`."""
         found = self.wrong(self.check({"forward": {"oversize": "fragment"}}))
         self.assertEqual(found, [] if kernel.copies_frames() else [("warn", "fragmenting")])
 
-    # what breaks the host, a change of the configuration, and what is found
+    # sentence, command that breaks the host, change of the configuration, status, finding
     ROWS = (
         ("link down", ("ip", "link", "set", "in0", "down"), {}, "warn", "interface"),
         ("the other link down", ("ip", "link", "set", "out0", "down"), {}, "warn", "interface"),
@@ -106,7 +106,7 @@ class Findings(Checked):
                 self.assertEqual(self.wrong(self.check(change)), [], fix)
 
     def test_what_a_start_gets_over(self):
-        """The unit asks before each start: what died must not be kept from coming back."""
+        """The unit runs `check` before each start: a daemon that died must be able to come back."""
         native = {"listen": {"xdp_mode": "native"}}
         rows = (
             ("in0 is down", ("ip", "link", "set", "in0", "down"), self.READY, "interface"),
@@ -142,7 +142,7 @@ class Findings(Checked):
                 self.assertEqual(self.wrong(self.check()), [])
 
     def test_program_held_by_a_link(self):
-        """Which no `ip link` takes off; `run` says so, too."""
+        """`ip link` cannot detach it; `check` and `run` name the command that can."""
         need_commands("bpftool")
         pin = f"/sys/fs/bpf/{unique('foreign')}"
         run("bpftool", "prog", "load", self.build_foreign(), pin)
@@ -151,7 +151,7 @@ class Findings(Checked):
         finding, = [item for item in self.check(status=1) if item["check"] == "xdp_program"]
         self.assertRegex(finding["fix"], r"^bpftool link detach id \d+$")
         self.assertIn(finding["fix"], self.start_fails(self.READY))
-        # with no more than the unit leaves it, `run` cannot know
+        # with the capabilities that the unit leaves it, `run` cannot see the link
         said = self.appliance.run("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin",
                                   program.PROGRAM, "run", "-c", self.write(self.READY),
                                   "--instance", self.instance, check=False).stderr
@@ -180,7 +180,7 @@ class Findings(Checked):
         self.assertEqual(self.wrong(findings), [("fail", "http")])
 
     def test_targets_without_a_route(self):
-        """One on no link of this host, to which then a way is made by what the finding says."""
+        """Targets on no link of this host: found until a route leads there out of out0."""
         rules = {"nat": [{"match": {"source_port": 1}, "to": "203.0.113.7:5"},
                          {"match": {"source_port": 2}, "to": "203.0.113.8:5"}]}
         findings = self.check(rules)
@@ -194,7 +194,7 @@ class Findings(Checked):
         self.assertEqual(self.wrong(self.check(rules)), [])
 
     def test_ipv6_that_is_passed(self):
-        """It goes no further, until what the finding says is done; then it arrives."""
+        """IPv6 packets that are passed get no further until the finding's command has run."""
         passing = {"forward": {"unmatched": "pass"}}
         self.appliance.sysctl("net.ipv6.conf.all.forwarding=0", "net.ipv6.conf.in0.forwarding=1",
                               "net.ipv6.conf.out0.forwarding=1")
@@ -215,7 +215,7 @@ class Findings(Checked):
         self.assertEqual(self.wrong(self.check({"nat": []})), [("warn", "rules")])
 
     def test_no_packet_of_a_listed_vni(self):
-        """Found once they come, for as long as no other does."""
+        """Found when packets of other VNIs come and none of a listed one."""
         self.start(self.READY)
         inner = frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, b"7"))
         self.in_port.send(*[frames.tunnel(inner, vni=7)] * 3)
@@ -244,7 +244,7 @@ class Findings(Checked):
         self.assertIn("nic9", findings[-1]["why"])
 
     def test_no_bpf_file_system(self):
-        """In a mount namespace of its own, where it is not."""
+        """`check` runs in a mount namespace without a BPF file system."""
         wrapper = ("unshare", "--mount", "sh", "-c",
                    'mount -t tmpfs tmpfs /sys/fs/bpf && exec "$@"', "sh")
         findings = self.check(wrapper=wrapper)
@@ -268,7 +268,7 @@ class Command(Checked):
         self.assertLessEqual({"kernel", "jit"}, unknown, "what was not looked at is not good")
 
     def test_nobody_asks_while_the_daemon_runs(self):
-        """Its own address is taken by its own daemon, which it takes root to see."""
+        """Without root, `check` cannot see that the instance's own daemon uses the address."""
         served = {"http": {"listen": "127.0.0.1:9000"}}
         self.start(self.READY, served)
         os.chmod(self.work.path, 0o755)
@@ -341,7 +341,7 @@ class Command(Checked):
 
 
 class Metadata(http.server.BaseHTTPRequestHandler):
-    """Instance metadata as EC2 serves them: nothing without a token."""
+    """Serves instance metadata like EC2: nothing without a token."""
 
     TOKEN = "c2VjcmV0LXRva2Vu=="
     answers: dict = {}
@@ -367,9 +367,9 @@ class Metadata(http.server.BaseHTTPRequestHandler):
 
 
 class Ec2(Checked):
-    """A host that says it is EC2's, and a server on loopback that plays the metadata."""
+    """A host that claims to be one of EC2, and a metadata server on its loopback."""
 
-    # /sys/class/dmi may not be there, nor may it be made: another /sys/class is laid over it
+    # mounts another /sys/class over the real one, in which /sys/class/dmi cannot be created
     WRAPPER = ("unshare", "--mount", "sh", "-c",
                "mount -t tmpfs tmpfs /sys/class && mkdir -p /sys/class/dmi/id && "
                'echo "$VENDOR" > /sys/class/dmi/id/sys_vendor && exec "$@"', "sh")
@@ -459,7 +459,7 @@ class Ec2(Checked):
                 self.assertNotIn("reboot", json.dumps(finding))
 
     def test_not_asked_elsewhere(self):
-        """Another vendor's machine: nobody is asked."""
+        """On another vendor's machine, `check` does not connect to the metadata server."""
         listener = self.listener()
         finding = self.ask(listener, vendor="QEMU")
         self.assertEqual(finding["status"], "ok")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What fails halfway: a reload or a start that cannot be completed leaves what ran as it was."""
+"""Starts and reloads that fail halfway leave what ran before as it was."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ class FailedReload(Lifecycle):
         return daemon.stderr[logged:]
 
     def test_native_mode_that_is_not_to_be_had(self):
-        """The generic program has to go for a try at native mode: it comes back."""
+        """The daemon detaches the generic program to try native mode, and attaches it again."""
         self.bridge()
         daemon = self.start({"listen": {"interface": "br0", "xdp_mode": "generic"}})
         self.assertTrue(self.forwards(4))
@@ -39,7 +39,7 @@ class FailedReload(Lifecycle):
         self.assert_nothing_left()
 
     def test_foreign_program_on_the_new_interface(self):
-        """The program on the way out of before stays, too."""
+        """The programs of the old configuration stay, also the one on out0."""
         veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
         veth(self.appliance, "out1", self.collector, "c1")
         foreign = self.attach_program(self.appliance, "in1")
@@ -59,7 +59,7 @@ class FailedReload(Lifecycle):
 
 
 class LocalTarget(Lifecycle):
-    """The collector runs on the appliance itself: the kernel gets every packet."""
+    """The collector's address is on the appliance itself: the kernel gets every packet."""
 
     LOCAL = {"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.1:8081"}]}
 
@@ -74,7 +74,7 @@ class LocalTarget(Lifecycle):
         self.assertEqual(self.verdicts(), {"passed": 10})
 
     def test_reload_under_traffic(self):
-        """A new program knows from its first packet on what the one before knew."""
+        """A new program has its next hops from the first packet on."""
         daemon = self.start(self.LOCAL)
         with Traffic(self) as traffic:
             for _ in range(5):
@@ -86,7 +86,7 @@ class LocalTarget(Lifecycle):
 
 class KilledHalfway(Lifecycle):
     def test_between_swap_and_bookkeeping(self):
-        """The next start finds out what is attached and loses no count of it, nor of before."""
+        """The next start finds out what is attached and keeps its counts and those from before."""
         need_commands("strace")
         daemon = self.start(arguments=["--linger"])
         self.assertTrue(self.forwards(5))
@@ -111,7 +111,7 @@ class KilledHalfway(Lifecycle):
 
 class Leftovers(Lifecycle):
     def test_another_way_out_that_has_a_program(self):
-        """Our program does not stay on an interface that is not used any more."""
+        """After a reload to out1, where somebody else's program is, out0 has no program."""
         veth(self.appliance, "out1", self.collector, "c1")
         self.attach_program(self.appliance, "out1")
         daemon = self.start()
@@ -122,7 +122,7 @@ class Leftovers(Lifecycle):
         self.assertEqual(daemon.terminate(), 0)
 
     def test_full_run_directory(self):
-        """A start that cannot say how it goes leaves no lock behind; a page is all that it takes."""
+        """A start that cannot write its `reloads` file leaves no lock; one free page suffices."""
         for sentence, size, stderr, status in (
                 ("no room", "16k", r"cannot write /run/.*/reloads: No space left", "1"),
                 ("one page", "12k", r"detached\n$", "0")):
@@ -138,7 +138,7 @@ class Leftovers(Lifecycle):
                 self.assert_nothing_left()
 
     def test_run_directory_filled_up_later(self):
-        """How a reload went is told as ever, and so is the next daemon's after a kill."""
+        """`reload` still learns the outcome, also from the daemon that follows a killed one."""
         os.makedirs(STATE, exist_ok=True)
         run("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", STATE)
         self.addCleanup(run, "umount", STATE)
@@ -168,7 +168,7 @@ class Leftovers(Lifecycle):
 
 class OtherVersion(Lifecycle):
     def test_maps_of_another_size(self):
-        """Reading them would write over our own memory; a start replaces them and goes on."""
+        """Commands refuse to read them, which would overflow a buffer; a start replaces them."""
         need_commands("bpftool")
         daemon = self.start(arguments=["--linger"])
         self.assertEqual(daemon.terminate(), 0)
@@ -187,13 +187,13 @@ class OtherVersion(Lifecycle):
 
 class Lock(Lifecycle):
     def test_nobody_else_can_hold_it(self):
-        """Who may open the file may lock it for reading, and no daemon could start."""
+        """Only root may open the lock file: a reader could lock it, and no daemon could start."""
         self.start()
         mode = os.stat(os.path.join(STATE, self.instance, "lock")).st_mode
         self.assertEqual(mode & 0o077, 0)
 
     def test_stopped_while_it_cannot_listen(self):
-        """`stop` detaches in spite of it; what it finds when it wakes is no failure."""
+        """`stop` detaches although the daemon hangs; the daemon then wakes up and exits with 0."""
         daemon = self.start()
         daemon.signal(signal.SIGSTOP)
         self.assertIn(str(daemon.pid), self.fails("stop", "--instance", self.instance))

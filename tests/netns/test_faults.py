@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-Faults under traffic, each made for real: what could be delivered is, what could not is counted, and
-the instance comes out of it as it went in.
+Faults under traffic. Packets that can be delivered are delivered, the others are counted, and
+afterwards the instance is as it was before.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from lib.namespace import napi, veth
 from lib.port import Port, is_ip
 from lib.watch import Watched
 
-# Of a bpffs of its own, so that unmounting it ends what is pinned there.
+# For `unshare`: a BPF file system of the daemon's own, so that unmounting it removes its pins.
 OWN_BPFFS = ("--mount", "--propagation", "private", "sh", "-c",
              "while umount /sys/fs/bpf 2> /dev/null; do :; done; "
              'mount -t bpf bpf /sys/fs/bpf && exec "$@"', "sh")
@@ -39,7 +39,7 @@ class BigTraffic(Traffic):
             time.sleep(self.pause)
 
     def whole(self):
-        """How many arrived whole, or in two pieces; the pieces must make pairs."""
+        """How many arrived, whole or in two pieces; fails if a piece has no counterpart."""
         fields = [int.from_bytes(frame[20:22], "big") & 0x3FFF for frame in self.collect()]
         first, last = (sum(field == start for field in fields) for start in (0x2000, max(fields)))
         if max(fields):
@@ -49,7 +49,7 @@ class BigTraffic(Traffic):
 
 class Interfaces(Watched):
     def test_deleted_under_traffic(self):
-        """The way out goes and comes back: every packet is accounted for, and the last ones leave."""
+        """out0 goes away and comes back: every packet has a verdict, and the last ones arrive."""
         daemon = self.start()
         with Traffic(self) as traffic:
             before = self.out_port.receive(is_ip, 20, quiet=0)
@@ -75,7 +75,7 @@ class Interfaces(Watched):
                    if row["place"] == "transmit")
 
     def test_mtu_lowered_and_raised(self):
-        """Packets are cut to the new MTU; what left in between is counted as refused."""
+        """Packets are cut to the new MTU; those that out0 refused until then count as lost."""
         self.start()
         with BigTraffic(self) as traffic:
             for mtu in (1000, 1500):
@@ -93,14 +93,14 @@ class Interfaces(Watched):
         self.assertEqual(len(traffic.collect()[-1]), 1242)
 
     def mtu_in_force(self):
-        """As `config_generation` counts: the daemon has put the configuration in force again."""
+        """The MTU, judged by how often the daemon has put the configuration in force."""
         return {1: None, 2: 1000, 3: 1500}.get(self.generation())
 
     def generation(self):
         return int(os.readlink(self.pin("current")).split("-")[1])
 
     def test_mtu_of_the_way_in(self):
-        """The smaller one bounds what can arrive: that, too, is put in force anew."""
+        """After in0's MTU has changed, the daemon puts the configuration in force again."""
         self.start()
         self.assertTrue(self.forwards())
         for mtu in (1600, self.MTU_IN):
@@ -118,7 +118,7 @@ class Interfaces(Watched):
         self.assertTrue(self.forwards())
 
     def test_somebody_elses_program_on_the_way_out_goes(self):
-        """It did for this instance, too, as another instance's does: it gets one of its own."""
+        """The instance relied on that program for redirecting: it attaches one of its own."""
         self.attach_program(self.appliance, "out0")
         daemon = self.start()
         self.assertTrue(self.forwards())
@@ -132,7 +132,7 @@ class Interfaces(Watched):
 
     @unittest.skipIf(kernel.has_multi_buffer(), "this kernel takes large frames in native mode")
     def test_native_mode_once_the_mtu_allows(self):
-        """What had to be generic is tried again when the MTU that stood in its way is another."""
+        """The daemon tries native mode again once the MTU that ruled it out has changed."""
         if self.driver("in0") != "veth":
             self.skipTest("only a veth looks at its peer's MTU")
         self.sender.ip("link", "set", "s0", "mtu", "9000")
@@ -147,7 +147,7 @@ class Interfaces(Watched):
         self.assertTrue(self.forwards())
 
     def test_reload_that_changes_the_way_out(self):
-        """Each packet leaves by the old way or by the new one, none is lost, the counters go on."""
+        """Each packet leaves by the old interface or the new one; the counters go on."""
         veth(self.appliance, "out1", self.collector, "c1", self.MTU_OUT)
         self.appliance.ip("addr", "add", "10.30.0.1/24", "dev", "out1")
         self.appliance.ip("neigh", "replace", "10.30.0.2", "lladdr", self.collector.mac("c1"),
@@ -168,7 +168,7 @@ class Interfaces(Watched):
         self.assertIsNone(self.appliance.xdp("out1"))
 
     def test_reload_that_changes_the_way_in(self):
-        """The old interface is free again, the new one serves; the counters go on."""
+        """The old interface has no program any more, the new one serves; the counters go on."""
         veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
         self.appliance.ip("link", "set", "in1", "address", frames.OUTER_DESTINATION_MAC)
         daemon = self.start()
@@ -186,7 +186,7 @@ class Interfaces(Watched):
 
 class Unmounted(Watched):
     def inside(self, *words, **options):
-        """In the mount namespace of the daemon."""
+        """Runs a command in the mount namespace of the daemon."""
         return self.appliance.run("nsenter", f"--mount=/proc/{self.daemon.pid}/ns/mnt", *words,
                                   **options)
 
@@ -205,8 +205,8 @@ class Unmounted(Watched):
 
     def test_unmounted(self):
         """
-        Traffic goes on; health says why not; mounted again, everything is pinned again and no
-        counter has started anew.
+        Traffic goes on while the BPF file system is unmounted, and /healthz names the cause. Once
+        it is mounted again, the daemon pins everything again, and the counters go on.
         """
         need_commands("unshare", "nsenter")
         self.daemon = Daemon(self, self.appliance, *OWN_BPFFS[1:], program.PROGRAM, "run",
@@ -242,7 +242,7 @@ class Unmounted(Watched):
 
 
 class Memory(Watched):
-    """The N-th request to the kernel fails for want of memory, for many N."""
+    """The N-th bpf(2) fails with ENOMEM, for many N."""
 
     INJECT = ("strace", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e")
 
@@ -251,7 +251,7 @@ class Memory(Watched):
         need_commands("strace")
 
     def test_start(self):
-        """A start fails with one line and leaves nothing, or can do without what it did not get."""
+        """A start fails with one line and leaves nothing, or does without."""
         failed = 0
         for number in (4, *range(21, 93, 9)):
             with self.subTest(f"request {number}"):
@@ -269,7 +269,7 @@ class Memory(Watched):
         self.assertGreater(failed, 2)
 
     def test_reload(self):
-        """A reload happens or is refused with one line; every packet is delivered all the same."""
+        """A reload succeeds or is refused with one line; either way every packet arrives."""
         daemon = self.start({"log": {"level": "error"}})
         refused = 0
         with Traffic(self) as traffic:
@@ -307,7 +307,7 @@ class Memory(Watched):
 
 class Daemons(Watched):
     def test_stopped_under_load(self):
-        """Five seconds without a control loop: nothing is lost, and it goes on where it was."""
+        """The daemon is stopped for five seconds: no packet is lost, and health recovers."""
         daemon = self.start()
         with Traffic(self) as traffic:
             daemon.signal(signal.SIGSTOP)
@@ -319,7 +319,7 @@ class Daemons(Watched):
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
 
     def test_usr1_leaves_the_datapath(self):
-        """As --linger, but decided at the end: the next run adopts, and nothing is lost between."""
+        """Like --linger, but decided at the end: the next daemon adopts, and no packet is lost."""
         daemon = self.start()
         with Traffic(self) as traffic:
             daemon.signal(signal.SIGUSR1)
@@ -335,7 +335,7 @@ class Daemons(Watched):
         self.assert_nothing_left()
 
     def test_route_changes_under_traffic(self):
-        """A gateway that is replaced a few times: every packet goes to one or the other."""
+        """The gateway changes a few times: every packet goes to one of the two."""
         for last in (101, 102):
             self.appliance.ip("neigh", "replace", f"10.20.0.{last}", "lladdr",
                               f"02:00:5e:00:00:{last:02x}", "dev", "out0", "nud", "permanent")

@@ -24,7 +24,7 @@ def tunnels(count, **outer):
 
 class Forwarding(Ground):
     def expect(self, sent, got, config, macs=None):
-        """Every frame arrived once, in order, as the reference has it."""
+        """Fails unless every frame arrived once, in order, and equal to the reference's."""
         model = reference.Reference(config)
         wanted = [model.judge(frame).out for frame in sent]
         self.assertEqual([frame[12:].hex() for frame in got],
@@ -122,13 +122,13 @@ class Forwarding(Ground):
                      port=self.in_port, verdict="transmitted")
 
     def test_a_real_socket_receives(self):
-        """To the end: a UDP socket of the collector's kernel reads what was mirrored."""
+        """A UDP socket of the collector reads the mirrored datagrams."""
         server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(server.close)
         server.bind(("10.20.0.2", 8081))
         server.settimeout(5 * PATIENCE)
         self.know_neighbour()
-        # Replies to strangers have no way; the answer is not asked for.
+        # Without this the collector's kernel drops packets whose source it has no route to.
         self.collector.sysctl("net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.c0.rp_filter=0")
         self.collector.ip("route", "add", "10.1.0.0/16", "via", "10.20.0.1")
         self.start()
@@ -139,8 +139,8 @@ class Forwarding(Ground):
 
     def test_neighbour_unknown_at_first(self):
         """
-        The first packet goes through the kernel, which resolves; the later ones do not. A daemon
-        would have asked for the neighbour before.
+        Without a daemon, which would have asked for the neighbour, the first packet goes through
+        the kernel, which resolves the address; later ones do not.
         """
         self.start().kill()
         time.sleep(HEARTBEAT_LIFETIME)
@@ -157,7 +157,7 @@ class Forwarding(Ground):
         self.assertEqual(self.verdicts(), {"passed": 1, "redirected": 50})
 
     def test_neighbour_unknown_and_oversize_dropped(self):
-        """What is not to be sent is not handed to the kernel either, which would cut it."""
+        """An oversize packet is dropped, although others go to the kernel, which would cut it."""
         self.start({"forward": {"oversize": "drop"},
                     "nat": [{"match": {"source_port": 1000}, "to": "10.20.0.99:8081"}]})
         self.in_port.send(frames.tunnel(frames.inner(
@@ -166,7 +166,7 @@ class Forwarding(Ground):
         self.assertEqual(self.verdicts(), {"oversize": 1, "passed": 1})
 
     def test_neighbours_are_asked_for(self):
-        """With a daemon no packet has to wait for its neighbour."""
+        """The daemon resolves the neighbour before the first packet comes."""
         self.start()
         wait_for(lambda: "lladdr" in self.appliance.ip("neigh", "show", "10.20.0.2").stdout, 5,
                  "the neighbour")
@@ -176,7 +176,7 @@ class Forwarding(Ground):
         self.assertEqual(self.verdicts(), {"redirected": 50})
 
     def test_no_route(self):
-        """Nowhere to send to: dropped, counted, and no ICMP to anyone."""
+        """Without a route packets are dropped and counted, and nobody gets an ICMP error."""
         self.start({"nat": [{"match": {"source_port": 1000}, "to": "198.51.100.1"}]})
         self.in_port.send(*tunnels(5))
         self.assertEqual(self.out_port.receive(is_ip), [])
@@ -197,14 +197,14 @@ class Forwarding(Ground):
         self.assertEqual(self.verdicts(), {"passed": 5})
 
     def test_unmatched_passed_to_a_local_socket(self):
-        """Decapsulated for this host: an ordinary socket reads it."""
+        """An ordinary socket of this host reads decapsulated packets."""
         self.passed_to_a_local_socket("native")
 
     def test_unmatched_passed_to_a_local_socket_in_generic_mode(self):
         self.passed_to_a_local_socket("generic")
 
     def test_the_hosts_own_traffic_is_untouched(self):
-        """What is not the tunnel's: ping and a UDP service work beside the program."""
+        """Packets that are not tunnelled pass: a UDP service works beside the program."""
         server = self.appliance.socket(socket.AF_INET, socket.SOCK_DGRAM)
         client = self.sender.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for end in (server, client):
@@ -220,7 +220,7 @@ class Forwarding(Ground):
         self.assertGreaterEqual(self.stats()["verdicts"]["not_tunnel"]["packets"], 2)
 
     def test_oversize(self):
-        """A packet larger than the way out: two IPv4 fragments that make up the packet."""
+        """A packet larger than out0's MTU leaves as two IPv4 fragments."""
         self.know_neighbour()
         self.start()
         body = bytes(range(256)) * 9
@@ -250,7 +250,7 @@ class Forwarding(Ground):
         self.assertEqual(self.in_port.receive(is_ip), [])
 
     def test_cut_short_and_passed(self):
-        """What docs/verdicts.md says of Linux: it counts them and drops them."""
+        """Linux drops and counts truncated packets that are passed, as docs/verdicts.md says."""
         self.start({"inner": {"truncated": "pass"}})
         whole = packet(0, source="10.1.0.1")
 
@@ -266,7 +266,7 @@ class Forwarding(Ground):
         self.assertEqual(self.out_port.receive(is_ip), [])
 
     def test_counters(self):
-        """One of everything, and each is where it belongs."""
+        """Packets of every verdict raise the counters that belong to it."""
         self.know_neighbour()
         self.start({"listen": {"sources": ["10.0.0.0/8"], "vnis": [1, 9]}})
         good = frames.inner(packet(0))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-Fragmentation inside XDP: what a receiver's kernel puts together is what was sent. On a kernel that
-does not copy frames the same packets arrive: the kernel gets them, and cuts them to the route's MTU.
+Fragmentation inside XDP: the collector's kernel puts together what was sent. A kernel that cannot
+copy frames in XDP cuts the same packets itself, to the MTU of the route.
 """
 
 import random
@@ -18,7 +18,7 @@ PORT = 8081
 
 
 def datagram(number, size, **fields):
-    """An inner IPv4 packet of `size` bytes with DF and ID 0, whose payload tells its number."""
+    """An inner IPv4 packet of `size` bytes with DF and ID 0; its number is in the payload."""
     payload = struct.pack("!I", number) + random.Random(number).randbytes(size - 32)
     fields = {"df": True, "ident": 0} | fields
     return frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, payload, **fields), payload
@@ -41,7 +41,7 @@ class Cutting(Ground):
         self.appliance.ip("route", "replace", "10.20.0.0/24", "dev", "out0", "mtu", str(mtu))
 
     def deliver(self, sizes, **fields):
-        """Sends datagrams of these sizes and has every one of them arrive intact."""
+        """Sends datagrams of these sizes; fails unless every one arrives intact."""
         pairs = [datagram(n, size, **fields) for n, size in enumerate(sizes)]
         for at in range(0, len(pairs), 50):
             part = pairs[at:at + 50]
@@ -55,12 +55,12 @@ class Cutting(Ground):
         return self.start({"forward": {"mtu": mtu}, "listen": listen})
 
     def test_told_at_start(self):
-        """Where the kernel has to cut, and only there, it is said, and what that costs."""
+        """The daemon says so if, and only if, the kernel has to cut."""
         told = "this kernel does not copy frames in XDP" in self.start_fragmenting().stderr
         self.assertEqual(told, not kernel.copies_frames())
 
     def test_jumbo_datagrams(self):
-        """2852 bytes leave as two fragments each, without the kernel's stack."""
+        """Packets of 2852 bytes leave as two fragments each, without the kernel's stack."""
         self.start_fragmenting()
         self.deliver([2852] * 200)
         self.assertEqual(self.verdicts(), {self.cut: 200})
@@ -76,7 +76,7 @@ class Cutting(Ground):
         self.assertNotIn(b"\0\0", idents)
 
     def test_every_size(self):
-        """From what needs no fragmenting to the largest, odd lengths and exact fits included."""
+        """Sizes from uncut to the largest, with odd lengths and exact fits."""
         self.start_fragmenting()
         sizes = [1400, 1499, 1500, 1501, 1502, 1507, 1508, 1509, 2000, 2972, 2979, 2980, 2981,
                  2988, 3001, 3400]
@@ -84,7 +84,7 @@ class Cutting(Ground):
         self.assertEqual(self.verdicts(), {"redirected": 9, self.cut: 39})
 
     def test_mixed_bursts(self):
-        """Whole packets and packets to cut in one burst: one program serves the device's queue."""
+        """Whole packets and packets to cut in one burst: one program handles both."""
         self.start_fragmenting()
         shuffled = [100, 2852, 64, 1500, 3000] * 60
         random.Random(1).shuffle(shuffled)
@@ -92,17 +92,17 @@ class Cutting(Ground):
         self.assertEqual(self.verdicts(), {"redirected": 180, self.cut: 120})
 
     def test_many_fragments(self):
-        """Three, five, eight: as many as forward.mtu asks for; beyond that the kernel cuts."""
+        """The program cuts to three, five and eight fragments; to more the kernel does."""
         for mtu, verdict in ((1400, self.cut), (700, self.cut), (400, self.cut), (300, "passed")):
             with self.subTest(mtu=mtu):
-                self.route_mtu(mtu)  # to which the kernel cuts
+                self.route_mtu(mtu)  # the kernel cuts to this MTU
                 daemon = self.start_fragmenting(mtu)
                 self.deliver([2852] * 20)
                 self.assertEqual(self.verdicts(), {verdict: 20})
                 self.assertEqual(daemon.terminate(), 0)
 
     def test_fragments_of_fragments(self):
-        """A fragment that is too large is cut again, at the right offsets."""
+        """A fragment that is too large is cut again, with the right offsets."""
         self.start_fragmenting()
         packet, payload = datagram(7, 20 + 8 + 4800, ident=99, df=False)
         body = packet[20:]
@@ -116,14 +116,14 @@ class Cutting(Ground):
         self.assertEqual(self.verdicts().get(self.cut), 2)
 
     def test_options_go_to_the_kernel(self):
-        """Which options belong in later fragments is the kernel's business."""
+        """The kernel cuts packets with IP options: it knows which belong in later fragments."""
         self.route_mtu(1500)
         self.start_fragmenting()
         self.deliver([2852] * 5, options=b"\1\1\1\0")
         self.assertEqual(self.verdicts(), {"passed": 5})
 
     def test_generic_mode_goes_to_the_kernel(self):
-        """Copies share their data there."""
+        """The kernel cuts in generic mode, in which copies of a frame share their data."""
         self.route_mtu(1500)
         self.start_fragmenting(xdp_mode="generic")
         self.deliver([2852] * 10)
@@ -140,7 +140,7 @@ class Cutting(Ground):
 
 
 class SmallDevice(Ground):
-    """A forward.interface that does not admit the whole frame."""
+    """A forward.interface whose MTU is too small for the whole frame."""
 
     def test_told_at_start(self):
         daemon = self.start({"forward": {"mtu": 1500}})
@@ -150,14 +150,15 @@ class SmallDevice(Ground):
 
 
 class JumboIngress(Ground):
-    """An MTU beyond what one buffer holds."""
+    """An MTU larger than one buffer."""
 
     MTU_IN, MTU_OUT = 9000, 9000
 
     def test_multi_buffer(self):
         """
-        Frames in several buffers are decapsulated and handed to the kernel; others fly by. A
-        kernel that does not know such frames in XDP runs the program in generic mode, and says so.
+        The program decapsulates frames in several buffers and passes them to the kernel; it
+        redirects the others. On a kernel whose XDP takes one buffer only, the program runs in
+        generic mode, and the daemon says so.
         """
         self.know_neighbour()
         server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`generate` sends through two veths and the pipeline, and judges on the far side."""
+"""`generate` sends through two veths and the pipeline, and measures at the far end."""
 
 import json
 import os
@@ -20,7 +20,7 @@ STAMP = 36  # bytes of the stamp in the payload
 
 
 def pace(pps):
-    """Packets a second as a word: fewer on a machine that is slow."""
+    """A rate as a word for --pps: lower on a slow machine."""
     return str(int(pps / PATIENCE))
 
 
@@ -29,7 +29,7 @@ def patience(seconds):
 
 
 class Process:
-    """`vxlan-pipeline generate` in a namespace; its JSON when it is done."""
+    """`vxlan-pipeline generate` in a namespace; wait() returns its JSON."""
 
     def __init__(self, test, namespace, *words):
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
@@ -50,7 +50,7 @@ class Process:
 
 
 class OldKernel(Ground):
-    """Either it works, or one line says what it takes."""
+    """On an old kernel `generate` works, or says in one line which Linux it needs."""
 
     def attempt(self, *words):
         self.sender.ip("link", "set", "dev", "s0", "xdp", "off")
@@ -69,7 +69,7 @@ class OldKernel(Ground):
             self.assertIn("takes Linux 5.18", result.stderr)
 
     def test_to_receive(self):
-        """Every kernel that can send can receive; what is older may, or says that it cannot."""
+        """Kernels that can send can receive; an older one can, or `generate` says it cannot."""
         result = self.attempt("--receive", "--seconds", "1")
         if "takes Linux 5.12" in result.stderr:
             self.assertFalse(kernel.sends_frames(), result.stderr)
@@ -92,7 +92,10 @@ class Generate(Ground):
         self.know_neighbour()
 
     def generate(self, *words, check=True):
-        """Sends out of s0; the report. A busy machine may not keep the pace, which is not lost."""
+        """
+        Sends out of s0; returns the report. Accepts that a busy machine cannot keep the pace: no
+        packet is lost by that.
+        """
         result = self.sender.run(program.PROGRAM, "generate", "-i", "s0", "--json", *words,
                                  check=False)
         if check and "could not keep" not in result.stderr:
@@ -100,7 +103,7 @@ class Generate(Ground):
         return json.loads(result.stdout) if check else result
 
     def largest(self):
-        """What --inner-size may be: before Linux 6.3 less, which is then said."""
+        """The largest --inner-size: before Linux 6.3 it is smaller, and `generate` says so."""
         result = self.generate("--inner-size", "3344", "--count", "1", check=False)
         if result.returncode == 0:
             return "3344"
@@ -116,7 +119,7 @@ class Generate(Ground):
         return process
 
     def refused(self, *words, status, says, namespace=None):
-        """One line that says why, the exit status, and nothing on standard output."""
+        """Fails unless `generate` exits with the status and one line that says why."""
         result = (namespace or self.sender).run(program.PROGRAM, "generate", *words, check=False)
         self.assertEqual((result.returncode, result.stdout), (status, ""), result.stderr)
         self.assertIn(says, result.stderr)
@@ -124,7 +127,7 @@ class Generate(Ground):
         self.assertEqual(len(lines), 1, result.stderr)
 
     def known_count(self, *words, count=20000, pps=20000):
-        """A known count through the pipeline: what came is what went."""
+        """Sends a known count through the pipeline; fails unless each packet arrives once."""
         self.start()
         receiver = self.receiver("--count", str(count), "--seconds", patience(15))
         sent = self.generate("--count", str(count), "--pps", pace(pps), *words)
@@ -161,14 +164,14 @@ class Generate(Ground):
         self.assertEqual(vnis, dict.fromkeys(range(7, 107), 200))
 
     def test_flat_out(self):
-        """Without --pps: as fast as it goes, and the count still holds."""
+        """Without --pps it sends as fast as it can, and the count is still exact."""
         self.start()
         sent = self.generate("--count", "100000")
         self.assertEqual(sent["packets"], 100000)
         self.assertEqual(self.verdicts(), {"redirected": 100000})
 
     def test_well_formed(self):
-        """Every byte that a capture sees: headers, checksums, ports, the same payload."""
+        """Headers, checksums, ports and payload are right, to the byte."""
         cases = (
             ("smallest", ("--inner-size", "64")),
             ("odd", ("--inner-size", "65")),
@@ -222,7 +225,7 @@ class Generate(Ground):
         self.assertGreater(len(set(ports)), 95)
 
     def test_a_real_socket_receives(self):
-        """The kernel's own checks of every header and checksum, and of reassembly."""
+        """The collector's kernel checks headers and checksums, and reassembles fragments."""
         for size in (98, 2852):
             with self.subTest(size):
                 server = self.collector.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -245,7 +248,7 @@ class Generate(Ground):
                 self.assertEqual(daemon.terminate(), 0)
 
     def test_fragments(self):
-        """A packet in fragments is one packet, judged by its first fragment."""
+        """The receiver counts a packet in fragments once, by its first fragment."""
         self.start()
         receiver = self.receiver("--count", "2000", "--seconds", patience(15))
         self.generate("--count", "2000", "--pps", pace(5000), "--inner-size", "2852")
@@ -255,7 +258,7 @@ class Generate(Ground):
         self.assertEqual(got["fragments"], {"first": 2000, "later": 2000})
 
     def test_loss_is_reported(self):
-        """Packets of one VNI in four are refused by the pipeline: a quarter is lost."""
+        """The pipeline refuses one VNI of four: the receiver reports a quarter as lost."""
         self.start({"listen": {"vnis": [1, 2, 3]}})
         receiver = self.receiver("--count", "4000", "--seconds", patience(3))
         self.generate("--count", "4000", "--pps", pace(4000), "--vni", "1", "--vnis", "4")
@@ -265,7 +268,7 @@ class Generate(Ground):
         self.assertEqual((got["duplicates"], got["reordered"]), (0, 0))
 
     def test_loss_without_a_known_count(self):
-        """What is missing below the highest number; what is missing at its end nobody knows."""
+        """Without a known count, numbers missing below the highest one that came are lost."""
         self.start({"listen": {"vnis": [2, 3]}})
         receiver = self.receiver()
         self.generate("--count", "4000", "--pps", pace(8000), "--vni", "1", "--vnis", "4")
@@ -276,7 +279,7 @@ class Generate(Ground):
         self.assertEqual(got["lost_before_first"], 1)
 
     def replay(self, change):
-        """Captured packets of a run, changed, to a receiver of their own."""
+        """Sends a run's packets, as `change` alters them, to a receiver; returns its report."""
         port = Port(self, self.appliance, "in0")
         self.generate("--count", "100", "--pps", pace(5000), "--flows", "4")
         got = port.receive(lambda frame: frame[36:38] == b"\x12\xb5", 100)
@@ -318,7 +321,7 @@ class Generate(Ground):
         self.assertEqual((status, report["packets"], report["other_runs"]), (0, 100, 70), stderr)
 
     def test_the_receivers_host_goes_on(self):
-        """What is not stamped passes; stamped packets pass only with --pass."""
+        """Packets without a stamp pass on to the host; stamped ones only with --pass."""
         for words, wanted in (((), 0), (("--pass",), 50)):
             with self.subTest(words):
                 port = Port(self, self.collector, "c0")
@@ -334,13 +337,13 @@ class Generate(Ground):
         self.assertEqual(receiver.wait()[0], 1, "nothing of a generator came")
 
     def test_schedule(self):
-        """A duration and a rate make a count, to the packet."""
+        """A duration and a rate determine the count exactly."""
         sent = self.generate("--pps", pace(3000), "--seconds", "1")
         self.assertEqual((sent["packets"], sent["kept_pace"]), (int(pace(3000)), True))
         self.assertGreaterEqual(sent["seconds"], 0.99)
 
     def test_too_fast(self):
-        """A rate beyond this machine: said, with exit status 1, and what went is reported."""
+        """A rate that this machine cannot keep: says so, exits with 1, and reports all the same."""
         result = self.generate("--pps", "19999999", "--seconds", "1", "--inner-size",
                                self.largest(), check=False)
         self.assertEqual(result.returncode, 1)
@@ -365,7 +368,7 @@ class Generate(Ground):
         self.assertEqual(self.sender.xdp_interfaces(), [])
 
     def test_nothing_is_left(self):
-        """Programs and links go with the process, however it ends."""
+        """The kernel removes programs and links with the process, however it ends."""
         def loaded():
             listed = json.loads(run("bpftool", "-j", "prog", "show").stdout)
             return [item["id"] for item in listed
@@ -383,7 +386,7 @@ class Generate(Ground):
         self.assertEqual(self.collector.xdp_interfaces(), [])
 
     def test_destination_is_resolved(self):
-        """The neighbour of --destination, asked for when it is not known."""
+        """`generate` finds the MAC for --destination, and asks for it if the kernel has none."""
         port = Port(self, self.appliance, "in0")
         self.sender.ip("neigh", "flush", "dev", "s0")
         self.generate("--count", "10", "--destination", "10.9.0.2", "--source", "10.1.2.3",
@@ -404,7 +407,7 @@ class Generate(Ground):
         self.refused("-i", "s0", "--count", "1", status=1, says="s0 is down")
 
     def test_a_peer_without_napi(self):
-        """Nothing arrives there, and nothing would say so."""
+        """Such a peer takes no frame: `generate` notices that nothing leaves s0, and fails."""
         self.appliance.run("ethtool", "-K", "in0", "gro", "off")
         self.refused("-i", "s0", "--count", "1000", status=1, says="nothing leaves s0")
         self.refused("-i", "s0", "--seconds", "10", status=1, says="`ethtool -K PEER gro off`, then `gro on`")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Health is the truth: /healthz and `status` tell of a fault in time, and of its end."""
+"""/healthz and `status` report a fault in time, and its end."""
 
 import ctypes
 import os
@@ -17,12 +17,12 @@ from lib.watch import TOLD_WITHIN, Watched, update_link
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000  # __WALL
-SLOWLY = injected("bpf", "delay_enter=12000")  # loading a configuration takes its time
-SLOWER = injected("bpf", "delay_enter=40000")  # each part of it does
+SLOWLY = injected("bpf", "delay_enter=12000")  # makes loading a configuration slow as a whole
+SLOWER = injected("bpf", "delay_enter=40000")  # makes each step of it slow
 
 
 class Stalled:
-    """One thread of a process held by ptrace, the others running."""
+    """Stops one thread of a process by ptrace; the others run on."""
 
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -46,7 +46,10 @@ class Stalled:
 
 class Health(Watched):
     def told_of(self, sentence, fault, heal, *names):
-        """Well, a fault, not well with a reason that names it, its end, well again."""
+        """
+        The instance is well; not well while there is the fault, each reason with all of the `names`
+        in it; well again afterwards.
+        """
         with self.subTest(sentence):
             wait_for(self.is_well, 10, f"health before: {sentence}")
             fault()
@@ -64,13 +67,13 @@ class Health(Watched):
         self.appliance.run("bpftool", *words)
 
     def foreign(self):
-        """Somebody else's program, pinned; returns the path."""
+        """Loads and pins somebody else's program; returns the path."""
         path = self.pin("foreign")
         self.bpftool("prog", "load", self.build_foreign(), path)
         return path
 
     def test_links(self):
-        """A link that is down, by itself or by its peer, on either side."""
+        """A link that is down, or whose peer is, on either side."""
         self.start()
         for namespace, interface, affected, why in (
                 (self.appliance, "in0", "in0", "down"), (self.sender, "s0", "in0", "carrier"),
@@ -83,7 +86,7 @@ class Health(Watched):
         self.assertTrue(self.forwards())
 
     def ports_anew(self):
-        """A socket remembers that its interface was down or deleted."""
+        """Opens new sockets: the old ones report that their interface was down or deleted."""
         self.in_port = Port(self, self.sender, "s0")
         self.out_port = Port(self, self.collector, "c0")
 
@@ -99,7 +102,7 @@ class Health(Watched):
         self.appliance.ip("addr", "add", "10.9.0.2/24", "dev", "in0")
 
     def test_interfaces_made_anew(self):
-        """Deleted and made anew: the daemon attaches by itself and forwards again."""
+        """An interface is deleted and created again: the daemon attaches to it by itself."""
         daemon = self.start()
         self.assertTrue(self.forwards(5))
         for interface, anew in (("out0", self.out_anew), ("in0", self.in_anew)):
@@ -113,7 +116,7 @@ class Health(Watched):
         self.assert_nothing_left()
 
     def test_attachment(self):
-        """What another tool does to the programs is told; a reload mends it."""
+        """Another tool meddles with the programs: health says so, and a reload mends it."""
         daemon = self.start()
 
         def mend():
@@ -129,7 +132,7 @@ class Health(Watched):
             "link", "detach", "pinned", self.pin("egress_link")), mend, "out0", "reload")
 
     def test_foreign_program(self):
-        """A foreign program is refused while ours is there, and named when it took the place."""
+        """The kernel refuses a foreign program while ours is attached; health names one after."""
         daemon = self.start()
         refused = self.appliance.ip("link", "set", "dev", "in0", "xdp", "obj",
                                     self.build_foreign(), "sec", "xdp", check=False)
@@ -152,7 +155,7 @@ class Health(Watched):
         self.assertTrue(self.forwards())
 
     def lost(self, reason):
-        """What `status` and /metrics count of it; both the same."""
+        """Packets lost on the way out for that reason, once `status` and /metrics agree on it."""
         def read():
             row = next(row for row in self.json("status")["losses"]
                        if (row["place"], row["reason"]) == ("transmit", reason))
@@ -162,11 +165,11 @@ class Health(Watched):
         return wait_for(lambda: len(set(read())) == 1 and read(), 5, "counted alike")[0]
 
     def fixed(self):
-        """A configuration that redirects whatever the kernel thinks of the next hop."""
+        """A configuration that redirects whether or not the kernel knows the next hop."""
         return {"forward": {"next_hop": self.collector.mac("c0"), "mtu": 1500}}
 
     def test_refused_by_the_device(self):
-        """A peer without NAPI, to which veth cannot send what is redirected."""
+        """The peer has no NAPI: the veth refuses redirected frames."""
         self.start()
         self.assertEqual(self.lost("redirect_failed"), 0)
         with Traffic(self) as traffic:
@@ -177,12 +180,12 @@ class Health(Watched):
         self.assert_accounted(traffic, sum(lost))
 
     def assert_accounted(self, traffic, lost):
-        """But for a batch that may be in the peer's ring when that ring goes."""
+        """Every packet arrived or is counted as lost, but for a batch in a ring that went away."""
         missing = traffic.sent - traffic.arrived() - lost
         self.assertTrue(0 <= missing <= traffic.batch, f"{missing} of {traffic.sent} packets")
 
     def test_refused_by_the_driver(self):
-        """A peer that is down: the driver takes the packets and sends none."""
+        """The peer is down: the driver accepts the packets and sends none."""
         self.start(self.fixed())
         with Traffic(self) as traffic:
             wait_for(self.is_well, 10, "health")
@@ -198,7 +201,7 @@ class Health(Watched):
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
 
     def test_refused_before_the_queue(self):
-        """Packets that the interface is too small for, where the configuration insists on them."""
+        """Packets larger than the interface's MTU, while forward.mtu is larger still."""
         daemon = self.start(self.fixed())
         big = [frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514,
                                                      bytes(1200))))] * 10
@@ -218,7 +221,7 @@ class Health(Watched):
         self.assertEqual(daemon.terminate(), 0)
 
     def test_refused_in_generic_mode(self):
-        """There, too, what the kernel refuses is counted, and no reload mends it."""
+        """In generic mode, too, health and counters tell of packets that the kernel refuses."""
         self.bridge()
         self.start(self.fixed(), {"listen": {"interface": "br0", "xdp_mode": "generic"}})
         self.assertTrue(self.forwards(5))
@@ -232,7 +235,7 @@ class Health(Watched):
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent + 5})
 
     def test_single_arm(self):
-        """One interface for both: made anew, and refusing what is sent back."""
+        """Single-arm: the interface is created again, and refuses the frames sent back."""
         self.start(rules("10.9.0.1:8081"), {"forward": {"interface": "in0"}})
         self.out_port = self.in_port
         self.told_of("in0 deleted", lambda: self.appliance.ip("link", "delete", "in0"),
@@ -264,7 +267,7 @@ class Health(Watched):
                      "no route leads there out of out0")
 
     def test_why_a_next_hop_is_not_known(self):
-        """A gateway that is not there by its address; a route out of another interface."""
+        """The reason names the gateway that does not answer, or says the route is elsewhere."""
         self.start(rules("198.51.100.1:8081"))
         for route, wanted in (
                 (("via", "10.20.0.77", "dev", "out0"), "its next hop 10.20.0.77 on out0 "),
@@ -279,7 +282,7 @@ class Health(Watched):
         return shown[-1] if shown else "NONE"
 
     def test_next_hop_that_stops_answering(self):
-        """Told from the kernel's verdict on: until then the neighbour is thought to be there."""
+        """Health says so as soon as the kernel has given up on the neighbour."""
         self.appliance.ip("neigh", "del", "10.20.0.2", "dev", "out0")
         self.appliance.sysctl(*(f"net.ipv4.neigh.out0.{name}" for name in (
             "base_reachable_time_ms=1000", "delay_first_probe_time=1", "ucast_solicit=1",
@@ -298,12 +301,12 @@ class Health(Watched):
         self.told(True, "next hop answers")
 
     def test_stopped_daemon(self):
-        """`status` tells of a control loop that stalls, and the datapath goes on."""
+        """`status` says that a stopped daemon has stalled, and the datapath goes on."""
         daemon = self.start()
         self.assertEqual(self.reasons(), "")
         daemon.signal(signal.SIGSTOP)
         self.addCleanup(daemon.signal, signal.SIGCONT)
-        # its reading takes half a second
+        # `status` itself takes half a second
         self.told_when(self.reasons, "stopped daemon, by status", TOLD_WITHIN + 0.5)
         said = self.reasons()
         self.assertIn(str(daemon.pid), said)
@@ -314,7 +317,7 @@ class Health(Watched):
         self.assertEqual(self.reasons(), "")
 
     def test_stalled_loop(self):
-        """The server's thread tells of a loop that stalls while the thread itself does not."""
+        """The control loop's thread stops: the HTTP server's thread says so."""
         daemon = self.start()
         wait_for(self.is_well, 10, "health")
         with Stalled(daemon.pid):
@@ -332,7 +335,7 @@ class Health(Watched):
         return begun != ended
 
     def test_stalled_in_a_reload(self):
-        """One that begins while many rules are loaded."""
+        """The control loop stops while it loads many rules."""
         many = {"nat": [{"match": {"source_port": 1000 + n % 60000, "destination_port": n // 60000 + 1},
                          "to": "10.20.0.2:8081"} for n in range(40000)]}
         daemon = self.start()
@@ -352,7 +355,7 @@ class Health(Watched):
         self.told(True, "reload goes on")
 
     def test_slow_reload(self):
-        """One that takes longer than a stall, and gets on, is none."""
+        """A reload that makes progress is no stall, however long it takes."""
         need_commands("strace")
         daemon = self.start()
         wait_for(self.is_well, 10, "health")
@@ -369,7 +372,7 @@ class Health(Watched):
         self.assertEqual(said, {(200, "healthy\n")})
 
     def reload_watched(self, daemon):
-        """How long it takes, and all that health says meanwhile."""
+        """Reloads; returns the seconds it took and the set of /healthz's answers meanwhile."""
         said, began = set(), time.monotonic()
         daemon.signal(signal.SIGHUP)
         daemon.notified("RELOADING=1")
@@ -385,12 +388,12 @@ class Health(Watched):
             return file.read()
 
     def test_ready(self):
-        """Once the service manager is told that it is ready, health is known."""
+        """Health is known before the daemon tells the service manager that it is ready."""
         self.start_by(*SLOWER, "-D").ready()
         self.assertEqual(self.get().text, "healthy\n")
 
     def test_slow_start(self):
-        """A daemon that takes over from a dead one is not called stalled: it starts."""
+        """A daemon that takes over from a dead one counts as starting, not as stalled."""
         self.start().kill()
         time.sleep(2)
         self.start_by(*SLOWLY, "-D")
@@ -398,7 +401,7 @@ class Health(Watched):
         self.assertRegex(self.reasons(), r"^the daemon, process \d+, is starting$")
 
     def test_losses_that_nobody_counts(self):
-        """Where the kernel does not tell, nobody says that nothing was lost."""
+        """If losses cannot be counted, no output claims that nothing was lost."""
         self.start()
         self.assertIn("lost        nothing\n", self.cli("status", "--instance", self.instance).stdout)
         self.remove_instance()
@@ -436,7 +439,7 @@ class Drain(Watched):
         self.assertEqual((status["draining"], status["healthy"]), (draining, not draining), status)
 
     def test_drain(self):
-        """503 while forwarding goes on, over a reload and over restarts, until it is taken back."""
+        """/healthz says 503 until the drain is undone, also after a reload and a restart."""
         daemon = self.start()
         wait_for(self.is_well, 10, "health")
         with Traffic(self) as traffic:

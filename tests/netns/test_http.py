@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the daemon answers over HTTP, to whom, and what becomes of the server over reloads."""
+"""The daemon's HTTP server: pages, bad clients, metrics, and what reloads do to it."""
 
 import contextlib
 import socket
@@ -30,7 +30,7 @@ class Answers(Watched):
         wait_for(self.is_well, 10, "health")
 
     def test_paths(self):
-        """Every path with its type; HEAD says the same without the body; others are not found."""
+        """GET and HEAD answer every path with its content type; other paths are not found."""
         for path, kind in self.PATHS:
             for method in ("GET", "HEAD"):
                 with self.subTest(f"{method} {path}"):
@@ -57,8 +57,8 @@ class Answers(Watched):
 
     def said_to(self, data, end=True):
         """
-        What the server answers to these bytes, until it closes the connection. After empty lines
-        libmicrohttpd may overlook that the client has ended, until the time for silence is up.
+        Sends the bytes; returns all that the server answers until it closes the connection. After
+        empty lines libmicrohttpd may not notice the client's end until its timeout has passed.
         """
         with connect(self.appliance, timeout=15) as client:
             with contextlib.suppress(OSError):
@@ -72,7 +72,7 @@ class Answers(Watched):
             return said
 
     def test_malformed_requests(self):
-        """No answer or a refusal, the connection closed, and the next client is served."""
+        """The server answers with an error or not at all, closes, and serves the next client."""
         for sentence, data in (
                 ("nothing at all", b""),
                 ("no HTTP", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(300)),
@@ -99,13 +99,13 @@ class Answers(Watched):
         self.assertTrue(self.forwards())
 
     def test_one_request_a_connection(self):
-        """A second request in the same connection is not answered: the connection is closed."""
+        """The server answers the first request of a connection and closes it."""
         said = self.said_to(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
         self.assertEqual(said.count(b"HTTP/1.1 200"), 1)
         self.assertIn(b"Connection: close", said)
 
     def test_slow_and_silent_clients(self):
-        """They keep nobody waiting, and are cut off when their time is up."""
+        """Slow and silent clients do not delay others; the server closes them after a timeout."""
         silent = [connect(self.appliance, timeout=20) for _ in range(40)]
         slow = [connect(self.appliance, timeout=20) for _ in range(20)]
         for client in silent + slow:
@@ -137,12 +137,12 @@ class Metrics(Watched):
         return self.series()[f"vxlan_pipeline_{name}", ()]
 
     def settled(self):
-        """A page serves for half a second: one that was made after now."""
+        """The series of a page made after this call: the server keeps a page for half a second."""
         time.sleep(0.6)
         return self.series()
 
     def test_promtool(self):
-        """Every name, type and help text as Prometheus wants them."""
+        """promtool accepts every name, type and help text."""
         need_commands("promtool")
         self.start()
         self.assertTrue(self.forwards())
@@ -151,7 +151,7 @@ class Metrics(Watched):
         self.assertEqual((result.returncode, result.stdout + result.stderr), (0, ""))
 
     def test_counters_agree(self):
-        """/metrics, /stats.json and `stats --json` say the same; verdicts are series of one family."""
+        """/metrics, /stats.json and `stats --json` agree."""
         self.start({"listen": {"vnis": [1, 7]}})
         self.assertTrue(self.forwards(13))
         self.in_port.send(*[bytes(60)] * 3, *[frame[:100] for frame in tunnels(4)])
@@ -175,7 +175,7 @@ class Metrics(Watched):
         self.assertEqual(page, stats)
 
     def test_state(self):
-        """Build, interfaces, times, generation, next hops, heartbeat."""
+        """Metrics of build, interfaces, times, generation, next hops and heartbeat."""
         began = time.time()
         daemon = self.start()
         wait_for(self.is_well, 10, "health")
@@ -196,7 +196,7 @@ class Metrics(Watched):
         self.reloads(daemon)
 
     def reloads(self, daemon):
-        """A reload counts the generation up, a failed one says that it failed."""
+        """A reload increments the generation; a failed one sets last_reload_successful to 0."""
         began = time.time() - 1
         self.reload(daemon)
         series = self.settled()
@@ -217,7 +217,7 @@ class Metrics(Watched):
         self.assertEqual(self.settled()["vxlan_pipeline_last_reload_successful", ()], 1)
 
     def test_losses(self):
-        """Every row of `status` is a series, places and reasons alike."""
+        """Every row of losses in `status` is a series with the same place and reason."""
         self.start()
         rows = self.json("status")["losses"]
         series = {key[1]: value for key, value in self.settled().items()
@@ -232,7 +232,7 @@ class Metrics(Watched):
 
 
 class Server(Watched):
-    """Where it listens, and what a reload does about it."""
+    """Where the server listens, and how a reload changes that."""
 
     def answers(self, **options):
         try:
@@ -265,14 +265,14 @@ class Server(Watched):
         self.assertFalse(self.answers(port=9790))
 
     def test_address_that_comes_later(self):
-        """At boot the address may not be there yet."""
+        """The server can start before its address exists, as at boot."""
         self.start(at("10.20.0.55:9789"))
         self.appliance.ip("addr", "add", "10.20.0.55/24", "dev", "out0")
         wait_for(lambda: request(self.collector, address="10.20.0.55").status == 200, 10,
                  "the address")
 
     def test_port_in_use(self):
-        """A start fails with one line and leaves nothing; a reload is refused, the server stays."""
+        """A start fails with one line and leaves nothing; a reload fails, the server goes on."""
         self.occupy(9999)
         line = self.start_fails(at("127.0.0.1:9999"))
         self.assertIn("127.0.0.1:9999 is in use", line)
@@ -289,7 +289,7 @@ class Server(Watched):
                 self.assertTrue(self.forwards(3))
 
     def test_reload_that_moves_it(self):
-        """Elsewhere, and to an address that the old one is a part of, and back."""
+        """A reload moves the server: to other ports, to addresses that overlap, and back."""
         daemon = self.start()
         for listen, address, port, gone in (
                 ("127.0.0.1:9790", "127.0.0.1", 9790, PORT),
@@ -306,7 +306,7 @@ class Server(Watched):
         self.assertTrue(self.forwards())
 
     def test_move_with_a_reload_that_fails(self):
-        """What was given up for the move is served again."""
+        """After a failed reload the server listens at its old address again, and nowhere else."""
         daemon = self.start()
         for listen in (f"0.0.0.0:{PORT}", "127.0.0.1:9790", "off"):
             with self.subTest(listen):
@@ -319,7 +319,7 @@ class Server(Watched):
                     connect(self.appliance, "10.20.0.1").close()
 
     def test_two_instances(self):
-        """Each answers for itself; two at one address cannot be."""
+        """Two instances cannot share an address; at two, each serves its own counters."""
         veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
         self.start()
         other = unique("i")

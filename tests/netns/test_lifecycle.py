@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The life of an instance: start, refuse, reload, die, come back, stop."""
+"""The life of an instance: starts, refused starts, reloads, killed daemons, stops."""
 
 import fcntl
 import json
@@ -25,7 +25,7 @@ WHOLE_FILE = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 class Start(Lifecycle):
     def test_foreign_program(self):
-        """Refused, named, and left alone."""
+        """The start is refused, names the foreign program and leaves it alone."""
         foreign = self.attach_program(self.appliance, "in0")
         line = self.start_fails()
         self.assertIn("in0", line)
@@ -35,7 +35,7 @@ class Start(Lifecycle):
         self.assert_nothing_left()
 
     def test_foreign_program_on_the_way_out(self):
-        """Not ours to replace; where it passes packets on, ours goes on working beside it."""
+        """The foreign program stays; as it passes packets, redirecting to out0 works."""
         foreign = self.attach_program(self.appliance, "out0")
         daemon = self.start()
         self.assertEqual(self.appliance.xdp("out0")["prog"]["id"], foreign)
@@ -59,7 +59,7 @@ class Start(Lifecycle):
         self.assert_nothing_left()
 
     def test_not_root(self):
-        """One line that says that it takes privileges; never "done", nor "not running"."""
+        """Without root, each command fails with one line that says it needs privileges."""
         need_commands("setpriv")
         os.chmod(self.work.path, 0o755)
         path = self.write()
@@ -101,7 +101,7 @@ class Start(Lifecycle):
         self.assert_nothing_left()
 
     def test_options_given_again(self):
-        """The last one counts, however many there are."""
+        """The last one counts, however often an option is given."""
         line = self.fails("run", "-i", "in0", *["-t", "out0", "-I", "1"] * 20, "-t", "nic9",
                           "--instance", self.instance, "-d", "5")
         self.assertIn("nic9", line)
@@ -116,10 +116,10 @@ class Start(Lifecycle):
         self.assertEqual(self.json("status")["pid"], daemon.pid)
 
     def test_daemons_that_start_together(self):
-        """One wins, whichever it is; the others name it, and leave nothing of theirs."""
+        """One daemon wins; the others name its process id and leave nothing."""
         path = self.write()
         for number in range(8):
-            if number % 2:  # whose process id is no answer
+            if number % 2:  # leaves the process id of a dead daemon in the lock file
                 self.start().kill()
             daemons = [Daemon(self, self.appliance, "-c", path, instance=self.instance)
                        for _ in range(3)]
@@ -142,7 +142,7 @@ class Start(Lifecycle):
         return struct.unpack("hhqqi4x", found)[0] != fcntl.F_UNLCK
 
     def test_a_lock_that_a_killed_daemon_had(self):
-        """Who is turned away while the next one takes it is told of that one, not of the dead one."""
+        """A refused start names the daemon that has just taken the lock, not the dead one."""
         self.start().kill()
         self.assertFalse(self.is_locked())
         daemon = self.start_by(*injected("fcntl", "delay_exit=200000"), "-D")
@@ -152,7 +152,7 @@ class Start(Lifecycle):
         self.assert_nothing_left()
 
     def test_a_lock_of_nobody(self):
-        """Who has it does not say so: waited for, as it takes a moment, but not for long."""
+        """A start waits a moment for a holder that has not identified itself, then gives up."""
         directory = os.path.join(STATE, self.instance)
         os.makedirs(directory)
         with open(os.path.join(directory, "lock"), "w", encoding="ascii") as file:
@@ -179,7 +179,7 @@ class Start(Lifecycle):
         self.assertTrue(self.forwards())
 
     def test_bpffs_is_mounted_when_it_is_not(self):
-        """In a mount namespace without it: the start mounts it and succeeds."""
+        """In a mount namespace without a BPF file system, the start mounts one and succeeds."""
         need_commands("unshare")
         result = self.appliance.run(
             "unshare", "--mount", "--propagation", "private", "sh", "-c",
@@ -204,7 +204,7 @@ class Start(Lifecycle):
         self.assertTrue(self.forwards())
 
     def test_a_failed_start_keeps_what_another_version_pinned(self):
-        """Counters that are of no use to this version are replaced with the program, not before."""
+        """A start replaces another version's counters only once it replaces its program."""
         need_commands("bpftool")
         daemon = self.start(arguments=["--linger"])
         self.assertEqual(daemon.terminate(), 0)
@@ -264,13 +264,13 @@ class Stop(Lifecycle):
         self.assertEqual(self.json("status")["state"], "detached")
 
     def test_stop_of_nothing(self):
-        """Nothing to stop is no crash and leaves nothing."""
+        """`stop` without an instance ends in order and leaves nothing."""
         self.assertIn(self.cli("stop", "--instance", self.instance,
                                check=False).returncode, (0, 1))
         self.assert_nothing_left()
 
     def test_stop_of_a_daemon_that_is_stopped(self):
-        """It detaches, and says what it takes to end the daemon, which then brings nothing back."""
+        """`stop` detaches and says how to end the daemon; that attaches nothing when it goes on."""
         daemon = self.start(arguments=["--linger"])
         daemon.signal(signal.SIGSTOP)
         self.addCleanup(daemon.signal, signal.SIGCONT)
@@ -291,7 +291,7 @@ class Stop(Lifecycle):
         self.assert_nothing_left()
 
     def test_instances_are_independent(self):
-        """Stopping one leaves the other; each counts its own."""
+        """Stopping one instance leaves the other running; each has its own counters."""
         veth(self.sender, "s1", self.appliance, "in1")
         self.attach_program(self.sender, "s1")
         other_port = Port(self, self.sender, "s1")
@@ -344,7 +344,7 @@ class Death(Lifecycle):
         self.assertEqual(traffic.arrived(), traffic.sent)
 
     def test_adopted_with_other_rules(self):
-        """The configuration of the new start is what counts from then on."""
+        """A daemon that adopts an instance puts its own configuration in force."""
         daemon = self.start(rules(TARGETS[0]), arguments=["--linger"])
         self.assertTrue(self.forwards())
         self.assertEqual(daemon.terminate(), 0)
@@ -364,7 +364,7 @@ class Death(Lifecycle):
 
 class Heartbeat(Lifecycle):
     def programs(self):
-        """{type: runs} of those that know the heartbeat: the datapath, and what is run by the daemon."""
+        """{type: runs} of the programs with the heartbeat map: the datapath's and the daemon's."""
         pin = os.path.join(PINS, self.instance, "heartbeat")
         shown = json.loads(self.appliance.run("bpftool", "-j", "map", "show", "pinned", pin).stdout)
         programs = json.loads(self.appliance.run("bpftool", "-j", "prog", "show").stdout)
@@ -372,7 +372,7 @@ class Heartbeat(Lifecycle):
                 if shown["id"] in each.get("map_ids", ())}
 
     def test_is_no_xdp_program(self):
-        """Running one by hand makes kernels before 5.18 rewrite code that forwards elsewhere."""
+        """Test runs of an XDP program make kernels before 5.18 rewrite code other programs use."""
         need_commands("bpftool")
         before = self.appliance.run("sysctl", "-n", "kernel.bpf_stats_enabled").stdout.strip()
         self.addCleanup(self.appliance.sysctl, f"kernel.bpf_stats_enabled={before}")
@@ -404,7 +404,7 @@ class Reload(Lifecycle):
         self.assert_nothing_left()
 
     def test_broken_files(self):
-        """Nothing changes, and the log says why."""
+        """A reload of a broken file changes nothing, and the log says why."""
         daemon = self.start(rules(TARGETS[0]))
         before = self.appliance.xdp("in0")["prog"]["id"]
         path = os.path.join(self.work.path, "config.yaml")
@@ -432,7 +432,7 @@ class Reload(Lifecycle):
         self.wait_for_target(TARGETS[1])
 
     def ask(self, *words, status=0):
-        """`reload`; what it says on stderr."""
+        """Runs `reload`; returns its stderr."""
         result = self.cli("reload", "--instance", self.instance, *words, check=False)
         self.assertEqual((result.returncode, result.stdout), (status, ""), result.stderr)
         return result.stderr
@@ -447,7 +447,7 @@ class Reload(Lifecycle):
         return process
 
     def test_command(self):
-        """Once `reload` is back, the new rules are in force: nothing has to be waited for."""
+        """When `reload` returns, the new rules are in force."""
         self.start(rules(TARGETS[0]))
         for number in (1, 0, 1):
             self.write(rules(TARGETS[number]))
@@ -455,7 +455,7 @@ class Reload(Lifecycle):
             self.assertEqual([rule["to"] for rule in self.stats()["rules"]], [TARGETS[number]])
 
     def test_command_after_a_daemon_that_was_killed(self):
-        """Its reloads do not count for the next one."""
+        """`reload` does not mistake a dead daemon's reloads for those of the next one."""
         daemon = self.start(rules(TARGETS[0]))
         self.ask()
         self.ask()
@@ -482,7 +482,7 @@ class Reload(Lifecycle):
         self.ask()
 
     def test_several_at_once(self):
-        """Each is back when what was in the file as it asked is in force."""
+        """Each of several `reload`s returns once the file as it was when it began is in force."""
         self.start(rules(TARGETS[0]))
         self.write(rules(TARGETS[1]))
         asking = [self.asking() for _ in range(5)]
@@ -504,7 +504,7 @@ class Reload(Lifecycle):
         self.assertIn("has ended", asking.stderr.read())
 
     def test_command_meets_half_a_record(self):
-        """What the daemon is about to write does not count before it stands there whole."""
+        """`reload` ignores a record that is not written to its end."""
         daemon = self.start(rules(TARGETS[0]))
         daemon.signal(signal.SIGSTOP)
         asking = self.asking("--timeout", "1")
@@ -517,7 +517,7 @@ class Reload(Lifecycle):
         self.ask()
 
     def test_command_needs_root(self):
-        """Who may not see the daemon is not told that there is none."""
+        """`reload` without root says so, instead of that there is no daemon."""
         self.start()
         os.chmod(self.work.path, 0o755)
         result = self.appliance.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
@@ -528,13 +528,13 @@ class Reload(Lifecycle):
 
     @staticmethod
     def is_asked(daemon):
-        """Is a SIGHUP pending for it?"""
+        """Whether a SIGHUP is pending for the daemon."""
         with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as stream:
             pending = int(re.search(r"^ShdPnd:\s*(\w+)", stream.read(), re.M)[1], 16)
         return bool(pending & 1 << (signal.SIGHUP - 1))
 
     def test_under_traffic(self):
-        """No packet is lost, none comes twice, and the change happens at one instant."""
+        """No packet is lost, none comes twice, and no old rule applies after a new one."""
         daemon = self.start(rules(TARGETS[0]))
         with Traffic(self) as traffic:
             for number in range(1, 7):
@@ -548,7 +548,7 @@ class Reload(Lifecycle):
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent})
 
     def test_later_fragments_across_a_reload(self):
-        """A datagram half of which came before the reload is not torn apart."""
+        """A later fragment goes where the first one went, although a reload came between."""
         daemon = self.start(rules(TARGETS[0]))
         segment = frames.udp_segment("10.1.0.1", "10.1.0.2", 1000, 514, bytes(100))
         first = frames.ipv4(segment[:64], 17, "10.1.0.1", "10.1.0.2", mf=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Next hops that change while packets flow: the daemon follows, and without one the datapath asks."""
+"""Next hops change while packets flow: the daemon follows; without one the datapath asks."""
 
 import signal
 import socket
@@ -26,7 +26,7 @@ def packets(count, size=100):
 
 class NextHops(Ground):
     def gateways(self):
-        """Two routers that are only MACs: what is sent to them is seen at the collector."""
+        """Two routers that exist only as MACs: the collector captures the frames to them."""
         for address, mac in GATEWAYS.items():
             self.appliance.ip("neigh", "replace", address, "lladdr", mac, "dev", "out0", "nud",
                               "permanent")
@@ -40,27 +40,27 @@ class NextHops(Ground):
         return self.start({"nat": [{"match": {"source_port": 1000}, "to": f"{TARGET}:8081"}]})
 
     def destinations(self, count=20):
-        """The MACs that a burst of packets goes to; every packet leaves."""
+        """Sends a burst; fails unless every packet leaves. Returns the destination MACs."""
         self.in_port.send(*packets(count))
         got = self.out_port.receive(lambda frame: is_ip(frame) and frame[23] == UDP, count)
         self.assertEqual(len(got), count, "every packet leaves")
         return {frame[:6].hex(":") for frame in got}
 
     def test_gateway(self):
-        """A target behind a router is sent to the router's MAC, and the FIB is not asked."""
+        """Packets to a target behind a router go to the router's MAC."""
         self.start_via(FIRST)
         self.assertEqual(self.destinations(), {GATEWAYS[FIRST]})
         self.assertEqual(self.verdicts(), {"redirected": 20})
 
     def test_route_moves(self):
-        """Traffic follows a route to its new gateway, and nothing is lost on the way."""
+        """Traffic follows a route to its new gateway, and no packet is lost."""
         self.start_via(FIRST)
         self.assertEqual(self.destinations(), {GATEWAYS[FIRST]})
         self.route(SECOND)
         wait_for(lambda: self.destinations() == {GATEWAYS[SECOND]}, 2, "the new gateway")
 
     def test_route_with_a_larger_mtu(self):
-        """What the FIB knows of the way does not raise forward.mtu."""
+        """A larger MTU of the route does not raise forward.mtu."""
         if not kernel.copies_frames():
             self.skipTest("this kernel cuts itself, to the MTU of the route")
         self.appliance.ip("link", "set", "out0", "mtu", "3498")
@@ -75,7 +75,7 @@ class NextHops(Ground):
         self.assertLessEqual(max(len(frame) for frame in got), 1514)
 
     def test_mac_changes(self):
-        """A router that gets another MAC is followed."""
+        """Traffic follows a router to its new MAC."""
         self.start_via(FIRST)
         self.assertEqual(self.destinations(), {GATEWAYS[FIRST]})
         self.appliance.ip("neigh", "replace", FIRST, "lladdr", "02:00:5e:00:00:cc", "dev", "out0",
@@ -83,7 +83,7 @@ class NextHops(Ground):
         wait_for(lambda: self.destinations() == {"02:00:5e:00:00:cc"}, 2, "the new MAC")
 
     def test_real_neighbour_changes_its_mac(self):
-        """So is a host that says so itself, as a failover pair does."""
+        """Traffic follows a host that announces its new MAC, like a failover pair."""
         self.start()
         wait_for(lambda: self.destinations(1) == {self.collector.mac("c0")}, 5, "delivery")
         self.collector.ip("link", "set", "c0", "address", "02:00:5e:00:00:dd")
@@ -107,7 +107,7 @@ class NextHops(Ground):
         self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
 
     def test_killed_daemon(self):
-        """Without a daemon nobody follows: after a while the datapath asks the kernel itself."""
+        """Some time after the daemon's death, the datapath asks the kernel itself."""
         self.start_via(FIRST).kill()
         self.assertEqual(self.destinations(), {GATEWAYS[FIRST]}, "goes on at once")
         self.route(SECOND)
@@ -116,7 +116,7 @@ class NextHops(Ground):
         self.assertEqual(self.verdicts(), {"redirected": 40})
 
     def test_killed_daemon_where_nothing_is_forwarded(self):
-        """Where the interface does not forward the kernel says nothing, and what was known serves."""
+        """If the interface does not forward, the datapath keeps to the last known next hops."""
         for setting in ("net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"):
             self.appliance.sysctl(setting)
         self.know_neighbour()
@@ -138,7 +138,7 @@ class NextHops(Ground):
         self.assertEqual(self.verdicts(), {"redirected": 80})
 
     def test_start_that_fails(self):
-        """A start that fails makes nobody trust again what a daemon that is gone had found out."""
+        """A failed start does not make the datapath trust a dead daemon's next hops again."""
         self.start_via(FIRST).kill()
         self.route(SECOND)
         time.sleep(HEARTBEAT_LIFETIME)
@@ -152,7 +152,7 @@ class NextHops(Ground):
         self.assertEqual(self.destinations(), {GATEWAYS[SECOND]})
 
     def test_stopped_daemon(self):
-        """One that hangs is as good as none; when it goes on, so does its table."""
+        """A daemon that hangs is no better than none; when it goes on, its table counts again."""
         daemon = self.start_via(FIRST)
         daemon.signal(signal.SIGSTOP)
         self.addCleanup(daemon.signal, signal.SIGCONT)
@@ -165,8 +165,8 @@ class NextHops(Ground):
 
     def test_target_that_nobody_has(self):
         """
-        The kernel would tell the captured sender, a production host: once it is known that nobody
-        answers, the packets are dropped, and when somebody does, they are delivered.
+        Once it is known that nobody answers, the program drops the packets: the kernel would send
+        ICMP errors to the captured sender, a production host. When somebody answers, they arrive.
         """
         self.appliance.ip("route", "add", "10.1.0.0/16", "via", "10.9.0.1")
         daemon = self.start({"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.77:8081"}]})
@@ -185,7 +185,7 @@ class NextHops(Ground):
         wait_for(lambda: self.delivered(), 10, "delivery")
 
     def assert_silent(self):
-        """Packets to the target that nobody has bring no ICMP to anybody."""
+        """Packets to the target cause no ICMP error on either side."""
         self.in_port.receive(is_ip)
         self.out_port.receive(is_ip)
         self.in_port.send(*packets(50))
@@ -210,7 +210,7 @@ class NextHops(Ground):
         self.assertEqual(self.verdicts(), {"passed": 5})
 
     def test_route_mtu(self):
-        """A path that takes less than forward.mtu: cut for it, or dropped where that is wanted."""
+        """A route's MTU below forward.mtu counts: larger packets are dropped here."""
         self.gateways()
         self.route(FIRST, "mtu", "1000")
         self.start({"nat": [{"match": {"source_port": 1000}, "to": f"{TARGET}:8081"}]},

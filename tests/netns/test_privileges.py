@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the daemon gives up once it is attached, and that it needs no more; what it tells systemd."""
+"""The capabilities that the daemon keeps, and what it tells systemd."""
 
 import os
 import re
@@ -25,14 +25,14 @@ THREE = ("setpriv", "--bounding-set=-all,+bpf,+net_admin,+perfmon", "--inh-caps=
 
 class Capabilities(Watched):
     def threads(self, daemon):
-        """What /proc says of each thread."""
+        """The fields of /proc/PID/task/TID/status, for each thread."""
         root = f"/proc/{daemon.pid}/task"
         for name in os.listdir(root):
             with open(os.path.join(root, name, "status"), encoding="ascii") as file:
                 yield dict(line.split(":\t", 1) for line in file.read().splitlines())
 
     def assert_dropped(self, daemon, count=2):
-        """In every thread: the control loop and the HTTP server, if there is one."""
+        """Every thread has the three capabilities: the control loop, and the HTTP server's."""
         wait_for(lambda: len(list(self.threads(daemon))) == count, 5, f"{count} threads")
         for status in self.threads(daemon):
             for name in ("CapPrm", "CapEff", "CapBnd"):
@@ -42,7 +42,7 @@ class Capabilities(Watched):
             self.assertEqual(status["NoNewPrivs"], "1")
 
     def test_dropped(self):
-        """Three capabilities are left, in every thread, also in one that a reload starts."""
+        """Three capabilities are left in every thread, also in one that a reload starts."""
         daemon = self.start({"http": {"listen": "off"}})
         self.assert_dropped(daemon, 1)
         self.write()
@@ -50,7 +50,7 @@ class Capabilities(Watched):
         self.assert_dropped(daemon)
 
     def test_enough_for_every_reload(self):
-        """Other rules, another way out, fragmenting, generic mode and back; and the end."""
+        """They suffice for every kind of reload, and for the end."""
         veth(self.appliance, "out1", self.collector, "c1", self.MTU_IN)
         self.appliance.ip("addr", "add", "10.30.0.1/24", "dev", "out1")
         self.appliance.ip("neigh", "replace", "10.30.0.2", "lladdr", self.collector.mac("c1"),
@@ -87,7 +87,7 @@ class Capabilities(Watched):
         self.assertEqual(self.verdicts().get(verdict), 1)
 
     def test_little_locked_memory(self):
-        """Where that is what BPF may take, a start that may not raise it says so, in one line."""
+        """If the kernel limits BPF's memory, a start that cannot raise the limit says so."""
         need_commands("setpriv", "prlimit")
         result = self.appliance.run(*LITTLE_MEMORY, *THREE, program.PROGRAM, "run", "-c", self.write(),
                                     "--instance", self.instance, "-d", "1", check=False)
@@ -100,7 +100,7 @@ class Capabilities(Watched):
         self.assert_nothing_left()
 
     def test_enough_from_the_start(self):
-        """Nothing but the three at all: start, next hops, counted losses, adoption, removal."""
+        """With the three from the start: next hops, counted losses, adoption and removal work."""
         need_commands("setpriv", "prlimit")
         words = (*(ALL_MEMORY if kernel.counts_locked_memory() else ()), *THREE)
 
@@ -124,10 +124,10 @@ class Capabilities(Watched):
 
 
 class ServiceManager(Watched):
-    """What systemd is told over $NOTIFY_SOCKET."""
+    """The daemon's messages to systemd over $NOTIFY_SOCKET."""
 
     def told_systemd(self, daemon, what, seconds=10.0):
-        """The first message that matches, with all its lines."""
+        """Waits for a message that matches; returns all of its lines."""
         deadline = time.monotonic() + seconds
         while (patience := deadline - time.monotonic()) > 0:
             if select.select([daemon.notify], [], [], patience)[0]:
@@ -141,7 +141,7 @@ class ServiceManager(Watched):
                       environment=environment)
 
     def test_states(self):
-        """READY when traffic flows, RELOADING when asked, STATUS with what is wrong, STOPPING."""
+        """READY once traffic flows, RELOADING on request, STATUS with faults, STOPPING."""
         daemon = self.run_with()
         self.assertIn("STATUS=in0 -> out0, 1 rule", self.told_systemd(daemon, "^READY=1$"))
         self.assertTrue(self.forwards(2), "ready is ready")
@@ -159,7 +159,7 @@ class ServiceManager(Watched):
         self.assertEqual(daemon.wait(), 0)
 
     def test_failed_reload(self):
-        """Ready all the same: what was in force is."""
+        """A failed reload ends with READY, too: the old configuration stays in force."""
         daemon = self.run_with().ready()
         self.write({"forward": {"interface": "nic9"}})
         daemon.signal(signal.SIGHUP)
@@ -168,7 +168,7 @@ class ServiceManager(Watched):
         self.assertIn("not reloaded", daemon.stderr)
 
     def test_watchdog(self):
-        """Twice in the time that systemd allows; never when none is asked for."""
+        """WATCHDOG twice in the time that systemd allows; none without $WATCHDOG_USEC."""
         daemon = self.run_with(WATCHDOG_USEC="600000").ready()
         self.told_systemd(daemon, "^WATCHDOG=1$")
         since = time.monotonic()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-`tune` on real interfaces and settings: applied, twice, put back exactly, interrupted halfway.
+`tune` on real interfaces and settings: applied, applied again, put back, interrupted halfway.
 
-in9 is a tap, whose driver takes XDP programs in one buffer only, so that its MTU matters. The
-state directory and the CPUs' idle states are a test's own, laid over the host's.
+in9 is a tap: its driver runs XDP programs on frames in one buffer only, so its MTU matters. The
+tests mount files of their own over the host's state directory and the CPUs' idle states.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ WRAPPER = ("unshare", "--mount", "sh", "-c",
            'mount -o remount,bind,ro "$f"; done && exec "$@"', "sh")
 IDLE = [f"cpu{cpu}/cpuidle/state{state}/disable" for cpu in range(2) for state in range(4)]
 
-# What this host is tuned in, and how; the pattern stands for the CPUs.
+# The settings that `tune` changes here: (value before, value after).
 WANTED = {
     "in9 mtu": (9000, 3498),
     "net/ipv4/conf/out0/forwarding": (0, 1),
@@ -34,9 +34,9 @@ WANTED = {
     "net/ipv4/conf/in9/send_redirects": (1, 0),
     "cpu/cpu0/cpuidle/state2/disable": (0, 1),
     "cpu/cpu1/cpuidle/state2/disable": (0, 1),
-    "cpu/cpu1/cpuidle/state3/disable": (0, 1),  # of cpu0 it is disabled already
+    "cpu/cpu1/cpuidle/state3/disable": (0, 1),  # that of cpu0 is disabled already
 }
-# Without it Linux forwards IPv6 from all interfaces or from none, and that is left to the operator.
+# Kernels without it forward IPv6 from all interfaces or from none: `tune` leaves that alone.
 FORCES_IPV6 = os.path.exists("/proc/sys/net/ipv6/conf/lo/force_forwarding")
 if FORCES_IPV6:
     WANTED["net/ipv6/conf/in9/force_forwarding"] = (0, 1)
@@ -66,14 +66,14 @@ class Tune(Lifecycle):
                               "net.ipv4.conf.in9.send_redirects=1")
 
     def command(self, *words, read_only="", before=()):
-        """The command, and the environment that lays the test's files over the host's."""
+        """The command line and its environment, with the test's files mounted over the host's."""
         environment = {**os.environ, "TUNE_STATE": self.state, "TUNE_CPUS": self.cpus,
                        "TUNE_READ_ONLY": read_only}
         return (*WRAPPER, *before, program.PROGRAM, "tune", "--instance", self.instance,
                 *words), environment
 
     def tune(self, *words, status=0, changes=(), **options):
-        """What `tune --json` says of each value, by its name."""
+        """Runs `tune --json`; returns {setting: its item}, or stderr if there is no JSON."""
         if "--revert" not in words:
             words = ("-c", self.write(*changes), *words)
         command, environment = self.command("--json", *words, **options)
@@ -85,7 +85,7 @@ class Tune(Lifecycle):
         return {item["setting"]: item for item in json.loads(result.stdout)["settings"]}
 
     def host(self):
-        """Every value that tune could touch, and all that it must not touch."""
+        """{name: value} of the host's settings, those of `tune` and others."""
         values = {}
         for line in self.appliance.run("sysctl", "-e", "net.ipv4", "net.ipv6").stdout.splitlines():
             name, _, value = line.partition(" = ")
@@ -95,7 +95,7 @@ class Tune(Lifecycle):
         for name in IDLE:
             with open(os.path.join(self.cpus, name), encoding="ascii") as file:
                 values[name] = file.read()
-        # counters and what moves by itself
+        # without counters and what changes by itself
         return {name: value for name, value in values.items()
                 if not name.startswith(("net.ipv4.route", "net.ipv6.route"))
                 and "random" not in name and "secret" not in name}
@@ -151,7 +151,7 @@ class Applied(Tune):
         self.assertEqual(os.listdir(self.state), [])
 
     def test_check_is_content_afterwards(self):
-        """But for what it takes a setting for all interfaces, or a newer kernel."""
+        """Except for findings whose fix is a setting of all interfaces, `all.forwarding`."""
         def found():
             command, environment = self.command()
             result = self.appliance.run(*command[:command.index("tune")], "check", "-c",
@@ -166,7 +166,7 @@ class Applied(Tune):
         self.assertEqual(fixable & set(found()), set())
 
     def test_only_what_the_configuration_needs(self):
-        """No next hops to ask for, nothing that the kernel would get: its settings stay."""
+        """Forwarding settings stay if the kernel neither resolves next hops nor gets packets."""
         done = self.tune(changes=({"forward": {"next_hop": "keep", "oversize": "drop"}},))
         self.assertEqual({name for name in done if name.startswith("net/")}, set())
         self.assertIn("in9 mtu", done)
@@ -185,7 +185,7 @@ class Applied(Tune):
 
 
 class Meanwhile(Tune):
-    """What others do between tune and its way back."""
+    """Others change the host between `tune` and `tune --revert`."""
 
     def test_changed_by_somebody_else(self):
         before = self.host()
@@ -199,7 +199,7 @@ class Meanwhile(Tune):
         self.assertEqual(self.host(), before)
 
     def test_the_first_values_are_kept(self):
-        """After a reboot, say, it is all to be done again; the way back leads to the first."""
+        """A second `tune`, as after a reboot, keeps the recorded values of the first."""
         before = self.host()
         self.tune()
         self.appliance.sysctl("net.ipv4.conf.in9.rp_filter=2")
@@ -219,7 +219,7 @@ class Meanwhile(Tune):
         self.assertEqual(done["net/ipv4/conf/all/rp_filter"]["outcome"], "changed")
 
     def left(self):
-        """What is still written down."""
+        """The objects that the record still has."""
         with open(self.record, encoding="ascii") as file:
             return [item["object"] for item in json.load(file)["settings"]]
 
@@ -252,7 +252,7 @@ class Meanwhile(Tune):
         self.assertEqual(os.listdir(self.state), [])
 
     def test_the_instance_that_runs_is_named(self):
-        """What its program does not mind is put back while it runs."""
+        """--revert names the running instance, and puts back what does not interrupt it."""
         self.tune()
         daemon = self.start()
         undone = self.tune("--revert")
@@ -267,7 +267,7 @@ class Meanwhile(Tune):
         self.assertEqual(os.listdir(self.state), [])
 
     def test_put_back_by_somebody_else_meanwhile(self):
-        """There is nothing to interrupt, whatever the interface carries."""
+        """A value that is already back needs no interruption, whatever program is attached."""
         self.tune()
         self.appliance.ip("link", "set", "in9", "mtu", "9000")
         self.appliance.ip("link", "set", "dev", "in9", "xdpgeneric", "obj",
@@ -288,7 +288,7 @@ class Meanwhile(Tune):
         self.assertTrue(left and all("in9" in name for name in left), left)
         self.assertEqual(left[0], "in9", "in the order in which they were changed")
         self.assertEqual(self.appliance.link("out0")["mtu"], mtu)
-        # it comes back, and the rest is put back
+        # the interface is created again, and --revert puts back the rest
         self.appliance.ip("tuntap", "add", "in9", "mode", "tap")
         self.tune("--revert")
         self.assertEqual(self.appliance.link("in9")["mtu"], 9000)
@@ -310,14 +310,14 @@ class Failures(Tune):
         self.assertEqual(os.listdir(self.state), [])
 
     def killed(self, words, call, when):
-        """Runs tune, killed at the n-th call of a kind; False: it made fewer of them."""
+        """Runs `tune` and kills it at the `when`-th such call; False: it made fewer calls."""
         before = injected(call, f"signal=KILL:when={when}")
         command, environment = self.command(*words, before=before)
         result = self.appliance.run(*command, check=False, env=environment)
         return result.returncode != 0
 
     def test_killed_anywhere(self):
-        """Whatever was done by then is put back by the next --revert."""
+        """--revert puts back whatever a killed `tune` had changed."""
         need_commands("strace")
         before, kills = self.host(), 0
         path = self.write()
@@ -342,7 +342,7 @@ class Failures(Tune):
         self.assertEqual(kills, 4)
 
     def test_full_disk(self):
-        """What cannot be written down is not changed."""
+        """`tune` changes nothing if it cannot record it."""
         before = self.host()
         command, environment = self.command(
             "-c", self.write(), before=("sh", "-c", "mount -t tmpfs -o size=8k tmpfs /var/lib && "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The flags of old, and what status, stats and monitor show."""
+"""The old loader's flags, and the output of status, stats and monitor."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from lib.program import PATIENCE
 
 
 class Flags(Lifecycle):
-    """The flags of old, under the old name."""
+    """The flags of vxlan_loader, under its name and with `run`."""
 
     def loader(self):
         path = os.path.join(self.work.path, "vxlan_loader")
@@ -41,7 +41,7 @@ class Flags(Lifecycle):
                    executable=self.loader())
 
     def test_mistakes_under_the_old_name(self):
-        """What helps is the help of `run`."""
+        """Messages refer to the help of `run`."""
         loader = self.loader()
         for words, said in ((("--bogus",), "unrecognized option '--bogus'"),
                             (("-d", "x"), "vxlan-pipeline run: --duration 'x'"),
@@ -57,7 +57,7 @@ class Flags(Lifecycle):
                    "--nat-port", "8081", "--source-port", "1000", name="run")
 
     def test_environment(self):
-        """What stands in the environment stands in for what no flag says."""
+        """Environment variables count unless a flag says otherwise."""
         environment = {"AWS_IPSEC_VM_IP": "10.20.0.2", "AWS_IPSEC_VM_PORT": "7777"}
         self.check("-i", "in0", "-t", "out0", "-s", "1000", environment=environment,
                    executable=self.loader(), target=7777)
@@ -71,7 +71,7 @@ class Flags(Lifecycle):
                    "1000", name="run")
 
     def test_dump_stats(self):
-        """The counters once, and the end; the instance is not touched."""
+        """--dump-stats prints the counters and exits; the instance runs on."""
         daemon = self.start()
         self.assertTrue(self.forwards(13))
         for command in ((program.PROGRAM, "run"), (self.loader(),)):
@@ -81,7 +81,7 @@ class Flags(Lifecycle):
         self.assertTrue(self.forwards())
 
     def test_verbose(self):
-        """A dashboard every interval."""
+        """-v prints a dashboard every interval."""
         daemon = self.start(arguments=["-v", "-I", "1"])
         self.assertTrue(self.forwards(17))
         wait_for(lambda: re.search(r"(?i)redirected\D+17\b", daemon.stdout), 10,
@@ -143,7 +143,7 @@ class Views(Lifecycle):
                          r"(?i)redirected\D+13\b")
 
     def monitor(self, seconds, *words):
-        """The lines that `monitor` writes into a pipe."""
+        """Runs `monitor` for that long; returns the lines that it writes into a pipe."""
         process = subprocess.Popen(  # pylint: disable=consider-using-with
             self.appliance.command(program.PROGRAM, "monitor", "-I", "1", "--instance",
                                    self.instance, *words), stdout=subprocess.PIPE, text=True)
