@@ -22,7 +22,7 @@ class Row:
 
 
 class PacketTable(unittest.TestCase):
-    """Runs tables through the real program; compares its answers with the rows and the reference."""
+    """Runs tables through the real program; compares the answers with rows and reference."""
 
     BASE = {
         "listen": {"interface": "rx0"},

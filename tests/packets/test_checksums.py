@@ -12,7 +12,7 @@ SOURCE6, DESTINATION6 = "2001:db8::1", "2001:db8::2"
 
 
 def udp_checksum_of(frame):
-    """Of an inner frame without IP options or extension headers."""
+    """The UDP checksum of an inner frame without IP options or extension headers."""
     at = 40 if frame[12:14] == b"\x08\0" else 60
     return struct.unpack_from("!H", frame, at)[0]
 
@@ -59,7 +59,7 @@ class Checksums(PacketTable):
                 self.assertTrue(valid_checksums(got.out[0][14:]), got)
 
     def test_invalid_is_updated_all_the_same(self):
-        """The receiver must still see that the packet was damaged: no recomputation."""
+        """Checksums are updated, not computed anew: the receiver still sees the damage."""
         packets = [
             ("UDP", frames.udp(SOURCE, DESTINATION, 1000, 514, b"x", udp_checksum=0x1234)),
             ("UDP, 0xffff", frames.udp(SOURCE, DESTINATION, 1000, 514, b"x",
@@ -126,7 +126,7 @@ class Checksums(PacketTable):
                 self.assertTrue(valid_checksums(got.out[0][14:]), got)
 
     def computed_zero(self, source, destination, target, version):
-        """A packet whose checksum comes out as zero once it is rewritten: by search."""
+        """Searches for a packet whose checksum is zero after rewriting."""
         config = self.config()
         for filler in range(65536):
             packet = frames.udp(source, destination, 1000, 514, struct.pack("!HH", filler, 7))
@@ -146,7 +146,7 @@ class Checksums(PacketTable):
             self.assertTrue(valid_checksums(got.out[0][14:]))
 
     def test_tcp_checksum_of_zero_stays_zero(self):
-        """Only UDP gives zero a meaning: a TCP checksum that comes out as zero is zero."""
+        """A TCP checksum of zero has no special meaning, unlike UDP's."""
         for filler in range(65536):
             payload = struct.pack("!HH", filler, 7)
             if frames.tcp_segment(SOURCE, "192.0.2.9", 1000, 8081, payload)[16:18] == b"\0\0":

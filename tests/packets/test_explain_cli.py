@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command `explain` as its user meets it: input, output, exit status, and what it leaves behind.
-
-What the program does with packets is the business of its neighbours.
+"""
+The command line of `explain`: input, output, exit status, and that it leaves nothing behind. The
+other files of this folder test what it says of packets.
 """
 
 import json
@@ -67,7 +67,7 @@ PLAIN = ip_udp("10.1.0.1", "10.1.0.2", 5000, 53, b"plain")
 
 
 def pcap(frames, order="<", magic=0xA1B2C3D4, link_type=1, unit=1000):
-    """`unit`: nanoseconds of one count of the fraction. A frame may be (kept bytes, length)."""
+    """`unit`: of the timestamp's fraction, in ns. A frame may be (captured bytes, length)."""
     data = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 262144, link_type)]
     for number, frame in enumerate(frames):
         kept, length = frame if isinstance(frame, tuple) else (frame, len(frame))
@@ -77,7 +77,7 @@ def pcap(frames, order="<", magic=0xA1B2C3D4, link_type=1, unit=1000):
 
 
 def pcapng(frames, link_type=1):
-    """With nanoseconds."""
+    """A pcapng file with timestamps in nanoseconds."""
     def block(kind, body):
         body += bytes(-len(body) % 4)
         return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
@@ -92,7 +92,7 @@ def pcapng(frames, link_type=1):
 
 
 def read_pcap(data):
-    """[(time in ns, frame)]; fails unless it is a whole pcap of Ethernet."""
+    """[(time in ns, frame)]; fails unless the data is a complete pcap file of Ethernet frames."""
     magic, _, _, _, _, _, link_type = struct.unpack_from("<IHHiIII", data)
     unit = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}[magic]
     assert link_type == 1
@@ -141,7 +141,7 @@ class ExplainCase(unittest.TestCase):
         return json.loads(self.explain(*args, "--json", **options))
 
     def refused(self, status, pattern, *args, **options):
-        """Fails with this status and one line on stderr. Returns stdout."""
+        """Fails unless `explain` exits with the status and says why on stderr; returns stdout."""
         result = self.run_program(*args, **options)
         self.assertEqual(result.returncode, status, result.stderr)
         self.assertRegex(result.stderr.splitlines()[0], pattern)
@@ -262,7 +262,7 @@ class Input(ExplainCase):
                 self.assertIn("redirected", text)
 
     def test_frames_that_cannot_be_run(self):
-        """They are said to be so, and the others go on."""
+        """`explain` says so of each, and runs the others."""
         path = self.file("in.pcap", pcap([bytes(9), b"", bytes(14), MACS + bytes(4000), HELLO]))
         document = self.document(path)
         self.assertEqual([p["verdict"] for p in document["packets"]],
@@ -385,7 +385,7 @@ class Json(ExplainCase):
 
 
 class NextHops(ExplainCase):
-    """The MACs of the simulated world."""
+    """The MACs of the gateway and interfaces that `explain` simulates."""
 
     def macs(self, frame, config):
         document = self.document(self.file("in.pcap", pcap([frame])),
@@ -419,7 +419,7 @@ class NextHops(ExplainCase):
 
 class Writing(ExplainCase):
     def test_what_is_written(self):
-        """What leaves decapsulated, as it is in the JSON, with the time it came at."""
+        """-w writes decapsulated frames, as the JSON has them, with the times of the capture."""
         path = self.file("in.pcap", pcap([PLAIN, HELLO, UNMATCHED, LARGE]))
         document = self.document(path, "-w", "out.pcap")
         leaving = [bytes.fromhex(p["out"][0]["hex"]) for p in document["packets"]
@@ -471,7 +471,7 @@ class Writing(ExplainCase):
         self.assertEqual(self.data("in.pcap"), data)
 
     def test_interrupted(self):
-        """Killed while it waits for more packets."""
+        """A signal ends `explain` while it waits for more packets."""
         self.needs_root()
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number.name):
@@ -496,13 +496,13 @@ class Writing(ExplainCase):
 
 class Silence(ExplainCase):
     def received(self, process):
-        """{interface: packets that it received}, of the process's network namespace."""
+        """{interface: packets received} of the process's network namespace."""
         with open(f"/proc/{process.pid}/net/dev", encoding="ascii") as file:
             lines = [line.replace(":", " ").split() for line in file.readlines()[2:]]
         return {fields[0]: int(fields[2]) for fields in lines}
 
     def test_no_packets_but_those_of_the_capture(self):
-        """What else arrives in the sandbox leaves a trace, too, and would be taken for theirs."""
+        """`explain` would take the trace of any other packet in its sandbox for the capture's."""
         self.needs_root()
         with subprocess.Popen([PROGRAM, "explain", "-c", self.config, "-"], stdin=subprocess.PIPE,
                               stdout=subprocess.DEVNULL, cwd=self.work) as process:
@@ -512,7 +512,7 @@ class Silence(ExplainCase):
             while not any(name.startswith("sandbox") for name in self.received(process)) and \
                     time.monotonic() < deadline:
                 time.sleep(0.05)
-            time.sleep(3)  # in which groups are announced, at random times
+            time.sleep(3)  # IPv6 would announce multicast groups, at random times
             received = self.received(process)
             process.stdin.close()
             self.assertEqual(process.wait(20), 0)
@@ -524,8 +524,8 @@ class Silence(ExplainCase):
 class Traces(ExplainCase):
     def test_nothing_is_left_behind(self):
         """
-        No interface, setting, pin or state file. In namespaces of the test's own, so that what
-        else runs on this machine is not mistaken for it.
+        `explain` leaves no interface, setting, pin or state file. It runs in namespaces of the
+        test's own, where other programs of this machine leave nothing either.
         """
         self.needs_root()
         if not shutil.which("unshare"):
@@ -547,7 +547,7 @@ class Traces(ExplainCase):
         self.assertEqual(after, before)
 
     def test_many_packets(self):
-        """Text is told as it goes, and it goes fast enough for real captures."""
+        """Text output is fast enough for real captures."""
         path = self.file("in.pcap", pcap([HELLO, LARGE] * 25000))
         started = time.monotonic()
         text = self.explain(path)

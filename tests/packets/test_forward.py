@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""On the way out: DF, IDs, TTL, size, next hop."""
+"""What happens to packets that leave: DF, IDs, TTL, size, next hop."""
 
 import struct
 
@@ -83,7 +83,7 @@ class DontFragment(PacketTable):
             self.assertTrue(valid_checksums(got.out[0][14:]), got)
 
     def test_fresh_ids_differ(self):
-        """As many fresh IDs in a row as a receiver may have to hold apart."""
+        """A receiver may have to tell apart as many datagrams of one pair of hosts."""
         packets = [frames.tunnel(frames.inner(sized(1500, df=True, ident=0)))
                    for _ in range(2000)]
         idents = [struct.unpack_from("!H", got.out[0], 18)[0]
@@ -117,7 +117,7 @@ class TimeToLive(PacketTable):
                 self.assertEqual(got.out[0][22], ttl)
 
     def test_passed(self):
-        """To the kernel only where it will not answer a production host with an ICMP error."""
+        """A packet whose TTL the kernel would find exceeded may be dropped instead of passed."""
         self.run_table(self.config({"forward": {"unmatched": "pass"}}), [
             row(f"{ttl}", sized(100, 77, ttl=ttl), verdict, 0)
             for ttl, verdict in ((2, "passed"), (64, "passed"), (255, "passed"),
@@ -179,7 +179,7 @@ class Size(PacketTable):
                                 row("fits", sized(1500), "transmitted")])
 
     def test_padding(self):
-        """Bytes behind the inner packet stay while the frame fits, and go when it does not."""
+        """Bytes behind the inner packet stay if the frame fits, and are cut off if not."""
         for oversize in ("fragment", "drop", "pass"):
             config = self.config({"forward": {"oversize": oversize}})
             kept, gone = ["nat_applied"], ["nat_applied", "trailer_cut"]
@@ -235,7 +235,7 @@ class NextHop(PacketTable):
 
 class Reference(PacketTable):
     def test_reassembly_notices_damage(self):
-        """The helper that judges fragments must be able to fail."""
+        """reassemble() fails on damaged fragments: the tests of fragments depend on it."""
         body = bytes(range(200)) * 10
         first = frames.ipv4(body[:1480], 17, *V4, mf=True)
         last = frames.ipv4(body[1480:], 17, *V4, fragment_offset=1480)

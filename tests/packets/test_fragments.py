@@ -45,7 +45,7 @@ class InnerFragments(PacketTable):
             self.run_table(self.config(), rows)
 
     def test_fragment_header_of_a_whole_packet_within_the_first(self):
-        """RFC 6946: such a header says nothing of what the fragments belong to."""
+        """RFC 6946: a fragment header inside the first fragment does not identify its datagram."""
         segment = frames.udp_segment(*V6, 1000, 514, b"x" * 40)
         atomic = struct.pack("!BBHI", UDP, 0, 0, 99)
         rows = [frames.tunnel(frames.inner(frames.ipv6(part, protocol, *V6, fragment=fragment)))
@@ -85,7 +85,7 @@ class InnerFragments(PacketTable):
                                     for number, frame in enumerate(pieces(77))])
 
     def test_datagrams_are_not_confused(self):
-        """After one first fragment: whatever differs in its identity is another datagram."""
+        """A later fragment that differs in any part of the identity belongs to another datagram."""
         first, later, *_ = pieces()
         other_source = ("10.1.0.3", "10.1.0.2")
         self.run_table(self.config({"listen": {"vnis": [1, 2]}}), [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Damaged packets: always a verdict from the list, always the sum, never bytes from elsewhere."""
+"""Damaged packets: verdicts are right and add up, and no bytes of other packets leave."""
 
 import os
 import random
@@ -97,7 +97,7 @@ class Damaged(PacketTable):
         self.assertNotIn("error", seen)
 
     def test_noise(self):
-        """Frames that are nothing but noise."""
+        """Frames of random bytes."""
         rnd = random.Random(SEED)
         packets = [rnd.randbytes(rnd.randrange(14, 200)) for _ in range(2000)]
         answer = program.explain(self.config(), packets)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Rules: which one matches, and that the first in file order does."""
+"""Rules: which packets a rule matches; the first match in file order wins."""
 
 import ipaddress
 import itertools
@@ -24,7 +24,7 @@ def build(fields):
 
 
 def hides(first, second):
-    """Whether every packet that the match `second` takes was taken by `first` already."""
+    """Whether the match `first` takes every packet that `second` takes."""
     for key, value in first.items():
         if key not in second:
             return False
@@ -37,7 +37,7 @@ def hides(first, second):
 
 
 def hidden(match, earlier):
-    """By one rule, or by two that take UDP and TCP."""
+    """Whether one earlier match hides this one, or one for UDP and one for TCP."""
     if "protocol" not in match:
         return all(hidden({**match, "protocol": protocol}, earlier)
                    for protocol in ("udp", "tcp"))
@@ -56,7 +56,7 @@ class RuleTable(PacketTable):
 
 class Keys(RuleTable):
     def check(self, cases):
-        """(match, packet that it takes, target, changes to the packet that it does not take)"""
+        """`cases`: (match, a packet that matches, target, [changes by which it does not])."""
         tables = []
         for match, base, to, misses in cases:
             config = self.rules((match, to))
@@ -149,7 +149,7 @@ class Keys(RuleTable):
 
 class Families(RuleTable):
     def test_targets(self):
-        """A rule speaks of the packets of its target's family."""
+        """A rule matches packets of its target's address family only."""
         config = self.rules(({"source_port": 42844}, TO), ({"source_port": 42844}, TO6))
         self.run_table(config, [
             self.matches(config, "IPv4", PACKET, 1), self.matches(config, "IPv6", PACKET6, 2)])
@@ -159,7 +159,7 @@ class Families(RuleTable):
             self.matches(config, "IPv6", PACKET6, 1)])
 
     def test_target_without_a_port(self):
-        """Without a port the port stays."""
+        """If the target has no port, the packet keeps its own."""
         config = self.rules(({"source_port": 42844}, "192.0.2.9"),
                             ({"source_port": 42844}, "2001:db8:9::9"))
         answer = self.run_table(config, [
@@ -207,7 +207,7 @@ class Families(RuleTable):
 
 class Order(RuleTable):
     def test_first_match_in_file_order(self):
-        """Not the most specific, not the fullest shape: the first."""
+        """The first match wins, not the most specific one, nor the one with the most keys."""
         config = self.rules(
             ({"source_port": 42844, "destination_port": 514, "vni": 5}, "192.0.2.1:1"),
             ({"source": "10.2.0.0/16", "destination_port": 514}, "192.0.2.2:2"),
@@ -238,7 +238,7 @@ class Order(RuleTable):
         ])
 
     def test_one_protocol_before_both(self):
-        """The second rule takes what the first leaves."""
+        """TCP, which the first rule does not match, goes to the second."""
         config = self.rules(({"source_port": 42844, "protocol": "udp"}, "192.0.2.1:1"),
                             ({"source_port": 42844}, "192.0.2.2:2"))
         self.run_table(config, [self.matches(config, "UDP", PACKET, 1),
@@ -273,13 +273,13 @@ class Order(RuleTable):
                                 rnd.choice(("udp", "tcp")) if key == "protocol" else
                                 rnd.randrange(1, 7) for key in form})
         rnd.shuffle(matches)
-        # What matches much must not hide the rest; what is hidden may be refused.
+        # Matches of one key go last, as they would hide many; hidden ones may be refused.
         matches.sort(key=lambda match: len(match) < 2)
         return [match for number, match in enumerate(matches)
                 if not hidden(match, matches[:number])]
 
     def near(self, rnd, match, version):
-        """A packet that a rule matches, or that one change has moved away from it."""
+        """A packet that the match takes, or one that may miss it by one key."""
         def some(prefix):
             return str(prefix[rnd.choice((0, 1, -1)) % prefix.num_addresses])
         form = "10.2.{}.{}" if version == 4 else "2001:db8:0:{:x}::{}"
@@ -294,7 +294,7 @@ class Order(RuleTable):
         return build({**fields, **held})
 
     def test_many_shapes(self):
-        """More shapes than anyone writes: random packets, all compared with the reference."""
+        """Random packets under forty shapes of rules agree with the reference."""
         for version, seed in ((4, 11), (6, 12)):
             rnd = random.Random(seed)
             matches = self.shapes(rnd, version)
@@ -316,7 +316,7 @@ class Order(RuleTable):
             self.assertGreater(len(hit), 30, "the packets reach many rules")
 
     def test_many_rules(self):
-        """5,000 rules of one shape: each is found, and by no other packet."""
+        """With 5,000 rules of one shape, packets find the right rule or none."""
         ports = list(range(10000, 15000))
         config = self.rules(*[({"source_port": port}, f"10.200.{port >> 8}.{port & 255}:{port}")
                               for port in ports])

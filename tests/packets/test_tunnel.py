@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Outer headers: what is the tunnel's, what is the kernel's, what is refused."""
+"""Outer headers: which frames are the tunnel's, the kernel's, or refused."""
 
 import struct
 
@@ -221,7 +221,7 @@ class OuterHeaders(PacketTable):
         ])
 
     def test_headers_that_are_no_ip_header(self):
-        """What cannot be read as IP cannot be told to be the tunnel's: either answer is safe."""
+        """Nobody can tell whether such frames belong to the tunnel: both verdicts are right."""
         either = {"not_tunnel", "malformed"}
         self.run_table(self.config(), [
             Row("IPv4 header length of 4 words", frames.tunnel(INNER, ihl=4), either),
@@ -445,7 +445,7 @@ class SingleArm(PacketTable):
 
 
 class Reference(PacketTable):
-    """The reference itself is not above suspicion: scapy computes the same bytes."""
+    """The reference itself is tested against scapy."""
 
     def test_against_scapy(self):
         try:
