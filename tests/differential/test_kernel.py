@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-The kernel's vxlan device and stateless nftables do the same work on the same packets: what leaves
-must agree byte for byte, from the IP header on.
+The kernel's vxlan device and stateless nftables do the same work on the same packets. Their packets
+must equal the program's byte for byte, from the IP header on.
 
-Where the two differ on purpose:
-  - the kernel is a routing hop and takes one off TTL and hop limit; here it is put back;
-  - the kernel trims padding behind the IP packet; it is left out of the comparison;
-  - nftables writes 0xffff for a computed TCP checksum of zero, which is the same number in one's
-    complement arithmetic; here both count as one;
-  - nftables' `udp dport set` makes a wrong checksum of UDP's zero ("none"); there are none here.
+Known differences:
+  - the kernel routes and decrements TTL and hop limit; the comparison increments them again;
+  - the kernel cuts off padding behind the IP packet; the comparison ignores padding;
+  - nftables writes a computed TCP checksum of zero as 0xffff, the same number in one's complement
+    arithmetic; the comparison treats both alike;
+  - nftables' `udp dport set` turns a UDP checksum of zero ("none") into a wrong one; no packet
+    here has one.
 """
 
 import os
@@ -34,7 +35,7 @@ RULES = [
     {"match": {"destination": "2001:db8:77::/48", "protocol": "udp"}, "to": "[fd20::3]:53"},
 ]
 
-# The same for nftables. It remembers nothing, so that later fragments are known by their sources.
+# The same rules for nftables. It keeps no state; it recognizes later fragments by their sources.
 NFT = """
 table ip mirror {
     chain prerouting {
@@ -67,7 +68,7 @@ table ip6 mirror {
 
 
 class KernelWay(Ground):
-    """A second row of namespaces, in which the kernel does the work."""
+    """A second row of three namespaces, in which the kernel does the work."""
 
     def setUp(self):
         super().setUp()
@@ -96,7 +97,7 @@ class KernelWay(Ground):
         kernel.ip("addr", "add", "fd09::2/64", "dev", "in0", "nodad")
         kernel.ip("addr", "add", "10.20.0.1/24", "dev", "out0")
         kernel.ip("addr", "add", "fd20::1/64", "dev", "out0", "nodad")
-        # Sources are anywhere; a way back keeps reverse path and martian checks content.
+        # Routes back to the inner sources, so that the kernel does not drop them as martians.
         kernel.ip("route", "add", "10.0.0.0/8", "dev", "in0")
         kernel.ip("route", "add", "2001:db8::/32", "dev", "in0")
         for vni in (1, 2):
@@ -119,7 +120,7 @@ class KernelWay(Ground):
     # -- traffic ------------------------------------------------------------------------------
 
     def packets(self, rnd):
-        """Inner packets, each of its own source; fragments share one."""
+        """Inner packets, each with a source of its own; fragments of one datagram share theirs."""
         number = 0
         while number < PACKETS:
             number += 1
@@ -177,7 +178,7 @@ class KernelWay(Ground):
             fields.update(source="10.9.0.1", destination="10.9.0.2", df=rnd.random() < 0.5,
                           udp_checksum=rnd.choice((0, 0, None)))
         inner = frames.inner(packet)
-        # nftables lets a later fragment through whose first was refused; we do not.
+        # Fragments stay whole: nftables forwards a later one even if the first was refused.
         damage = rnd.random() if not self.is_fragment(packet) else 1
         if damage < 0.02:
             inner = inner[:-1] if len(packet) > 60 else inner
@@ -206,7 +207,7 @@ class KernelWay(Ground):
 
     @staticmethod
     def undo_hop(packet):
-        """The packet before a routing hop took one off its TTL."""
+        """The packet as it was before routing decremented its TTL."""
         packet = bytearray(packet)
         if packet[0] >> 4 == 4:
             old = bytes(packet[8:10])
@@ -220,7 +221,7 @@ class KernelWay(Ground):
 
     @staticmethod
     def same_zero(packet):
-        """0xffff in a TCP checksum as 0."""
+        """The packet with 0 instead of 0xffff as its TCP checksum."""
         four = packet[0] >> 4 == 4
         at = ((packet[0] & 15) * 4 if four else 40) + 16
         if packet[9 if four else 6] == frames.TCP and packet[at:at + 2] == b"\xff\xff":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A Debian that holds what a source package says it needs to be built, and nothing else."""
+"""A Debian system with the Build-Depends of a source package and nothing else."""
 
 import glob
 import hashlib
@@ -12,7 +12,7 @@ import machine
 
 
 class Chroot:
-    """Kept for the next time under the name of what it holds; written to in a layer above."""
+    """The system is kept for later runs, named by its Build-Depends; builds write to a layer."""
 
     def __init__(self, test, release, source):
         need_commands(*machine.COMMANDS)
@@ -38,7 +38,7 @@ class Chroot:
         return path
 
     def build(self, source, directory, options):
-        """The files that come of it, as they lie in the chroot, and what the build said."""
+        """Builds the package in `directory`; returns paths of its files and the build's output."""
         place = self.root + directory
         os.makedirs(place)
         for path in glob.glob(source.removesuffix(".dsc") + ".*"):

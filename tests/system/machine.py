@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-A Debian machine that boots under systemd: a container whose disk is thrown away afterwards and
-whose network is a namespace of the test's.
+A Debian machine that boots under systemd: a container in a network namespace of the test.
 
-The tree it boots from is made once a release and kept in build/system/RELEASE, one with further
-packages beside it; a machine writes to a layer of its own above that.
+It boots from a directory tree that is made once for each release and kept in build/system/RELEASE;
+trees with further packages are kept beside it. A machine writes to an overlay of its own, which is
+removed at the end of the test.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from lib.command import need_commands, run, wait_for
 from lib.daemon import BPFFS
 
 CACHE = os.path.join(program.ROOT, "build", "system")
-# What a server has; python3 for nothing but the tests of the package itself.
+# The packages of a usual server; python3 is for the package's own tests.
 INCLUDED = ("systemd", "systemd-sysv", "dbus", "procps", "iproute2", "ethtool", "ca-certificates",
             "curl", "python3-minimal", "libpython3-stdlib")
 APT = ("apt-get", "-q", "-y", "--no-install-recommends", "-o", "Acquire::Retries=5")
@@ -41,7 +41,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @contextlib.contextmanager
 def only_one(path):
-    """Whoever comes second waits, and finds the first one's work done."""
+    """A lock between test runs: the second waits, and finds the work done."""
     os.makedirs(CACHE, exist_ok=True)
     with open(path + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -50,7 +50,7 @@ def only_one(path):
 
 @functools.lru_cache(maxsize=None)
 def need():
-    """Skips, aloud, where this machine makes no containers: tried with its own /usr."""
+    """Skips the test if this machine cannot run containers; tries one with its own /usr."""
     need_commands(*COMMANDS)
     tried = run("systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
                 "--private-network", "--console=pipe", "-D", "/", "--volatile=yes",
@@ -60,7 +60,7 @@ def need():
 
 
 def tree(release):
-    """The directory with the release's installed system; made if there is none."""
+    """The directory with the release's installed system; installs it if there is none."""
     need()
     path = os.path.join(CACHE, release)
     with only_one(path):
@@ -73,7 +73,7 @@ def tree(release):
 
 
 def tree_with(release, names, prepare=lambda path: None):
-    """The same with further packages; `prepare` may put files there before these are installed."""
+    """The same with further packages; calls `prepare` with its path before it installs them."""
     base = tree(release)
     path = f"{base}-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:12]}"
     with only_one(path):
@@ -90,7 +90,7 @@ def tree_with(release, names, prepare=lambda path: None):
 
 
 def debootstrap(*words):
-    """Twice if need be: unlike apt it does not ask again for what a mirror did not deliver."""
+    """Runs debootstrap, twice if need be: unlike apt it does not repeat a failed download."""
     if run("debootstrap", *words, check=False, timeout=1800).returncode:
         shutil.rmtree(words[-1], ignore_errors=True)
         run("debootstrap", *words, timeout=1800)
@@ -101,11 +101,11 @@ def chroot(path, *command, timeout=600, **options):
 
 
 def fetch(release, names):
-    """Has the archives of these packages and of what they need in the tree's cache of apt."""
+    """Downloads these packages and their dependencies to apt's cache in the release's tree."""
     path = tree(release)
     updated = os.path.join(path, "var/lib/apt/periodic/update")
     with only_one(path):
-        # Lists that are older may name what a mirror has no more.
+        # Older lists may name packages that the mirror no longer has.
         if not os.path.exists(updated) or os.path.getmtime(updated) < time.time() - A_DAY:
             chroot(path, *APT, "update")
             os.makedirs(os.path.dirname(updated), exist_ok=True)
@@ -114,7 +114,7 @@ def fetch(release, names):
 
 
 def _remove_stale():
-    """What machines left whose test was killed: nobody holds the lock of their directory."""
+    """Removes directories of killed tests: those whose lock nobody holds."""
     for name in os.listdir(CACHE):
         if not name.startswith("machine-"):
             continue
@@ -129,7 +129,7 @@ def _remove_stale():
 
 
 def _is_init(pid):
-    """Whether it is the first process of a PID namespace; others help it into being."""
+    """Whether it is the first process of a PID namespace, not one of systemd-nspawn's helpers."""
     with contextlib.suppress(FileNotFoundError), \
             open(f"/proc/{pid}/status", encoding="ascii") as stream:
         return re.search(r"^NSpid:.*\s1$", stream.read(), re.MULTILINE) is not None
@@ -137,7 +137,7 @@ def _is_init(pid):
 
 
 class Layer:
-    """A tree's files at `root`, to be written to; what is written is thrown away with the test."""
+    """An overlay at `root` above the files of a tree; removed at the end of the test."""
 
     def __init__(self, test, base):
         _remove_stale()
@@ -152,7 +152,7 @@ class Layer:
         self.written = os.path.join(above, "written")
         test.addCleanup(run, "umount", "-l", self.root, check=False)
         if not self._mount(base, above):
-            # Of a tree that lies on an overlay itself: what is above it may not, but may in memory.
+            # The upper directory must not lie on an overlay itself, but may lie in memory.
             run("mount", "-t", "tmpfs", "tmpfs", above)
             test.addCleanup(run, "umount", "-l", above, check=False)
             if not self._mount(base, above):
@@ -168,7 +168,7 @@ class Layer:
 
 
 class Systemd:
-    """What can be asked of a machine whose run(*command) runs a command in it as root."""
+    """Questions to a machine. Subclasses have run(*command), which runs it there as root."""
 
     def shell(self, script, **options):
         return self.run("sh", "-euc", script, **options)
@@ -186,7 +186,7 @@ class Systemd:
 
 
 class Machine(Systemd):
-    """One machine. `namespace` is its network; the BPF file system is that of the tests."""
+    """One machine. `namespace` is its network; it shares the tests' BPF file system."""
 
     def __init__(self, test, release, namespace):
         self.namespace, self.process, self.init = namespace, None, None
@@ -195,7 +195,7 @@ class Machine(Systemd):
         test.addCleanup(self.kill)
 
     def boot(self, bpf=True):
-        """Until its services run. Without `bpf` its kernel refuses bpf(2)."""
+        """Boots and waits until the services run. Without `bpf`, bpf(2) fails on the machine."""
         with open(self._console, "ab") as console:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit",
@@ -203,7 +203,7 @@ class Machine(Systemd):
                  f"--system-call-filter={'' if bpf else '~'}bpf", f"--bind={BPFFS}",
                  "--console=read-only", "--hostname=appliance", "-D", self.root],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
-                # of /proc/sys and /sys only what belongs to its network may be written
+                # only the network's part of /proc/sys and /sys is writable
                 env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
                 preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, SIGKILL))
         self.init = wait_for(self._find_init, 60, "the machine's first process")
@@ -219,7 +219,7 @@ class Machine(Systemd):
         return next((int(child) for child in children if _is_init(child)), None)
 
     def _is_up(self):
-        """`degraded`: what is in a container that a container cannot have."""
+        """`degraded` is enough: some units cannot work in a container."""
         state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
         return state in ("running", "degraded")
 
@@ -232,19 +232,19 @@ class Machine(Systemd):
             return stream.read()
 
     def run(self, *command, timeout=300, **options):
-        """As root in the machine."""
+        """Runs a command as root on the machine."""
         return run("nsenter", f"--target={self.init}", "--mount", "--uts", "--ipc", "--net",
                    "--pid", "--root", "--wd", *command, timeout=timeout, env=ENVIRONMENT,
                    **options)
 
     def power_off(self):
-        """An orderly end; boot() starts it again."""
+        """Shuts the machine down; boot() starts it again."""
         self.run("systemctl", "poweroff", check=False)
         self.process.wait(120)
         self.process = None
 
     def kill(self):
-        """As if somebody pulled the plug. What runs in it ends with its first process."""
+        """Kills the machine: all of its processes end with its first one."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -264,12 +264,12 @@ class Machine(Systemd):
         return os.path.lexists(self.path(path))
 
     def files_named(self, part):
-        """Every path that was written since the beginning, is still there, and has this in it."""
+        """Paths with `part` in them that were written on the machine and still exist."""
         found = []
         for directory, directories, files in os.walk(self.layer.written):
             for name in directories + files:
                 path = "/" + os.path.relpath(os.path.join(directory, name), self.layer.written)
-                # What was deleted of the layer below is a device in this one.
+                # A device marks a file that was deleted from the tree below.
                 if part in path and self.exists(path):
                     found.append(path)
         return sorted(found)

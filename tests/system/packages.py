@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The packages under test, built from these sources, and the repository that serves them."""
+"""Builds the Debian packages under test from these sources, and serves them in a repository."""
 
 import glob
 import os
@@ -17,7 +17,7 @@ import builder
 import machine
 
 HERE = platform.freedesktop_os_release().get("VERSION_CODENAME")  # this machine's release
-LATER = "later"  # what tells the newer build from the older
+LATER = "later"  # the version suffix of the newer build
 PORT = 8080
 NOT_PACKAGED = {"build", ".git", ".ci", "tests", "__pycache__"}
 
@@ -33,7 +33,7 @@ def _newest_source():
 
 
 def deb(suffix=""):
-    """The package's file, built anew here if a source is newer. Its unit tests run elsewhere."""
+    """The package's file, built again if a source is newer; without the unit tests."""
     need_commands("dpkg-buildpackage", "dh")
     output = os.path.join(machine.CACHE, f"deb-{suffix or 'release'}")
     pattern = os.path.join(output, "vxlan-pipeline_*.deb")
@@ -50,12 +50,12 @@ def deb(suffix=""):
 
 
 def source(path):
-    """The source package that was built beside it."""
+    """The source package that was built with the package."""
     return glob.glob(os.path.join(os.path.dirname(path), "*.dsc"))[0]
 
 
 def deb_of(test, release, suffix=""):
-    """The same as made by the tools and libraries of a release."""
+    """The package's file, built with the tools and libraries of the release."""
     own = deb(suffix)
     if release == HERE:
         return own
@@ -78,13 +78,13 @@ def field(path, name):
 
 
 def dependencies(path):
-    """Names of what the package depends on, without versions and alternatives."""
+    """Names of the packages it depends on, without versions and alternatives."""
     return [part.split("|")[0].split("(")[0].split(":")[0].strip()
             for part in field(path, "Depends").split(",")]
 
 
 class Repository:
-    """Signed with a key of its own, and served over HTTP to the machine alone."""
+    """A signed repository, served over HTTP on the machine's loopback."""
 
     def __init__(self, test, namespace):
         need_commands("apt-ftparchive", "gpg")
@@ -101,7 +101,7 @@ class Repository:
         test.addCleanup(self.server.kill)
 
     def publish(self, path):
-        """What is said to an operator is kept: the lines to paste."""
+        """Publishes the package; keeps the lines that an operator is told to paste."""
         result = run(os.path.join(program.ROOT, "dist", "repo"), timeout=300, env={
             **os.environ, "REPO_OUTPUT": self.work.path, "REPO_URL": self.url,
             "DEB_OUTPUT": os.path.dirname(path), "RPM_OUTPUT": "/nonexistent"})

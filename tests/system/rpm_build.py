@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Packages as the tests need them: built with either set of macros, older and newer, and a base."""
+"""Builds the .rpm packages under test, and a base package that plays the distribution."""
 
 import glob
 import os
@@ -13,7 +13,7 @@ from lib.command import run
 
 CACHE = os.path.join(program.ROOT, "build", "rpm-host")
 HELPER = "/usr/lib/systemd/systemd-update-helper"
-# systemd's templates of what Fedora has and Debian has not.
+# Values for systemd's templates, whose results Fedora installs and Debian does not.
 WORDS = {"SYSTEMD_UPDATE_HELPER_PATH": HELPER, "ROOTLIBEXECDIR": "/usr/lib/systemd",
          "SYSTEM_DATA_UNIT_DIR": "/usr/lib/systemd/system", "TMPFILES_DIR": "/usr/lib/tmpfiles.d",
          "SYSCTL_DIR": "/usr/lib/sysctl.d"}
@@ -23,8 +23,7 @@ def _tags(library, prefix="", tags=()):
     return [f"{library}()(64bit)"] + [f"{library}({prefix}{tag})(64bit)" for tag in tags]
 
 
-# What RHEL 9 and Amazon Linux 2023 provide, of what such a program may need: nothing else may be
-# asked for. glibc is 2.34 on both.
+# The package may require only what RHEL 9 and Amazon Linux 2023 both provide. Both have glibc 2.34.
 PROVIDED = [
     "/bin/sh", "rtld(GNU_HASH)", "systemd = 252",
     *_tags("libc.so.6", "GLIBC_", ["2.2.5", "2.2.6", "2.3.2", "2.3.3", "2.3.4"] +
@@ -69,7 +68,7 @@ def git(*words):
 
 
 def copy_sources(directory):
-    """What `make rpm` would pack, somewhere else."""
+    """Copies the sources that `make rpm` packs to another directory."""
     for name in filter(None, git("ls-files", "-z", "-co", "--exclude-standard").split("\0")):
         os.makedirs(os.path.dirname(os.path.join(directory, name)), exist_ok=True)
         shutil.copy2(os.path.join(program.ROOT, name), os.path.join(directory, name),
@@ -77,7 +76,7 @@ def copy_sources(directory):
 
 
 def make(target, *words, directory=program.ROOT):
-    """One package of `make rpm` or `make srpm`, with this commit's time; its path."""
+    """Runs `make rpm` or `make srpm` with this commit's time; returns the package's path."""
     result = run("make", "-s", "--no-print-directory", "-C", directory, target,
                  f"SOURCE_DATE_EPOCH={git('log', '-1', '--format=%ct').strip()}", *words,
                  timeout=1200)
@@ -85,7 +84,7 @@ def make(target, *words, directory=program.ROOT):
 
 
 def newer(directory, version):
-    """The sources as of a later version, which has another default configuration too."""
+    """Changes the sources to a later version with another default configuration."""
     for name, pattern, text in (("Makefile", r"(?m)^VERSION := .*$", f"VERSION := {version}"),
                                 ("dist/config.yaml", r"\Z", "# as of a later version\n")):
         path = os.path.join(directory, name)
@@ -97,7 +96,7 @@ def newer(directory, version):
 
 
 def base(directory, files):
-    """The package `test-distribution`; its path. `files`: of systemd_files, or none."""
+    """Builds the package `test-distribution`; returns its path. `files`: systemd_files(), or {}."""
     triggers = "".join(part for part in re.split(r"(?m)^(?=%transfiletrigger)",
                                                  files.get("triggers.systemd", ""))[1:]
                        if re.search(r"-- /usr/lib/(systemd/system|tmpfiles\.d|sysctl\.d)\b", part))

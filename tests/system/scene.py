@@ -15,7 +15,7 @@ CONFIG = "/etc/vxlan-pipeline/config.yaml"
 
 
 class Scene(Lifecycle):
-    """`self.machine` has booted; the package is in the repository and not installed."""
+    """`self.machine` has booted; the package is in its repository, but not installed."""
 
     RELEASE, BPF = "bookworm", True
     CONFIG = {**Lifecycle.CONFIG, "http": {"listen": "127.0.0.1:9789"}}
@@ -31,7 +31,7 @@ class Scene(Lifecycle):
             self.addCleanup(self.remove_instance, name)
 
     def install(self):
-        """What `make repo` says that an operator pastes; only nobody is there to say yes."""
+        """Runs the lines that `make repo` tells an operator to paste, with -y."""
         script = "\n".join(self.repository.instructions)
         script, count = re.subn(r"apt-get install (.*)$", r"apt-get install -y \1", script)
         self.assertEqual(count, 1, script)
@@ -42,7 +42,7 @@ class Scene(Lifecycle):
         return packages.deb_of(self, self.RELEASE, packages.LATER)
 
     def upgrade(self):
-        """To a newer build, from the repository."""
+        """Upgrades the machine to a newer build, from the repository."""
         self.repository.publish(self.later())
         self.machine.shell("apt-get -q update && apt-get -q -y upgrade")
 
@@ -65,7 +65,7 @@ class Scene(Lifecycle):
         return self.machine.run("vxlan-pipeline", "--version").stdout.split()[1]
 
     def delivered_to(self):
-        """The port of the collector that a few packets arrive at; None: none arrives."""
+        """Sends a few packets; returns the destination port they arrive with, or None."""
         self.in_port.send(*tunnels(5))
         found = self.out_port.receive(is_ip, 5, seconds=3)
         ports = {int.from_bytes(frame[36:38], "big") for frame in found}
@@ -73,13 +73,10 @@ class Scene(Lifecycle):
         return ports.pop() if ports else None
 
     def assert_journal(self, expected, unit=UNIT):
-        """A line of the unit's journal says it."""
+        """Fails unless a line of the unit's journal matches."""
         text = self.machine.journal(unit)
         if not re.search(expected, text, re.MULTILINE):
             self.fail(f"no line {expected!r} in the journal, which ends:\n{text[-2000:]}")
 
     def assert_detached(self):
         self.assertEqual(self.appliance.xdp_interfaces(), [])
-
-
-__all__ = ["CONFIG", "UNIT", "Scene", "rules"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The Debian package as such: how it was built, and what Debian's own tools say of it."""
+"""The Debian package: its build, and the verdict of Debian's own tools."""
 
 import glob
 import hashlib
@@ -30,7 +30,7 @@ class Package(unittest.TestCase):
         return packages.deb_of(self, self.RELEASE)
 
     def lintian(self):
-        """The release's own."""
+        """Runs the release's own lintian on the package."""
         directory = os.path.dirname(self.deb())
         if self.RELEASE == packages.HERE:
             need_commands("lintian")
@@ -42,7 +42,7 @@ class Package(unittest.TestCase):
                               "*.changes *.dsc", check=False)
 
     def test_lintian(self):
-        """Nothing to say, pedantically; what is overridden is explained where it is."""
+        """lintian finds nothing, even pedantically; each override has its reason beside it."""
         result = self.lintian()
         said = [line for line in result.stdout.splitlines() if re.match(r"[A-Z]: ", line)
                 and not line.startswith("N: ")]
@@ -50,7 +50,7 @@ class Package(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
     def test_hardening(self):
-        """The program is built with what Debian's hardening=+all stands for."""
+        """The program is built with all of Debian's hardening flags."""
         need_commands("hardening-check")
         with program.Workspace() as work:
             run("dpkg-deb", "-x", self.deb(), work.path)
@@ -63,9 +63,9 @@ class Package(unittest.TestCase):
 
     def test_a_build_from_scratch(self):
         """
-        From its source package, in a Debian with its Build-Depends and nothing else, by a user
-        without privileges or a network: twice, in different places, with one result; and the
-        compilers have nothing to say.
+        Two builds from the source package, in different directories, make identical files, without
+        a compiler's warning. The system has the Build-Depends and nothing else; the user has
+        neither privileges nor a network.
         """
         source = packages.source(packages.deb())
         chroot = builder.Chroot(self, self.RELEASE, source)
@@ -84,7 +84,7 @@ class Package(unittest.TestCase):
 
 class PackageOnDebian13(Package):
     RELEASE = "trixie"
-    # It follows the policy of the older release.
+    # The package follows the policy of the older release.
     LINTIAN = (*Package.LINTIAN, "--suppress-tags", "out-of-date-standards-version")
 
 
@@ -96,12 +96,12 @@ class OwnTests(Scene):
         super().setUp()
 
     def test_autopkgtest(self):
-        """The package's tests of itself, as Debian's machines run them."""
+        """The package's own tests pass, run like on Debian's machines."""
         self.machine.run(*machine.APT, "install", *self.TOOLS)
         shutil.copy(self.deb, self.machine.path("/root"))
         shutil.copytree(os.path.join(program.ROOT, "debian"),
                         self.machine.path("/root/source/debian"))
-        # Of the machine that it asks for, this one has what counts: systemd and bpf(2).
+        # The tests ask for a machine of their own; systemd and bpf(2) are all they need of it.
         result = self.machine.shell(
             "autopkgtest --no-built-binaries --ignore-restrictions=isolation-machine "
             "/root/*.deb /root/source/ -- null 2>&1", timeout=600, check=False)

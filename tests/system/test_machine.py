@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A whole machine with a kernel and network cards of its own, which is rebooted in the middle."""
+"""A whole machine with its own kernel and network cards; the test reboots it."""
 
 import json
 import os
@@ -18,12 +18,12 @@ import virtual
 from scene import CONFIG, UNIT
 
 TUNE_UNIT = "vxlan-pipeline-tune.service"
-SETTING = "net.ipv4.conf.ens5.send_redirects"  # one of those that tune makes
+SETTING = "net.ipv4.conf.ens5.send_redirects"  # one of those that `tune` changes
 BATCH = 10
 
 
 def expected(first, count):
-    """The packets of life.tunnels(), as the collector is to see them."""
+    """The packets of life.tunnels(), as the collector should receive them."""
     address, port = TARGETS[0].split(":")
     return [frames.udp("10.1.0.1", address, 1000, int(port), b"number %06d" % number)
             for number in range(first, first + count)]
@@ -31,8 +31,8 @@ def expected(first, count):
 
 class Machine(unittest.TestCase):
     """
-    sender s0 ---- ens5 machine ens6 ---- c0 collector, of which the lines are cables from the
-    machine's virtio cards to tap interfaces in two network namespaces.
+    sender s0 ---- ens5 machine ens6 ---- c0 collector: ens5 and ens6 are virtio cards, s0 and c0
+    tap interfaces in two network namespaces.
     """
 
     RELEASE = "bookworm"
@@ -98,7 +98,7 @@ class Machine(unittest.TestCase):
             self.assert_forwards(100)
 
     def assert_runs(self):
-        """In the driver, on a host that tune has had in hand, and from the first try on."""
+        """The unit started at the first try, in native mode, and `tune` has set the host."""
         for unit in (TUNE_UNIT, UNIT):
             self.assertEqual(self.machine.state(unit), "active", self.machine.journal(unit))
         self.assertEqual(self.machine.unit(UNIT, "NRestarts"), {"NRestarts": "0"})

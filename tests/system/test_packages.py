@@ -18,7 +18,7 @@ SECURITY = 2.2  # the score of `systemd-analyze security` that the pipeline's un
 
 
 class Story(Scene):
-    """One machine, from the first installation to nothing; every step is a row."""
+    """One machine, from installation to purge; every step is a row."""
 
     def test_life(self):
         for step in (self.installed, self.sample_refused, self.started, self.security,
@@ -54,13 +54,13 @@ class Story(Scene):
         self.assertEqual(self.delivered_to(), 8081)
         self.assertIn("running", self.machine.run("vxlan-pipeline", "status", "--json").stdout)
         self.machine.run("curl", "-fsS", "http://127.0.0.1:9789/healthz")
-        # Nothing that the unit's restrictions would have taken from the daemon.
+        # The unit's restrictions take nothing from the daemon that it needs.
         warnings = self.machine.run("journalctl", "--no-pager", "-o", "cat", "-p", "warning",
                                     f"_PID={self.main_pid()}").stdout.splitlines()
         self.assertEqual([line for line in warnings if "lets no packet pass" not in line], [])
 
     def start_when_allowed(self):
-        """Ten seconds after a series of failures; systemd is not asked for more than a start."""
+        """Waits until the unit's start limit has expired, then starts it without a reset."""
         self.configure()
         time.sleep(10)
         self.systemctl("start", UNIT)
@@ -144,7 +144,7 @@ class Story(Scene):
     def upgraded(self):
         """An upgrade runs the newer build, keeps the edited file and loses no packet."""
         before, config = self.main_pid(), self.machine.read(CONFIG)
-        self.later()  # takes a while, and is no part of it
+        self.later()  # builds it, which would take too long under traffic
         with Traffic(self, pause=0.02) as traffic:
             self.upgrade()
         self.assertEqual(traffic.arrived(), traffic.sent)
@@ -152,7 +152,7 @@ class Story(Scene):
         self.assertEqual(self.machine.read(CONFIG), config)
         self.assertEqual(self.machine.state(UNIT), "active")
         self.assertNotEqual(self.main_pid(), before)
-        # The file that was replaced would be called "... (deleted)".
+        # The link to a file that was replaced ends in " (deleted)".
         program = f"/proc/{self.main_pid()}/exe"
         self.assertEqual(self.machine.run("readlink", program).stdout.strip(),
                          "/usr/bin/vxlan-pipeline")
@@ -208,7 +208,7 @@ class Story(Scene):
     def purged(self):
         """Purging leaves nothing of it."""
         self.machine.run("apt-get", "-q", "-y", "purge", "vxlan-pipeline")
-        # The repository is the operator's, and archives are apt's.
+        # The repository's entry is the operator's, and archives are apt's.
         left = [path for path in self.machine.files_named("vxlan")
                 if not path.startswith(("/etc/apt/", "/usr/share/keyrings/", "/var/cache/apt/",
                                         "/var/lib/apt/"))]
@@ -224,7 +224,7 @@ class StoryOnDebian13(Story):
 
 
 class Incapable(Scene):
-    """A machine whose kernel lets nobody load programs."""
+    """A machine on which nobody may load BPF programs."""
 
     BPF = False
 

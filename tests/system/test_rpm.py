@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The .rpm: what is in it, and its life on a machine under systemd."""
+"""The .rpm: its contents, and its life on a machine under systemd."""
 
 import os
 import re
@@ -27,8 +27,8 @@ URL = f"http://127.0.0.1:{PORT}"
 INSTALLED = ["rpm", "dnf", "libelf1", "libjansson4", "libmnl0", "libyaml-0-2", "libmicrohttpd12",
              "libcap2"]
 NAMES = ("vxlan-pipeline.service", "vxlan-pipeline-tune.service")
-UNITS = ("vxlan-pipeline", "vxlan-pipeline@second")  # that run
-# As much of ours as %check looks at.
+UNITS = ("vxlan-pipeline", "vxlan-pipeline@second")  # the ones that run
+# A program that does as much as %check looks at.
 TINY_PROGRAM = """
     #include <pcap/pcap.h>
     #include <stdio.h>
@@ -47,8 +47,8 @@ _built = {}
 
 def built(flavour, version=None):
     """
-    A package, built once: `debian` with this machine's rpm as it is, `fedora` with systemd's own
-    macros. `version`: None, or a later one.
+    Builds a package, once. `flavour`: `debian` with this machine's rpm as it is, `fedora` with
+    systemd's own macros. `version`: None for this one, or a later one.
     """
     key = (flavour, version)
     if key not in _built:
@@ -87,17 +87,17 @@ def lint(*files):
 
 
 class Contents(unittest.TestCase):
-    """Nothing is installed for these."""
+    """Tests of the package's file; they install nothing."""
 
     @classmethod
     def setUpClass(cls):
         need_commands(*COMMANDS)
-        # With its %check.
+        # runs %check
         cls.package = rpm_build.make("rpm")
         cls.source = rpm_build.make("srpm")
 
     def test_lint(self):
-        """No finding but those that rpmlint.toml says why not; and it can find something."""
+        """rpmlint finds nothing but what rpmlint.toml excuses; it does find a mistake."""
         spec = os.path.join(program.ROOT, "build", "rpm", "SOURCES", "vxlan-pipeline.spec")
         result = lint(self.package, self.source, spec)
         self.assertIn("2 packages and 1 specfiles checked; 0 errors, 0 warnings", result.stdout)
@@ -109,13 +109,13 @@ class Contents(unittest.TestCase):
             self.assertNotEqual(lint(bad).returncode, 0)
 
     def test_manuals(self):
-        """Compressed, one for each program and its file."""
+        """Each program, and the configuration file, has a compressed manual page."""
         listed = query(self.package, "--list").splitlines()
         for page in ("man8/vxlan-pipeline.8", "man8/vxlan_loader.8", "man5/vxlan-pipeline.yaml.5"):
             self.assertIn(f"/usr/share/man/{page}.gz", listed)
 
     def test_requirements(self):
-        """Only what RHEL 9 provides, by version."""
+        """The package requires only what RHEL 9 provides, in those versions."""
         provided = {name.split(" = ")[0] for name in rpm_build.PROVIDED}
         asked = {line.strip() for line in query(self.package, "--requires").splitlines()}
         asked = {name for name in asked if not re.match(r"rpmlib\(|config\(", name)}
@@ -123,7 +123,7 @@ class Contents(unittest.TestCase):
         self.assertLessEqual(asked, provided)
 
     def test_foreign_programs_are_refused(self):
-        """%check sees a library, or a version of glibc, that RHEL 9 has not."""
+        """%check refuses a program that needs a library or glibc version RHEL 9 lacks."""
         check = os.path.join(RPM_DIRECTORY, "check-program")
         result = run(check, program.PROGRAM, "0", check=False, cwd=program.ROOT)
         self.assertEqual(result.returncode, 1, result.stdout)
@@ -148,7 +148,7 @@ class Contents(unittest.TestCase):
             self.assertEqual(one.read(), two.read())
 
     def test_scriptlets(self):
-        """What runs, with either set of macros; none of them may be left as a word."""
+        """The scriptlets' commands with either set of macros; every macro is expanded."""
         rows = [
             ("debian", r"systemctl --no-reload preset " + " ".join(NAMES)),
             ("debian", r"systemctl try-restart vxlan-pipeline\.service \$instances"),
@@ -180,14 +180,14 @@ class Contents(unittest.TestCase):
                     run("sh", "-n", "-c", script)
 
     def test_configuration_is_kept(self):
-        """As %config(noreplace); the directory belongs to the package too."""
+        """The configuration is %config(noreplace); the package owns its directory, too."""
         listed = query(self.package, "--queryformat", "[%{FILEFLAGS:fflags} %{FILENAMES}\n]")
         self.assertIn("cn /etc/vxlan-pipeline/config.yaml\n", listed)
         self.assertIn(" /etc/vxlan-pipeline\n", listed)
 
 
 class Life(Lifecycle):
-    """One machine and one package's whole life on it, from the repository to the last file."""
+    """One machine, from the repository to the removal of the package."""
 
     FLAVOUR = "debian"
     CONFIG = {**Lifecycle.CONFIG, "http": {"listen": "127.0.0.1:9789"}}
@@ -307,7 +307,7 @@ class Life(Lifecycle):
         self.assertTrue(self.forwards())
 
     def replaced(self, *words):
-        """Another version put in under traffic: no packet is lost, both daemons are new ones."""
+        """Installs another version under traffic: no packet is lost, both daemons are restarted."""
         before = {unit: self.show(unit, "MainPID") for unit in UNITS}
         with Traffic(self, pause=0.02) as traffic:
             self.dnf(*words)
@@ -334,7 +334,7 @@ class Life(Lifecycle):
         self.assertNotIn(LATER, self.host.run("vxlan-pipeline", "--version").stdout)
 
     def by_hand(self):
-        """An instance that no unit knows, whose daemon is gone, on a host tuned for it."""
+        """Runs `tune` and an instance without a unit; kills the instance's daemon."""
         self.host.write("/root/byhand.yaml", program.to_yaml(self.config(
             {"listen": {"interface": "in2"}, "http": {"listen": "off"}})))
         self.appliance.sysctl("net.ipv4.conf.out0.forwarding=0")
@@ -369,7 +369,7 @@ class Life(Lifecycle):
 
 
 class LifeWithFedorasMacros(Life):
-    """The same with the scriptlets, helper and file triggers that Fedora and RHEL have."""
+    """The same with the scriptlets, helper and file triggers of Fedora and RHEL."""
 
     FLAVOUR = "fedora"
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
 A whole machine: Debian's own kernel on emulated hardware, with a disk, a serial console and two
-network cards whose cables end in network namespaces of the test's. What it is told to do it is told
-through qemu's guest agent, which is a service like any other.
+network cards, whose cables end in network namespaces of the test. Commands reach it through qemu's
+guest agent, a service on the machine.
 """
 
 import base64
@@ -25,16 +25,16 @@ from lib.program import PATIENCE
 import machine
 
 COMMANDS = ("qemu-system-x86_64", "mkfs.ext4")
-# What a server in a cloud has: that kernel has the drivers of such machines and no others.
+# The kernel of servers in a cloud, with the drivers of virtual machines and no others.
 KERNEL = "linux-image-cloud-amd64"
 INCLUDED = (KERNEL, "udev", "qemu-guest-agent")
-# What the first minutes need, instead of every driver there is, which takes an emulated CPU long.
+# The modules of the initramfs: with every driver, an emulated CPU would take too long.
 INITIAL_MODULES = ("virtio_pci", "virtio_blk", "ext4", "crc32c_intel", "crc32c_generic")
 CPUS, MEMORY, DISK_SIZE = 2, 1024, "3G"
-QUEUES = 2 * CPUS  # of each card: XDP wants as many again as there are CPUs
+QUEUES = 2 * CPUS  # of each card: XDP takes one more for each CPU
 TUNSETIFF = 0x400454CA
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE = 0x0002, 0x1000, 0x4000, 0x0100
-BOOT_SECONDS = 600  # of an emulated machine, on a machine that has other things to do
+BOOT_SECONDS = 600  # for an emulated machine on a busy one
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -59,8 +59,8 @@ def _few_modules(path):
 
 class Disk:
     """
-    A release that can boot, with further packages, below `root` until `image` is made of it.
-    `nics`: {name: (MAC, address/length)}.
+    A bootable system of the release with further packages, below `root`; image() makes a disk of
+    it. `nics`: {name: (MAC, address/length)}.
     """
 
     def __init__(self, test, release, packages, nics):
@@ -84,7 +84,7 @@ class Disk:
             stream.write(text)
 
     def boot_files(self):
-        """Its kernel and its initramfs."""
+        """The paths of its kernel and initramfs."""
         return [glob.glob(os.path.join(self.root, "boot", f"{name}-*"))[0]
                 for name in ("vmlinuz", "initrd.img")]
 
@@ -97,7 +97,7 @@ class Disk:
 
 
 def _cable(test, namespace, name):
-    """A tap interface, and descriptors of its queues for qemu."""
+    """Makes a tap interface; returns descriptors of its queues, for qemu."""
     descriptors = []
     request = struct.pack("16sH22x", name.encode(),
                           IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE)
@@ -110,11 +110,11 @@ def _cable(test, namespace, name):
 
 
 class NoAnswer(Exception):
-    """The machine is not there, or not yet."""
+    """The machine does not answer, or not yet."""
 
 
 class Agent:
-    """qemu's guest agent: runs programs in the machine."""
+    """qemu's guest agent, which runs programs on the machine."""
 
     def __init__(self, path):
         self.path, self.numbers = path, itertools.count(1)
@@ -144,7 +144,7 @@ class Agent:
         return json.loads(line)
 
     def _synchronise(self, stream, number):
-        """Reads what was on its way, in answer to an earlier question or from an earlier life."""
+        """Discards answers that are left from earlier questions, or from before a reboot."""
         self._send(stream, "guest-sync", id=number)
         while self._receive(stream).get("return") != number:
             pass
@@ -157,7 +157,7 @@ class Agent:
         return answer["return"]
 
     def run(self, command, seconds, stdin=""):
-        """A finished process, as subprocess has it."""
+        """Runs a command on the machine; returns it as subprocess.CompletedProcess."""
         deadline = time.monotonic() + seconds
         with self._connected(min(seconds, 30)) as stream:
             pid = self._ask(stream, "guest-exec", **{
@@ -177,7 +177,7 @@ class Agent:
 
 
 class Virtual(machine.Systemd):
-    """The machine; `cables`: {name: (namespace, MAC)}, of which each is a tap interface there."""
+    """The machine; `cables`: {name of the tap interface: (its namespace, the card's MAC)}."""
 
     def __init__(self, test, disk, cables):
         self.directory = disk.layer.directory
@@ -211,7 +211,7 @@ class Virtual(machine.Systemd):
         return os.path.join(self.directory, "console")
 
     def console(self):
-        """The end of what it and qemu said."""
+        """The last output of qemu and of the machine's serial console."""
         text = ""
         for path in (os.path.join(self.directory, "qemu"), self._console):
             with contextlib.suppress(OSError), \
@@ -238,7 +238,7 @@ class Virtual(machine.Systemd):
         try:
             boot = self.boot_id()
             state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
-        except (NoAnswer, AssertionError):  # on its way down it answers neither with sense
+        except (NoAnswer, AssertionError):  # both happen while it shuts down
             return None
         return boot if boot != other_than and state in ("running", "degraded") else None
 
@@ -246,14 +246,14 @@ class Virtual(machine.Systemd):
         return self.read("/proc/sys/kernel/random/boot_id").strip()
 
     def up(self, other_than=None):
-        """Waits until its services run, in a life that is not the one of that id; this one's id."""
+        """Waits until its services run, with a boot id other than that; returns the boot id."""
         try:
             return wait_for(lambda: self._booted(other_than), BOOT_SECONDS, "it to boot")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.console()}") from None
 
     def _leave(self, verb):
-        """The agent may be gone before it has answered."""
+        """Runs `systemctl VERB`, of which the agent may not live to see the answer."""
         with contextlib.suppress(NoAnswer, AssertionError):
             self.run("systemctl", verb, check=False)
 
