@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The traffic of the demo: real UDP sockets at both ends, and the comparison of what they saw.
+"""The traffic of the demo: real UDP sockets at both ends, and a comparison of their reports.
 
     traffic.py send REPORT       the production host: sends, and reports what it sent
     traffic.py collect REPORT    the collector: listens, and reports what its kernel delivered
@@ -16,16 +16,16 @@ import sys
 import time
 
 PRODUCTION = "10.2.41.20"
-PEER = ("10.2.41.30", 31765)  # whom the production host talks to
+PEER = ("10.2.41.30", 31765)  # the production host sends to it
 COLLECTOR = ("10.2.41.17", 8081)
-WANTED_PORT = 42844  # source port of the flow that the rule chooses
+WANTED_PORT = 42844  # source port of the flow that the rule matches
 OTHER_PORTS = (42843, 42845, 53124)  # flows that no rule matches
 
 DATAGRAMS = 6000
 RATE = 1500  # datagrams a second
 HEADERS = 28  # IPv4 and UDP
 JUMBO = 2852  # IP length
-# IP lengths round the limits that matter: clear_df_above 1400, mtu 1500.
+# IP lengths around clear_df_above (1400) and mtu (1500).
 SMALL = (46, 64, 128, 576, 1399, 1400, 1401, 1499, 1500, 1501)
 
 # Linux's numbers; Python's socket module does not have them.
@@ -34,7 +34,7 @@ SO_RCVBUFFORCE = 33
 
 
 def plan():
-    """What the production host sends: (sequence number, source port, IP length) in order."""
+    """The production host's datagrams in order: (sequence number, source port, IP length)."""
     choice = random.Random(1)
     for number in range(DATAGRAMS):
         port = choice.choice(OTHER_PORTS) if number % 5 == 4 else WANTED_PORT
@@ -43,7 +43,7 @@ def plan():
 
 
 def payload(number, length):
-    """The sequence number, then bytes that nobody can guess."""
+    """The sequence number, then random bytes."""
     return struct.pack("!Q", number) + random.randbytes(length - HEADERS - 8)
 
 
@@ -75,7 +75,7 @@ def send(report):
 
 
 def collect(report):
-    """Listens until everything wanted came and 0.3 s passed, or nothing came for 3 seconds."""
+    """Listens until every wanted datagram came and 0.3 s passed, or none came for 3 s."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     listener.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
     listener.bind(COLLECTOR)

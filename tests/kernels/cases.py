@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-What every kernel is asked to load, and the packets that are shown to it.
+The configurations that every kernel must load, and the packets that it runs them on.
 
-The verifier sees the configuration as constants, so each configuration is a program of its own.
+The verifier sees a configuration as constants, so each configuration is a different program to it.
 """
 
 import ipaddress
@@ -14,14 +14,14 @@ from lib.program import merge
 V4, V6 = ("10.1.0.1", "10.1.0.2"), ("2001:db8::1", "2001:db8::2")
 TO_V4, TO_V6 = "192.0.2.9:8081", "[2001:db8::9]:8081"
 FIRST_PORT = 1000  # rule n matches source port FIRST_PORT + n
-SHAPES = 64        # the most there are of one address family
+SHAPES = 64        # the largest number that the program admits for an address family
 RULES = 65536
-TRAFFIC_MTU = 3000  # of the interfaces; what leaves is cut to forward.mtu
+TRAFFIC_MTU = 3000  # of the interfaces; packets are cut to forward.mtu
 VNIS = sorted(random.Random(1).sample(range(2, 1 << 24), 4095) + [1])
 
 
 def rules_of_as_many_shapes(source, to, count=SHAPES):
-    """Each has a prefix length, or a set of keys, that no other has."""
+    """Rules no two of which have the same prefix length and the same set of keys."""
     rules = []
     for number in range(count):
         prefix = ipaddress.ip_network((source, 1 + number % 32), strict=False)
@@ -88,7 +88,7 @@ def configurations():
 
 
 def inner_packets(source_port):
-    """What an inner frame can hold."""
+    """Inner packets of every kind."""
     for both in (V4, V6):
         udp = frames.udp_segment(*both, source_port, 514, b"x" * 100)
         yield frames.udp(*both, source_port, 514, b"x" * 99)
@@ -127,7 +127,7 @@ def damage(rnd, frame):
 
 
 def capture():
-    """Every kind of packet, through every kind of tunnel, whole and damaged; always the same."""
+    """Packets of every kind, in tunnels of every kind, whole and damaged; the same at every run."""
     rnd, good = random.Random(20), []
     tunnels = ({}, {"vni": VNIS[2000]}, {"vni": 0}, {"source": "fd00::1"}, {"source": "11.0.0.1"},
                {"source": "fd00::1", "extensions": [0, 60]}, {"vlans": [(0x8100, 5)]},
@@ -146,7 +146,7 @@ def capture():
 
 
 def traffic_configurations():
-    """Sent as real traffic into virtio-net, in native mode; name as above."""
+    """Pairs as above, for real traffic through virtio-net in native mode."""
     native = {"listen": {"interface": "eth0", "xdp_mode": "native", "vnis": [1, 7]}}
     rules = {"nat": V4_RULES + V6_RULES}
     yield "virtio-net to virtio-net", merge(SMALL, native, rules, {
@@ -155,7 +155,7 @@ def traffic_configurations():
 
 
 def traffic():
-    """Packets of three sizes, the largest too long for forward.mtu, each told from the others."""
+    """Packets of three sizes, the largest above forward.mtu; each has a different payload."""
     packets = [frames.udp(*both, FIRST_PORT + number, 514, b"%d" % number + b"x" * size)
                for both in (V4, V6) for number in range(SHAPES + 1) for size in (10, 1300, 2400)]
     return [frames.tunnel(frames.inner(packet), vni=(1, 1, 1, 7, 8)[number % 5])

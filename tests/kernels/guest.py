@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A virtual machine of one run: an initramfs made on the fly, and qemu emulating every instruction."""
+"""A virtual machine for one run: builds its initramfs, and runs it in qemu's emulation."""
 
 import ctypes
 import gzip
@@ -19,7 +19,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def libraries(program):
-    """The shared libraries of a program, the dynamic linker among them."""
+    """The shared libraries of a program, with the dynamic linker."""
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
     return re.findall(r"(?:=> |^\s*)(/\S+) \(", listed, re.MULTILINE)
 
@@ -52,7 +52,7 @@ class Initramfs:
             self.data(path, stream.read(), 0o755)
 
     def programs(self, sources):
-        """Programs into /bin, with the libraries they need, each once."""
+        """Adds the programs to /bin, and the libraries that they need."""
         needed = set()
         for source in sources:
             self.file(f"/bin/{os.path.basename(source)}", source)
@@ -90,7 +90,10 @@ class Kernel:
             return stream.read()
 
     def modules(self, names):
-        """Pairs of name and contents, each after those it depends on; what is built in is none."""
+        """
+        Pairs of name and contents of these modules and those they depend on, in the order to load
+        them. Modules that the kernel has built in are left out.
+        """
         order = {}
 
         def need(name):
@@ -108,7 +111,7 @@ class Kernel:
 
 
 class Failed(Exception):
-    """The guest did not get to its end."""
+    """The guest did not finish."""
 
 
 def _die_with_parent():
@@ -117,8 +120,8 @@ def _die_with_parent():
 
 class Guest:
     """
-    `with Guest(...) as guest: guest.lines(seconds)`; qemu has ended when the block has. `drives`:
-    pairs of path and whether it is written to; `nics`: triples of tap, MAC and pairs of queues.
+    `with Guest(...) as guest: guest.lines(seconds)`; qemu ends with the block. `drives`: pairs of
+    path and whether it is writable; `nics`: triples of tap, MAC and number of queue pairs.
     """
 
     def __init__(self, kernel, initramfs, drives, nics, cpus=1, memory=1024, control=None,
@@ -127,7 +130,7 @@ class Guest:
             "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(memory),
             "-smp", str(cpus), "-display", "none", "-nodefaults", "-no-reboot",
             "-serial", "stdio", "-kernel", kernel.image, "-initrd", initramfs,
-            # a CPU that hangs ends it within half a minute, and not only what it hung in
+            # a CPU that hangs ends the guest within half a minute
             "-append", f"console=ttyS0 loglevel={loglevel} panic=-1 softlockup_panic=1"]
         for path, writable in drives:
             self.command += ["-drive", f"file={path},format=raw,if=virtio,cache=unsafe,"
@@ -137,7 +140,7 @@ class Guest:
                 "-netdev",
                 f"tap,id=net{number},ifname={tap},script=no,downscript=no,queues={queues}",
                 "-device",
-                # as on a cable, no tagged frame is kept back that nobody asked for
+                # ctrl_vlan=off: tagged frames pass unfiltered, as on a cable
                 f"virtio-net-pci,id=nic{number},netdev=net{number},mac={mac},mq=on,ctrl_vlan=off,"
                 f"vectors={2 * queues + 2}"]
         if control:
@@ -162,7 +165,7 @@ class Guest:
         self.process.stdin.flush()
 
     def lines(self, seconds):
-        """What it says, until it ends; Failed when that takes longer than `seconds`."""
+        """Yields the guest's lines of output; raises Failed if it runs longer than `seconds`."""
         deadline = time.monotonic() + seconds
         descriptor, pending = self.process.stdout.fileno(), b""
         while True:
@@ -179,7 +182,7 @@ class Guest:
 
 
 def run_cases(machine, disk, seconds, on_send):
-    """Until the guest's end; `on_send(case)` sends it traffic. Results: path to bytes."""
+    """Runs the guest to its end; `on_send(case)` sends it traffic. Returns {path: contents}."""
     case, ended = None, False
     for line in machine.lines(seconds):
         words = line.partition("@@ ")[2].split(maxsplit=1)
@@ -205,7 +208,7 @@ def results_disk(directory):
 
 
 def initramfs(kernel, path, init, programs, modules, files):
-    """`init`: its first program; `files`: path to contents."""
+    """Writes the archive to `path`. `init`: its first program; `files`: {path: contents}."""
     archive = Initramfs()
     for directory in ("/proc", "/sys", "/dev", "/run", "/results", "/tmp"):
         archive.directory(directory)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-What a kernel makes of every configuration of cases.py: loaded, explained, and with real traffic; and
-whether that is what this machine's kernel makes of it.
+Loads every configuration of cases.py on a kernel, runs it under `explain` and with real traffic,
+and compares the results with those of this machine's kernel.
 """
 
 import collections
@@ -24,7 +24,7 @@ TTL_OFFSET = 22  # in a frame without VLAN tags
 
 
 class Case:
-    """One configuration, and what this machine's kernel makes of it."""
+    """One configuration, and this machine's results with it."""
 
     def __init__(self, number, name, config, traffic, work):
         self.name, self.traffic = name, traffic
@@ -52,8 +52,9 @@ class Case:
 
 def without_fresh_id(packet):
     """
-    Which ID a datagram is given depends on how many CPUs there are. The header's sum does not, for
-    the checksum makes up for the ID; so it stands in for both.
+    The packet without its ID and header checksum, if the program assigned the ID: that depends on
+    the number of CPUs. The header's sum does not, as the checksum compensates the ID: it replaces
+    both.
     """
     for out in packet["out"] if "id_assigned" in packet["events"] else ():
         frame = bytearray.fromhex(out["hex"])
@@ -71,18 +72,18 @@ def packets_of(text):
 
 
 def kernel_instead(packet):
-    """What becomes of a packet that this machine fragments and another kernel cannot."""
+    """The result of a packet on a kernel that cannot fragment it: passed, instead of fragmented."""
     return {**packet, "verdict": "passed", "out": []} if packet["verdict"] == "fragmented" \
         else packet
 
 
 def compare(expected, got, broadcast):
-    """The first packet that was judged differently, as a list of one line or none."""
+    """A list of one line about the first packet with different results; empty if there is none."""
     if len(expected) != len(got):
         return [f"explain answers for {len(got)} packets of {len(expected)}"]
     for ours, theirs in zip(expected, got):
         if ours["verdict"] == "fragmented" and not broadcast:
-            # the kernel may not get what it would only answer with ICMP
+            # with a TTL of 1 the packet may be dropped, as the kernel would send an ICMP error
             dying = bytes.fromhex(ours["out"][0]["hex"])[TTL_OFFSET] <= 1
             if theirs["verdict"] not in (("passed", "oversize") if dying else ("passed",)):
                 return [f"packet {ours['number']}: {theirs['verdict']}, not handed to the kernel"]
@@ -99,7 +100,7 @@ def last_lines(results, path, count=12):
 
 
 def load_remark(results, case):
-    """`3.1 s, 12345 instructions` of the most expensive load of a case."""
+    """`12345 instructions in 3.1 s`, of the case's most expensive load."""
     loads = []
     for name in ("run.load", "explain.load"):
         for line in results.get(f"{case.key}/{name}", b"").decode().splitlines():
@@ -141,7 +142,7 @@ def judge_traffic(results, case, broadcast):
 
 
 class Loads:
-    """All cases with what this machine says of them, to be tried on other kernels."""
+    """All cases with this machine's results, to be compared with those of other kernels."""
 
     def __init__(self, work, only, wires, seconds):
         self.wires, self.seconds = wires, seconds
@@ -157,7 +158,7 @@ class Loads:
         return files
 
     def in_guest(self, kernel, work):
-        """What the guest found out: path to contents."""
+        """Runs all cases in a guest; returns its results as {path: contents}."""
         archive, disk = os.path.join(work, "initramfs"), guest.results_disk(work)
         programs = (PROGRAM, *map(shutil.which, ("busybox", "ip")))
         guest.initramfs(kernel, archive, os.path.join(HERE, "init"), programs, MODULES,
@@ -198,7 +199,7 @@ def build_shim(work):
 
 
 def prepare_cases(work, only, with_traffic):
-    """All cases with what this machine says of them; and the capture, as bytes."""
+    """All cases with this machine's results, and the capture as bytes."""
     tables = [(name, config, False) for name, config in cases.configurations()]
     if with_traffic:
         tables += [(name, config, True) for name, config in cases.traffic_configurations()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Debian's kernels, from the package mirror that this machine uses, kept below build/."""
+"""Downloads Debian's kernels from this machine's package mirror, and keeps them in build/."""
 
 import glob
 import os
@@ -8,14 +8,14 @@ import shutil
 import subprocess
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# What Debian's cloud images run: smaller than the general one, and it has the ENA driver.
+# The kernel of Debian's cloud images: smaller than the general one, and it has the ENA driver.
 METAPACKAGE = "linux-image-cloud-amd64"
 RELEASES = {"bullseye": "Debian 11", "bookworm": "Debian 12", "trixie": "Debian 13"}
-WITHOUT_BROADCAST = {"bullseye"}  # to a devmap, which fragmentation needs: Linux 5.14
+WITHOUT_BROADCAST = {"bullseye"}  # broadcast to a devmap, Linux 5.14: fragmentation needs it
 
 
 class Unavailable(Exception):
-    """Why a kernel cannot be had."""
+    """A kernel is not available; says why."""
 
 
 def run(*command, **options):
@@ -28,7 +28,7 @@ def run(*command, **options):
 
 
 def mirror():
-    """$DEBIAN_MIRROR, or where this machine's own Debian packages come from."""
+    """$DEBIAN_MIRROR, or the mirror in this machine's package sources."""
     named = os.environ.get("DEBIAN_MIRROR")
     if named:
         return named
@@ -44,7 +44,7 @@ def mirror():
 
 
 class Apt:
-    """apt with sources, lists and cache of its own: this machine's stay as they are."""
+    """apt with its own sources, lists and cache, apart from this machine's."""
 
     def __init__(self, directory, release):
         self.directory = directory

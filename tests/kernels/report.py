@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is said of every row, and the sum."""
+"""Prints each row's result, and counts them."""
 
 
 class Report:
@@ -19,7 +19,7 @@ class Report:
         print(f"SKIPPED {what}: {why}", flush=True)
 
     def add(self, passed, failed, skipped):
-        """Rows that were told one by one already."""
+        """Adds rows that were printed already."""
         self.passed += passed
         self.failed += failed
         self.skipped += skipped

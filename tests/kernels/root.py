@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The root file system of a guest that runs the tests: a small Debian, and what belongs to a run."""
+"""The root file system of a guest that runs the tests: a small Debian, and the files of a run."""
 
 import glob
 import hashlib
@@ -22,11 +22,11 @@ PACKAGES = (
     "libmicrohttpd12", "libcap2")
 PATHS_NOT_NEEDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
                     "/usr/share/info/*")
-SPARE = 1.25  # what an image is larger than its files
+SPARE = 1.25  # size of an image, relative to its files
 
 
 def _release():
-    """The program is linked with this machine's libraries: the guest has the same Debian."""
+    """This machine's release, for the guest: the program is linked with its libraries."""
     system = platform.freedesktop_os_release()
     if system.get("ID") != "debian" or "VERSION_CODENAME" not in system:
         raise packages.Unavailable("the program was not built on a release of Debian")
@@ -34,7 +34,7 @@ def _release():
 
 
 def _image(tree, path):
-    """An ext4 file system of the tree, without what would need further modules."""
+    """Makes an ext4 image of the tree, without features that need further modules."""
     size = sum(os.lstat(os.path.join(root, name)).st_size // 1024 + 4
                for root, directories, names in os.walk(tree) for name in directories + names)
     command = ["mkfs.ext4", "-q", "-F", "-O", "^has_journal,^metadata_csum", "-d", tree, path,
@@ -43,7 +43,7 @@ def _image(tree, path):
 
 
 def debian(cache):
-    """The path of the image; made unless one of these packages is there."""
+    """The path of Debian's image; makes it, unless there is one with these packages."""
     release = _release()
     wanted = hashlib.sha256(repr((release, PACKAGES, PATHS_NOT_NEEDED)).encode()).hexdigest()[:16]
     path = os.path.join(cache, f"root-{wanted}.ext4")
@@ -75,7 +75,7 @@ def _copy(source, target):
 
 
 def payload(kernel, script, directory):
-    """An image of what lies above Debian: the kernel's modules, the program, its tests, `script`."""
+    """Makes an image of the run's files: kernel modules, the program, its tests, `script`."""
     tree = os.path.join(directory, "payload")
     modules = os.path.join(tree, "usr", "lib", "modules", kernel.version)
     home = os.path.join(tree, "pipeline")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tests of packets and of interfaces, run inside a guest."""
+"""Runs the tests of packets and interfaces inside a guest."""
 
 import json
 import os
@@ -16,20 +16,20 @@ import wires
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CPUS, MEMORY, PATIENCE = 2, 3072, 5
-LOGLEVEL = 5  # warnings, and with them where the kernel was when it had one
+LOGLEVEL = 5  # warnings with their stack traces
 INITIAL_MODULES = ("virtio_pci", "virtio_blk", "ext4", "overlay")
 SUM = re.compile(r"(\d+) passed, (\d+) failed, (\d+) skipped")
 
 
 class Suite:
-    """`name`, what tests/run is to run, on which wires, and what of it not, for which reason."""
+    """A run of tests/run. `selection`: names of tests; `without`: {name of a test: why not}."""
 
     def __init__(self, name, selection, on_virtio=False, without=None):
         self.name, self.selection, self.on_virtio = name, selection, on_virtio
         self.without = without or {}
 
     def only(self, names):
-        """This suite, or what of it has one of the names; everything is run then."""
+        """The suite with only the tests of these names, if any, and without exceptions."""
         chosen = [where + name for where in self.selection for name in names]
         return Suite(self.name, chosen, self.on_virtio) if names else self
 
@@ -43,12 +43,12 @@ class Suite:
                 " < /dev/null 2>&1\necho \"@@ status $?\"\n")
 
 
-LATE = "an emulated CPU that is late lets rings overflow, of which the test says nothing"
-NO_WIRE = "not of the wire: runs on veth"
-DELETED = "a virtio-net interface cannot be deleted and made anew"
-PEER = "a virtio-net interface that is down keeps its peer's carrier: Links, inside/test_virtio_net.py"
-NAPI = "a peer without NAPI, for which a veth drops what is sent to it, is the peer of a veth"
-SENDER = "it finds a veth's peer by itself: inside/test_virtio_net.py sends by its own options"
+LATE = "a slow emulated CPU lets rings overflow, and the test admits no loss"
+NO_WIRE = "the kind of interface does not matter: runs on veth"
+DELETED = "a virtio-net interface cannot be deleted and created again"
+PEER = "a virtio-net interface that is down keeps its peer's carrier: inside/test_virtio_net.py"
+NAPI = "only a veth drops the frames to a peer without NAPI"
+SENDER = "`generate` finds the peer of a veth only: inside/test_virtio_net.py names the MAC"
 SUITES = (
     Suite("packets", ["packets/"]),
     Suite("netns on veth", ["netns/"], without={"Generate.test_flat_out": LATE}),
@@ -72,7 +72,7 @@ SUITES = (
 
 
 class Control:
-    """qemu's control socket: links of the guest's interfaces go down and up."""
+    """qemu's control socket: takes links of the guest's interfaces down and up."""
 
     def __init__(self, path):
         self.path = path
@@ -94,7 +94,7 @@ class Control:
 
 
 class Listener:
-    """Reads what a guest says: passes on what is worth telling, and keeps the sums."""
+    """Reads a guest's output: prints failures and skipped tests, and adds up the sums."""
 
     def __init__(self, report, title, chosen, machine, control):
         self.report, self.title, self.machine, self.control = report, title, machine, control
@@ -118,12 +118,12 @@ class Listener:
         self.suite = None
 
     def ask(self, words):
-        """`link NUMBER up|down`"""
+        """Obeys a guest's request: `link NUMBER up|down`."""
         self.control.link(int(words[1]), words[2] == "up")
         self.machine.answer()
 
     def plain(self, line):
-        """A failure is told up to the empty line or the test's own line; so is a reason to skip."""
+        """Prints failures, to the line that ends the test, and reasons to skip; keeps the sum."""
         found = SUM.fullmatch(line)
         if found:
             self.sum = tuple(map(int, found.groups()))
@@ -147,7 +147,7 @@ class Listener:
             self.plain(line)
 
     def interrupted(self, failure):
-        """What did not come to its end has failed."""
+        """Reports the suites that did not finish as failed."""
         if self.sum:
             self.report.add(*self.sum)
         for name in self.left:
@@ -156,7 +156,7 @@ class Listener:
 
 
 def run(report, title, kernel, chosen, debian, cabled_nics, seconds, log):
-    """Runs the chosen suites in one guest; what it says goes to the file `log`, whole."""
+    """Runs the chosen suites in one guest; writes its whole output to the file `log`."""
     with tempfile.TemporaryDirectory(prefix="vxlan-pipeline-suites-") as work:
         payload = root.payload(kernel, "".join(suite.script() for suite in chosen), work)
         archive, control = os.path.join(work, "initramfs"), os.path.join(work, "control")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Preloaded into vxlan-pipeline: asks the verifier for its statistics when the datapath's program is
- * loaded, and appends them with the time it took to the file that $WATCH_LOAD names. A refused
- * program is left to libbpf, which asks again with a log of its own.
+ * A library to preload into vxlan-pipeline. When that loads the datapath's program, the library asks
+ * the verifier for statistics and appends them, with the seconds of the load, to the file
+ * $WATCH_LOAD. If the load fails, libbpf loads again with a log of its own.
  */
 #include <dlfcn.h>
 #include <errno.h>

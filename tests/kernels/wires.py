@@ -9,10 +9,10 @@ import time
 import cases
 from lib import frames
 
-# Which name this machine's end has, and which MAC the guest's.
+# {name of this machine's end: MAC of the guest's end}
 TAPS = {"kernel-rx": frames.OUTER_DESTINATION_MAC, "kernel-tx": "02:00:00:00:01:03"}
-# Interfaces of a guest that are cabled to one another, as pairs, and how many pairs of queues each
-# has. Of two CPUs each wants one, and another one for XDP: the last cable has too few.
+# Pairs of a guest's interfaces that are cabled to each other, and the queue pairs of each. Two CPUs
+# want two, and two more for XDP: the last cable has too few.
 CABLES = (("eth0", "eth1"), ("eth2", "eth3"), ("eth4", "eth5"))
 QUEUES = (4, 4, 3)
 CABLE_MTU = 9100
@@ -32,7 +32,7 @@ def _make_tap(name, mtu):
 
 
 def _make_cable(number):
-    """A bridge of two taps that learns nothing and keeps nothing back, as a cable does."""
+    """A bridge of two taps that learns nothing and floods everything, like a cable."""
     bridge = f"cable{number}"
     _ip("link", "add", bridge, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
     for end in CABLES[number]:
@@ -61,7 +61,7 @@ class Wires:
             _make_cable(number)
 
     def nics(self):
-        """What a guest has that is sent to from here: see guest.Guest."""
+        """The interfaces that this machine exchanges traffic with, for guest.Guest."""
         return [(tap, mac, 2) for tap, mac in TAPS.items()]
 
     def cabled_nics(self):
@@ -70,7 +70,7 @@ class Wires:
                 for number, (end, queues) in enumerate(ends)]
 
     def drain(self, interface, quiet):
-        """What came out of the guest's interface, until nothing did for `quiet` seconds."""
+        """Frames from the guest's interface, until none has come for `quiet` seconds."""
         port, found = self.sockets[interface], []
         port.settimeout(quiet)
         while True:

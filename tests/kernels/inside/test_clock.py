@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The time of day is set while packets flow, as happens where a host comes up without a clock."""
+"""The time of day is set while packets flow, as on a host that comes up without a clock."""
 
 import signal
 import time
@@ -28,7 +28,7 @@ class Clock(Lifecycle):
         self.assertAlmostEqual(time.time() - before, seconds, delta=60, msg="the clock was set")
 
     def assert_sane(self, started, since):
-        """What is said of the instance is as true as it was before."""
+        """State, health and times of the instance are as right as before."""
         status, uptime = self.json("status"), self.stats()["uptime_seconds"]
         self.assertEqual((status["state"], status["healthy"], status["reasons"]),
                          ("running", True, []))
@@ -37,7 +37,7 @@ class Clock(Lifecycle):
         self.assertLessEqual(uptime, time.monotonic() - started + 1)
 
     def test_a_day_back_and_a_day_ahead(self):
-        """Nothing is lost, the datapath goes on with its table, reloads and ends as ever."""
+        """No packet is lost, the datapath keeps its next hops, and the daemon works as before."""
         started = time.monotonic()
         daemon = self.start(rules(TARGETS[0]), arguments=["-v", "-I", "1"])
         since = self.json("status")["since"]
@@ -59,7 +59,7 @@ class Clock(Lifecycle):
         self.assert_nothing_left()
 
     def test_reload_and_restart_after_a_step(self):
-        """The new generation takes over from one that, by the clock, is a day younger or older."""
+        """Reload and restart work although the clock was set by a day since the start."""
         for sentence, step in (("a day back", -DAY), ("a day ahead", 2 * DAY)):
             with self.subTest(sentence):
                 started = time.monotonic()
@@ -82,7 +82,7 @@ class Clock(Lifecycle):
                 self.assertEqual(daemon.terminate(), 0)
 
     def test_duration_is_not_of_the_clock(self):
-        """`-d` counts seconds that pass."""
+        """`-d` counts elapsed seconds, whatever the time of day."""
         for sentence, step in (("a day back", -DAY), ("a day ahead", DAY)):
             with self.subTest(sentence):
                 daemon = Daemon(self, self.appliance, "-c", self.write(), "-d", "6",

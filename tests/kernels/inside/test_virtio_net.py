@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What virtio-net has of its own: native mode in the driver, its limits, links that really go down."""
+"""Peculiarities of virtio-net: native mode, the driver's limits, links that go down."""
 
 import json
 import re
@@ -20,7 +20,7 @@ DRIVER_MODE = 1  # XDP_ATTACHED_DRV
 
 class VirtioNet(Lifecycle):
     def counter(self, interface, pattern):
-        """The sum over those of a queue; newer drivers name a total, too, without a number."""
+        """The sum of a counter over all queues. The pattern must not match drivers' totals."""
         lines = self.appliance.run("ethtool", "-S", interface).stdout.splitlines()
         values = [int(line.split(":")[1]) for line in lines
                   if re.fullmatch(pattern, line.split(":")[0].strip())]
@@ -33,7 +33,7 @@ class VirtioNet(Lifecycle):
 
 class NativeMode(VirtioNet):
     def test_the_driver_runs_the_program(self):
-        """By what the driver says: it was given the program, ran it and sent what it redirected."""
+        """By its own statistics, the driver ran the program and sent the redirected frames."""
         for interface in ("in0", "out0"):
             self.assertIn("driver: virtio_net", self.appliance.run("ethtool", "-i", interface).stdout)
         daemon = self.start_native()
@@ -48,7 +48,7 @@ class NativeMode(VirtioNet):
         self.assert_nothing_left()
 
     def test_single_arm(self):
-        """The driver sends what the program transmits."""
+        """The driver transmits the frames of a single-arm instance."""
         before = self.counter("in0", r"rx\w*\d_xdp_tx")
         self.start_native({"forward": {"interface": None, "next_hop": "02:00:00:00:66:66"}})
         self.in_port.send(*tunnels(300))
@@ -57,7 +57,7 @@ class NativeMode(VirtioNet):
         self.assertEqual(self.counter("in0", r"rx\w*\d_xdp_tx") - before, 300)
 
     def test_every_queue(self):
-        """Flows on all receive queues: the program counts on every CPU, and all of it arrives."""
+        """Packets of flows on all receive queues arrive and are counted."""
         self.start_native()
         sent = [frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, b"%d" % n)),
                               source=f"10.0.{n % 7}.{n % 250 + 1}") for n in range(1000)]
@@ -77,7 +77,7 @@ class Generate(VirtioNet):
         return receiver
 
     def test_through_the_pipeline(self):
-        """Sent by one driver's queue, forwarded, received: all of it, or one line says what it takes."""
+        """Every packet arrives, or `generate` says in one line which Linux it needs."""
         words = ("-i", "s0", "--destination-mac", self.appliance.mac("in0"), "--inner-size", "200",
                  "--pps", "1000")
         if not kernel.sends_frames():
@@ -100,7 +100,7 @@ class Generate(VirtioNet):
 
 class Limits(VirtioNet):
     def refused_native(self, interface):
-        """Tries native mode; the reason why it is not to be had, or None, and would be."""
+        """Tries native mode; returns why it is refused, or None if it works."""
         path = self.write({"listen": {"interface": interface, "xdp_mode": "native"}})
         result = self.cli("run", "-c", path, "--instance", self.instance, "-d", "1", check=False)
         self.assertIn(result.returncode, (0, 1), result.stderr)
@@ -112,7 +112,7 @@ class Limits(VirtioNet):
         return result.stderr
 
     def follow_suit(self, interface, refusal):
-        """`auto` is native where that is to be had, else generic, and says so; both forward."""
+        """`auto` is native, or after a refusal generic, with a message; either mode forwards."""
         daemon = self.start({"listen": {"interface": interface, "xdp_mode": "auto"}})
         mode = self.json("status")["mode"]
         self.assertEqual(mode, "generic" if refusal else "native")
@@ -122,7 +122,7 @@ class Limits(VirtioNet):
         self.assertEqual(self.verdicts(), {"redirected": 50})
 
     def test_mtu_beyond_one_buffer(self):
-        """Refused before Linux 6.3, by name and with what to do; taken, whole frames and all, since."""
+        """Native mode is refused before Linux 6.3, with the MTU as reason, and works since."""
         self.appliance.ip("link", "set", "in0", "mtu", "9000")
         refusal = self.refused_native("in0")
         if refusal:
@@ -130,7 +130,7 @@ class Limits(VirtioNet):
         self.follow_suit("in0", refusal)
 
     def test_mtu_changed_under_the_program(self):
-        """The driver may refuse or not: what flows goes on."""
+        """Traffic goes on, whether or not the driver accepts the MTU."""
         self.start_native()
         self.assertTrue(self.forwards(20))
         for mtu in ("9000", "1500", "3498"):
@@ -141,8 +141,8 @@ class Limits(VirtioNet):
 
     def test_too_few_queues(self):
         """
-        XDP wants a transmit queue for every CPU: with too few left the driver shares those there
-        are, or, before Linux 5.13, refuses. Taking one from the stack helps.
+        XDP wants a transmit queue for every CPU. If too few are left, the driver shares them, or
+        refuses XDP before Linux 5.13. It helps to take one from the stack.
         """
         self.wire(SHORT_OF_QUEUES, self.sender, "s1", self.appliance, "in1", self.MTU_IN)
         self.appliance.ip("link", "set", "in1", "address", frames.OUTER_DESTINATION_MAC)
@@ -159,7 +159,7 @@ class Limits(VirtioNet):
 
 
 class Links(VirtioNet, Watched):
-    """A cable that is pulled out: told by /healthz and by `status`, and so is its end."""
+    """/healthz and `status` report a cable that is unplugged, and when it is back."""
 
     def cut(self, name, interface):
         self.addCleanup(guest_host.set_link, interface, True)
@@ -193,7 +193,7 @@ class Links(VirtioNet, Watched):
         self.goes_down_and_comes_back("out0", OUT0)
 
     def test_started_without_carrier(self):
-        """A start does not need one; what arrives once there is, leaves."""
+        """A start needs no carrier; packets leave as soon as there is one."""
         self.addCleanup(guest_host.set_link, OUT0, True)
         guest_host.set_link(OUT0, False)
         wait_for(lambda: self.appliance.link("out0")["operstate"] == "DOWN", 5, "out0 down")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`check` and `tune` on virtio-net, which has channels, an MTU and, of late, a ring to be set."""
+"""`check` and `tune` on virtio-net: channels, MTU and, with new drivers, the receive ring."""
 
 import json
 import re
@@ -10,14 +10,14 @@ from lib.life import Lifecycle
 from lib.namespace import VETH_XDP_MTU
 from lib.port import Port
 
-SHORT_OF_QUEUES = WIRES[2]  # three pairs for two CPUs, of which XDP wants one more each
+SHORT_OF_QUEUES = WIRES[2]  # three queue pairs: two CPUs want two, and two more for XDP
 FIXABLE = {"channels", "rx_ring", "xdp_mtu", "forwarding", "send_redirects"}
 SYSCTLS = {"net/ipv4/conf/in1/forwarding": (0, 1), "net/ipv4/conf/out0/forwarding": (0, 1),
            "net/ipv4/conf/in1/send_redirects": (1, 0)}
 
 
 class Tune(Lifecycle):
-    """in1 listens: it uses two of its three channels, which leaves too few for XDP."""
+    """listen.interface is in1: with two of its three channels in use, too few are left for XDP."""
 
     CONFIG = {**Lifecycle.CONFIG, "listen": {"interface": "in1"}}
 
@@ -32,16 +32,16 @@ class Tune(Lifecycle):
         self.ring_is_short = self.shorten_ring()
 
     def shorten_ring(self):
-        """Drivers before Linux 6.1 cannot; then the ring is as long as it gets."""
+        """Whether the driver can shorten the ring: before Linux 6.1 it keeps its full length."""
         return self.appliance.run("ethtool", "-G", "in1", "rx", "128", check=False).returncode == 0
 
     def current(self, option, name):
-        """What `ethtool` says is set; it says first what could be."""
+        """The current setting: `ethtool` prints it after the maximum."""
         text = self.appliance.run("ethtool", option, "in1").stdout
         return int(re.findall(rf"^{name}:\s+(\d+)$", text, re.MULTILINE)[-1])
 
     def state(self):
-        """{setting: value} of all that is made wrong here."""
+        """{setting: value} of the settings that the tests spoil."""
         values = {name: int(self.appliance.run("cat", f"/proc/sys/{name}").stdout)
                   for name in SYSCTLS}
         values.update({f"{name} mtu": self.appliance.link(name)["mtu"] for name in ("in1", "out0")})
@@ -49,7 +49,7 @@ class Tune(Lifecycle):
                 "in1 rx-ring": self.current("-g", "RX")}
 
     def spoil(self):
-        """Makes wrong what tune can set here; {setting: (wrong, right)}"""
+        """Spoils the settings that `tune` can repair here; returns {setting: (wrong, right)}."""
         for interface in ("in1", "out0"):
             self.appliance.ip("link", "set", interface, "mtu", "9000")
         for name, (wrong, _) in SYSCTLS.items():
@@ -62,7 +62,7 @@ class Tune(Lifecycle):
         return wanted
 
     def tune(self, *words):
-        """{setting: (before, after, outcome)}"""
+        """Runs `tune`; returns {setting: (before, after, outcome)}."""
         words = ("tune", "--json", "--instance", self.instance, *words)
         if "--revert" not in words:
             words += ("-c", self.write({"forward": {"mtu": 1500}}))
@@ -71,14 +71,14 @@ class Tune(Lifecycle):
                 for item in document["settings"]}
 
     def check(self, *changes):
-        """What is not as it should be, by its name."""
+        """Runs `check`; returns {name: finding} of those that are not ok."""
         result = self.cli("check", "-c", self.write({"forward": {"mtu": 1500}}, *changes), "--json",
                           "--instance", self.instance, check=False)
         return {item["check"]: item for item in json.loads(result.stdout)["findings"]
                 if item["status"] != "ok"}
 
     def test_apply_again_and_revert(self):
-        """What is said was set is what there is; the second time nothing is; all goes back."""
+        """`tune` sets what it reports, nothing the second time; --revert puts everything back."""
         wanted, before = self.spoil(), self.state()
         found = {"channels", "forwarding", "send_redirects"} | \
             ({"rx_ring"} if "in1 rx-ring" in wanted else set()) | \
@@ -103,7 +103,7 @@ class Tune(Lifecycle):
         self.assertEqual(self.tune("--revert"), {})
 
     def test_not_under_a_program_that_runs(self):
-        """What would interrupt the flow is left alone, and said where it is not done already."""
+        """`tune` skips settings that would interrupt traffic, and reports them."""
         self.start({"listen": {"xdp_mode": "auto"}})
         native = self.json("status")["mode"] == "native"
         before, settings = self.state(), self.tune()
@@ -115,8 +115,8 @@ class Tune(Lifecycle):
 
     def test_check_finds_it_and_its_command_mends_it(self):
         """
-        Two CPUs share two channels; with a third in use the driver would crash the machine, where
-        packets are sent from XDP.
+        Two CPUs share two channels. With a third in use, `check` fails a single-arm instance, with
+        which the driver would crash the machine.
         """
         single_arm = {"forward": {"interface": "in1"}}
         for channels, change, status in ((2, {}, "warn"), (3, {}, "warn"), (2, single_arm, "warn"),
