@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tests' own BPF programs, and reading maps, by libbpf. Nothing outlives this process."""
+"""Loads the tests' own BPF programs and reads maps, by libbpf. All of it ends with this process."""
 
 import contextlib
 import ctypes
@@ -31,7 +31,7 @@ CPUS = _lib.libbpf_num_possible_cpus()
 
 
 def _check(answer, what):
-    """libbpf answers NULL or a negative number, and says in errno why."""
+    """Raises if libbpf returned NULL or a negative number: errno has the reason."""
     if answer is None or (isinstance(answer, int) and answer < 0):
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
@@ -39,14 +39,14 @@ def _check(answer, what):
 
 
 class Map:
-    """Keys and values as bytes; of a map by CPU, the values of all CPUs in a row."""
+    """A map; keys and values are bytes. In a per-CPU map, a value holds those of all CPUs."""
 
     def __init__(self, fd, key_size, value_size):
         self.fd, self.key_size = fd, key_size
         self.value = ctypes.create_string_buffer(value_size)
 
     def get(self, key):
-        """None: there is no such key."""
+        """The value, or None if there is no such key."""
         if _lib.bpf_map_lookup_elem(self.fd, key, self.value):
             return None
         return self.value.raw
@@ -61,7 +61,7 @@ class Map:
 
 
 class Object:
-    """A loaded object file; closed, everything of it is gone."""
+    """A loaded object file. close() removes its programs, maps and links."""
 
     def __init__(self, test, path):
         self.handle = _check(_lib.bpf_object__open_file(path.encode(), None), path)
@@ -81,12 +81,12 @@ class Object:
             program = _lib.bpf_object__next_program(self.handle, program)
 
     def attach(self):
-        """Each program to what its section names."""
+        """Attaches each program as its section says."""
         for program in self.programs():
             self.links.append(_check(_lib.bpf_program__attach(program), "attaching"))
 
     def attach_xdp(self, name, ifindex):
-        """To an interface of the thread's network namespace."""
+        """Attaches a program to an interface of the thread's network namespace."""
         program = _check(_lib.bpf_object__find_program_by_name(self.handle, name.encode()), name)
         self.links.append(_check(_lib.bpf_program__attach_xdp(program, ifindex), "attaching"))
 
@@ -113,12 +113,12 @@ def map_exists(number):
 
 
 def describe(fd):
-    """What /proc says of a file descriptor: {"prog_id": ..., "memlock": ...}, in numbers."""
+    """The numbers in the descriptor's fdinfo: {"prog_id": ..., "memlock": ...}."""
     return parse_fdinfo(f"/proc/self/fdinfo/{fd}")
 
 
 def parse_fdinfo(path):
-    """Of a descriptor that is closed by now: nothing."""
+    """Likewise, from a path in /proc; empty if the descriptor has been closed."""
     found = {}
     with contextlib.suppress(FileNotFoundError), open(path, encoding="ascii") as stream:
         for line in stream:

@@ -3,11 +3,11 @@
 """
 Clients of the daemon's HTTP server, each kind in a process of its own.
 
-    clients.py slow ADDRESS:PORT COUNT      keeps COUNT connections that take their time, until
-                                            standard input ends; a line of JSON each half second
-    clients.py ask ADDRESS:PORT COUNT       COUNT requests one after the other, each on a connection
-                                            of its own; prints what became of them, as JSON
-    clients.py sleep ADDRESS:PORT 0         asks nobody: sleeps for short times until standard
+    clients.py slow ADDRESS:PORT COUNT      keeps COUNT slow connections until standard input
+                                            ends; prints a line of JSON each half second
+    clients.py ask ADDRESS:PORT COUNT       sends COUNT requests one after the other, each on a
+                                            connection of its own; prints the results as JSON
+    clients.py sleep ADDRESS:PORT 0         sends nothing: sleeps for short times until standard
                                             input ends, and prints how late it was woken
 """
 
@@ -22,14 +22,14 @@ import time
 
 PATHS = ("/metrics", "/healthz", "/stats.json")
 PATIENCE = 60  # seconds for an answer
-TICK = 0.5  # seconds between two bytes of those who send slowly
-AWAY = 2  # seconds until somebody who was shut out comes back
+TICK = 0.5  # seconds between two bytes of a slow client
+AWAY = 2  # seconds until a client whose connection was closed connects again
 
-# What each kind says at once, what it says byte by byte, and whether it reads the answer.
+# A kind of client: what it sends at once, what it sends byte by byte, and whether it reads answers.
 Kind = collections.namedtuple("Kind", "at_once later reads")
 GET = b"GET /metrics HTTP/1.1\r\nHost: a\r\n"
 KINDS = (
-    Kind(b"", b"", True),  # says nothing
+    Kind(b"", b"", True),  # sends nothing
     Kind(GET, b"", True),  # stops in the middle
     Kind(b"", GET + b"X-Slow: 1\r\n" * 1000, True),
     Kind((GET + b"\r\n") * 50, b"", False),
@@ -42,7 +42,7 @@ KINDS = (
 
 
 class Connection:
-    """One slow client; shut out, he comes back."""
+    """One slow client, which connects again when the server closes its connection."""
 
     def __init__(self, target, kind):
         self.target, self.kind = target, kind
@@ -64,7 +64,7 @@ class Connection:
         self.back_at = time.monotonic() + AWAY
 
     def shut_out(self):
-        """Has the server closed the connection, or does it not take it?"""
+        """Whether the server has closed the connection or refused it."""
         poll = select.poll()
         poll.register(self.socket, select.POLLRDHUP)
         return bool(poll.poll(0))
@@ -111,7 +111,7 @@ def slow(target, count):
 
 
 def ask_once(target, path):
-    """Status and length of the answer, which the server's end of the connection ends."""
+    """Returns status and length of the answer; the server ends it by closing the connection."""
     with socket.create_connection(target, PATIENCE) as connection:
         connection.settimeout(PATIENCE)
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where frames are lost between programs: what the kernel's tracepoints say, by interface. */
+/* Counts frames that are lost between programs, by interface, as the kernel's tracepoints tell. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_core_read.h>
@@ -7,7 +7,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* As much of the kernel's structures as is read; where it stands is found when this is loaded. */
+/* The members of the kernel's structures that are read here; loading this finds their offsets. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct ns_common {
 	unsigned int inum;
@@ -32,7 +32,7 @@ enum place { DEVMAP_XMIT, REDIRECT, EXCEPTION };
 /* tests/endurance/rig.py reads this layout. */
 struct drop {
 	__u32 namespace; /* inode of the network namespace */
-	__u32 ifindex;   /* the interface that frames were to leave by, or that the program is on */
+	__u32 ifindex;   /* the egress interface, or the one with the program */
 	__u32 place;     /* enum place */
 	__s32 code;      /* an errno, or the program's answer */
 };
@@ -62,7 +62,7 @@ static __always_inline int note(const struct net_device *device, enum place plac
 	return 0;
 }
 
-/* What a tracepoint hands over: its arguments, a word each. */
+/* Each tracepoint passes its arguments as an array of words. */
 
 SEC("tp_btf/xdp_devmap_xmit")
 int devmap_xmit(const __u64 *arguments) /* from, to, sent, drops, err */

@@ -12,8 +12,8 @@ test-endurance: all endurance-programs ## reloads, kills, upgrades at a million 
 .PHONY: endurance-programs
 endurance-programs: $(ENDURANCE_OBJECTS) endurance-other
 
-# What is upgraded to: another version, whose datapath has other instructions of the same source.
-# The rest has instructions that are not in v2.
+# The program that tests upgrade to: another version, whose datapath has other instructions (BPF v2)
+# of the same source. The other BPF programs need v3.
 ENDURANCE_OTHER = $(MAKE) -s --no-print-directory BUILD=$(ENDURANCE_BUILD)/other VERSION=$(VERSION)+other
 .PHONY: endurance-other
 endurance-other: all

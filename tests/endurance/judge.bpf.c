@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The far side of the endurance tests. What `generate` sent in order has to come in order: one CPU
- * and queues of first in, first out lead here. And of every packet it is noted what the rules made
- * of it, all attributes together: packets that agree in all of them share a count.
+ * The far side of the endurance tests. Packets must arrive in the order in which `generate` sent
+ * them, as they pass one CPU and FIFO queues only. A map counts packets by their attributes after
+ * rewriting: packets that agree in all of them share a count.
  */
 #include <linux/bpf.h>
 #include <linux/in.h>
@@ -15,17 +15,17 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Of the IP packets that are sent: whole, with all checksums to be computed, or to be cut. */
+/* Sizes of the IP packets: whole ones, whose checksums are verified, and ones to be cut. */
 #define INNER_SIZE 98
 #define CUT_SIZE   2852
-#define GAPS       64 /* so many are remembered */
+#define GAPS       64 /* the last ones are kept */
 
 enum udp_checksum { UDP_NONE, UDP_RIGHT, UDP_WRONG };
 
-/* What was made of a packet. tests/endurance/sides.py reads this layout. */
+/* A packet's attributes after rewriting. tests/endurance/sides.py reads this layout. */
 struct outcome {
 	__u8 mac[6]; /* the Ethernet destination */
-	__u16 port;  /* the UDP destination less the number of the flow, host order */
+	__u16 port;  /* the UDP destination port minus the flow's number, host order */
 	__be32 destination;
 	__u8 udp_checksum; /* enum udp_checksum */
 	__u8 df;
@@ -33,19 +33,19 @@ struct outcome {
 	__u8 intact; /* IP header checksum and length are right */
 };
 
-/* Of the whole run; rig.py reads it. Only one CPU at a time polls the interface. */
+/* The state of a run; rig.py reads this layout. Only one CPU at a time polls the interface. */
 struct order {
 	__u64 received;
-	__u64 next;    /* the number that has to come */
+	__u64 next;    /* the number expected next */
 	__u64 missing; /* numbers skipped */
-	__u64 late;    /* packets with a number below `next`: late, or for the second time */
-	__u64 changes; /* how often `mark` was another than the packet's before */
-	__u64 strange; /* stamped packets of another size or sender; fragments that do not follow */
-	__u64 delay;   /* from the stamp to here: the longest, ns */
+	__u64 late;    /* packets with a number below `next`: late, or duplicates */
+	__u64 changes; /* how often `mark` differed from the previous packet's */
+	__u64 strange; /* stamped packets of another size or sender; fragments out of order */
+	__u64 delay;   /* the longest time from stamp to arrival, ns */
 	__u32 run;
-	__u32 mark; /* of the last packet: what tells the two configurations apart */
-	__u32 id;   /* of the packet whose fragments come */
-	__u32 end;  /* of its last fragment, in bytes of its payload */
+	__u32 mark; /* of the last packet; differs between the two configurations */
+	__u32 id;   /* of the packet whose fragments are arriving */
+	__u32 end;  /* where its last fragment ended, in bytes of payload */
 	__u64 gaps;
 	struct gap {
 		__u64 time; /* CLOCK_MONOTONIC, ns */
@@ -54,7 +54,7 @@ struct order {
 	} gap[GAPS];
 };
 
-/* What was made of a fragment; a key of the same map. */
+/* A fragment's attributes; a key of the same map. */
 struct fragment {
 	__u8 mac[6];
 	__u16 offset; /* in bytes */
@@ -82,7 +82,7 @@ struct {
 	__type(value, struct order);
 } orders SEC(".maps");
 
-/* What leaves the pipeline: no VLAN, no IP options, one buffer. */
+/* A packet that left the pipeline: no VLAN, no IP options, one buffer. */
 struct packet {
 	struct ethhdr ethernet;
 	struct iphdr ip;
@@ -97,7 +97,7 @@ struct packet {
 #define IP_MORE                 0x2000
 #define IP_OFFSET               0x1fff
 
-/* Of 16-bit words in memory's order; 0xffff over data that holds its own checksum. */
+/* Folds a sum of 16-bit words in memory order; 0xffff for data with a right checksum in it. */
 static __always_inline __u16 fold(__u64 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -183,7 +183,7 @@ static __always_inline void note_order(struct order *order, const struct packet 
 	order->next = number + 1;
 }
 
-/* A packet of the sender that is judged; of another one: not. */
+/* Is this an IPv4 packet of a generator? */
 static __always_inline bool is_stamped(const struct packet *packet)
 {
 	return AT(packet, __be16, ethernet.h_proto) == bpf_htons(ETH_P_IP) &&
@@ -229,7 +229,7 @@ static __always_inline void note_fragment(const struct packet *packet, __u32 off
 	count(&fragment);
 }
 
-/* The same for packets that are cut: the fragments of each come in a row. */
+/* The same for packets that are cut: all fragments of a packet must come in a row. */
 SEC("xdp")
 int endurance_fragments(struct xdp_md *ctx)
 {

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-The ground of the endurance tests: numbered packets at a million a second through the pipeline, a
-judge that looks at every one, and watchers that tell where a missing one was lost.
+What the endurance tests share: a million numbered packets a second through the pipeline, a judge
+that looks at every one, and counters that tell where a missing one was lost.
 
-All of a packet's way is on the CPU that sends it, in batches smaller than any queue on it: whatever
-else the machine does delays the sender, and loses nothing.
+A packet stays on the CPU that sends it, and batches are smaller than the queues on its way: other
+work on the machine delays the sender but costs no packet.
 """
 
 import contextlib
@@ -67,7 +67,7 @@ class Judge:
                 for key, value in self.outcome_map.items()}
 
     def settled(self, seconds=10):
-        """The order once nothing comes any more."""
+        """Waits until no packets come any more; returns the order."""
         before, deadline = None, time.monotonic() + seconds
         while True:
             order = self.order()
@@ -81,7 +81,7 @@ class Judge:
 
 @contextlib.contextmanager
 def inside(namespace):
-    """This thread in a network namespace."""
+    """Moves this thread into a network namespace."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net", encoding="ascii") as home, \
             open(namespace.path, encoding="ascii") as there:
@@ -95,7 +95,7 @@ def inside(namespace):
 
 
 class Drops:
-    """drops.bpf.c, asked about the interfaces of one test."""
+    """The counters of drops.bpf.c for the interfaces of one test."""
 
     def __init__(self, test, ends):
         """`ends`: (namespace, interface) of each."""
@@ -117,7 +117,7 @@ class Drops:
 
 
 class Sender:
-    """`generate` on one CPU, until it is ended."""
+    """`generate` on one CPU, until end()."""
 
     def __init__(self, test, namespace, pps, size, batch, seconds=3600):
         cpu = max(os.sched_getaffinity(0))
@@ -139,7 +139,7 @@ class Sender:
         self.process.stderr.close()
 
     def end(self):
-        """Its report."""
+        """Ends `generate`; returns its report."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         out, err = self.process.communicate(timeout=60)
@@ -149,7 +149,7 @@ class Sender:
 
 
 class Journal:
-    """What the test did when, on the clock that gaps are noted by."""
+    """What the test did and when, by the same clock as the judge's gaps."""
 
     def __init__(self):
         self.entries = []
@@ -158,7 +158,7 @@ class Journal:
         self.entries.append((time.monotonic_ns(), what))
 
     def before(self, moment):
-        """What was going on at a moment."""
+        """The test's last action before the moment, as text."""
         earlier = [entry for entry in self.entries if entry[0] <= moment]
         if not earlier:
             return "before the test did anything"
@@ -167,7 +167,7 @@ class Journal:
 
 
 class Ground(ground.Ground):
-    """With the judge on the collector, permanent neighbours, and no packet but the test's."""
+    """The three namespaces with the judge on the collector, and with permanent neighbours."""
 
     CONFIG = {
         "listen": {"interface": "in0", "vnis": [1]},
@@ -176,7 +176,7 @@ class Ground(ground.Ground):
     }
     SIDES = SIDES
     JUDGE, VERDICT, INNER_SIZE = "endurance_judge", "redirected", 98
-    BATCH = 32  # frames; queues hold 256, so several may be behind where the CPU is taken away
+    BATCH = 32  # frames; queues hold 256: several batches, if the CPU was taken away meanwhile
     describe = Outcome.describe
 
     def setUp(self):
@@ -199,7 +199,7 @@ class Ground(ground.Ground):
                           "nud", "permanent")
 
     def take_side(self, side):
-        """Writes the configuration; it is in force when the daemon says so."""
+        """Writes the side's configuration, for a daemon to load."""
         self.write(side.changes)
         self.turns += self.side is not None and self.side is not side
         self.side = side
@@ -233,7 +233,7 @@ class Ground(ground.Ground):
             connection.close()
 
     def start_over(self, *arguments, executable=None):
-        """A new daemon with the other rules; returns when they are in force."""
+        """Starts a daemon with the other rules; returns once they are in force."""
         daemon = self.daemon(self.other_side(), *arguments, executable=executable)
         self.journal.note(f"start, {self.side.name} rules")
         daemon.ready()
@@ -245,7 +245,7 @@ class Ground(ground.Ground):
         return self.SIDES[self.side is self.SIDES[0]]
 
     def reload(self, daemon):
-        """To the other side; returns when the daemon says that it is in force."""
+        """Reloads with the other side; returns once the daemon says that it is in force."""
         self.take_side(self.other_side())
         self.journal.note(f"SIGHUP, {self.side.name} rules")
         daemon.signal(signal.SIGHUP)
@@ -254,12 +254,12 @@ class Ground(ground.Ground):
             raise AssertionError(f"the reload failed: {daemon.stderr}")
 
     def let_come(self, count=1000):
-        """Until so many more packets came, whatever the sender is late by."""
+        """Waits until `count` more packets have come, however late the sender is."""
         received = self.judge.order().received
         wait_for(lambda: self.judge.order().received > received + count, 60, "packets to come")
 
     def check_in_force(self):
-        """What comes from now on is of this side alone."""
+        """Fails unless packets that come from now on have this side's outcomes only."""
         before = self.judge.outcomes()
         self.let_come()
         grown = {key for key, count in self.judge.outcomes().items() if count > before.get(key, 0)}
@@ -268,7 +268,7 @@ class Ground(ground.Ground):
                          "; ".join(map(self.describe, grown - self.side.outcomes)))
 
     def check(self, sender, daemon_runs=True):
-        """Everything that was sent, against what came and what the instance counted."""
+        """Ends the sender; compares what it sent with what came and what the instance counted."""
         report = sender.end()
         order, outcomes = self.judge.settled(), self.judge.outcomes()
         stats = self.stats()
@@ -320,7 +320,7 @@ class Ground(ground.Ground):
             self.assertEqual(stats["rules"][0]["packets"], common)
 
     def whereabouts(self, sent, order, stats):
-        """Where packets were lost, as far as counters tell, and what went on then."""
+        """Text for a failure: where packets were lost, by the counters, and during what."""
         entered = sum(value["packets"] for name, value in stats["verdicts"].items()
                       if name != "not_tunnel")
         left = stats["verdicts"][self.VERDICT]["packets"]

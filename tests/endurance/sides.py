@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The two configurations that take turns, and what becomes of a packet under each."""
+"""The two configurations that take turns, and the outcomes of packets under each."""
 
 import socket
 import struct
 
 from lib import frames
 
-FLOWS = 8  # by inner source; flow 0 is of a rule that both configurations have
-FILLERS = 56  # rules that nothing matches
-CUT_SIZE = 2852  # of the packets that are cut
+FLOWS = 8  # inner sources; flow 0 matches a rule that both configurations have
+FILLERS = 56  # rules that no packet matches
+CUT_SIZE = 2852  # size of the packets that are cut
 COMMON_DESTINATION, COMMON_MAC = "10.20.0.2", "02:00:00:00:20:02"
 OLD_MAC, NEW_MAC, MOVED_MAC = "02:00:00:00:20:03", "02:00:00:00:20:04", "02:00:00:00:20:05"
 
 
 class Outcome:
-    """What was made of a packet: as judge.bpf.c has it."""
+    """struct outcome of judge.bpf.c."""
 
     LAYOUT = "=6sH4s4B"
     UDP = ("no UDP checksum", "right UDP checksum", "WRONG UDP checksum")
@@ -31,7 +31,7 @@ class Outcome:
 
 
 class Fragment:
-    """What was made of one fragment: likewise."""
+    """struct fragment of judge.bpf.c."""
 
     LAYOUT = "=6sH4sH2B"
 
@@ -47,14 +47,14 @@ class Fragment:
 
     @classmethod
     def cut(cls, mac, destination, mtu):
-        """The keys of all fragments of a packet of Cutting."""
+        """The keys of all fragments of a packet of CUT_SIZE bytes."""
         payload, chunk = CUT_SIZE - 20, (mtu - 20) // 8 * 8
         return [cls(mac, destination, offset, min(chunk, payload - offset),
                     offset + chunk < payload).key for offset in range(0, payload, chunk)]
 
 
 class Side:
-    """One of the two configurations that take turns, and the outcomes that it may have."""
+    """One of the two configurations, and the outcomes that packets may have under it."""
 
     def __init__(self, name, destination, port, mac, inner):
         self.name, self.destination, self.mac = name, destination, mac
@@ -70,7 +70,7 @@ class Side:
 
 
 class CuttingSide(Side):
-    """Packets are cut, by the two in different places."""
+    """A configuration that cuts packets, to fragments of another size than the other one's."""
 
     def __init__(self, side, port, mtu):
         super().__init__(side.name, side.destination, port, side.mac, side.changes["inner"])
@@ -78,7 +78,7 @@ class CuttingSide(Side):
         common = Fragment.cut(COMMON_MAC, COMMON_DESTINATION, mtu)
         own = Fragment.cut(self.mac, self.destination, mtu)
         self.common, self.own = common[0], own[0]
-        self.packets = (common, own)  # of each, there come as many of every fragment
+        self.packets = (common, own)  # fragments by packet: all of a packet's come equally often
         self.outcomes = {*common, *own}
 
 
@@ -87,11 +87,11 @@ def flow_source(number):
 
 
 def moved(side, mac):
-    """The side's own outcome, were its destination behind another MAC."""
+    """The side's own outcome if its destination were behind another MAC."""
     return frames.mac(mac) + side.own[6:]
 
 
-# They differ in everything that the rules and the settings decide of a packet.
+# The two differ in every attribute that rules and settings decide.
 OLD = Side("old", "10.20.0.3", 8000, OLD_MAC, {"clear_df_above": "never", "udp_checksum": "update"})
 NEW = Side("new", "10.20.0.4", 9000, NEW_MAC, {"clear_df_above": 90, "udp_checksum": "zero"})
 SIDES = (OLD, NEW)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A long time with reloads: nothing is lost, and nothing grows."""
+"""Many reloads over a long time: no packet is lost, and neither memory nor anything else grows."""
 
 import os
 import time
@@ -13,12 +13,12 @@ from lib.daemon import PINS
 QUICK = bool(os.environ.get("ENDURANCE_QUICK"))
 PPS = 200000
 SECONDS, EVERY = (10, 1) if QUICK else (1200, 10)
-SETTLED = SECONDS / 10  # from then on nothing grows
-RSS_TOLERANCE = 256  # KiB: what an allocator may keep for another time
+SETTLED = SECONDS / 10  # seconds after which nothing may grow any more
+RSS_TOLERANCE = 256  # KiB that an allocator may keep for later
 
 
 class Holdings:
-    """What a daemon and its instance hold."""
+    """Memory, descriptors, pins, programs and maps of a daemon and its instance."""
 
     def __init__(self, pid, pins):
         with open(f"/proc/{pid}/status", encoding="ascii") as stream:
@@ -57,7 +57,7 @@ class Soak(rig.Ground):
             due = time.monotonic() + EVERY
             self.reload(daemon)
             self.check_in_force()
-            held = Holdings(daemon.pid, pins)  # before a request, whose connection counts, too
+            held = Holdings(daemon.pid, pins)  # before a request: its connection is a descriptor
             self.assertEqual(self.request("GET", "/metrics")[0], 200)
             programs |= held.programs
             maps |= held.maps
@@ -82,6 +82,6 @@ class Soak(rig.Ground):
 
     @staticmethod
     def left(end, programs, maps):
-        """Ids of what was once the instance's, is no more, and still exists."""
+        """Ids of programs and of maps that the instance no longer holds and that still exist."""
         return ([number for number in programs - end.programs if bpf.program_exists(number)],
                 [number for number in maps - end.maps if bpf.map_exists(number)])

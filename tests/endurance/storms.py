@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Reloads, kills, upgrades and a stopped daemon under load: nothing is lost, nothing is mixed."""
+"""
+Reloads, kills, upgrades and a stopped daemon under load: no packet is lost, and each follows either
+the old or the new rules.
+"""
 
 import itertools
 import json
@@ -16,10 +19,10 @@ from lib import program
 from lib.command import need_commands, run, wait_for
 from lib.daemon import HEARTBEAT_LIFETIME
 
-# With `run --linger`, these leave the datapath.
+# Signals that end `run --linger` and leave the datapath.
 ENDS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL)
 QUICK = bool(os.environ.get("ENDURANCE_QUICK"))
-# The system calls that a start changes something by.
+# The system calls by which a start changes something.
 STEPS = ("bpf", "membarrier", "mkdir", "rename", "rmdir", "symlink", "unlink", "unlinkat")
 PPS = 200000 if QUICK else 1000000
 
@@ -32,7 +35,7 @@ class Reload(rig.Ground):
     RELOADS = few(10, 100)
 
     def test_reloads(self):
-        """SIGHUP, each in force before the next."""
+        """Many reloads, each after the one before is in force."""
         daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         for number in range(1, self.RELOADS + 1):
@@ -43,7 +46,7 @@ class Reload(rig.Ground):
 
 
 class Cut(rig.Ground):
-    """Packets that have to be cut: each of them is, by the one program or the other."""
+    """Reloads while packets are cut: all fragments of a packet are cut by the same program."""
 
     RELOADS, PPS = few(10, 100), few(50000, 100000)
     MTU_OUT, BATCH = 3498, 10
@@ -71,10 +74,10 @@ class Cut(rig.Ground):
 
 class Kill(rig.Ground):
     KILLS = few(3, 50)
-    KILLS_IN_THE_ACT = few(6, 1000)  # or as many as there are steps
+    KILLS_IN_THE_ACT = few(6, 1000)  # at most as many as there are steps
 
     def test_kills(self):
-        """SIGKILL and a new start, with the other rules every time."""
+        """SIGKILL and a new start with the other rules, many times."""
         daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         for _ in range(self.KILLS):
@@ -85,7 +88,7 @@ class Kill(rig.Ground):
         self.check(sender)
 
     def traced(self, *words):
-        """`run` under strace, for a second at most."""
+        """The command line of `run` under strace, for a second at most."""
         return self.appliance.command(
             "strace", "-f", "-qq", *words, program.PROGRAM, "run", "-c", self.config_path,
             "--instance", self.instance, "-d", "1", "--linger")
@@ -110,7 +113,7 @@ class Kill(rig.Ground):
         return found
 
     def killed_at(self, step):
-        """A start with the other rules that is killed at a step; whose rules are in force then?"""
+        """Kills a start with the other rules at a step; finds out which rules are in force then."""
         tried, before = self.other_side(), self.judge.order().changes
         self.write(tried.changes)
         name, number = step
@@ -129,7 +132,10 @@ class Kill(rig.Ground):
         self.check_in_force()
 
     def check_counts_roughly(self, after):
-        """Packets go on while this is read; what is looked for is the count of a generation."""
+        """
+        Fails if a counter has lost what a whole generation counted. The comparison is rough, as
+        packets go on while counters are read.
+        """
         stats = self.stats()
         total = stats["verdicts"]["redirected"]["packets"]
         for what, count in (("VNI 1", stats["vnis"][0]["packets"]),
@@ -139,8 +145,8 @@ class Kill(rig.Ground):
 
     def test_kills_in_the_act(self):
         """
-        SIGKILL at one step of a start after the other: packets go on by the old or the new rules,
-        and the next start mends what was left, if it is not killed at some step as well.
+        SIGKILL at each step of a start in turn: packets follow the old or the new rules, and the
+        next start repairs what was left, unless it is killed, too.
         """
         need_commands("strace")
         daemon = self.daemon(sides.OLD).ready()
@@ -162,7 +168,7 @@ class Upgrade(rig.Ground):
     UPGRADES = few(3, 12)
 
     def test_upgrades(self):
-        """To another version and back, by each way to end a daemon and leave its datapath."""
+        """Upgrades to another version and back, after each way of ending a lingering daemon."""
         self.assertNotEqual(*(run(executable, "--version").stdout
                               for executable in (program.PROGRAM, rig.OTHER)))
         daemon = self.daemon(sides.OLD, "--linger").ready()
@@ -180,13 +186,13 @@ class Upgrade(rig.Ground):
         self.check(sender)
 
     def tag(self):
-        """Of the instructions in force."""
+        """The tag of the program in force: a hash of its instructions."""
         number = self.appliance.xdp("in0")["prog"]["id"]
         return json.loads(run("bpftool", "-j", "prog", "show", "id", str(number)).stdout)["tag"]
 
 
 class Stopped(rig.Ground):
-    """A daemon that hangs: its next hops are trusted for some seconds, then the kernel's count."""
+    """The daemon hangs: the datapath uses its next hops for some seconds, then the kernel's."""
 
     SECONDS = few(5, 60)
 
@@ -202,7 +208,7 @@ class Stopped(rig.Ground):
         self.check(sender)
 
     def test_where_nothing_is_forwarded(self):
-        """There the kernel says nothing: what was known last serves, until a daemon is back."""
+        """If the interface does not forward, the last known next hops serve meanwhile."""
         self.appliance.sysctl("net.ipv4.ip_forward=0")
         daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
@@ -218,7 +224,7 @@ class Stopped(rig.Ground):
         self.check(sender)
 
     def test_stopped_in_the_act(self):
-        """In the middle of a reload."""
+        """The daemon is stopped in the middle of a reload, and goes on later."""
         daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         for _ in range(few(2, 20)):
@@ -234,7 +240,7 @@ class Stopped(rig.Ground):
         self.check(sender)
 
     def stop(self, daemon):
-        """Until the kernel's neighbour table counts, which is how that shows."""
+        """Stops the daemon; waits until packets follow the kernel's neighbour table instead."""
         self.journal.note("SIGSTOP")
         daemon.signal(signal.SIGSTOP)
         self.addCleanup(daemon.signal, signal.SIGCONT)

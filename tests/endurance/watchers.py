@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Would the endurance tests notice? What they look for is done on purpose."""
+"""Tests of the endurance tests: losses, mixtures and duplicates made on purpose are noticed."""
 
 import signal
 import struct
@@ -17,7 +17,7 @@ MAGIC = 0x56585047
 
 class Watchers(rig.Ground):
     def interrupt(self, namespace, interface):
-        """A moment without the interface, longer than a sender without a CPU may be late."""
+        """Takes the interface down for longer than the sender may be late on a busy machine."""
         namespace.ip("link", "set", interface, "down")
         time.sleep(0.2)
         namespace.ip("link", "set", interface, "up")
@@ -25,7 +25,7 @@ class Watchers(rig.Ground):
         self.let_come()
 
     def lose(self, namespace, interface, where):
-        """Packets are lost there; how many, and that is found, and told."""
+        """Loses packets at an interface; checks that they are found there, and returns how many."""
         self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         self.journal.note("the loss")
@@ -49,7 +49,7 @@ class Watchers(rig.Ground):
         self.assertEqual(sum(self.drops.read().values()), lost, self.drops.read())
 
     def test_a_drop_by_the_program(self):
-        """For a moment there is no rule for flow 1."""
+        """The rule of flow 1 is missing for a moment."""
         daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         less = [rule for rule in sides.OLD.changes["nat"]
@@ -69,7 +69,7 @@ class Watchers(rig.Ground):
         self.let_come()
 
     def test_a_mixture(self):
-        """The old rules with each of the new settings alone, and the other way round."""
+        """Old rules with one of the new settings, and the other way round, count as mixed."""
         daemon = self.daemon(sides.OLD).ready()
         sender = self.send(PPS)
         for side, other in (sides.SIDES, sides.SIDES[::-1]):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Thousands of clients of the HTTP server: they cost the datapath nothing, and block nobody."""
+"""Thousands of HTTP clients cost the datapath no packet and do not delay each other."""
 
 import json
 import os
@@ -16,10 +16,10 @@ from soak import Holdings
 QUICK = bool(os.environ.get("ENDURANCE_QUICK"))
 PPS = 200000 if QUICK else 1000000
 SLOW = 2000
-REQUESTS = 500 if QUICK else 30000  # besides, by each of ASKERS
+REQUESTS = 500 if QUICK else 30000  # by each of ASKERS, beside the slow clients
 ASKERS = 2
-ANSWER_MS = 100  # /metrics answers within, whatever others do
-WORST = "p99" if QUICK else "max"  # what that is said of
+ANSWER_MS = 100  # the most that /metrics may take, whatever others do
+WORST = "p99" if QUICK else "max"  # the figure that ANSWER_MS bounds
 RSS_LIMIT = 32 * 1024  # KiB of the daemon, at any time
 RSS_TOLERANCE = 4096  # KiB by which one wave may have had more connections than the other
 CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients.py")
@@ -42,7 +42,7 @@ class Clients:
         return json.loads(line)
 
     def finish(self):
-        """What is said once there is no more to say."""
+        """Ends standard input; returns the last line."""
         self.process.stdin.close()
         return self.line()
 
@@ -64,7 +64,7 @@ class Web(rig.Ground):
     CONFIG = rig.SERVING
 
     def test_clients(self):
-        """Slow ones in two waves, beside others who want an answer, and a reload in each."""
+        """Two waves of slow clients, each with others that want answers, and with a reload."""
         daemon = self.daemon(sides.OLD).ready()
         self.refuses()
         quiet = self.holdings(daemon)
@@ -93,7 +93,7 @@ class Web(rig.Ground):
         self.assertLessEqual(milliseconds, ANSWER_MS)
 
     def wave(self, daemon, quiet):
-        """What those who asked say, and the resident memory: at most, and when all are gone."""
+        """Runs a wave; returns the answers' results, and the daemon's memory at most and after."""
         slow, clock = Clients(self, "slow", SLOW), Clients(self, "sleep", 0)
         wait_for(lambda: slow.line()["connects"] >= SLOW, 30, "the slow clients to come")
         askers = [Clients(self, "ask", REQUESTS) for _ in range(ASKERS)]
@@ -117,7 +117,7 @@ class Web(rig.Ground):
         return wave
 
     def turned_away(self):
-        """Connections that the full queue of the listening socket has cost."""
+        """Connections that the listening socket's full queue has refused."""
         lines = [line.split() for line in self.appliance.run("cat", "/proc/net/netstat").stdout
                  .splitlines() if line.startswith("TcpExt:")]
         return int(dict(zip(*lines))["ListenDrops"])
@@ -126,7 +126,7 @@ class Web(rig.Ground):
         return Holdings(daemon.pid, os.path.join(PINS, self.instance))
 
     def refuses(self):
-        """What is no GET or HEAD; and those are answered."""
+        """The server answers GET and HEAD, and refuses other methods."""
         for method, path, wanted in (
                 ("GET", "/metrics", 200), ("GET", "/healthz", 200), ("GET", "/stats.json", 200),
                 ("HEAD", "/metrics", 200), ("GET", "/nothing", 404), ("POST", "/metrics", 405),
