@@ -8,8 +8,8 @@
 #include "bpf/latency.h"
 
 /*
- * The frames of the bench: what stands where in 98 bytes and more of Ethernet, IPv4, UDP, VXLAN,
- * Ethernet, IPv4, UDP. tests/bench/traffic.py makes them.
+ * Offsets in the bench's frames: Ethernet, IPv4, UDP, VXLAN, Ethernet, IPv4, UDP. frame() in
+ * tests/bench/ground.py makes them.
  */
 #define BENCH_ETHERNET   14
 #define BENCH_VNI        46 /* the upper 24 bits of this word */
@@ -25,7 +25,7 @@
 #define BENCH_HEAD_WORDS 12 /* of 8 bytes: all headers */
 #define BENCH_MAX_FRAME  3408
 
-/* What every peer does to the packets of this source port: the rule of the bench. */
+/* The rule of the bench, which every peer applies: packets of this source port go to the target. */
 #define BENCH_PORT        4789
 #define BENCH_RULE_PORT   42844
 #define BENCH_TARGET      0x0a140002 /* 10.20.0.2 */
@@ -33,16 +33,16 @@
 
 /* Constants of the sending program. */
 struct source_config {
-	__u64 head[BENCH_HEAD_WORDS]; /* of the frame, as flow 0 and the first VNI have it */
+	__u64 head[BENCH_HEAD_WORDS]; /* the frame's headers, for flow 0 and the first VNI */
 	__u32 source;                 /* inner address of flow 0, host order */
 	__u32 vni;                    /* the first */
-	__u32 ip_sum;                 /* of the inner IP header without its source, not folded */
-	__u32 flows;                  /* inner sources, counted up from the first */
+	__u32 ip_sum;                 /* of the inner IP header without the source, unfolded */
+	__u32 flows;                  /* number of inner sources, which are consecutive */
 	__u32 vnis;
-	/* In this order: the next is so many further on, so that they do not come in a row. */
+	/* Distance from one to the next, so that neighbours do not come in a row. */
 	__u32 flow_stride;
 	__u32 vni_stride;
-	__u32 flow_mask; /* all ones; 0: the same flow every time, for the same work */
+	__u32 flow_mask; /* all ones; 0: always the same flow, at the same cost */
 	__u32 vni_mask;
 	__u32 reserved;
 };
@@ -54,10 +54,10 @@ struct sink_count {
 	__u64 first; /* CLOCK_MONOTONIC of the first packet, ns; 0: none came */
 };
 
-/* How long a program took, one for each CPU. */
+/* The run times of a program, one for each CPU. */
 struct timing {
 	__u64 started;                 /* ns; 0: not running */
-	__u64 clock;                   /* the shortest that reading the clock took, ns */
+	__u64 clock;                   /* the shortest time for reading the clock, ns */
 	__u64 bucket[LATENCY_BUCKETS]; /* see bpf/latency.h */
 };
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The bench: its own programs of the datapath's kind, and what loads them.
+# The bench: its own BPF programs, and the programs that load them.
 
 BENCH_BUILD    := $(BUILD)/bench
 BENCH_OBJECTS  := $(patsubst tests/bench/%.bpf.c,$(BENCH_BUILD)/%.bpf.o,$(wildcard tests/bench/*.bpf.c))

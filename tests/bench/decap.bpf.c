@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Peer: XDP takes the tunnel off, the kernel routes and, where it has to, fragments. */
+/* Peer: XDP decapsulates and rewrites, the kernel routes and, if it has to, fragments. */
 #include <linux/bpf.h>
 
 #include "rewrite.h"
@@ -18,7 +18,7 @@ int bench_decap(struct xdp_md *ctx)
 	if (frame + BENCH_UDP + sizeof(struct udphdr) > end)
 		return XDP_ABORTED;
 	rewrite(frame + BENCH_IP);
-	/* the kernel takes what is addressed to it, as the outer frame was */
+	/* the kernel accepts frames to its own MAC only, which is the outer destination */
 	for (int i = 0; i < 3; i++)
 		inner[i] = outer[i];
 	return bpf_xdp_adjust_head(ctx, BENCH_INNER) ? XDP_ABORTED : XDP_PASS;

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is promised, and what is hoped for."""
+"""The figures of the bench, and the values that they must reach or aim at."""
 
 import collections
 
-# `better`: "more" or "less". Without `must` a figure is told, not judged.
+# `better`: "more" or "less". Without `must` a figure is reported, not judged.
 Goal = collections.namedtuple("Goal", "title unit better must aim", defaults=(None, None))
 
 SECTIONS = {

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-A chain of three network namespaces, and what stands in its middle:
+A chain of three network namespaces; the appliance runs the contestant:
 
     source s0 ---- in0 appliance out0 ---- c0 sink
            10.9.0.1   10.9.0.2  10.20.0.1  10.20.0.2
 
-All of a packet's way is on the CPU that sends it, so what differs between two chains is what stands
-in the middle. Idle chains cost nothing: those that are compared stand side by side and take turns.
+A packet stays on the CPU that sends it, so two chains differ only in what the appliance runs. Idle
+chains cost nothing: contestants have a chain each, and take turns.
 """
 
 import contextlib
@@ -22,36 +22,36 @@ from lib.namespace import Namespace
 
 BUILD = os.path.join(os.path.dirname(program.PROGRAM), "bench")
 PINS = os.path.join(BPFFS, "bench")
-MTU = 3498  # what ENA takes with XDP
-LAN = 1500  # what the target's network takes
-INNER_MAC = "02:00:00:00:14:02"  # the one that `generate` has
-TUNNEL = "10.0.0.2"  # where the tunnel leads, see lib.frames.tunnel
+MTU = 3498  # the largest of ENA with XDP
+LAN = 1500  # the MTU of the target's network
+INNER_MAC = "02:00:00:00:14:02"  # like `generate`
+TUNNEL = "10.0.0.2"  # the tunnel's destination, see lib.frames.tunnel
 
 _numbers = itertools.count(1)
 
 
 class Scope(contextlib.ExitStack):
-    """Takes back what was made, last first, as unittest.TestCase does."""
+    """Runs cleanups, last first, like unittest.TestCase."""
 
     def addCleanup(self, function, *arguments, **options):  # tests/lib/ knows it by this name
         self.callback(function, *arguments, **options)
 
 
 def frame(inner_size):
-    """What the bench sends: one UDP packet in the tunnel, of `inner_size` bytes from its IP header."""
+    """The bench's frame: one UDP packet in the tunnel, `inner_size` bytes with its IP header."""
     payload = bytes(n % 256 for n in range(inner_size - 28))
     packet = frames.udp("10.2.41.20", "10.2.41.10", 42844, 514, payload)
     return frames.tunnel(frames.inner(packet, destination=INNER_MAC))
 
 
 class Chain:
-    """What stands in the middle is a subclass's business."""
+    """The three namespaces. A subclass puts the contestant on the appliance."""
 
     mtu_out = MTU
     single_arm = False
 
     def __init__(self, scope, queues=1, counted=True):
-        """`counted`: with a sink at its end."""
+        """`counted`: with a sink that counts packets at its end."""
         self.scope, self.queues = scope, queues
         self.number = next(_numbers)
         self.pins = os.path.join(PINS, str(self.number))
@@ -107,7 +107,7 @@ class Chain:
                       os.path.join(where, "prog", function), "dev", interface, "overwrite")
 
     def attach_sink(self):
-        """A fresh one: it has counted nothing."""
+        """Attaches a new sink, with counters at zero."""
         where = self.load("sink")
         self.sink_map = os.path.join(where, "map", "sink_counts")
         if self.single_arm:
@@ -116,10 +116,10 @@ class Chain:
             self.attach(self.sink, "c0", where, "bench_sink")
 
     def set_up(self):
-        """Of the middle."""
+        """Starts the contestant."""
 
     def update_map(self, where, name, value):
-        """In the appliance, because a devmap's interfaces are those of whoever fills it."""
+        """Fills a map inside the appliance's namespace: a devmap looks interfaces up there."""
         self.appliance.run("bpftool", "map", "update", "pinned", os.path.join(where, "map", name),
                            "key", "hex", "0", "0", "0", "0", "value", "hex",
                            *(f"{byte:02x}" for byte in value))
@@ -128,18 +128,18 @@ class Chain:
         return self.appliance.link("out0")["ifindex"].to_bytes(4, "little")
 
     def program_id(self):
-        """Of the XDP program on in0."""
+        """The id of the XDP program on in0."""
         return self.appliance.xdp("in0")["prog"]["id"]
 
     def first_arrival(self):
-        """CLOCK_MONOTONIC of the first packet in the sink, ns; None: none came."""
+        """CLOCK_MONOTONIC of the sink's first packet, ns, or None."""
         answer = json.loads(run("bpftool", "-j", "map", "dump", "pinned", self.sink_map).stdout)
         times = [cpu["value"]["first"] for cpu in answer[0]["formatted"]["values"]]
         return min((time for time in times if time), default=None)
 
 
 class Redirect(Chain):
-    """A redirect and nothing else."""
+    """Redirects every frame and does nothing else."""
 
     def set_up(self):
         where = self.load("redirect")
@@ -148,7 +148,7 @@ class Redirect(Chain):
 
 
 class Empty(Chain):
-    """Ends where the middle begins, with an empty program that drops."""
+    """Ends at in0, with an empty program that drops every frame."""
 
     def attach_sink(self):
         where = self.load("sink")
@@ -157,7 +157,7 @@ class Empty(Chain):
 
 
 class Decap(Chain):
-    """XDP takes the tunnel off and rewrites, the kernel routes and fragments."""
+    """XDP decapsulates and rewrites, the kernel routes and fragments."""
 
     mtu_out = LAN
 
@@ -166,7 +166,7 @@ class Decap(Chain):
 
 
 class Tc(Chain):
-    """All of it in a program of traffic control."""
+    """A traffic control program does everything."""
 
     def set_up(self):
         where = self.load("tc")
@@ -200,7 +200,7 @@ class Kernel(Chain):
 
 
 class Conntrack(Kernel):
-    """The same with conntrack's DNAT."""
+    """The same with DNAT by connection tracking."""
 
     rules = """table ip bench {
         chain rewrite {
@@ -211,7 +211,7 @@ class Conntrack(Kernel):
 
 
 class Pipeline(Chain):
-    """The program. `changes` to its configuration as program.merge() takes them."""
+    """vxlan-pipeline. `changes` to its configuration are those of program.merge()."""
 
     BASE = {
         "listen": {"interface": "in0"},
@@ -244,14 +244,14 @@ class Pipeline(Chain):
 
 
 class SingleArm(Pipeline):
-    """Frames leave where they came in."""
+    """vxlan-pipeline sends frames out of the interface they came in by."""
 
     single_arm = True
     BASE = program.merge(Pipeline.BASE, {"forward": {"interface": "in0"}})
 
 
 class Source:
-    """tests/bench/source.c on a chain."""
+    """The generator, source.c, at the beginning of a chain."""
 
     def __init__(self, chain, inner_size=98, flows=1, vnis=1, cpus=None):
         self.chain = chain
@@ -273,7 +273,7 @@ class Source:
         self.process.stdout.close()
 
     def measure(self, warm, length):
-        """Packets a second that arrived, and that were sent. Times in ms."""
+        """Returns (packets a second that arrived, packets a second sent). Times in ms."""
         self.process.stdin.write(f"{warm} {length}\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline().split()
@@ -288,5 +288,5 @@ def all_cpus():
 
 
 def one_cpu():
-    """Not the first one, which gets the machine's interrupts."""
+    """The last CPU, as the first one gets the machine's interrupts."""
     return all_cpus()[-1:]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Taking turns, and what the turns say: medians of pairs."""
+"""Contestants take turns; figures are medians over pairs of turns."""
 
 import ctypes
 import json
@@ -10,7 +10,7 @@ from lib.command import run
 
 
 class Pace:
-    """How long and how often is measured."""
+    """How long and how often to measure."""
 
     def __init__(self, quick):
         self.quick = quick
@@ -19,7 +19,7 @@ class Pace:
 
 
 def spread(values):
-    """What a figure is reported as."""
+    """Median, minimum, maximum and all values of a figure."""
     values = list(values)
     return {"median": statistics.median(values), "min": min(values), "max": max(values),
             "values": values}
@@ -35,18 +35,18 @@ class Rates:
         return spread(self.taken[name])
 
     def ratio(self, name, other):
-        """Of pairs that were measured one soon after the other."""
+        """Ratios of rates that were measured shortly after each other."""
         return spread(a / b for a, b in zip(self.taken[name], self.taken[other]))
 
     def cost(self, name, other):
-        """What a packet costs more than with the other one, in ns."""
+        """The time that a packet costs more than with the other one, in ns."""
         return spread(1e9 / a - 1e9 / b for a, b in zip(self.taken[name], self.taken[other]))
 
 
 def alternate(contestants, pace):
     """
-    `contestants`: {name: (source, frames that arrive for each packet)}. Every other round goes
-    backwards, so that a machine that slows down or speeds up favours nobody.
+    Measures contestants in turn. `contestants`: {name: (source, frames that arrive for each
+    packet)}. Every other round goes backwards, so that a machine that slows down favours nobody.
     """
     rates = Rates(contestants)
     for number in range(pace.rounds):
@@ -61,7 +61,7 @@ def alternate(contestants, pace):
 
 
 class ProgramTimes:
-    """Counts the run time of every BPF program while it is open; the kernel forgets when we go."""
+    """Within this context the kernel measures the run time of every BPF program."""
 
     def __enter__(self):
         libbpf = ctypes.CDLL("libbpf.so.1", use_errno=True)
@@ -75,6 +75,6 @@ class ProgramTimes:
 
 
 def program_time(program_id):
-    """(ns, runs) so far"""
+    """(run time in ns, runs) of the program so far."""
     answer = json.loads(run("bpftool", "-j", "prog", "show", "id", str(program_id)).stdout)
     return answer.get("run_time_ns", 0), answer.get("run_cnt", 0)

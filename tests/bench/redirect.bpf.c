@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The peer that all are measured against: a redirect and nothing else. */
+/* The peer that all others are compared with: a redirect and nothing else. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
@@ -27,7 +27,7 @@ int bench_reflect(struct xdp_md *ctx)
 	return XDP_TX;
 }
 
-/* For the way out: many drivers send redirected frames only while they have a program. */
+/* For the egress interface: many drivers send redirected frames only while they have a program. */
 SEC("xdp")
 int bench_pass(struct xdp_md *ctx)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The job of the bench's own peers: the least that a program for exactly one rule has to do. */
+/* The job of the bench's own peers: the least that a program for exactly one rule must do. */
 #ifndef REWRITE_H
 #define REWRITE_H
 
@@ -20,7 +20,7 @@ struct vxlan {
 	__be32 vni;
 };
 
-/* Is this a frame of the tunnel, and its packet one of the rule? */
+/* Is this a frame of the tunnel with a packet that the rule matches? */
 static __always_inline bool is_wanted(void *frame, void *end)
 {
 	struct ethhdr *ethernet = frame;
@@ -60,7 +60,7 @@ static __always_inline __u32 change32(__be32 from, __be32 to)
 	return change16(from, to) + change16(from >> 16, to >> 16);
 }
 
-/* `ip` is that of a frame for which is_wanted() said yes. */
+/* `ip`: the inner header of a frame for which is_wanted() returned true. */
 static __always_inline void rewrite(struct iphdr *ip)
 {
 	struct udphdr *udp = (void *)(ip + 1);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is measured: a function a section, which fills figures and the series of its chart."""
+"""The measurements: a function for each section, which fills in figures and a chart's series."""
 
 import json
 import os
@@ -23,7 +23,7 @@ NO_RULES = {"nat": []}
 
 
 def many_rules(count):
-    """Of one shape: as many inner sources as the generator has flows, from 10.2.41.20."""
+    """Rules of one shape: one for each of the generator's inner sources, from 10.2.41.20 on."""
     first = (10 << 24) + (2 << 16) + (41 << 8) + 20
     rules = []
     for number in range(first, first + count):
@@ -34,7 +34,7 @@ def many_rules(count):
 
 
 def eight_shapes():
-    """The last one matches; the others look at other fields, and do not."""
+    """Rules of eight shapes, of which only the last one matches."""
     matches = ({"source_port": 1}, {"destination_port": 1}, {"source": "10.9.9.9"},
                {"destination": "10.9.9.9"}, {"vni": 1, "source_port": 2},
                {"vni": 1, "destination_port": 2}, {"source": "10.9.9.0/24"},
@@ -54,7 +54,7 @@ def everything():
 
 
 class Findings:
-    """What a run has found: figures by name, and series for the charts."""
+    """The results of a run: figures by name, series for the charts, notes."""
 
     def __init__(self):
         self.figures, self.series, self.notes = {}, {}, []
@@ -80,7 +80,7 @@ CUTTERS = ("pipeline, fragmenting on", "XDP decap + kernel routing", "kernel vxl
 
 
 def contestants(chains, size):
-    """At 2852 bytes those who do the job: two fragments that fit the target's network."""
+    """Sources of all chains; at 2852 bytes only of those that cut to the target's network."""
     if size <= ground.LAN:
         return {name: (Source(chain, size), 1) for name, chain in chains.items()}
     answer = {name: (Source(chains[name], size), 2) for name in CUTTERS}
@@ -103,7 +103,7 @@ def throughput(findings, scope, pace):
 
 
 class SentOnly(Source):
-    """On a chain that nothing leaves."""
+    """A source on a chain whose packets do not arrive: counts those sent."""
 
     def measure(self, warm, length):
         _, sent = super().measure(warm, length)
@@ -130,7 +130,7 @@ def judge_throughput(findings, size, rates):
 # ---- rules, shapes, VNIs ----
 
 def rules(findings, scope, pace):
-    """Each against a configuration of one rule that is sent the same traffic."""
+    """Compares each configuration with one of one rule, under the same traffic."""
     most = 4096 if pace.quick else 65536
     one, many = Pipeline(scope), Pipeline(scope, many_rules(most))
     cases = (
@@ -184,7 +184,7 @@ def arms(findings, scope, pace):
 # ---- what a stage costs ----
 
 KEEP = {"forward": {"next_hop": "keep", "unmatched": "forward"}}
-# A packet that leaves early has paid for the stages up to there.
+# Configurations that packets leave after different stages.
 EXITS = {
     "empty": Empty,
     "vni": lambda scope: Pipeline(scope, {"listen": {"vnis": [2]}}),
@@ -197,7 +197,7 @@ EXITS = {
     "bare": Redirect,
 }
 STAGES = (
-    # name, what has it, what has it not
+    # name, chains that run the stage, chains that do not
     ("outer headers, VNI, counters", ("vni",), ("empty",)),
     ("inner headers", ("inner",), ("vni",)),
     ("rule lookup", ("lookup",), ("inner",)),
@@ -233,7 +233,7 @@ def stages(findings, scope, pace):
 # ---- a steady rate ----
 
 def generate(chain, seconds, receiver=True):
-    """`generate` at 85,000 pps on one side and, on the other, its receiver; both reports."""
+    """Runs `generate` at 85,000 pps and, at the far end, its receiver; returns both reports."""
     count = str(STEADY * seconds)
     far = None
     if receiver:
@@ -260,7 +260,7 @@ def end(process):
 
 
 def time_program(chain, link, seconds):
-    """The histogram of what the program on in0 takes while 85,000 packets a second come."""
+    """A histogram of the run times of the program on in0, at 85,000 packets a second."""
     process = subprocess.Popen(  # pylint: disable=consider-using-with
         chain.appliance.command(os.path.join(ground.BUILD, "timing"), "in0",
                                 str(chain.program_id()), link),
@@ -307,7 +307,7 @@ def steady(findings, scope, pace):
 
 
 def time_programs(findings, chain, bare, pace):
-    """Each time holds the redirect's enqueueing, which the bare one shows."""
+    """Run times of ours and of a bare redirect, which shows the share of enqueueing in both."""
     seconds, turns = (1, 1) if pace.quick else (4, 3)
     link = os.path.join(PINS, chain.instance, "link")
     p99, series = [], {"vxlan-pipeline": {}, "bare redirect": {}}
@@ -361,7 +361,7 @@ def start(findings, scope, pace):
 
 
 def first_packet(chain):
-    """From the start of the daemon to the first packet at the far side, in ms."""
+    """Milliseconds from the start of the daemon to the first packet at the far end."""
     chain.daemon.terminate()
     time.sleep(0.3)
     chain.attach_sink()

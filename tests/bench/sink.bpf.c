@@ -30,7 +30,7 @@ int bench_sink(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
-/* The end of the chain right behind its beginning; and what an empty program costs. */
+/* Ends the chain at the appliance; measures what an empty program costs. */
 SEC("xdp")
 int bench_empty(struct xdp_md *ctx)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The bench's generator: as cheap as sending can be. Frames come back from whoever received them
- * with other headers, so those are written anew; nothing else is done to a frame.
+ * The bench's generator: sends at the least cost. The kernel reuses frames whose headers a receiver
+ * has changed, so the generator writes the headers again, and does nothing else to a frame.
  */
 #include <linux/bpf.h>
 

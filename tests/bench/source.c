@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The bench's generator: sends one frame over and over from within the kernel, as fast as it goes.
+ * The bench's generator: sends one frame over and over from within the kernel, as fast as it can.
  *
  * usage: source INTERFACE FRAME SINK FLOWS VNIS CPU...
  *
- * FRAME is a file that holds the frame (bench.h), SINK the pinned map of what arrived; a thread
- * sends on each CPU. FLOWS and VNIS are how many there are in turn; with a minus sign every frame is
- * of the first, at the cost of so many. A line "WARM MEASURE" (ms) on standard input is answered by one of "NS PACKETS
- * BYTES SENT": what arrived, and was sent, in so many nanoseconds.
+ * FRAME is a file with the frame (bench.h), SINK the sink's pinned map. A thread sends on each CPU.
+ * Frames go through FLOWS flows and VNIS VNIs in turn; with a minus sign all are of the first one,
+ * at the same cost. The answer to a line "WARM MEASURE" (ms) on standard input is "NS PACKETS BYTES
+ * SENT": packets and bytes that arrived, and packets sent, in that many nanoseconds.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -41,7 +41,7 @@
 #define SECOND      1000000000ULL
 #define MILLISECOND 1000000ULL
 
-/* A call into the kernel takes between these many ns, for a prompt end. */
+/* A call cannot be interrupted: the packets in it are adjusted so that it takes this long (ns). */
 #define CALL_SHORT 5000000ULL
 #define CALL_LONG  20000000ULL
 #define CALL_MIN   1024U
@@ -122,7 +122,7 @@ static unsigned int common_divisor(unsigned int a, unsigned int b)
 	return b ? common_divisor(b, a % b) : a;
 }
 
-/* A step that visits all of `count` before one comes again, and no two neighbours in a row. */
+/* A step that visits each of `count` before any comes again, and no two neighbours in a row. */
 static unsigned int stride(unsigned int count)
 {
 	unsigned int result = count * 0.381966;
@@ -268,8 +268,7 @@ int main(int argc, char **argv)
 		senders[sender_count].cpu = number(argv[i]);
 		load(&senders[sender_count], ifindex, argv[4], argv[5]);
 	}
-	setpriority(PRIO_PROCESS, 0,
-		    -15); /* what else goes on should disturb as little as it can */
+	setpriority(PRIO_PROCESS, 0, -15); /* before other processes of the machine */
 	puts("ready");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin) && sscanf(line, "%u %u", &warm, &length) == 2)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Peer: the same job by a program of traffic control, on the kernel's packets. */
+/* Peer: the same job in a traffic control program, on the kernel's packets (sk_buff). */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
@@ -29,7 +29,7 @@ int bench_tc(struct __sk_buff *skb)
 
 	if (!way || !is_wanted(frame, end))
 		return TC_ACT_OK;
-	/* what goes is behind the first Ethernet header, which becomes that of the packet */
+	/* removes bytes behind the outer Ethernet header, which becomes the packet's */
 	if (bpf_skb_adjust_room(skb, -BENCH_INNER, BPF_ADJ_ROOM_MAC, 0))
 		return TC_ACT_SHOT;
 	frame = (void *)(long)skb->data;

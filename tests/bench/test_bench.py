@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The bench runs, says what it should, and leaves nothing: no figure of it is a test."""
+"""The bench runs and writes its files. Its figures are not tested."""
 
 import json
 import os
@@ -49,7 +49,7 @@ class Bench(unittest.TestCase):
         self.check_page(document)
 
     def check_page(self, document):
-        """One file: it asks for nothing, and holds the same data."""
+        """The page loads nothing and has the same data."""
         page = self.read("bench.html")
         for reference in re.findall(r"https?://[^\"' ]+|src=|<link|@import|url\(", page):
             self.assertEqual(reference, "http://www.w3.org/2000/svg")
@@ -57,7 +57,7 @@ class Bench(unittest.TestCase):
         self.assertEqual(json.loads(data[1]), document)
 
     def test_interrupted(self):
-        """Ends soon, and says so in one line; also where a shell had background jobs ignore it."""
+        """SIGINT ends the bench soon, with one line. `env` undoes a shell that ignores SIGINT."""
         command = ("env", "--default-signal=INT", *self.command("throughput"))
         with subprocess.Popen(command, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, start_new_session=True) as process:

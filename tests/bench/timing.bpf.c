@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long another XDP program takes, packet by packet, without tracing of functions, which not
- * every kernel has: it is called in the tail of one that notes the time, and the tracepoint of a
- * successful redirect notes it again. What is measured holds the redirect's enqueueing. Of reading
- * the clock it is told what that takes.
+ * Measures the run time of another XDP program, packet by packet. Not every kernel can trace
+ * functions, so timing_begin() notes the time and calls the program by a tail call, and the
+ * tracepoint of a successful redirect notes the time again. The result includes the redirect's
+ * enqueueing. The cost of reading the clock is reported, too.
  */
 #include <linux/bpf.h>
 

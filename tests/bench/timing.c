@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Times every run of the XDP program of an interface, as long as standard input is open, and prints
- * the histogram: lines "NS RUNS", NS the smallest value of a bucket less what it takes to read the
- * clock. The program stays in force.
+ * Times every run of an interface's XDP program until standard input ends, then prints a histogram:
+ * lines "NS RUNS", where NS is a bucket's smallest value minus the cost of reading the clock. The
+ * program stays in force.
  *
- * usage: timing INTERFACE PROGRAM-ID LINK    LINK is what is pinned of the attachment, or -
+ * usage: timing INTERFACE PROGRAM-ID LINK    LINK: the path of the attachment's pin, or -
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static int complain(const char *what)
 	return 1;
 }
 
-/* The least of all CPUs that ran. */
+/* The lowest of all CPUs that ran. */
 static unsigned long long clock_cost(const struct timing *timings, int cpus)
 {
 	unsigned long long least = 0;
@@ -72,7 +72,7 @@ static int print_histogram(const struct timing_bpf *skeleton)
 	return 0;
 }
 
-/* Puts one program in the other's place, without a gap. */
+/* Replaces the attached program, without a gap. */
 static int swap(const struct target *target, int program)
 {
 	if (target->link >= 0)
