@@ -64,7 +64,7 @@ static bool right_action(const struct model *model, enum model_verdict verdict, 
 	case IS_outer_fragment:
 	case IS_passed:
 		return action == XDP_PASS;
-	case IS_transmitted: /* through the devmap where the driver rings for each */
+	case IS_transmitted: /* through a devmap if the driver rings its doorbell for each XDP_TX */
 		return action == (model->scenario->rings_each ? XDP_REDIRECT : XDP_TX);
 	case IS_redirected:
 	case IS_fragmented:
@@ -86,7 +86,7 @@ static bool same_bytes(const uint8_t *want, size_t want_length, const struct dat
 	return true;
 }
 
-/* Takes over the ID that the program chose. */
+/* Writes the ID that the program chose to the model's frame, and adapts its checksum. */
 static bool take_id(uint8_t *frame, const uint8_t *got, char *why)
 {
 	uint8_t *ip = frame + ETHERNET;
@@ -98,7 +98,7 @@ static bool take_id(uint8_t *frame, const uint8_t *got, char *why)
 	return true;
 }
 
-/* One fragment against the packet that it is one of; `*offset` is how far that has been seen. */
+/* Compares a fragment with its packet. `*offset`: where the fragments before it ended. */
 static bool same_fragment(const struct model *model, const uint8_t *whole, size_t length,
 			  const struct datapath_frame *got, size_t *offset, char *why)
 {
@@ -138,7 +138,7 @@ static bool same_fragments(const struct model *model, const uint8_t *whole, size
 	return true;
 }
 
-/* Did the program leave the padding on, where that is its choice? */
+/* Did the program leave the padding on a packet whose padding it may cut or keep? */
 static bool keeps_padding(const struct answer *want, enum model_verdict verdict,
 			  const struct datapath_outcome *got)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the program did against what the model says: verdict, rule, VNI, events and every byte. */
+/* Compares the program's result with the model's: verdict, rule, VNI, events and every byte. */
 #ifndef COMPARE_H
 #define COMPARE_H
 
@@ -8,12 +8,12 @@
 
 #define COMPARE_TEXT 512
 
-/* The product's numbers as the model's, by their names. */
+/* The product's numbers of verdicts and events are turned into the model's, by their names. */
 void compare_start(void);
 enum model_verdict compare_verdict(const struct trace *trace);
 uint32_t compare_events(const struct trace *trace);
 
-/* True: they agree. False: `why` says where they do not. */
+/* True: they agree. False: `why` says how they differ. */
 bool compare_answers(const struct model *model, const struct answer *want,
 		     const struct datapath_outcome *got, const uint8_t *frame, size_t length,
 		     char why[COMPARE_TEXT]);

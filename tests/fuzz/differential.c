@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs random packets under random configurations through the very programs that `run` and `explain`
- * load, and compares with the model. Needs root; the host's interfaces play no part.
+ * Runs random packets under random configurations through the programs that `run` and `explain`
+ * load, and compares the results with the model's. Needs root; does not use the host's interfaces.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -78,7 +78,7 @@ static bool parse_options(int argc, char **argv, struct options *options)
 	       options->processes && options->processes <= MAX_PROCESSES;
 }
 
-/* One disagreement is enough: the others stop, too. */
+/* After one disagreement all processes stop. */
 static bool is_over(const struct options *options, const struct sums *all)
 {
 	for (uint64_t i = 0; i < options->processes; i++)
@@ -123,7 +123,7 @@ static void print_counts(const char *what, const char *const *names, const uint6
 	putchar('\n');
 }
 
-/* A fuzzer that does not get everywhere would agree with anything. */
+/* Fails if a verdict or an event never came about: what it stands for was not tested. */
 static bool reaches_all(const struct sums *sums)
 {
 	bool all = true;
@@ -136,7 +136,7 @@ static bool reaches_all(const struct sums *sums)
 		all = false;
 	}
 	for (size_t i = 0; i < MODEL_EVENT_COUNT; i++) {
-		if (sums->events[i] || i == DID_neighbour_unknown) /* the gateway always is */
+		if (sums->events[i] || i == DID_neighbour_unknown) /* the gateway is always known */
 			continue;
 		printf("event %s never happened: the fuzzer reaches too little\n",
 		       model_event_names[i]);

@@ -5,14 +5,14 @@
 #include "model.h"
 
 #define MAX_PROCESSES 64
-#define MANY_PACKETS  400000 /* that many get everywhere */
+#define MANY_PACKETS  400000 /* that many reach every verdict and event */
 #define NO_SCENARIO   UINT64_MAX
 
 struct options {
 	uint64_t seed, packets, each, scenario, seconds, processes;
 	uint64_t deadline; /* 0: none */
 	const char *keep;
-	bool model; /* print what the model says, run nothing */
+	bool model; /* print the model's answers, run nothing */
 };
 
 struct sums {
@@ -25,7 +25,7 @@ struct sums {
 struct trial;
 
 struct trial *trial_new(const struct options *options, struct sums *sums);
-/* False: program and model disagree, or something does not work; both have been said. */
+/* False: program and model disagree, or something failed; a message has been printed. */
 bool trial_run(struct trial *trial, uint64_t number);
 
 #endif

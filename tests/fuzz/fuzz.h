@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the libFuzzer targets share. Not to crash is not enough: each target states what must hold of
- * what its input was made into.
+ * What the libFuzzer targets share. Besides not crashing, each target states what must hold for the
+ * results of its input.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What has to hold; `text` says so in words. */
+/* Aborts unless the condition holds; `text` says it in words. */
 static inline void must(bool holds, const char *text)
 {
 	if (holds)
@@ -34,7 +34,7 @@ static inline bool is_printable(const char *text)
 	return true;
 }
 
-/* A copy with a zero byte behind it, to be freed. */
+/* A copy that ends with a zero byte; the caller frees it. */
 static inline char *text_of(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
@@ -45,7 +45,7 @@ static inline char *text_of(const uint8_t *data, size_t size)
 	return text;
 }
 
-/* A file that only this process has, by its path: for what reads files. */
+/* A file in memory with a path, for functions that read files. */
 struct memory_file {
 	int fd;
 	char path[32];

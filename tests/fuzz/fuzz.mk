@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Hostile input: libFuzzer on everything that reads what others wrote (fuzz_*.c), and the program
-# against a model of it on millions of packets (the rest).
+# Hostile input: libFuzzer on everything that reads what others wrote (fuzz_*.c), and the datapath
+# compared with a model on millions of packets (the rest).
 
 FUZZ_BUILD   := $(BUILD)/fuzz
 FUZZ_RUNS    ?= 1000000
@@ -17,7 +17,7 @@ $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/fuzz.a
 	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -MMD -MP -MF $@.d -o $@ $< \
 		$(FUZZ_BUILD)/fuzz.a -Wl,--as-needed $(PKG_LIBS)
 
-# An archive, so that a target takes only the objects it calls; q as in unit.mk.
+# An archive, so that a target links only the objects it calls; q as in unit.mk.
 $(FUZZ_BUILD)/fuzz.a: $(FUZZ_OBJECTS)
 	rm -f $@ && $(AR) qcs $@ $^
 
@@ -36,8 +36,8 @@ $(FUZZ_BUILD)/differential: $(DIFFERENTIAL_OBJECTS) $(filter-out $(BUILD)/src/cl
 $(FUZZ_BUILD)/differential-%.o: tests/fuzz/%.c | $(FUZZ_BUILD) $(SKELETONS)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The same with another datapath: mutants/NAME/bpf holds the sources of a broken one, and what embeds
-# the program is compiled anew.
+# The same with a broken datapath, whose sources are in mutants/NAME/bpf; files that embed the
+# program are compiled again.
 MUTANT_EMBEDS := $(shell grep -l -e datapath/internal.h src/datapath/*.c)
 MUTANT_OTHERS := $(filter-out $(BUILD)/src/cli/main.o $(MUTANT_EMBEDS:%.c=$(BUILD)/%.o),$(OBJECTS))
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A capture, pcap or pcapng: read to its end or to where it is damaged, and each frame dissected. */
+/* Reads a capture, pcap or pcapng, up to its end or its damage, and dissects each frame. */
 #include "explain/capture.h"
 #include "fuzz_dissect.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A configuration file: refused with problems that can be shown, or it loads again as it was shown. */
+/* Loads a configuration: it is refused with printable problems, or its printout loads again. */
 #include "config/config.h"
 #include "fuzz.h"
 
@@ -58,7 +58,7 @@ static void check_same(const struct config *a, const struct config *b)
 		must(same_rule(&a->rules[i], &b->rules[i]), "rules are as before");
 }
 
-/* `config show` prints what loads again unchanged. */
+/* What `config show` prints loads again, to the same configuration. */
 static void check_shown(const struct config *config)
 {
 	struct config_problems problems;

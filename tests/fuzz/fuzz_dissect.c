@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A frame as explain tells it. */
+/* Dissects a frame, as `explain` does. */
 #include "fuzz_dissect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* a copy of the exact size, so that the sanitizer sees every byte too many that is read */
+	/* a copy of the exact size, so that the sanitizer notices reads beyond its end */
 	uint8_t *frame = malloc(size ? size : 1);
 
 	must(frame, "there is memory");

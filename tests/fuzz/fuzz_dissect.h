@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What must hold of a dissected frame, whatever its bytes. */
+/* What must hold for a dissected frame, whatever its bytes. */
 #ifndef FUZZ_DISSECT_H
 #define FUZZ_DISSECT_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A request, or what is none, to the server itself over a socket pair: it is answered as HTTP has it or
- * not at all, the connection ends, and only GET and HEAD get a page. The first byte says in how many
- * pieces the rest comes.
+ * Sends the input as a request to the HTTP server, over a socket pair. The server must answer with
+ * valid HTTP or not at all, end the connection, and give pages to GET and HEAD only. The first byte
+ * of the input says in how many pieces the rest is sent.
  */
 #include <errno.h>
 #include <linux/sockios.h>
@@ -63,8 +63,8 @@ static struct http_server *server(void)
 }
 
 /*
- * Waits for something to read or the end; false when it takes longer. libFuzzer's watch over the time
- * that a run takes is a signal, and interrupts this.
+ * Waits for data or the end of the connection; false after the timeout. libFuzzer watches over a
+ * run's time by a signal, which interrupts poll().
  */
 static bool wait_for_answer(int fd, int timeout_ms)
 {
@@ -74,9 +74,9 @@ static bool wait_for_answer(int fd, int timeout_ms)
 }
 
 /*
- * The server may have had enough before the end: then it has said or will say why, or just closes. The
- * end comes only after the server has read the rest, since one that comes with the rest is noticed
- * when the connection has been idle for too long: correct, and too slow for a million of them.
+ * Sends everything, or as much as the server takes before it answers or closes. Shuts down only
+ * after the server has read all: if data and shutdown come together, the server notices the shutdown
+ * at its idle timeout only, which is correct but too slow for a million runs.
  */
 static void send_all(int fd, const uint8_t *data, size_t size, size_t pieces)
 {
@@ -113,8 +113,8 @@ static void receive_all(int fd, struct answer *answer)
 }
 
 /*
- * Does a line begin with the method? Requests may begin with empty lines, RFC 9112 section 2.2, and to
- * libmicrohttpd a line that begins with a zero byte is an empty one.
+ * Does a line begin with the method? Requests may begin with empty lines (RFC 9112 section 2.2),
+ * and libmicrohttpd takes a line that begins with a zero byte for an empty one.
  */
 static bool has_method(const uint8_t *data, size_t size, const char *method)
 {
@@ -154,7 +154,7 @@ static void check_answer(const uint8_t *request, size_t size, struct answer *ans
 	body = strstr(answer->text, "\r\n\r\n");
 	must(body, "headers end");
 	if (status != 200)
-		return; /* libmicrohttpd 0.9.75 gives some of its own refusals two heads */
+		return; /* libmicrohttpd 0.9.75 sends two heads with some of its own refusals */
 	length = strcasestr(answer->text, "\r\nContent-Length: ");
 	must(length && length < body, "a page says how long it is");
 	body += 4;

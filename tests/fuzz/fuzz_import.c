@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The predecessor's files: what they are made into is a configuration that loads, or there is
- * nothing but messages. The input is .env, nat_rules.conf and interfaces.conf, with lines of "---"
- * between them; what is not there is not given.
+ * Imports the predecessor's files: the result is a configuration that loads, or messages only. The
+ * input is .env, nat_rules.conf and interfaces.conf with lines of "---" between them; the last ones
+ * may be missing.
  */
 #include "config/config.h"
 #include "import/import.h"
@@ -22,7 +22,7 @@ static void check_loads(const char *text, size_t length)
 	config_clear(&config);
 }
 
-/* Messages are lines that begin with where and end with a line end. */
+/* Messages are complete lines of printable characters. */
 static void check_messages(const char *text, size_t length)
 {
 	must(!length || text[length - 1] == '\n', "messages end with their line");

@@ -68,7 +68,7 @@ void model_follow(struct chain *chain, const uint8_t *frame, size_t start, size_
 		if (chain->protocol == 44) {
 			uint16_t bits = read16(header + 2);
 
-			/* a fragment of nothing but itself is whole (RFC 6946) */
+			/* offset 0 and no more fragments: a whole packet (RFC 6946) */
 			if (bits & 0xfff9) {
 				chain->is_fragment = true;
 				memcpy(&chain->id, header + 4, 4);
@@ -77,11 +77,11 @@ void model_follow(struct chain *chain, const uint8_t *frame, size_t start, size_
 			chain->protocol = header[0];
 			chain->at += 8;
 			if (chain->is_later)
-				return; /* what is here is not the beginning of anything */
+				return; /* payload from the middle of the datagram */
 			continue;
 		}
 		if (chain->protocol == 43 && header[3])
-			return; /* the packet has segments to visit before its destination */
+			return; /* segments left: not at its final destination yet */
 		chain->protocol = header[0];
 		chain->at += 8 + 8 * (size_t)header[1];
 	}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The inner frame: its headers, the rules, and what they make of it. */
+/* The inner frame: reads its headers, finds its rule and applies it. */
 #include "model.h"
 
 #include <string.h>
 
-#define IP 14 /* where it begins in an inner frame */
+#define IP 14 /* offset of the IP header in an inner frame */
 
 static void drop(struct answer *answer, enum model_verdict verdict)
 {
@@ -18,7 +18,7 @@ static void drop_malformed(struct answer *answer)
 	drop(answer, IS_malformed);
 }
 
-/* Neither IPv4 nor IPv6. */
+/* Judges a frame that is neither IPv4 nor IPv6. */
 static void judge_stranger(const struct model *model, const struct inner *inner,
 			   struct answer *answer)
 {
@@ -29,7 +29,7 @@ static void judge_stranger(const struct model *model, const struct inner *inner,
 		return;
 	}
 	answer->verdicts = ONE_OF(scenario->single_arm ? IS_transmitted : IS_redirected);
-	/* what no link of that MTU takes cannot be sent as it is, and nobody can cut it */
+	/* a frame above the MTU cannot be sent, and nobody can cut it */
 	if (inner->present <= model_mtu(model))
 		return;
 	if (scenario->oversize == PASS_OVERSIZE)
@@ -38,7 +38,7 @@ static void judge_stranger(const struct model *model, const struct inner *inner,
 		drop(answer, IS_oversize);
 }
 
-/* False: it contradicts itself. A header that is not whole does, too. */
+/* False: the header contradicts itself, or is not whole. */
 static bool read_lengths(struct inner *inner)
 {
 	const uint8_t *ip = inner->frame + IP;
@@ -82,7 +82,7 @@ static void read_upper(struct inner *inner)
 				   (inner->protocol == 6 && inner->upper + 20 <= inner->end);
 }
 
-/* What fragments of one datagram have in common, RFC 791 and RFC 8200. */
+/* Writes what identifies the datagram of a fragment, RFC 791 and RFC 8200. */
 static void fragment_key(const struct inner *inner, uint8_t key[44])
 {
 	const uint8_t *ip = inner->frame + IP;
@@ -119,7 +119,7 @@ static struct decision *find_decision(struct model *model, const struct inner *i
 	}
 }
 
-/* Later fragments follow the decision made for the first. */
+/* Later fragments get the rule of the first. */
 static uint32_t choose_rule(struct model *model, const struct inner *inner)
 {
 	uint32_t rule = inner->has_ports ? model_find_rule(model, inner) : 0;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The way out: DF, size, who cuts, and whom the kernel must not answer. */
+/* Packets that leave: DF, size, who cuts, and which packets the kernel must not get. */
 #include "model.h"
 
 #include <string.h>
 
 #define IP          14
-#define MOST_PIECES 8 /* that a packet is cut to without the kernel */
+#define MOST_PIECES 8 /* the program cuts a packet to that many; the kernel to more */
 
-/* As long as its header says, or as much of that as is there. */
+/* The packet's length by its header, or less if it was cut short. */
 static size_t ip_length(const struct inner *inner)
 {
 	return inner->end - IP;
@@ -19,8 +19,8 @@ static bool may_be_cut(const struct inner *inner)
 }
 
 /*
- * An address that every host routes like any other, so that the simulated gateway has it. Of the
- * rest (this host's own, multicast, none) the description does not say where they lead.
+ * Is this an address that every host routes like any other, so that the simulated gateway has a
+ * route to it? docs/ does not say where the others lead (this host's own, multicast, none).
  */
 static bool is_ordinary(const uint8_t *address, uint8_t version)
 {
@@ -30,7 +30,7 @@ static bool is_ordinary(const uint8_t *address, uint8_t version)
 	return address[0] >= 0x20 && address[0] < 0xfe;
 }
 
-/* Of IPv6, the source counts as well: link-local ones stay on their link. */
+/* With IPv6, the source counts as well: link-local ones stay on their link. */
 static bool is_routed(const struct inner *inner)
 {
 	const uint8_t *ip = inner->frame + IP;
@@ -41,8 +41,9 @@ static bool is_routed(const struct inner *inner)
 }
 
 /*
- * The kernel gets the packet, unless it would only answer the captured sender with an ICMP error:
- * that packet is dropped. Where it would not route the packet in the first place, nor would it answer.
+ * The program passes the packet to the kernel, or drops it if the kernel would only answer the
+ * captured sender with an ICMP error. The kernel sends none for a packet that it does not route, so
+ * such a packet may be passed or dropped.
  */
 static uint32_t kernel_verdicts(const struct model *model, const struct inner *inner)
 {
@@ -56,8 +57,8 @@ static uint32_t kernel_verdicts(const struct model *model, const struct inner *i
 }
 
 /*
- * Padding behind the IP packet is cut where the frame would be too long with it. If the packet is too
- * long in any case, the kernel, which gets it, would cut the padding off as well.
+ * The program cuts padding behind the IP packet if the frame is too long with it. If the packet is
+ * too long even without, the padding may stay: the kernel gets the packet and cuts it off.
  */
 static void cut_padding(const struct model *model, const struct inner *inner, struct answer *answer)
 {
@@ -95,14 +96,14 @@ static void clear_df(const struct model *model, const struct inner *inner, struc
 	ip[6] &= 0xbf;
 	write16(ip + 10, model_checksum(read16(ip + 10), old, ip + 6, 2));
 	answer->events |= ONE_OF(DID_df_cleared);
-	/* a fragment's ID means something, be it 0 */
+	/* the ID of a fragment has a meaning, even if it is 0 */
 	if (read16(ip + 4) || inner->is_fragment)
 		return;
 	answer->fresh_id = true;
 	answer->events |= ONE_OF(DID_id_assigned);
 }
 
-/* Who cuts it: the program, or the kernel where the program says that it cannot. */
+/* The verdicts of a packet to be fragmented: by the program, or by the kernel if that cannot. */
 static uint32_t fragmenting_verdicts(const struct model *model, const struct inner *inner)
 {
 	const struct scenario *scenario = model->scenario;
@@ -110,10 +111,10 @@ static uint32_t fragmenting_verdicts(const struct model *model, const struct inn
 	size_t header = 4 * (size_t)(ip[0] & 15), payload = inner->claimed - header;
 	size_t piece = (model_mtu(model) - header) / 8 * 8;
 
-	/* generic mode; an interface whose MTU does not admit the whole of it; options; most pieces */
+	/* generic mode, too small a device MTU, IP options, or too many pieces */
 	if (scenario->generic || !scenario->mtu || header > 20 || payload > MOST_PIECES * piece)
 		return kernel_verdicts(model, inner);
-	/* of a packet that is not all there, and of the end of one that cannot be, nobody says */
+	/* docs/ does not say who cuts a truncated packet, or a fragment that ends beyond 65535 */
 	if (inner->claimed > inner->present ||
 	    (size_t)(read16(ip + 6) & 0x1fff) * 8 + payload > 65535)
 		return kernel_verdicts(model, inner) | ONE_OF(IS_fragmented);

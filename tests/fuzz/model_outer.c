@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whether a frame is the tunnel's, and what the tunnel carries in it. */
+/* Decides whether a frame belongs to the tunnel, and finds the inner frame. */
 #include "model.h"
 
 #define NOT_TUNNEL ONE_OF(IS_not_tunnel)
@@ -7,18 +7,18 @@
 #define MALFORMED  ONE_OF(IS_malformed)
 
 /*
- * An IP header that cannot be right may be somebody else's packet, or one whose lengths contradict
- * the frame: it is not said which, since nobody knows what it would have been.
+ * A frame with an impossible IP header, or with lengths that contradict each other, may or may not
+ * belong to the tunnel: both verdicts are right.
  */
 #define UNCLEAR          (NOT_TUNNEL | MALFORMED)
-/* A fragment of which it does not show that it is UDP to the port. */
+/* A fragment that does not show whether it is UDP to the port. */
 #define UNCLEAR_FRAGMENT (NOT_TUNNEL | FRAGMENT)
 
 struct outer {
 	const uint8_t *frame;
 	size_t length;
 	size_t ip, upper;
-	size_t end; /* by the IP header; may be behind the frame's */
+	size_t end; /* of the IP packet by its header; may be behind the frame's */
 	const uint8_t *source;
 	uint8_t version;
 	uint8_t protocol;
@@ -89,7 +89,7 @@ static uint32_t read_ipv6(struct outer *outer)
 	outer->is_later = chain.is_later;
 	if (chain.is_later)
 		return 0;
-	/* too long a chain, or not for this host to open: both are told from UDP to the port */
+	/* after too many headers, or with segments left, the frame counts as not the tunnel's */
 	return decide_unless(chain.reached, chain.is_fragment ? UNCLEAR_FRAGMENT : NOT_TUNNEL);
 }
 
@@ -101,7 +101,7 @@ static bool source_may_send(const struct scenario *scenario, const struct outer 
 	return !scenario->source_count;
 }
 
-/* 0: UDP to the port, whole. */
+/* 0: a whole UDP datagram to the port; else the verdicts. */
 static uint32_t read_udp(const struct scenario *scenario, const struct outer *outer)
 {
 	const uint8_t *udp = outer->frame + outer->upper;
@@ -112,7 +112,7 @@ static uint32_t read_udp(const struct scenario *scenario, const struct outer *ou
 		return other;
 	if (outer->is_later)
 		return FRAGMENT;
-	/* extension headers that lead out of the packet: no UDP, or UDP with lengths that contradict */
+	/* extension headers end behind the packet: no UDP, or contradicting lengths */
 	if (outer->has_options && outer->upper + 8 > outer->end)
 		return source_may_send(scenario, outer) ? unclear
 							: unclear | ONE_OF(IS_source_denied);
@@ -121,7 +121,7 @@ static uint32_t read_udp(const struct scenario *scenario, const struct outer *ou
 	if (read16(udp + 2) != scenario->port)
 		return other;
 	if (outer->upper + 8 > outer->length)
-		return unclear; /* the port is there, its header is not whole */
+		return unclear; /* the port is there, but not the whole UDP header */
 	return outer->is_fragment ? FRAGMENT : 0;
 }
 

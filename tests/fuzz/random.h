@@ -20,7 +20,7 @@ static inline uint64_t random_next(struct random *random)
 	return value ^ value >> 31;
 }
 
-/* The seed of one part of what `seed` makes: parts can be made alone and in any order. */
+/* The seed of part `number` of a run: parts can be drawn alone and in any order. */
 static inline uint64_t random_part(uint64_t seed, uint64_t number)
 {
 	struct random random = {seed ^ number * 0xd1342543de82ef95};

@@ -7,7 +7,7 @@
 
 static void draw_pools(struct scenario *scenario, struct random *random)
 {
-	/* one of each kind that the kernel treats in its own way, the rest ordinary */
+	/* addresses that the kernel treats in special ways; one of the pool may be such a one */
 	static const uint8_t special4[][4] = {
 		{127, 0, 0, 1}, {224, 0, 0, 5},   {255, 255, 255, 255},
 		{0, 0, 0, 0},   {169, 254, 1, 1},
@@ -60,7 +60,7 @@ static const uint8_t *draw_address(const struct scenario *scenario, uint8_t vers
 	return version == 4 ? scenario->addresses4[i] : scenario->addresses6[i];
 }
 
-/* Twice the same is nothing a configuration may say. */
+/* A configuration must not list a VNI twice. */
 static void drop_repeated_vnis(struct scenario *scenario)
 {
 	size_t kept = 0;
@@ -84,7 +84,7 @@ static void draw_listen(struct scenario *scenario, struct random *random)
 	scenario->any_vni = random_chance(random, 20);
 	scenario->vni_count = 1;
 	scenario->vnis[0] = random_chance(random, 50) ? 1 : scenario->pool_vnis[0];
-	if (random_chance(random, 50)) { /* several: from the pool, in a row, or a great many */
+	if (random_chance(random, 50)) { /* several: from the pool, in a row, or at random */
 		uint32_t kind = random_below(random, 3);
 
 		scenario->vni_count = kind == 0 ? 4 : random_from(random, 2, SCENARIO_VNIS);
@@ -179,7 +179,7 @@ static void draw_rules(struct scenario *scenario, struct random *random)
 		draw_rule(scenario, &scenario->rules[i], random);
 	if (!random_chance(random, 8) || !scenario->rule_count)
 		return;
-	/* a great many of one shape, in front of or behind the others */
+	/* adds many rules of one shape behind the others */
 	for (size_t i = scenario->rule_count; i < SCENARIO_RULES; i++) {
 		struct scenario_rule *rule = &scenario->rules[i];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A configuration drawn at random, as the fuzzer and its model see it. Nothing here knows the
- * product's own types: it gets the configuration as YAML, as everybody gives it.
+ * A random configuration, as the fuzzer and its model see it. Nothing here uses the product's own
+ * types: the product gets the configuration as YAML.
  */
 #ifndef SCENARIO_H
 #define SCENARIO_H
@@ -60,11 +60,11 @@ struct scenario {
 	enum scenario_checksum udp_checksum;
 	enum scenario_fallback truncated;
 
-	/* how the program is loaded, which no configuration says */
+	/* options of loading the program, which are not in the configuration */
 	bool multi_buffer;
 	bool rings_each;
 
-	/* what packets are made of, so that rules and packets meet */
+	/* values that rules and packets are made of, so that rules match packets */
 	uint8_t addresses4[SCENARIO_POOL][4];
 	uint8_t addresses6[SCENARIO_POOL][16];
 	uint16_t ports[SCENARIO_POOL];
@@ -72,7 +72,7 @@ struct scenario {
 };
 
 void scenario_draw(struct scenario *scenario, uint64_t seed);
-/* What can never match, or is there twice, the product does not take: it is taken out again. */
+/* Remove a rule or source that the product refuses: it can never match, or is there twice. */
 void scenario_drop_rule(struct scenario *scenario, size_t index);
 void scenario_drop_source(struct scenario *scenario, size_t index);
 void scenario_print(const struct scenario *scenario, FILE *stream);

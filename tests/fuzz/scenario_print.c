@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A scenario as the YAML file that an operator would write for it. */
+/* Prints a scenario as a YAML file, like an operator would write it. */
 #include "scenario.h"
 
 #include <arpa/inet.h>

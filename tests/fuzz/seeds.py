@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-What libFuzzer begins with: seeds.py DIRECTORY makes a directory of inputs for each target. They come
-from the documentation, from what the other tests send, and from a few lines here.
+Seeds for libFuzzer: `seeds.py DIRECTORY` makes a directory of inputs for each target, from the
+documentation's examples, from frames of tests/lib/, and from texts in this file.
 """
 
 import glob

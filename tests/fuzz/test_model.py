@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The fuzzer's model in C against the reference in Python: neither knows the other, or the program."""
+"""Compares the fuzzer's model in C with the reference in Python, written independently."""
 
 import json
 import os
@@ -17,7 +17,7 @@ LEAVING = {"redirected", "transmitted", "fragmented", "passed"}
 
 
 def model(seed, scenarios, each):
-    """Configurations as parsed YAML, each with packets and what the model in C says of them."""
+    """Yields configurations as parsed YAML, each with packets and the C model's answers to them."""
     command = [DIFFERENTIAL, "--model", "--seed", str(seed), "--each", str(each),
                "--packets", str(scenarios * each)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -30,7 +30,7 @@ def model(seed, scenarios, each):
 
 
 class Models(unittest.TestCase):
-    """Where the two differ, one of them has the documentation wrong."""
+    """If the two differ, one of them is not what docs/ says."""
 
     def setUp(self):
         if not os.access(DIFFERENTIAL, os.X_OK):
@@ -55,8 +55,8 @@ class Models(unittest.TestCase):
     @staticmethod
     def difference(python, c):
         """
-        The model in C is the stricter one: what it admits, the reference has to. Where it admits one
-        answer only, all of that answer has to be the same.
+        How the two differ, or None. The model in C is stricter: the reference must admit every
+        verdict of it. If the model has one verdict only, everything must be the same.
         """
         verdicts, events = set(c["verdicts"].split()), set(c["events"].split())
         if not verdicts <= python.verdicts:

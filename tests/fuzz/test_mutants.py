@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-Can the differential fuzzer fail? The datapath is broken on purpose, a place at a time, and each time
-it has to say so. By default a few places drawn at random; all of them with FUZZ_MUTANTS=all.
+Tests of the differential fuzzer: it must find each of these mistakes in the datapath. By default a
+few are drawn at random; FUZZ_MUTANTS=all tries all.
 """
 
 import os
@@ -17,7 +17,7 @@ SEED = int(os.environ.get("FUZZ_SEED", "0") or 0) or int.from_bytes(os.urandom(4
 FEW = 3
 PACKETS = 200000  # most are found within the first thousand
 
-# What is wrong, where, and how: text of the source and what takes its place.
+# (sentence, header, text in it, replacement that makes the mistake)
 MUTANTS = (
     ("a VNI behind the range is taken", "tunnel.h",
      "if (index >= config.vni_count)", "if (index > config.vni_count)"),
@@ -68,7 +68,7 @@ def run(*command):
 
 
 def build(number, name, old, new):
-    """The differential fuzzer with the broken datapath in it; its path below the root."""
+    """Builds the differential fuzzer with a broken datapath; returns its path below the root."""
     directory = f"{BUILD}/{number}"
     shutil.rmtree(os.path.join(program.ROOT, directory), ignore_errors=True)
     sources = shutil.copytree(os.path.join(program.ROOT, "bpf"),

@@ -26,10 +26,10 @@ static void cut_piece(struct random *random, struct inner_packet *piece,
 		put16(header + 6,
 		      from / 8 | (last ? 0 : 0x2000) | (random_chance(random, 10) ? 0x4000 : 0));
 		piece->upper = fixed;
-	} else { /* the packet's upper header is behind a fragment header that is not there yet */
+	} else { /* inserts a fragment header in front of the extension and upper headers */
 		memcpy(header + 40, (const uint8_t[8]){packet->bytes[6]}, 8);
 		put16(header + 42, from | (last ? 0 : 1));
-		put16(header + 46, get16(packet->bytes + 2) & 3); /* of few IDs, one a datagram */
+		put16(header + 46, get16(packet->bytes + 2) & 3); /* one of four IDs */
 		header[6] = 44;
 		piece->upper = 48;
 	}
@@ -53,7 +53,7 @@ void traffic_cut(struct traffic *traffic, const struct inner_packet *packet)
 
 	while (from < payload && traffic->piece_count < TRAFFIC_PIECES) {
 		size_t to = from + chunk < payload ? from + chunk : payload;
-		/* the last one sent comes first: mostly that one is the first fragment */
+		/* pieces are sent from the end of the list: mostly the first fragment first */
 		size_t place = random_chance(random, 20)
 				       ? random_below(random, (uint32_t)traffic->piece_count + 1)
 				       : 0;
@@ -67,7 +67,7 @@ void traffic_cut(struct traffic *traffic, const struct inner_packet *packet)
 	}
 }
 
-/* What is in the tunnel and is no IP packet. */
+/* An Ethernet frame that is not IP. */
 static size_t draw_stranger(struct random *random, uint8_t *frame)
 {
 	static const uint16_t types[] = {0x0806, 0x8100, 0x88cc, 0x88a8, 0x8847, 0x0027, 0xffff};
@@ -90,7 +90,7 @@ size_t traffic_next(struct traffic *traffic, uint8_t *frame)
 	if (traffic->piece_count && random_chance(random, 75)) {
 		packet = traffic->pieces[--traffic->piece_count];
 		if (random_chance(random, 5) && traffic->piece_count + 1 < TRAFFIC_PIECES)
-			traffic->piece_count++; /* it will come once more */
+			traffic->piece_count++; /* the piece is sent twice */
 	} else if (random_chance(random, 3)) {
 		packet.length = draw_stranger(random, packet.bytes);
 		packet.vni = traffic->scenario->vnis[0];

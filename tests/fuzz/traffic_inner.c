@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inner packets: valid, of every shape, and more often than not such that a rule is about them. */
+/* Inner packets: valid ones of every kind, most of which a rule applies to. */
 #include "traffic.h"
 
 #include <string.h>
 
-/* What a packet is made of, before it is bytes. */
+/* The values of a packet, before they are written as bytes. */
 struct plan {
 	uint8_t version;
 	uint8_t protocol;
 	uint8_t source[16], destination[16];
 	uint16_t source_port, destination_port;
 	uint32_t vni;
-	const struct scenario_rule *rule; /* the one it is made for, or NULL */
+	const struct scenario_rule *rule; /* the rule that it should match, or NULL */
 	size_t payload;
 };
 
@@ -34,7 +34,7 @@ static void draw_address(struct traffic *traffic, const struct network *network,
 		address[bit / 8] =
 			(uint8_t)((address[bit / 8] & ~mask) | (network->address[bit / 8] & mask));
 	}
-	if (random_chance(&traffic->random, 3)) /* just outside, as like as not */
+	if (random_chance(&traffic->random, 3)) /* may be just outside */
 		address[random_below(&traffic->random, version == 4 ? 4 : 16)] ^=
 			(uint8_t)(1 << random_below(&traffic->random, 8));
 }
@@ -53,7 +53,7 @@ static size_t draw_payload_length(struct traffic *traffic)
 	case 1:
 		around = scenario->clear_df_above;
 		break;
-	case 2: /* a few fragments, and where the last one begins */
+	case 2: /* about as much as fits a few fragments */
 		around = (mtu - 20) / 8 * 8 * random_from(random, 1, 9);
 		break;
 	case 3:
@@ -99,12 +99,12 @@ static void draw_plan(struct traffic *traffic, struct plan *plan)
 		plan->vni = scenario->vnis[random_below(random, (uint32_t)scenario->vni_count)];
 	if (rule && rule->vni >= 0 && random_chance(random, 95))
 		plan->vni = (uint32_t)rule->vni;
-	if (random_chance(random, 3)) /* the neighbour of one that is listed */
+	if (random_chance(random, 3)) /* next to one that is listed */
 		plan->vni = (plan->vni + (random_chance(random, 50) ? 1 : -1)) & 0xffffff;
 	plan->payload = draw_payload_length(traffic);
 }
 
-/* By how much the rule's rewriting moves a checksum; one that equals it comes out as zero. */
+/* The checksum that the rule's rewriting turns into zero. */
 static uint16_t checksum_that_becomes_zero(const struct plan *plan)
 {
 	size_t size = plan->version == 4 ? 4 : 16;
@@ -138,7 +138,7 @@ static void put_upper_checksum(struct random *random, const struct plan *plan, u
 	put16(field, value);
 }
 
-/* The header behind the IP headers and the payload; returns the length of both. */
+/* Writes the upper header and the payload; returns the length of both. */
 static size_t put_upper(struct random *random, const struct plan *plan, uint8_t *upper, size_t room)
 {
 	size_t header = plan->protocol == 17 ? 8 : plan->protocol == 6 ? 20 : 0;
@@ -194,14 +194,14 @@ static void put_ipv4(struct random *random, const struct plan *plan, struct inne
 	put16(ip + 10, (uint16_t)~fold16(sum16(ip, header, 0)));
 }
 
-/* One extension header, of which the first byte is still to be written; returns its length. */
+/* Writes an extension header but for its first byte, which the caller does; returns its length. */
 static size_t put_extension(struct random *random, uint8_t kind, uint8_t *at)
 {
 	size_t units = kind == 44 || random_chance(random, 70) ? 0 : random_below(random, 6);
 
 	memset(at, 0, 8 + 8 * units);
 	at[1] = (uint8_t)units;
-	if (kind == 44) { /* mostly one that fragments nothing */
+	if (kind == 44) { /* a fragment header, mostly of a whole packet */
 		random_fill(random, at + 6, 2);
 		if (random_chance(random, 20))
 			put16(at + 2, random_below(random, 4) * 8 | random_below(random, 2));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Frames that lie: in their fields, in their lengths, in where they end. */
+/* Errors in frames: wrong fields, lengths and ends. */
 #include "traffic.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ static struct field draw_header_field(struct random *random, uint8_t version)
 	return version == 6 ? RANDOM_PICK(random, ipv6_fields) : RANDOM_PICK(random, ipv4_fields);
 }
 
-/* One field of one header; its offset in the frame. */
+/* Draws a field of a header; returns its offset in the frame. */
 static size_t draw_field(struct random *random, const struct frame_layout *layout, uint8_t *width)
 {
 	struct field field = {12, 2}; /* an EtherType */
@@ -119,7 +119,7 @@ static size_t mutate_end(struct random *random, size_t length, const struct fram
 	return end < SHORTEST || end > length ? length : end;
 }
 
-/* Takes bytes off the end, and the lengths of the outer headers with them: a mirror's cut. */
+/* Cuts bytes off the end and adapts the lengths of the outer headers, as a mirror truncates. */
 static size_t mutate_cut_short(struct random *random, uint8_t *frame, size_t length,
 			       const struct frame_layout *layout)
 {
@@ -136,7 +136,7 @@ static size_t mutate_cut_short(struct random *random, uint8_t *frame, size_t len
 	return random_chance(random, 50) ? end : length;
 }
 
-/* Moves what follows a place up or down. */
+/* Inserts or removes a few bytes somewhere. */
 static size_t mutate_shift(struct random *random, uint8_t *frame, size_t length)
 {
 	size_t by = random_from(random, 1, 12);

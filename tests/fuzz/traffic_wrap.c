@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The way into the tunnel: inner Ethernet header, VXLAN, UDP, outer IP, VLAN tags, Ethernet. */
+/* Encapsulates packets: inner Ethernet header, VXLAN, UDP, outer IP, VLAN tags, Ethernet. */
 #include "traffic.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ static size_t put_outer_ethernet(struct traffic *traffic, uint8_t *frame, uint8_
 	return at + 2;
 }
 
-/* A source that may send, if there is a list of them, or one of the pool. */
+/* Draws a source from the scenario's list of allowed ones, if there is one, or from the pool. */
 static void draw_source(struct traffic *traffic, uint8_t version, uint8_t *address)
 {
 	const struct scenario *scenario = traffic->scenario;
@@ -41,7 +41,7 @@ static void draw_source(struct traffic *traffic, uint8_t version, uint8_t *addre
 		memcpy(address, network->address, version == 4 ? 4 : 16);
 }
 
-/* An IPv6 header up to what follows its extension headers. */
+/* Writes an IPv6 header with its extension headers; returns the length of all. */
 static size_t put_outer_extensions(struct random *random, uint8_t *ip)
 {
 	static const uint8_t kinds[] = {0, 60, 43, 44};
@@ -54,7 +54,7 @@ static size_t put_outer_extensions(struct random *random, uint8_t *ip)
 		*next = RANDOM_PICK(random, kinds);
 		next = ip + length;
 		memset(next, 0, 8);
-		if (random_chance(random, 10)) /* segments left, or where a fragment belongs */
+		if (random_chance(random, 10)) /* segments left, or a fragment's offset */
 			next[3] = 8;
 		length += 8;
 	}
@@ -86,7 +86,7 @@ static size_t put_outer_ip(struct traffic *traffic, uint8_t *ip, uint8_t version
 	return put_outer_extensions(random, ip);
 }
 
-/* The lengths, as they are, and the outer header's checksum. */
+/* Writes right lengths and the outer IP header's checksum. */
 static void put_outer_lengths(uint8_t *ip, uint8_t version, size_t header, size_t payload)
 {
 	put16(ip + header + 4, payload);
@@ -115,7 +115,7 @@ static size_t put_tunnel(struct traffic *traffic, uint8_t *udp, uint32_t vni)
 	return TUNNEL;
 }
 
-/* Ethernet's padding, or much more of it. */
+/* The length of padding: Ethernet's, or much more. */
 static size_t draw_padding(struct traffic *traffic, size_t length)
 {
 	if (length < 46 && random_chance(&traffic->random, 50))
@@ -153,7 +153,7 @@ size_t traffic_wrap(struct traffic *traffic, const struct inner_packet *packet, 
 		at += ETHERNET;
 	}
 	room = TRAFFIC_MAX_FRAME - at;
-	length = packet->length < room ? packet->length : room; /* else it is cut short */
+	length = packet->length < room ? packet->length : room;
 	layout->inner_upper = at + (packet->version ? packet->upper : 0);
 	memcpy(frame + at, packet->bytes, length);
 	at = append(random, frame, at + length, draw_padding(traffic, length));

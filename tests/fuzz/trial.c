@@ -32,7 +32,7 @@ char *scenario_text(const struct scenario *scenario)
 	return text;
 }
 
-/* Which element of a list a problem is about, from 1; 0: none of that list. */
+/* The number of the list's element that a problem is about, from 1; 0: none of that list. */
 static size_t element(const struct config_problem *problem, const char *format, size_t count)
 {
 	size_t index;
@@ -41,8 +41,8 @@ static size_t element(const struct config_problem *problem, const char *format, 
 }
 
 /*
- * Takes out what can never match, or is said twice: all else that is wrong with a scenario is the
- * fuzzer's mistake.
+ * Removes rules and sources that can never match or are there twice. Any other problem of a
+ * scenario is a mistake of the fuzzer: prints it and fails.
  */
 static bool drop_idle(struct scenario *scenario, const struct config_problems *problems)
 {
@@ -67,7 +67,7 @@ static bool drop_idle(struct scenario *scenario, const struct config_problems *p
 	return problems->count;
 }
 
-/* Makes the scenario such that it loads, and loads it. */
+/* Loads the scenario's configuration, after removing what the product refuses. */
 static bool load_config(struct scenario *scenario, struct config *config)
 {
 	for (;;) {
@@ -141,7 +141,7 @@ static void count(struct trial *trial)
 		sums->events[i] += events >> i & 1;
 }
 
-/* Runs one frame through program and model. */
+/* Runs a frame through program and model, and compares them. */
 static bool run_frame(struct trial *trial, const struct trial_frame *frame, char *why)
 {
 	struct error error;
@@ -155,7 +155,7 @@ static bool run_frame(struct trial *trial, const struct trial_frame *frame, char
 			       frame->length, why);
 }
 
-/* Does a frame alone, under the same configuration loaded anew, bring the disagreement about? */
+/* Does the frame alone, with the configuration loaded again, show the disagreement, too? */
 static bool disagrees_alone(struct trial *trial, const struct trial_frame *frame)
 {
 	struct trial_frame only = *frame;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One configuration and the packets it is tried with; what the files trial*.c share. */
+/* One configuration and its packets; shared by the files trial*.c. */
 #ifndef TRIAL_H
 #define TRIAL_H
 
@@ -12,7 +12,7 @@ struct trial_frame {
 	uint8_t bytes[TRAFFIC_MAX_FRAME];
 };
 
-/* What the program's counters have to say in the end, by the product's numbers. */
+/* What the program's counters must be in the end, indexed by the product's numbers. */
 struct tally {
 	struct hits verdicts[VERDICT_COUNT];
 	uint64_t events[EVENT_COUNT];
@@ -31,21 +31,21 @@ struct trial {
 	struct datapath *datapath;
 	struct datapath_outcome outcome;
 	struct tally tally;
-	size_t count; /* of the frames so far, of which later ones may be fragments */
+	size_t count; /* of the frames so far: fragments depend on earlier ones */
 	struct trial_frame frames[];
 };
 
-/* Takes note of a frame that the program has run on, and of what became of it. */
+/* Adds the result of a frame's run. */
 void trial_tally(struct trial *trial, const struct trial_frame *frame);
-/* True: the program has counted what was tallied. False: `why` says what it has not. */
+/* True: the program's counters equal the tally. False: `why` says which one does not. */
 bool trial_counts_right(const struct trial *trial, char why[COMPARE_TEXT]);
 /* The configuration as YAML, to be freed; NULL: out of memory. */
 char *scenario_text(const struct scenario *scenario);
-/* Says what disagrees, of the last frame. */
+/* Prints the disagreement about the last frame. */
 void trial_report(const struct trial *trial, const char *why);
-/* Writes configuration and frames to files, and says how to see them disagree. */
+/* Writes configuration and frames to files; prints the command that shows the disagreement. */
 void trial_keep(const struct trial *trial);
-/* Prints configuration, frames and what the model says of them as one line of JSON. */
+/* Prints configuration, frames and the model's answers as one line of JSON. */
 bool trial_print_model(struct trial *trial);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Does the program count what it does? Its counters against what it was seen to do. */
+/* Compares the program's counters with the results of its runs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ void trial_tally(struct trial *trial, const struct trial_frame *frame)
 		add(&trial->tally.rules[trace->rule - 1], frame->length);
 }
 
-/* An element of a per-CPU array of 64-bit words, all CPUs together. */
+/* Reads an element of a per-CPU array of 64-bit words and adds up all CPUs. */
 static bool read_element(const struct trial *trial, const char *map, uint32_t key, void *sum,
 			 size_t size)
 {

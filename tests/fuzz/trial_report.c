@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Telling of disagreements, and printing what the model says. */
+/* Prints disagreements and the model's answers. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +116,7 @@ void trial_keep(const struct trial *trial)
 	free(text);
 }
 
-/* Of a configuration's text only quotes and line ends need it. */
+/* Prints a configuration's text as a JSON string: only quotes and line ends need escapes. */
 static void print_json_text(const char *text)
 {
 	putchar('"');
