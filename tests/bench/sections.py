@@ -80,7 +80,7 @@ CUTTERS = ("pipeline, fragmenting on", "XDP decap + kernel routing", "kernel vxl
 
 
 def contestants(chains, size):
-    """Sources of all chains; at 2852 bytes only of those that cut to the target's network."""
+    """Sources of all chains; at 2852 bytes only of those that fragment for the target's network."""
     if size <= ground.LAN:
         return {name: (Source(chain, size), 1) for name, chain in chains.items()}
     answer = {name: (Source(chains[name], size), 2) for name in CUTTERS}

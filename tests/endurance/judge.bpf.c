@@ -15,7 +15,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Sizes of the IP packets: whole ones, whose checksums are verified, and ones to be cut. */
+/* Sizes of the IP packets: whole ones, whose checksums are verified, and fragmented ones. */
 #define INNER_SIZE 98
 #define CUT_SIZE   2852
 #define GAPS       64 /* the last ones are kept */
@@ -229,7 +229,7 @@ static __always_inline void note_fragment(const struct packet *packet, __u32 off
 	count(&fragment);
 }
 
-/* The same for packets that are cut: all fragments of a packet must come in a row. */
+/* The same for fragmented packets: all fragments of a packet must come in a row. */
 SEC("xdp")
 int endurance_fragments(struct xdp_md *ctx)
 {

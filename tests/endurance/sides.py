@@ -8,7 +8,7 @@ from lib import frames
 
 FLOWS = 8  # inner sources; flow 0 matches a rule that both configurations have
 FILLERS = 56  # rules that no packet matches
-CUT_SIZE = 2852  # size of the packets that are cut
+CUT_SIZE = 2852  # size of the packets that are fragmented
 COMMON_DESTINATION, COMMON_MAC = "10.20.0.2", "02:00:00:00:20:02"
 OLD_MAC, NEW_MAC, MOVED_MAC = "02:00:00:00:20:03", "02:00:00:00:20:04", "02:00:00:00:20:05"
 
@@ -70,7 +70,7 @@ class Side:
 
 
 class CuttingSide(Side):
-    """A configuration that cuts packets, to fragments of another size than the other one's."""
+    """A configuration that fragments packets, to another size than the other one does."""
 
     def __init__(self, side, port, mtu):
         super().__init__(side.name, side.destination, port, side.mac, side.changes["inner"])

@@ -46,7 +46,7 @@ class Reload(rig.Ground):
 
 
 class Cut(rig.Ground):
-    """Reloads while packets are cut: all fragments of a packet are cut by the same program."""
+    """Reloads while packets are fragmented: one program makes all fragments of a packet."""
 
     RELOADS, PPS = few(10, 100), few(50000, 100000)
     MTU_OUT, BATCH = 3498, 10

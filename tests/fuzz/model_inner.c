@@ -29,7 +29,7 @@ static void judge_stranger(const struct model *model, const struct inner *inner,
 		return;
 	}
 	answer->verdicts = ONE_OF(scenario->single_arm ? IS_transmitted : IS_redirected);
-	/* a frame above the MTU cannot be sent, and nobody can cut it */
+	/* a frame above the MTU cannot be sent, and nobody can fragment it */
 	if (inner->present <= model_mtu(model))
 		return;
 	if (scenario->oversize == PASS_OVERSIZE)

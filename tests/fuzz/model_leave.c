@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Packets that leave: DF, size, who cuts, and which packets the kernel must not get. */
+/* Packets that leave: DF, size, who fragments, and which packets the kernel must not get. */
 #include "model.h"
 
 #include <string.h>
 
 #define IP          14
-#define MOST_PIECES 8 /* the program cuts a packet to that many; the kernel to more */
+#define MOST_PIECES 8 /* the program makes that many fragments of a packet; the kernel more */
 
 /* The packet's length by its header, or less if it was cut short. */
 static size_t ip_length(const struct inner *inner)
@@ -114,7 +114,7 @@ static uint32_t fragmenting_verdicts(const struct model *model, const struct inn
 	/* generic mode, too small a device MTU, IP options, or too many pieces */
 	if (scenario->generic || !scenario->mtu || header > 20 || payload > MOST_PIECES * piece)
 		return kernel_verdicts(model, inner);
-	/* docs/ does not say who cuts a truncated packet, or a fragment that ends beyond 65535 */
+	/* docs/ does not say who fragments a truncated packet, or one that ends beyond 65535 */
 	if (inner->claimed > inner->present ||
 	    (size_t)(read16(ip + 6) & 0x1fff) * 8 + payload > 65535)
 		return kernel_verdicts(model, inner) | ONE_OF(IS_fragmented);

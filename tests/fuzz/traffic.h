@@ -39,7 +39,7 @@ struct frame_layout {
 
 /* Draws an inner IP packet, mostly one that a rule of the scenario applies to. */
 void traffic_draw_packet(struct traffic *traffic, struct inner_packet *packet);
-/* Cuts a packet to fragments and adds them to the traffic's pieces, not always in order. */
+/* Fragments a packet and adds the fragments to the traffic's pieces, not always in order. */
 void traffic_cut(struct traffic *traffic, const struct inner_packet *packet);
 /* Puts an inner packet into the tunnel. */
 size_t traffic_wrap(struct traffic *traffic, const struct inner_packet *packet, uint8_t *frame,

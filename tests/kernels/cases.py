@@ -16,7 +16,7 @@ TO_V4, TO_V6 = "192.0.2.9:8081", "[2001:db8::9]:8081"
 FIRST_PORT = 1000  # rule n matches source port FIRST_PORT + n
 SHAPES = 64        # the largest number that the program admits for an address family
 RULES = 65536
-TRAFFIC_MTU = 3000  # of the interfaces; packets are cut to forward.mtu
+TRAFFIC_MTU = 3000  # of the interfaces; packets are fragmented to forward.mtu
 VNIS = sorted(random.Random(1).sample(range(2, 1 << 24), 4095) + [1])
 
 

@@ -27,7 +27,7 @@ def knows(name, module="vmlinux"):
 
 
 def copies_frames():
-    """Broadcast to a devmap, Linux 5.14: without it the kernel cuts packets, not the program."""
+    """Broadcast to a devmap, Linux 5.14: without it the kernel fragments, not the program."""
     return knows("dev_map_enqueue_multi")
 
 

@@ -439,7 +439,7 @@ class Reference:
                 outcome.verdicts = frozenset({"oversize"})
             else:
                 outcome.verdicts = CUT_TO_FIT
-                if frame[22] <= 1:  # the kernel would answer "time exceeded" instead of cutting
+                if frame[22] <= 1:  # the kernel would answer "time exceeded" instead
                     outcome.verdicts |= {"oversize"}
                 outcome.bytes_open = packet.fragment is not None
         if self.route and not self._is_routed(packet):

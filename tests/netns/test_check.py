@@ -62,7 +62,7 @@ class Findings(Checked):
         self.assertEqual(daemon.terminate(), 0)
 
     def test_the_kernel(self):
-        """An old kernel cannot cut: found if the configuration says `oversize: fragment`."""
+        """An old kernel cannot fragment in XDP: found with `oversize: fragment`."""
         found = self.wrong(self.check({"forward": {"oversize": "fragment"}}))
         self.assertEqual(found, [] if kernel.copies_frames() else [("warn", "fragmenting")])
 

@@ -75,7 +75,7 @@ class Interfaces(Watched):
                    if row["place"] == "transmit")
 
     def test_mtu_lowered_and_raised(self):
-        """Packets are cut to the new MTU; those that out0 refused until then count as lost."""
+        """Packets are fragmented to the new MTU; those that out0 refused before count as lost."""
         self.start()
         with BigTraffic(self) as traffic:
             for mtu in (1000, 1500):

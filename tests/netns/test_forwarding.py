@@ -157,7 +157,7 @@ class Forwarding(Ground):
         self.assertEqual(self.verdicts(), {"passed": 1, "redirected": 50})
 
     def test_neighbour_unknown_and_oversize_dropped(self):
-        """An oversize packet is dropped, although others go to the kernel, which would cut it."""
+        """An oversize packet is dropped, although others pass the kernel, which would fragment."""
         self.start({"forward": {"oversize": "drop"},
                     "nat": [{"match": {"source_port": 1000}, "to": "10.20.0.99:8081"}]})
         self.in_port.send(frames.tunnel(frames.inner(

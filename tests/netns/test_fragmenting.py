@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
 Fragmentation inside XDP: the collector's kernel puts together what was sent. A kernel that cannot
-copy frames in XDP cuts the same packets itself, to the MTU of the route.
+copy frames in XDP fragments the same packets itself, to the MTU of the route.
 """
 
 import random
@@ -55,7 +55,7 @@ class Cutting(Ground):
         return self.start({"forward": {"mtu": mtu}, "listen": listen})
 
     def test_told_at_start(self):
-        """The daemon says so if, and only if, the kernel has to cut."""
+        """The daemon says so if, and only if, the kernel has to fragment."""
         told = "this kernel does not copy frames in XDP" in self.start_fragmenting().stderr
         self.assertEqual(told, not kernel.copies_frames())
 
@@ -76,7 +76,7 @@ class Cutting(Ground):
         self.assertNotIn(b"\0\0", idents)
 
     def test_every_size(self):
-        """Sizes from uncut to the largest, with odd lengths and exact fits."""
+        """Sizes from unfragmented to the largest, with odd lengths and exact fits."""
         self.start_fragmenting()
         sizes = [1400, 1499, 1500, 1501, 1502, 1507, 1508, 1509, 2000, 2972, 2979, 2980, 2981,
                  2988, 3001, 3400]
@@ -84,7 +84,7 @@ class Cutting(Ground):
         self.assertEqual(self.verdicts(), {"redirected": 9, self.cut: 39})
 
     def test_mixed_bursts(self):
-        """Whole packets and packets to cut in one burst: one program handles both."""
+        """Whole packets and packets to fragment in one burst: one program handles both."""
         self.start_fragmenting()
         shuffled = [100, 2852, 64, 1500, 3000] * 60
         random.Random(1).shuffle(shuffled)
@@ -92,17 +92,17 @@ class Cutting(Ground):
         self.assertEqual(self.verdicts(), {"redirected": 180, self.cut: 120})
 
     def test_many_fragments(self):
-        """The program cuts to three, five and eight fragments; to more the kernel does."""
+        """The program makes three, five and eight fragments; more are the kernel's business."""
         for mtu, verdict in ((1400, self.cut), (700, self.cut), (400, self.cut), (300, "passed")):
             with self.subTest(mtu=mtu):
-                self.route_mtu(mtu)  # the kernel cuts to this MTU
+                self.route_mtu(mtu)  # the kernel fragments to this MTU
                 daemon = self.start_fragmenting(mtu)
                 self.deliver([2852] * 20)
                 self.assertEqual(self.verdicts(), {verdict: 20})
                 self.assertEqual(daemon.terminate(), 0)
 
     def test_fragments_of_fragments(self):
-        """A fragment that is too large is cut again, with the right offsets."""
+        """A fragment that is too large is fragmented again, with the right offsets."""
         self.start_fragmenting()
         packet, payload = datagram(7, 20 + 8 + 4800, ident=99, df=False)
         body = packet[20:]
@@ -116,14 +116,14 @@ class Cutting(Ground):
         self.assertEqual(self.verdicts().get(self.cut), 2)
 
     def test_options_go_to_the_kernel(self):
-        """The kernel cuts packets with IP options: it knows which belong in later fragments."""
+        """The kernel fragments packets with IP options: it knows which go into later fragments."""
         self.route_mtu(1500)
         self.start_fragmenting()
         self.deliver([2852] * 5, options=b"\1\1\1\0")
         self.assertEqual(self.verdicts(), {"passed": 5})
 
     def test_generic_mode_goes_to_the_kernel(self):
-        """The kernel cuts in generic mode, in which copies of a frame share their data."""
+        """The kernel fragments in generic mode, in which copies of a frame share their data."""
         self.route_mtu(1500)
         self.start_fragmenting(xdp_mode="generic")
         self.deliver([2852] * 10)
