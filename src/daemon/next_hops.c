@@ -29,7 +29,8 @@ struct target_route {
 
 struct next_hops {
 	struct next_hops_setup setup;
-	struct rtnl *rtnl;
+	struct netlink *requests;
+	struct netlink *events; /* of routes, neighbours and interfaces */
 	struct netdev egress;
 	struct target_route *routes;  /* of each target */
 	struct neighbour *neighbours; /* sorted by address */
@@ -146,7 +147,7 @@ static int collect_neighbours(struct next_hops *hops)
 			target->neighbour =
 				find_neighbour(hops, &target->route.next_hop) - neighbours;
 	}
-	return rtnl_each_neighbour(hops->rtnl, hops->setup.ifindex, learn_neighbour, hops);
+	return rtnl_each_neighbour(hops->requests, hops->setup.ifindex, learn_neighbour, hops);
 }
 
 /* Asks the kernel for everything anew. What cannot be found out is left to the datapath to ask. */
@@ -162,7 +163,7 @@ static int next_hops_resolve(struct next_hops *hops)
 	for (size_t i = 0; !err && i < hops->setup.count; i++) {
 		if (i % PROGRESS_EVERY == 0)
 			progress_step(&hops->setup.progress);
-		err = rtnl_get_route(hops->rtnl, &hops->setup.targets[i], hops->setup.ifindex,
+		err = rtnl_get_route(hops->requests, &hops->setup.targets[i], hops->setup.ifindex,
 				     &hops->routes[i].route);
 	}
 	if (!err)
@@ -171,6 +172,17 @@ static int next_hops_resolve(struct next_hops *hops)
 		memset(hops->routes, 0, hops->setup.count * sizeof(*hops->routes));
 	publish_all(hops);
 	hops->confirm_at = 0;
+	return err;
+}
+
+static int next_hops_open_sockets(struct next_hops *hops, struct error *error)
+{
+	int err = rtnl_open(&hops->requests);
+
+	if (!err)
+		err = rtnl_open_events(&hops->events);
+	if (err)
+		error_set(error, err, "cannot watch routes and neighbours: %s", strerror(-err));
 	return err;
 }
 
@@ -183,7 +195,8 @@ int next_hops_open(struct next_hops **out, const struct next_hops_setup *setup, 
 		return error_set(error, -ENOMEM, "no memory");
 	hops->setup = *setup;
 	hops->routes = calloc(setup->count + 1, sizeof(*hops->routes));
-	err = hops->routes ? rtnl_open(&hops->rtnl, error) : error_set(error, -ENOMEM, "no memory");
+	err = hops->routes ? next_hops_open_sockets(hops, error)
+			   : error_set(error, -ENOMEM, "no memory");
 	if (!err) {
 		err = next_hops_resolve(hops);
 		if (err)
@@ -201,7 +214,8 @@ void next_hops_close(struct next_hops *hops)
 {
 	if (!hops)
 		return;
-	rtnl_close(hops->rtnl);
+	netlink_close(hops->requests);
+	netlink_close(hops->events);
 	free(hops->routes);
 	free(hops->neighbours);
 	free(hops);
@@ -209,13 +223,14 @@ void next_hops_close(struct next_hops *hops)
 
 int next_hops_fd(const struct next_hops *hops)
 {
-	return rtnl_event_fd(hops->rtnl);
+	return netlink_fd(hops->events);
 }
 
 void next_hops_handle(struct next_hops *hops, int64_t now)
 {
 	struct rtnl_events events;
-	int err = rtnl_read_events(hops->rtnl, hops->setup.ifindex, &events, learn_neighbour, hops);
+	int err =
+		rtnl_read_events(hops->events, hops->setup.ifindex, &events, learn_neighbour, hops);
 
 	if (events.neighbours)
 		publish_all(hops);
@@ -238,7 +253,7 @@ static void confirm_neighbours(struct next_hops *hops)
 		neighbour = &hops->neighbours[hops->confirm_next];
 		if (neighbour->valid && !neighbour->stale)
 			continue;
-		rtnl_use_neighbour(hops->rtnl, hops->setup.ifindex, &neighbour->address);
+		rtnl_use_neighbour(hops->requests, hops->setup.ifindex, &neighbour->address);
 		asked++;
 	}
 }

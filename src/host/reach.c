@@ -30,7 +30,7 @@ static enum answer http_free(const struct config *config, const char *instance)
 }
 
 /* One rule after the other; those of one target often stand together. */
-static void find_unrouted(struct host *host, const struct config *config, struct rtnl *rtnl,
+static void find_unrouted(struct host *host, const struct config *config, struct netlink *rtnl,
 			  int ifindex)
 {
 	const struct ip_address *known = NULL;
@@ -73,15 +73,15 @@ void host_read_reach(struct host *host, const struct config *config, const char 
 {
 	struct netdev egress;
 	struct error ignored;
-	struct rtnl *rtnl;
+	struct netlink *rtnl;
 
 	snprintf(host->http_listen, sizeof(host->http_listen), "%s", config->http.listen);
 	host->http_free = http_free(config, instance);
 	count_vnis(host, instance);
 	if (config->forward.next_hop != NEXT_HOP_ROUTE ||
 	    netdev_get(config->forward.interface, &egress, &ignored) || !egress.up ||
-	    rtnl_open_requests(&rtnl, &ignored))
+	    rtnl_open(&rtnl))
 		return;
 	find_unrouted(host, config, rtnl, egress.ifindex);
-	rtnl_close(rtnl);
+	netlink_close(rtnl);
 }

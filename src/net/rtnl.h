@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Routes, neighbours and changes of both, over rtnetlink. */
+/* Routes, neighbours and changes of both, over rtnetlink. Functions return 0 or -errno. */
 #ifndef NET_RTNL_H
 #define NET_RTNL_H
 
@@ -7,30 +7,35 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "base/error.h"
+#include "net/netlink.h"
 
-struct rtnl; /* one socket for requests and one for events */
-
-int rtnl_open(struct rtnl **out, struct error *error);
-/* One that is only asked, and has no events. */
-int rtnl_open_requests(struct rtnl **out, struct error *error);
-void rtnl_close(struct rtnl *rtnl); /* NULL is allowed */
-int rtnl_event_fd(const struct rtnl *rtnl);
+/* A socket for requests. */
+int rtnl_open(struct netlink **out);
+/* A socket that receives events and never blocks. */
+int rtnl_open_events(struct netlink **out);
 
 enum rtnl_route_type { RTNL_NO_ROUTE, RTNL_UNICAST, RTNL_LOCAL };
 
 struct rtnl_route {
 	enum rtnl_route_type type;
 	struct ip_address next_hop; /* the gateway, or the destination itself */
+	struct ip_address source;   /* version 0: the interface has no address */
 	uint32_t mtu;               /* of the route, in bytes; 0: it has none */
 };
 
 /*
  * The way from this host to `destination` out of the interface `ifindex`; RTNL_LOCAL if it is an
- * address of this host. 0, or -errno when the kernel cannot be asked.
+ * address of this host. -errno only when the kernel cannot be asked.
  */
-int rtnl_get_route(struct rtnl *rtnl, const struct ip_address *destination, int ifindex,
+int rtnl_get_route(struct netlink *netlink, const struct ip_address *destination, int ifindex,
 		   struct rtnl_route *route);
+
+/*
+ * The way that the kernel sends what a program has bound to the interface: without an entry in the
+ * table, an IPv4 destination is on the link. -ENETUNREACH: no unicast route.
+ */
+int rtnl_get_bound_route(struct netlink *netlink, const struct ip_address *destination, int ifindex,
+			 struct rtnl_route *route);
 
 struct rtnl_neighbour {
 	struct ip_address address;
@@ -40,12 +45,15 @@ struct rtnl_neighbour {
 	bool failed; /* nobody answers there */
 };
 
-/* Calls `visit` for each neighbour on the interface that the kernel knows. 0 or -errno. */
-int rtnl_each_neighbour(struct rtnl *rtnl, int ifindex,
+/* -ENOENT: the kernel does not know it. */
+int rtnl_get_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address,
+		       struct rtnl_neighbour *neighbour);
+/* Calls `visit` for each neighbour on the interface that the kernel knows. */
+int rtnl_each_neighbour(struct netlink *netlink, int ifindex,
 			void (*visit)(void *data, const struct rtnl_neighbour *neighbour),
 			void *data);
 /* Makes the kernel look for a neighbour, or confirm the one it knows. */
-int rtnl_use_neighbour(struct rtnl *rtnl, int ifindex, const struct ip_address *address);
+int rtnl_use_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address);
 
 /* What a batch of events means. */
 struct rtnl_events {
@@ -55,8 +63,8 @@ struct rtnl_events {
 	bool lost;       /* events were lost: anything may have changed */
 };
 
-/* Reads all waiting events that concern the interface; 0 or -errno. */
-int rtnl_read_events(struct rtnl *rtnl, int ifindex, struct rtnl_events *events,
+/* Reads all waiting events that concern the interface. */
+int rtnl_read_events(struct netlink *netlink, int ifindex, struct rtnl_events *events,
 		     void (*visit)(void *data, const struct rtnl_neighbour *neighbour), void *data);
 
 #endif

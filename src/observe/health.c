@@ -132,7 +132,7 @@ static void judge_egress(struct health *health, const struct datapath_condition 
 
 /* Why a next hop is not known, as the kernel's tables are now. `rtnl` NULL: they cannot be asked. */
 static void judge_next_hop(struct health *health, const struct datapath_unresolved *hop,
-			   const struct instance_info *info, struct rtnl *rtnl)
+			   const struct instance_info *info, struct netlink *rtnl)
 {
 	const char *consequence =
 		hop->failed ? "does not answer; packets for it are dropped" : "is not resolved yet";
@@ -155,14 +155,13 @@ static void judge_next_hops(struct health *health, const struct datapath_conditi
 {
 	size_t unknown = condition->next_hops[NEXT_HOP_UNKNOWN];
 	size_t failed = condition->next_hops[NEXT_HOP_FAILED];
-	struct error ignored;
-	struct rtnl *rtnl;
+	struct netlink *rtnl;
 
-	if (!condition->unresolved_count || rtnl_open_requests(&rtnl, &ignored))
+	if (!condition->unresolved_count || rtnl_open(&rtnl))
 		rtnl = NULL;
 	for (size_t i = 0; i < condition->unresolved_count; i++)
 		judge_next_hop(health, &condition->unresolved[i], &condition->info, rtnl);
-	rtnl_close(rtnl);
+	netlink_close(rtnl);
 	if (unknown + failed > condition->unresolved_count && condition->unresolved_count)
 		health_add(health, "%zu next hops more are not resolved",
 			   unknown + failed - condition->unresolved_count);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "observe/loss.h"
 #include "datapath/names.h"
 #include "net/netdev.h"
-#include "net/rtnl_stats.h"
+#include "net/rtnl_link.h"
 
 /* Statistics of the kernel that mean lost packets; drivers have their own. */
 #define KERNEL_STAT(name, side, meaning)                                       \
@@ -65,7 +66,7 @@ static int add_kernel_stats(struct loss_table *table, const char *interface, uns
 	struct rtnl_link_stats64 stats;
 	int err = 0;
 
-	if (rtnl_read_stats(interface, &stats))
+	if (rtnl_read_stats((int)if_nametoindex(interface), &stats))
 		return 0; /* it is gone */
 	for (size_t i = 0; !err && i < sizeof(kernel_stats) / sizeof(kernel_stats[0]); i++) {
 		const struct kernel_stat *stat = &kernel_stats[i];

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <libmnl/libmnl.h>
+
+#include "net/netlink.h"
+
+#define BUFFER_SIZE 32768 /* the kernel's longest datagram */
+
+struct netlink {
+	struct mnl_socket *socket;
+	unsigned int sequence;
+	char buffer[BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+};
+
+int netlink_open(struct netlink **out, int protocol, int flags)
+{
+	struct netlink *netlink = calloc(1, sizeof(*netlink));
+	int err;
+
+	if (!netlink)
+		return -ENOMEM;
+	netlink->socket = mnl_socket_open2(protocol, SOCK_CLOEXEC | flags);
+	if (!netlink->socket || mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		err = -errno;
+		netlink_close(netlink);
+		return err;
+	}
+	*out = netlink;
+	return 0;
+}
+
+void netlink_close(struct netlink *netlink)
+{
+	if (!netlink)
+		return;
+	if (netlink->socket)
+		mnl_socket_close(netlink->socket);
+	free(netlink);
+}
+
+int netlink_fd(const struct netlink *netlink)
+{
+	return mnl_socket_get_fd(netlink->socket);
+}
+
+void *netlink_begin(union netlink_request *request, uint16_t type, uint16_t flags, size_t size)
+{
+	mnl_nlmsg_put_header(request->bytes);
+	request->message.nlmsg_type = type;
+	request->message.nlmsg_flags = NLM_F_REQUEST | flags;
+	return mnl_nlmsg_put_extra_header(&request->message, size);
+}
+
+/* libmnl passes over what follows a cut message, and takes lengths beyond 2 GiB for negative ones. */
+static bool netlink_is_whole(const void *datagram, size_t length)
+{
+	const struct nlmsghdr *message = datagram;
+	int left = (int)length;
+
+	do {
+		if (left < (int)sizeof(*message) || message->nlmsg_len < sizeof(*message) ||
+		    message->nlmsg_len > (unsigned int)left)
+			return false;
+		message = mnl_nlmsg_next(message, &left);
+	} while (left > 0);
+	return true;
+}
+
+int netlink_take(const void *datagram, size_t length, unsigned int sequence, unsigned int port,
+		 netlink_visit visit, void *data)
+{
+	int result;
+
+	if (!netlink_is_whole(datagram, length))
+		return -EBADMSG;
+	/* the rest of an answer that was given up halfway */
+	if (!mnl_nlmsg_seq_ok(datagram, sequence))
+		return 1;
+	result = mnl_cb_run(datagram, length, sequence, port, visit, data);
+	if (result < MNL_CB_STOP)
+		return -errno;
+	return result > MNL_CB_STOP;
+}
+
+int netlink_ask(struct netlink *netlink, union netlink_request *request, netlink_visit visit,
+		void *data)
+{
+	struct nlmsghdr *message = &request->message;
+	unsigned int port = mnl_socket_get_portid(netlink->socket);
+	int result = 1;
+
+	message->nlmsg_seq = ++netlink->sequence;
+	if (mnl_socket_sendto(netlink->socket, message, message->nlmsg_len) < 0)
+		return -errno;
+	while (result > 0) {
+		ssize_t length = mnl_socket_recvfrom(netlink->socket, netlink->buffer, BUFFER_SIZE);
+
+		if (length < 0)
+			return -errno;
+		result = netlink_take(netlink->buffer, length, message->nlmsg_seq, port, visit,
+				      data);
+	}
+	return result;
+}
+
+int netlink_read(struct netlink *netlink, netlink_visit visit, void *data)
+{
+	ssize_t length = mnl_socket_recvfrom(netlink->socket, netlink->buffer, BUFFER_SIZE);
+	int result;
+
+	if (length < 0)
+		return -errno;
+	result = netlink_take(netlink->buffer, length, 0, 0, visit, data);
+	return result < 0 ? result : 0;
+}
+
+const void *netlink_header(const struct nlmsghdr *message, size_t size)
+{
+	if (mnl_nlmsg_get_payload_len(message) >= size)
+		return mnl_nlmsg_get_payload(message);
+	errno = EBADMSG;
+	return NULL;
+}
+
+bool netlink_get(const struct nlattr *attribute, void *value, size_t size)
+{
+	if (mnl_attr_get_payload_len(attribute) != size)
+		return false;
+	memcpy(value, mnl_attr_get_payload(attribute), size);
+	return true;
+}
