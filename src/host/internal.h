@@ -17,13 +17,6 @@ void host_read_log(struct host *host);
 /* EC2 or not, and what its metadata say of the host and its interfaces. */
 void host_read_metadata(struct host *host);
 
-/* What the driver of an interface says that it can do in XDP, as bits; -errno: no way to ask. */
-#define XDP_FEATURE_BASIC    1
-#define XDP_FEATURE_REDIRECT 2
-#define XDP_FEATURE_TRANSMIT 4
-#define XDP_FEATURE_RX_SG    32
-int64_t host_xdp_features(int ifindex);
-
 /* The first line of a file, without its end; false: it cannot be read, and `text` is empty. */
 bool host_read_line(const char *path, char *text, size_t size);
 /* The number that a file begins with, or HOST_UNKNOWN. */

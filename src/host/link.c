@@ -9,6 +9,7 @@
 #include <linux/route.h>
 
 #include "base/cleanup.h"
+#include "net/driver_features.h"
 #include "net/ethtool.h"
 #include "host/internal.h"
 #include "net/netdev.h"
@@ -107,7 +108,7 @@ static void read_owner(struct host_link *link, const struct xdp_program *program
 static void read_xdp(struct host_link *link, int ifindex, const char *instance)
 {
 	struct xdp_program program = xdp_program_on(ifindex);
-	int64_t features = host_xdp_features(ifindex);
+	uint64_t features;
 
 	link->xdp_id = program.id;
 	if (program.id) {
@@ -117,12 +118,12 @@ static void read_xdp(struct host_link *link, int ifindex, const char *instance)
 		link->xdp_link = program.link_known ? (int64_t)program.link : HOST_UNKNOWN;
 		read_owner(link, &program, instance);
 	}
-	if (features < 0)
+	if (driver_xdp_features(ifindex, &features))
 		return;
-	link->native = answer_of(features & XDP_FEATURE_BASIC);
-	link->redirect = answer_of(features & XDP_FEATURE_REDIRECT);
-	link->transmit = answer_of(features & XDP_FEATURE_TRANSMIT);
-	link->multi_buffer = answer_of(features & XDP_FEATURE_RX_SG);
+	link->native = answer_of(features & DRIVER_XDP_BASIC);
+	link->redirect = answer_of(features & DRIVER_XDP_REDIRECT);
+	link->transmit = answer_of(features & DRIVER_XDP_TRANSMIT);
+	link->multi_buffer = answer_of(features & DRIVER_XDP_RX_SG);
 }
 
 /* /proc/net/route: Iface Destination Gateway Flags RefCnt Use Metric Mask ... */
