@@ -10,13 +10,16 @@
 #include "generate/far_side.h"
 #include "net/driver.h"
 #include "net/netdev.h"
+#include "net/rtnl.h"
+#include "net/rtnl_link.h"
 #include "net/xdp_program.h"
 
-#define DEFAULT_SOURCE      0x0a000001 /* 10.0.0.1 */
-#define DEFAULT_DESTINATION 0x0a000002
-#define MAX_INNER_SIZE      (GENERATE_MAX_FRAME - GENERATE_ENCAPSULATION)
-#define LOOK_NS             20000000L  /* between two looks at what came in */
-#define LINGER_NS           200000000L /* after the last packet of --count: for duplicates */
+#define DEFAULT_SOURCE 0x0a000001 /* 10.0.0.1 */
+#define MAX_INNER_SIZE (GENERATE_MAX_FRAME - GENERATE_ENCAPSULATION)
+#define LOOK_NS        20000000L  /* between two looks at what came in */
+#define LINGER_NS      200000000L /* after the last packet of --count: for duplicates */
+
+static const struct ip_address default_destination = {.version = 4, .bytes = {10, 0, 0, 2}};
 
 /* 0: none was given */
 static uint32_t ipv4_of(const struct ip_address *address)
@@ -48,10 +51,12 @@ static void fill_packet(struct generator_packet *packet, const struct generate_o
 
 /* The MAC of whoever is next on the way to --destination. */
 static int generate_resolve(const struct generate_options *given, const struct netdev *netdev,
-			    const struct generator_route *route, uint8_t *mac, struct error *error)
+			    const struct rtnl_route *route, uint8_t *mac, struct error *error)
 {
+	const struct ip_address *next =
+		route->next_hop.version == 4 ? &route->next_hop : &given->destination;
 	char text[ADDR_TEXT_SIZE];
-	int err = generator_find_neighbour(given->interface, netdev->ifindex, route->next_hop, mac);
+	int err = generator_find_mac(given->interface, netdev->ifindex, next, mac);
 
 	if (!err)
 		return 0;
@@ -62,20 +67,28 @@ static int generate_resolve(const struct generate_options *given, const struct n
 			 text, given->interface, strerror(-err));
 }
 
+static int generate_find_route(int ifindex, const struct ip_address *destination,
+			       struct rtnl_route *route)
+{
+	_cleanup_netlink_ struct netlink *rtnl = NULL;
+	int err = rtnl_open(&rtnl);
+
+	return err ? err : rtnl_get_bound_route(rtnl, destination, ifindex, route);
+}
+
 /* Where the frames go, as far as the command line does not say it. */
 static int find_target(struct generator_packet *packet, const struct generate_options *given,
 		       const struct netdev *netdev, struct error *error)
 {
 	const bool known = given->destination.version != 0;
-	struct generator_route route = {0};
+	const struct ip_address *destination = known ? &given->destination : &default_destination;
+	struct rtnl_route route = {0};
 	char text[ADDR_TEXT_SIZE];
-	int err;
+	int err = generate_find_route(netdev->ifindex, destination, &route);
 
-	if (!known)
-		packet->destination = DEFAULT_DESTINATION;
-	err = generator_find_route(netdev->ifindex, packet->destination, &route);
+	packet->destination = ipv4_of(destination);
 	if (!packet->source)
-		packet->source = route.source ? route.source : DEFAULT_SOURCE;
+		packet->source = route.source.version ? ipv4_of(&route.source) : DEFAULT_SOURCE;
 	if (given->destination_mac.given) {
 		memcpy(packet->destination_mac, given->destination_mac.bytes,
 		       sizeof(packet->destination_mac));
@@ -88,7 +101,7 @@ static int find_target(struct generator_packet *packet, const struct generate_op
 				 strerror(-err));
 	if (known)
 		return generate_resolve(given, netdev, &route, packet->destination_mac, error);
-	err = generator_find_peer(netdev->ifindex, packet->destination_mac);
+	err = rtnl_find_peer(netdev->ifindex, packet->destination_mac);
 	if (err == -EPERM || err == -EACCES)
 		return error_set(error, err, "not permitted to look beyond %s; run as root",
 				 given->interface);

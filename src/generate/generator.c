@@ -12,7 +12,7 @@
 #include "base/boot_id.h"
 #include "base/cleanup.h"
 #include "generate/internal.h"
-#include "generate/far_side.h"
+#include "net/rtnl_link.h"
 
 #define LEAD          10000000ULL /* ns between the start of the threads and the first packet */
 #define PROOF_PACKETS 256         /* after so many the interface must have counted one */
@@ -119,11 +119,11 @@ static bool all_done(const struct generator_sender *senders, unsigned int count)
 
 static uint64_t transmitted(const struct generator_job *job)
 {
-	uint64_t packets;
+	struct rtnl_link_stats64 stats;
 
-	if (generator_count_transmitted(job->options->ifindex, &packets))
+	if (rtnl_read_stats(job->options->ifindex, &stats))
 		return 0;
-	return packets - job->tx_before;
+	return stats.tx_packets - job->tx_before;
 }
 
 static int nothing_leaves(const struct generator_job *job, uint64_t sent, struct error *error)
@@ -163,11 +163,13 @@ static int supervise(struct generator_job *job, const struct generator_sender *s
 static int start_and_wait(struct generator_job *job, struct generator_sender *senders,
 			  struct error *error)
 {
-	int err = generator_count_transmitted(job->options->ifindex, &job->tx_before);
+	struct rtnl_link_stats64 stats;
+	int err = rtnl_read_stats(job->options->ifindex, &stats);
 
 	if (err)
 		return error_set(error, err, "cannot read the counters of %s: %s",
 				 job->options->interface, strerror(-err));
+	job->tx_before = stats.tx_packets;
 	job->start = generator_now() + LEAD;
 	for (unsigned int i = 0; !err && i < job->options->threads; i++)
 		err = start_thread(&senders[i]);
