@@ -1,35 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "explain/sandbox.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
-#include <linux/neighbour.h>
-#include <linux/rtnetlink.h>
-#include <linux/veth.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LOOPBACK     1    /* its ifindex in every namespace */
-#define MESSAGE_SIZE 1024 /* more than any request here needs */
+#include "net/rtnl.h"
+#include "net/rtnl_setup.h"
+
+#define LOOPBACK 1 /* its ifindex in every namespace */
 
 static const uint8_t listen_mac[6] = {0x02, 0, 0, 0, 0, 0x01};
 static const uint8_t egress_mac[6] = {0x02, 0, 0, 0, 0, 0x02};
 static const uint8_t gateway_mac[6] = {0x02, 0, 0, 0, 0, 0xfe}; /* SANDBOX_GATEWAY_MAC */
 
-/* What a gateway is in one address family. */
-static const struct gateway {
-	int family;
-	size_t size;
-	const char *address;
-} gateways[] = {
-	{AF_INET, 4, "169.254.254.254"},
-	{AF_INET6, 16, "fe80::fe"},
-};
+static const char *const gateways[] = {"169.254.254.254", "fe80::fe"};
 
 /*
  * Written before the interfaces exist, so that they inherit it. Forwarding is what the program's
@@ -51,7 +40,7 @@ static const struct {
 };
 
 struct sandbox {
-	struct mnl_socket *socket;
+	struct netlink *rtnl;
 	const struct config *config;
 	uint32_t mtu; /* of the simulated way out */
 	struct datapath_links links;
@@ -87,54 +76,13 @@ static int apply_settings(struct error *error)
 	return 0;
 }
 
-/* Sends one request and waits for the kernel's answer to it. Returns 0 or its negative errno. */
-static int request(struct sandbox *sandbox, struct nlmsghdr *message)
-{
-	static unsigned int sequence;
-	char buffer[MNL_SOCKET_BUFFER_SIZE];
-	unsigned int port = mnl_socket_get_portid(sandbox->socket);
-	ssize_t received;
-
-	message->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	message->nlmsg_seq = ++sequence;
-	if (mnl_socket_sendto(sandbox->socket, message, message->nlmsg_len) < 0)
-		return -errno;
-	received = mnl_socket_recvfrom(sandbox->socket, buffer, sizeof(buffer));
-	if (received < 0)
-		return -errno;
-	if (mnl_cb_run(buffer, (size_t)received, message->nlmsg_seq, port, NULL, NULL) < 0)
-		return -errno;
-	return 0;
-}
-
-static struct nlmsghdr *start_link(char *buffer, uint16_t flags, int ifindex, bool up)
-{
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct ifinfomsg *info;
-
-	message->nlmsg_type = RTM_NEWLINK;
-	message->nlmsg_flags = flags;
-	info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
-	info->ifi_family = AF_UNSPEC;
-	info->ifi_index = ifindex;
-	if (up) {
-		info->ifi_flags = IFF_UP;
-		info->ifi_change = IFF_UP;
-	}
-	return message;
-}
-
 /* The configuration may call an interface "lo"; then the namespace's own has to step aside. */
 static int prepare_loopback(struct sandbox *sandbox, struct error *error)
 {
-	char buffer[MESSAGE_SIZE];
-	struct nlmsghdr *message = start_link(buffer, 0, LOOPBACK, true);
-	int err;
+	bool taken = strcmp(sandbox->config->listen.interface, "lo") == 0 ||
+		     strcmp(sandbox->config->forward.interface, "lo") == 0;
+	int err = rtnl_start_link(sandbox->rtnl, LOOPBACK, taken ? "sandbox-lo" : NULL);
 
-	if (strcmp(sandbox->config->listen.interface, "lo") == 0 ||
-	    strcmp(sandbox->config->forward.interface, "lo") == 0)
-		mnl_attr_put_strz(message, IFLA_IFNAME, "sandbox-lo");
-	err = request(sandbox, message);
 	if (err)
 		return error_set(error, err, "sandbox: cannot start loopback: %s", strerror(-err));
 	return 0;
@@ -149,21 +97,6 @@ static void choose_peer_name(const struct config *config, char name[IF_NAMESIZE]
 		    strcmp(name, config->forward.interface) != 0 && !if_nametoindex(name))
 			return;
 	}
-}
-
-static void put_peer(struct nlmsghdr *message, const char *name)
-{
-	struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO);
-	struct nlattr *data, *peer;
-
-	mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
-	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
-	peer = mnl_attr_nest_start(message, VETH_INFO_PEER);
-	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(message, IFLA_IFNAME, name);
-	mnl_attr_nest_end(message, peer);
-	mnl_attr_nest_end(message, data);
-	mnl_attr_nest_end(message, info);
 }
 
 /*
@@ -189,21 +122,16 @@ static int silence(const char *peer)
 static int create_interface(struct sandbox *sandbox, const char *name, const uint8_t mac[6],
 			    int *ifindex, struct error *error)
 {
-	char buffer[MESSAGE_SIZE], peer[IF_NAMESIZE];
-	struct nlmsghdr *message = start_link(buffer, NLM_F_CREATE | NLM_F_EXCL, 0, true);
+	char peer[IF_NAMESIZE];
 	int err;
 
 	choose_peer_name(sandbox->config, peer);
-	mnl_attr_put_strz(message, IFLA_IFNAME, name);
-	mnl_attr_put(message, IFLA_ADDRESS, 6, mac);
-	mnl_attr_put_u32(message, IFLA_MTU, DATAPATH_MAX_FRAME);
-	put_peer(message, peer);
-	err = request(sandbox, message);
+	err = rtnl_create_veth(sandbox->rtnl, name, peer, mac, DATAPATH_MAX_FRAME);
 	if (!err)
 		err = silence(peer);
 	/* The peer cannot be started before it is one; until it is, the interface has no carrier. */
 	if (!err)
-		err = request(sandbox, start_link(buffer, 0, (int)if_nametoindex(peer), true));
+		err = rtnl_start_link(sandbox->rtnl, (int)if_nametoindex(peer), NULL);
 	if (err)
 		return error_set(error, err,
 				 "sandbox: cannot create interface '%s' as one end of a veth "
@@ -213,66 +141,30 @@ static int create_interface(struct sandbox *sandbox, const char *name, const uin
 	return 0;
 }
 
-static int add_neighbour(struct sandbox *sandbox, const struct gateway *gateway)
+static int add_gateway(struct sandbox *sandbox, const struct ip_address *gateway)
 {
-	char buffer[MESSAGE_SIZE];
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct ndmsg *neighbour;
-	uint8_t address[16];
+	int ifindex = sandbox->links.egress_ifindex;
+	int err = rtnl_add_neighbour(sandbox->rtnl, ifindex, gateway, gateway_mac);
 
-	message->nlmsg_type = RTM_NEWNEIGH;
-	message->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
-	neighbour = mnl_nlmsg_put_extra_header(message, sizeof(*neighbour));
-	neighbour->ndm_family = (uint8_t)gateway->family;
-	neighbour->ndm_ifindex = sandbox->links.egress_ifindex;
-	neighbour->ndm_state = NUD_PERMANENT;
-	inet_pton(gateway->family, gateway->address, address);
-	mnl_attr_put(message, NDA_DST, gateway->size, address);
-	mnl_attr_put(message, NDA_LLADDR, sizeof(gateway_mac), gateway_mac);
-	return request(sandbox, message);
-}
-
-static int add_default_route(struct sandbox *sandbox, const struct gateway *gateway)
-{
-	char buffer[MESSAGE_SIZE];
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct nlattr *metrics;
-	struct rtmsg *route;
-	uint8_t address[16];
-
-	message->nlmsg_type = RTM_NEWROUTE;
-	message->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	route = mnl_nlmsg_put_extra_header(message, sizeof(*route));
-	route->rtm_family = (uint8_t)gateway->family;
-	route->rtm_table = RT_TABLE_MAIN;
-	route->rtm_protocol = RTPROT_STATIC;
-	route->rtm_scope = RT_SCOPE_UNIVERSE;
-	route->rtm_type = RTN_UNICAST;
-	route->rtm_flags = RTNH_F_ONLINK;
-	inet_pton(gateway->family, gateway->address, address);
-	mnl_attr_put(message, RTA_GATEWAY, gateway->size, address);
-	mnl_attr_put_u32(message, RTA_OIF, (uint32_t)sandbox->links.egress_ifindex);
-	metrics = mnl_attr_nest_start(message, RTA_METRICS);
-	mnl_attr_put_u32(message, RTAX_MTU, sandbox->mtu);
-	mnl_attr_nest_end(message, metrics);
-	return request(sandbox, message);
+	if (!err)
+		err = rtnl_add_default_route(sandbox->rtnl, ifindex, gateway, sandbox->mtu);
+	return err;
 }
 
 static int add_gateways(struct sandbox *sandbox, struct error *error)
 {
 	for (size_t i = 0; i < sizeof(gateways) / sizeof(gateways[0]); i++) {
-		const struct gateway *gateway = &gateways[i];
-		int err;
+		struct ip_address gateway;
+		int err = ip_address_parse(gateways[i], &gateway);
 
-		if (gateway->family == AF_INET6 && !has_ipv6())
+		if (!err && gateway.version == 6 && !has_ipv6())
 			continue;
-		err = add_neighbour(sandbox, gateway);
 		if (!err)
-			err = add_default_route(sandbox, gateway);
+			err = add_gateway(sandbox, &gateway);
 		if (err)
 			return error_set(error, err,
 					 "sandbox: cannot route through the gateway %s: %s",
-					 gateway->address, strerror(-err));
+					 gateways[i], strerror(-err));
 	}
 	return 0;
 }
@@ -353,10 +245,9 @@ int sandbox_enter(const struct config *config, struct datapath_links *links, str
 	if (err)
 		return err;
 	stay_on_one_cpu();
-	sandbox.socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!sandbox.socket || mnl_socket_bind(sandbox.socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-		err = error_set(error, -errno, "sandbox: cannot reach rtnetlink: %s",
-				strerror(errno));
+	err = rtnl_open(&sandbox.rtnl);
+	if (err) {
+		error_set(error, err, "sandbox: cannot reach rtnetlink: %s", strerror(-err));
 	} else {
 		/* forward.mtu is what may be sent; the device is to take all that comes */
 		sandbox.links.listen_mtu = DATAPATH_MAX_FRAME;
@@ -366,7 +257,6 @@ int sandbox_enter(const struct config *config, struct datapath_links *links, str
 	}
 	if (!err)
 		*links = sandbox.links;
-	if (sandbox.socket)
-		mnl_socket_close(sandbox.socket);
+	netlink_close(sandbox.rtnl);
 	return err;
 }
