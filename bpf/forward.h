@@ -20,8 +20,10 @@ static __always_inline __be16 fresh_ip_id(struct packet *packet)
 	return bpf_htons(id);
 }
 
+/* Lets a packet be fragmented that is longer than configured, or than its way takes. */
 static __always_inline void clear_df(struct packet *packet)
 {
+	__u32 above = packet->mtu < config.clear_df_above ? packet->mtu : config.clear_df_above;
 	struct iphdr *ip = packet->ip;
 	csum_delta delta;
 	__be16 cleared;
@@ -29,7 +31,7 @@ static __always_inline void clear_df(struct packet *packet)
 	if (config.clear_df_above == CLEAR_DF_NEVER || packet->version != 4 ||
 	    !packet_holds(packet, packet->ip, sizeof(*ip)))
 		return;
-	if (bpf_ntohs(ip->tot_len) <= config.clear_df_above || !(ip->frag_off & bpf_htons(IPV4_DF)))
+	if (bpf_ntohs(ip->tot_len) <= above || !(ip->frag_off & bpf_htons(IPV4_DF)))
 		return;
 	cleared = ip->frag_off & ~bpf_htons(IPV4_DF);
 	delta = csum_change16(ip->frag_off, cleared);
@@ -51,11 +53,11 @@ static __always_inline enum verdict forward_oversize(struct packet *packet)
 	if (config.oversize == OVERSIZE_DROP)
 		return VERDICT_OVERSIZE;
 	if (config.oversize == OVERSIZE_PASS)
-		return forward_to_kernel(packet);
+		return VERDICT_PASSED;
 	if (!is_fragmentable(packet))
 		return VERDICT_OVERSIZE;
 	packet->fragments = fragment_count(packet);
-	return packet->fragments ? VERDICT_FRAGMENTED : forward_to_kernel(packet);
+	return packet->fragments ? VERDICT_FRAGMENTED : VERDICT_PASSED;
 }
 
 static __always_inline enum verdict set_ethernet(struct packet *packet)
@@ -75,19 +77,18 @@ static __always_inline enum verdict set_ethernet(struct packet *packet)
 static __always_inline enum verdict forward(struct packet *packet)
 {
 	enum verdict way = config.single_arm ? VERDICT_TRANSMITTED : VERDICT_REDIRECTED;
-	enum verdict verdict;
+	enum verdict verdict = next_hop_find(packet);
 
-	clear_df(packet);
-	verdict = next_hop_find(packet);
 	if (verdict != VERDICT_GO_ON)
 		return verdict;
+	clear_df(packet);
 	if (packet->ip_length > packet->mtu) {
 		way = forward_oversize(packet);
 		if (way != VERDICT_FRAGMENTED)
 			return way;
 	}
 	if (packet_is_scattered(packet))
-		return forward_to_kernel(packet);
+		return VERDICT_PASSED;
 	verdict = set_ethernet(packet);
 	return verdict == VERDICT_GO_ON ? way : verdict;
 }

@@ -21,7 +21,7 @@ static __always_inline enum verdict inner_truncated(struct packet *packet, __u32
 	case FALLBACK_FORWARD:
 		return VERDICT_GO_ON;
 	case FALLBACK_PASS:
-		return forward_to_kernel(packet);
+		return VERDICT_PASSED;
 	default:
 		return VERDICT_TRUNCATED;
 	}

@@ -18,7 +18,7 @@ static __always_inline void constant_mac(const volatile __u16 *from, __u16 *to)
 		to[i] = from[i];
 }
 
-/* Fills what a FIB lookup needs to know of the inner packet. */
+/* Fills what a FIB lookup needs to know of the inner packet as it is. */
 static __always_inline void fib_describe(const struct packet *packet, struct bpf_fib_lookup *fib)
 {
 	fib->l4_protocol = packet->ip_protocol;
@@ -43,6 +43,22 @@ static __always_inline void fib_describe(const struct packet *packet, struct bpf
 	}
 }
 
+/*
+ * The way to a rule's target is asked for as the daemon asks for it, by the destination alone: it does
+ * not depend on what the captured sender wrote, and no source keeps the kernel from answering.
+ */
+static __always_inline void fib_forget_sender(struct bpf_fib_lookup *fib)
+{
+	fib->l4_protocol = 0;
+	if (fib->family == AF_INET) {
+		fib->tos = 0;
+		fib->ipv4_src = 0;
+	} else {
+		fib->flowinfo = 0;
+		__builtin_memset(fib->ipv6_src, 0, sizeof(fib->ipv6_src));
+	}
+}
+
 /* May routers fragment this packet? IPv6 has no such thing. */
 static __always_inline bool is_fragmentable(const struct packet *packet)
 {
@@ -64,32 +80,51 @@ static __always_inline bool kernel_would_answer(const struct packet *packet)
 	return *ttl <= 1 || (packet->ip_length > packet->mtu && !is_fragmentable(packet));
 }
 
-/* Would the kernel, having got this packet on listen.interface, forward it? */
-static __always_inline bool kernel_would_forward(const struct packet *packet)
+/*
+ * Would the kernel, having got this packet on listen.interface, forward it? Asked with a size, only on
+ * a way that takes an IP packet of `size` bytes whole; 0: on any.
+ */
+static __always_inline bool kernel_would_forward(const struct packet *packet, __u32 size)
 {
-	struct bpf_fib_lookup fib = {.ifindex = packet->ctx->ingress_ifindex};
+	struct bpf_fib_lookup fib = {.ifindex = packet->ctx->ingress_ifindex, .tot_len = size};
 	long code;
 
 	fib_describe(packet, &fib);
 	code = bpf_fib_lookup(packet->ctx, &fib, sizeof(fib), 0);
 	return code == BPF_FIB_LKUP_RET_SUCCESS || code == BPF_FIB_LKUP_RET_NO_NEIGH ||
-	       code == BPF_FIB_LKUP_RET_FRAG_NEEDED;
+	       (code == BPF_FIB_LKUP_RET_FRAG_NEEDED && !size);
 }
 
 /*
- * The kernel gets the decapsulated packet, unless all it would do is to send an ICMP error to the
- * captured packet's sender: mirrored traffic must not make this host speak to production. What can
- * be seen here is an expired TTL and a size; of a neighbour that does not answer the daemon keeps
- * packets away (NEXT_HOP_FAILED). Whoever passes by configuration (`pass`) has the kernel answer as
- * any host would: docs/configuration.md says how to keep it silent.
+ * Would the kernel send more than forward.mtu allows? It fragments to the MTU of its route, which for a
+ * rule's target is known; else its tables are asked whether one byte more than allowed would pass.
  */
-static __always_inline enum verdict forward_to_kernel(struct packet *packet)
+static __always_inline bool kernel_would_exceed(const struct packet *packet)
 {
-	if (kernel_would_answer(packet) && kernel_would_forward(packet))
-		return packet->ip_length > packet->mtu ? VERDICT_OVERSIZE : VERDICT_NO_ROUTE;
+	if (packet->ip_length <= config.mtu || !packet->version)
+		return false;
+	if (packet->kernel_mtu)
+		return packet->kernel_mtu > config.mtu;
+	return kernel_would_forward(packet, config.mtu + 1);
+}
+
+/*
+ * A stage answers VERDICT_PASSED because the configuration says so, because the packet is meant for this
+ * host, or because only the kernel can fragment it. Here it is prepared for that; but the kernel does
+ * not get what it could only drop, nor what it would send too large. Whatever else the kernel has to say of it, nobody hears: the source MAC
+ * marks the packet for nftables (src/net/silence.h), and without that nothing is passed.
+ */
+static __always_inline enum verdict pass_to_kernel(struct packet *packet)
+{
+	bool oversize = packet->ip_length > packet->mtu;
+
+	if (!config.may_pass || kernel_would_exceed(packet) ||
+	    (kernel_would_answer(packet) && kernel_would_forward(packet, 0)))
+		return oversize ? VERDICT_OVERSIZE : VERDICT_NO_ROUTE;
 	if (!packet_holds(packet, packet->ethernet, sizeof(*packet->ethernet)))
 		return VERDICT_ERROR;
 	constant_mac(config.listen_mac, (__u16 *)packet->ethernet->h_dest);
+	constant_mac(config.pass_mac, (__u16 *)packet->ethernet->h_source);
 	return VERDICT_PASSED;
 }
 

@@ -178,6 +178,12 @@ struct {
 	__type(value, struct next_hop);
 } next_hops SEC(".maps");
 
+/* Neighbours that the daemon is to ask for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, WANTED_BYTES);
+} wanted SEC(".maps");
+
 /* forward.interface, once; and as often as a packet gives fragments. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);

@@ -8,13 +8,13 @@
 #include "lookup.h"
 #include "parse.h"
 
-static __always_inline enum verdict nat_unmatched(struct packet *packet)
+static __always_inline enum verdict nat_unmatched(void)
 {
 	switch (config.unmatched) {
 	case FALLBACK_FORWARD:
 		return VERDICT_GO_ON;
 	case FALLBACK_PASS:
-		return forward_to_kernel(packet);
+		return VERDICT_PASSED;
 	default:
 		return VERDICT_UNMATCHED;
 	}
@@ -209,18 +209,18 @@ static __always_inline enum verdict nat_apply(struct packet *packet)
 	csum_delta delta;
 
 	if (!config.nat4_shapes && !config.nat6_shapes)
-		return nat_unmatched(packet);
+		return nat_unmatched();
 
 	if (packet->fragment_part == FRAGMENT_LATER) {
 		if (!fragment_recall(packet, &target))
-			return nat_unmatched(packet);
+			return nat_unmatched();
 	} else {
 		if (packet->l4_protocol)
 			nat_find(packet, &target);
 		if (packet->fragment_part == FRAGMENT_FIRST)
 			fragment_remember(packet, &target);
 		if (!target.rule)
-			return nat_unmatched(packet);
+			return nat_unmatched();
 	}
 
 	delta = nat_set_address(packet, &target);
@@ -232,6 +232,7 @@ static __always_inline enum verdict nat_apply(struct packet *packet)
 		rule_count(packet, target.rule);
 		packet->next_hop = target.next_hop + 1;
 	}
+	packet->readdressed = true;
 	packet_event(packet, EVENT_NAT_APPLIED);
 	return VERDICT_GO_ON;
 }

@@ -30,56 +30,83 @@ static __always_inline enum verdict next_hop_by_table(struct packet *packet,
 	}
 	packet->addresses[0] = hop->word[0];
 	packet->addresses[1] = hop->word[1];
+	packet->kernel_mtu = mtu;
 	if (mtu < packet->mtu)
 		packet->mtu = mtu;
 	return VERDICT_GO_ON;
 }
 
 /*
- * Asks the kernel's routing and neighbour tables for the way out of forward.interface. What was known
- * last serves where they do not answer, since the interface does not forward; and where they know of
- * no neighbour and nobody had answered before: the kernel would tell the captured sender.
+ * Has the daemon ask for the neighbour that a FIB lookup did not find. At most once a jiffy and CPU:
+ * one packet in a stream stands for the others, and a flood of destinations costs next to nothing.
+ */
+static __always_inline void neighbour_ask(struct packet *packet, const struct bpf_fib_lookup *fib)
+{
+	struct wanted_neighbour *record;
+	__u64 now = bpf_jiffies64();
+
+	if (packet->counters->asked_at == now)
+		return;
+	packet->counters->asked_at = now;
+	record = bpf_ringbuf_reserve(&wanted, sizeof(*record), 0);
+	if (!record)
+		return;
+	record->version = fib->family == AF_INET ? 4 : 6;
+	__builtin_memcpy(record->address, fib->ipv6_dst, sizeof(record->address));
+	bpf_ringbuf_submit(record, 0);
+}
+
+/* Asks the kernel for the way out of forward.interface, and again where the packet is too long for it. */
+static __always_inline long fib_ask(struct packet *packet, struct bpf_fib_lookup *fib)
+{
+	long code;
+
+	fib->ifindex = config.egress_ifindex;
+	fib_describe(packet, fib);
+	if (packet->readdressed)
+		fib_forget_sender(fib);
+	code = bpf_fib_lookup(packet->ctx, fib, sizeof(*fib), BPF_FIB_LOOKUP_OUTPUT);
+	if (code != BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		return code;
+	/* kernels before 5.12 do not say how large it may be */
+	if (fib->mtu_result >= packet->ip_length)
+		return code;
+	packet->kernel_mtu = fib->mtu_result;
+	if (fib->mtu_result < packet->mtu)
+		packet->mtu = fib->mtu_result;
+	fib->ifindex = config.egress_ifindex;
+	fib->tot_len = 0;
+	fib_describe(packet, fib);
+	if (packet->readdressed)
+		fib_forget_sender(fib);
+	return bpf_fib_lookup(packet->ctx, fib, sizeof(*fib), BPF_FIB_LOOKUP_OUTPUT);
+}
+
+/*
+ * By the kernel's routing and neighbour tables. Where these know no way, the next hop that was known
+ * last serves, if there is one: the interface may not forward, and a neighbour that the kernel has
+ * forgotten is not dead.
  */
 static __always_inline enum verdict next_hop_by_fib(struct packet *packet,
 						    const struct known_hop *last)
 {
-	struct bpf_fib_lookup fib = {
-		.ifindex = config.egress_ifindex,
-		.tot_len = packet->ip_length,
-	};
-	long code;
+	struct bpf_fib_lookup fib = {.tot_len = packet->ip_length};
+	long code = fib_ask(packet, &fib);
 
-	fib_describe(packet, &fib);
-	code = bpf_fib_lookup(packet->ctx, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT);
-	if (code == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
-		/* kernels before 5.12 do not say how large it may be */
-		if (fib.mtu_result >= packet->ip_length)
-			return VERDICT_OVERSIZE;
-		if (fib.mtu_result < packet->mtu)
-			packet->mtu = fib.mtu_result;
-		fib.ifindex = config.egress_ifindex;
-		fib.tot_len = 0;
-		fib_describe(packet, &fib);
-		code = bpf_fib_lookup(packet->ctx, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT);
-	}
-	if ((code == BPF_FIB_LKUP_RET_FWD_DISABLED && last->state != NEXT_HOP_UNKNOWN) ||
-	    (code == BPF_FIB_LKUP_RET_NO_NEIGH && last->state == NEXT_HOP_FAILED))
-		return next_hop_by_table(packet, last);
-	switch (code) {
-	case BPF_FIB_LKUP_RET_SUCCESS:
-		if (fib.ifindex != config.egress_ifindex)
-			return VERDICT_NO_ROUTE;
+	if (code == BPF_FIB_LKUP_RET_SUCCESS && fib.ifindex == config.egress_ifindex) {
 		set_addresses(packet, (const __u16 *)fib.dmac, (const __u16 *)fib.smac);
 		return VERDICT_GO_ON;
-	case BPF_FIB_LKUP_RET_NO_NEIGH:
-		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
-		/* the kernel would fragment it */
-		if (config.oversize == OVERSIZE_DROP && packet->ip_length > packet->mtu)
-			return VERDICT_OVERSIZE;
-		return forward_to_kernel(packet);
-	default:
-		return VERDICT_NO_ROUTE;
 	}
+	if (last->state != NEXT_HOP_UNKNOWN)
+		return next_hop_by_table(packet, last);
+	if (code == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		return VERDICT_OVERSIZE;
+	if (code == BPF_FIB_LKUP_RET_NO_NEIGH) {
+		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
+		if (!packet->readdressed)
+			neighbour_ask(packet, &fib);
+	}
+	return VERDICT_NO_ROUTE;
 }
 
 static __always_inline bool next_hops_are_fresh(void)
@@ -110,7 +137,7 @@ static __always_inline enum verdict next_hop_by_route(struct packet *packet)
 		known.word[0] = *(volatile __u64 *)&hop->word[0];
 		known.state = known.word[1] >> NEXT_HOP_STATE_SHIFT;
 		if (known.state == NEXT_HOP_LOCAL)
-			return forward_to_kernel(packet);
+			return VERDICT_PASSED;
 		if (known.state != NEXT_HOP_UNKNOWN && next_hops_are_fresh())
 			return next_hop_by_table(packet, &known);
 	}

@@ -48,7 +48,9 @@ struct packet {
 
 	/* how it leaves */
 	__u32 next_hop;     /* index in map `next_hops` + 1; 0: no rule says where to */
-	__u32 mtu;          /* largest IP packet that the path takes */
+	__u32 mtu;          /* largest IP packet that the path takes, at most forward.mtu */
+	__u32 kernel_mtu;   /* to what the kernel would fragment it on that path; 0: not known */
+	bool readdressed;   /* a rule gave it its destination */
 	__u32 fragments;    /* with VERDICT_FRAGMENTED: how many */
 	__u64 addresses[2]; /* the Ethernet addresses, as in struct next_hop; 0: they stay */
 

@@ -102,6 +102,8 @@ int vxlan_pipeline(struct xdp_md *ctx)
 		return XDP_ABORTED;
 
 	verdict = judge(&packet);
+	if (verdict == VERDICT_PASSED)
+		verdict = pass_to_kernel(&packet);
 	if (leaves_decapsulated(verdict) && !decapsulate(&packet))
 		verdict = VERDICT_ERROR;
 	action = carry_out(&packet, verdict);

@@ -88,6 +88,7 @@ struct counters {
 	__u64 event[EVENT_COUNT];
 	__u64 next_ip_id;      /* sequence that fresh IPv4 IDs are made of */
 	__u64 next_fragmented; /* sequence of packets that were fragmented */
+	__u64 asked_at;        /* jiffies: when a neighbour was last asked for, by map `wanted` */
 };
 
 /*
@@ -218,9 +219,21 @@ enum next_hop_state {
 	NEXT_HOP_UNKNOWN, /* ask the kernel */
 	NEXT_HOP_RESOLVED,
 	NEXT_HOP_LOCAL,  /* the target is this host: pass */
-	NEXT_HOP_FAILED, /* nobody answers: drop, since the kernel would tell the captured sender */
+	NEXT_HOP_FAILED, /* nobody answers: drop */
 	NEXT_HOP_STATES
 };
+
+/*
+ * A record of ring buffer `wanted`: a next hop whose neighbour the kernel does not know, and that no
+ * rule names. The daemon has the kernel ask for it. The datapath hands no packet to the kernel for
+ * that, since the kernel would report its failure to the captured sender.
+ */
+struct wanted_neighbour {
+	__u32 version;     /* 4 or 6 */
+	__be32 address[4]; /* IPv4: the first */
+};
+
+#define WANTED_BYTES 4096 /* of the ring buffer: a page on most machines */
 
 /*
  * The value of map `heartbeat`: next hops may be trusted until then. In jiffies, which the datapath
@@ -333,7 +346,7 @@ enum udp_checksum_mode { UDP_CHECKSUM_UPDATE, UDP_CHECKSUM_ZERO, UDP_CHECKSUM_PR
  * The constants are pinned, and other builds read them: the layout number comes first and changes
  * with every change of the struct.
  */
-#define PIPELINE_CONFIG_LAYOUT 1
+#define PIPELINE_CONFIG_LAYOUT 2
 
 struct pipeline_config {
 	__u32 layout; /* PIPELINE_CONFIG_LAYOUT */
@@ -356,13 +369,16 @@ struct pipeline_config {
 	__u32 egress_ifindex;
 	__u32 cpus;                /* possible CPUs, which share the space of IP IDs */
 	__u16 listen_mac[3];       /* destination of what is passed to the kernel */
+	__u16 pass_mac[3];         /* its source, by which nftables knows it (src/net/silence.h) */
 	__u16 next_hop_mac[3];     /* with NEXT_HOP_MAC */
 	__u16 egress_mac[3];       /* source address with NEXT_HOP_MAC */
 	__u8 multi_buffer;         /* frames may come in several buffers */
 	__u8 transmit_by_redirect; /* single_arm: through the devmap, not by XDP_TX */
-	__u32 vni_count;           /* with VNI_RANGE */
-	__u64 fragment_mark;       /* struct fragment_shim */
-	__u32 nat4_shapes;         /* how many of nat4_shape[] are in use */
+	__u8 may_pass;             /* the kernel is kept from answering what is passed to it */
+	__u8 reserved[5];
+	__u32 vni_count;     /* with VNI_RANGE */
+	__u64 fragment_mark; /* struct fragment_shim */
+	__u32 nat4_shapes;   /* how many of nat4_shape[] are in use */
 	__u32 nat6_shapes;
 	__u32 nat4_rules; /* 1: the one is in nat4_only, and no table is asked */
 	struct nat4_slot nat4_only;
@@ -397,12 +413,12 @@ struct instance_info {
 	__u32 monitor_interval; /* seconds; what `monitor` goes by */
 	__u32 target_pps;
 	__u32 warning_pps;
-	__u32 reserved;
+	__u32 pass_mark; /* of what is passed to the kernel: fwmark, and part of its source MAC */
 };
 
 #define PIPELINE_SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), #type)
 PIPELINE_SIZE_IS(struct hits, 16);
-PIPELINE_SIZE_IS(struct counters, 16 * VERDICT_COUNT + 8 * EVENT_COUNT + 16);
+PIPELINE_SIZE_IS(struct counters, 16 * VERDICT_COUNT + 8 * EVENT_COUNT + 24);
 PIPELINE_SIZE_IS(struct nat4_slot, 32);
 PIPELINE_SIZE_IS(struct nat6_slot, 64);
 PIPELINE_SIZE_IS(struct vni_slot, 8);
@@ -411,7 +427,7 @@ PIPELINE_SIZE_IS(struct fragment_decision, 40);
 PIPELINE_SIZE_IS(struct next_hop, 16);
 PIPELINE_SIZE_IS(struct fragment_shim, 16);
 PIPELINE_SIZE_IS(struct source_key, 24);
-PIPELINE_SIZE_IS(struct pipeline_config, 4784); /* another one: another PIPELINE_CONFIG_LAYOUT */
+PIPELINE_SIZE_IS(struct pipeline_config, 4792); /* another one: another PIPELINE_CONFIG_LAYOUT */
 PIPELINE_SIZE_IS(struct trace, 20);
 PIPELINE_SIZE_IS(struct heartbeat, 16);
 PIPELINE_SIZE_IS(struct instance_info, 96);

@@ -173,6 +173,7 @@ static int prepare(struct explain_run *run, struct error *error)
 	const struct datapath_options options = {
 		.generic = run->config.listen.xdp_mode == XDP_MODE_GENERIC,
 		.trace = true,
+		.may_pass = true,
 	};
 	struct datapath_links links;
 	int err = capture_open(&run->capture, run->options->input, error);

@@ -8,6 +8,7 @@
 #include "instance/instance.h"
 #include "instance/lock.h"
 #include "cli/options.h"
+#include "net/silence.h"
 
 #define PATIENCE_MS 5000 /* for a daemon to end */
 #define STEP_MS     20
@@ -55,6 +56,7 @@ enum command_status cmd_stop(int argc, char **argv)
 	err = datapath_remove(instance, &error);
 	if (err && err != -ENOENT)
 		return command_fail(&error);
+	silence_end(instance);
 	if (!ended && instance_daemon(instance) == daemon) {
 		error_set(&error, -ETIMEDOUT,
 			  "detached, but the daemon, process %d, does not end: if it is stopped, "

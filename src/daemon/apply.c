@@ -12,6 +12,8 @@
 #include "instance/instance.h"
 #include "instance/pins.h"
 
+#define START_PATIENCE_MS 1000 /* of a start, with neighbours that have not answered yet */
+
 static void report_applied(const struct config *config, const struct datapath_attached *attached,
 			   const char *mode)
 {
@@ -23,27 +25,94 @@ static void report_applied(const struct config *config, const struct datapath_at
 		 config->forward.interface, config->rule_count, config->rule_count == 1 ? "" : "s");
 }
 
-/*
- * Finds the next hops of a generation, before it is applied: from its first packet on it
- * knows what the one before knew. Without them the datapath asks.
- */
-static void find_next_hops(struct applied *applied, const struct config *config,
-			   struct datapath *datapath, const struct datapath_links *links)
+/* The datapath does without: it then asks the kernel for each packet. */
+static int open_next_hops(struct applied *applied, const struct config *config, struct error *error)
 {
-	struct next_hops_setup setup = {.ifindex = links->egress_ifindex};
-	struct error error;
-	int err = datapath_take_control(datapath, &applied->control, &error);
+	struct next_hops_setup setup = {
+		.targets = applied->control.targets,
+		.count = applied->control.target_count,
+		.table = applied->control.next_hops,
+		.ifindex = applied->links.egress_ifindex,
+		.progress = applied->progress,
+	};
 
-	if (!err && config->forward.next_hop == NEXT_HOP_ROUTE) {
-		setup.targets = applied->control.targets;
-		setup.count = applied->control.target_count;
-		setup.table = applied->control.next_hops;
-		setup.progress = applied->progress;
-		snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
-		err = next_hops_open(&applied->next_hops, &setup, &error);
-	}
+	if (config->forward.next_hop != NEXT_HOP_ROUTE || !setup.table)
+		return 0;
+	snprintf(setup.interface, sizeof(setup.interface), "%s", config->forward.interface);
+	return next_hops_open(&applied->next_hops, &setup, error);
+}
+
+/*
+ * Finds the next hops of a generation before it is applied: it knows from its first packet on what the
+ * one before knew. Where nothing runs yet, a moment is spent on waiting for neighbours to answer.
+ */
+static void find_next_hops(struct applied *fresh, const char *instance, const struct config *config,
+			   struct datapath *datapath)
+{
+	struct error error;
+	int err = datapath_take_control(datapath, &fresh->control, &error);
+
+	if (!err && config->forward.next_hop == NEXT_HOP_ROUTE)
+		datapath_inherit_next_hops(instance, &fresh->control, fresh->links.egress_ifindex);
+	if (!err)
+		err = open_next_hops(fresh, config, &error);
 	if (err)
 		log_warning("%s; every packet asks the kernel for its next hop", error.text);
+	else if (fresh->next_hops && datapath_is_unpinned(instance))
+		next_hops_wait(fresh->next_hops, START_PATIENCE_MS);
+}
+
+void applied_follow_next_hops(struct applied *applied, const struct config *config)
+{
+	struct error error;
+
+	if (!applied->next_hops && open_next_hops(applied, config, &error) == 0 &&
+	    applied->next_hops)
+		log_info("next hops are followed again");
+}
+
+/* Before the datapath passes anything to the kernel. */
+static void begin_silence(struct applied *fresh, const struct applied *applied,
+			  const char *instance, const struct config *config,
+			  const struct datapath_pins *pins)
+{
+	struct silence *silence = &fresh->silence;
+
+	*silence = (struct silence){.mark = datapath_pass_mark(pins), .port = config->listen.port};
+	datapath_pass_mac(silence->mark, silence->mac);
+	snprintf(silence->interface, sizeof(silence->interface), "%s", config->listen.interface);
+	/* until the swap the generation before passes packets that came in there */
+	if (*applied->silence.interface &&
+	    strcmp(applied->silence.interface, silence->interface) != 0)
+		memcpy(silence->before, applied->silence.interface, sizeof(silence->before));
+	fresh->may_pass = silence_begin(instance, silence, &fresh->unsilenced) == 0;
+}
+
+/* After the swap, or back to what was before it. */
+static void settle_silence(struct applied *applied, const char *instance)
+{
+	*applied->silence.before = '\0';
+	if (applied->may_pass && silence_begin(instance, &applied->silence, &applied->unsilenced))
+		applied->silence_changed = true;
+}
+
+void applied_keep_silence(struct applied *applied, const char *instance, bool read)
+{
+	struct error why;
+
+	if (applied->may_pass && silence_reflects() && !read)
+		return;
+	if (applied->may_pass && silence_read(instance, &applied->silence, NULL, &why) == 0)
+		return;
+	if (silence_begin(instance, &applied->silence, &applied->unsilenced) == 0) {
+		if (applied->may_pass)
+			log_warning("%s; set again: it keeps the kernel from answering captured "
+				    "packets",
+				    why.text);
+		applied->silence_changed = !applied->may_pass;
+	} else {
+		applied->silence_changed = applied->may_pass;
+	}
 }
 
 /* `first`: of this process, whose programs are to take the place of those of another build. */
@@ -74,7 +143,7 @@ static int apply_loaded(const struct applied *applied, struct applied *fresh,
 {
 	int err;
 
-	find_next_hops(fresh, config, datapath, &fresh->links);
+	find_next_hops(fresh, instance, config, datapath);
 	/*
 	 * Beat before the swap, so that the new table is used at once; not after a crash, when the
 	 * old daemon's stale table is still used.
@@ -111,8 +180,11 @@ static int apply_in_mode(struct applied *applied, const char *instance, const st
 	fresh.links = *links;
 	fresh.progress = applied->progress;
 	options.pins = pins;
-	if (!err)
+	if (!err) {
+		begin_silence(&fresh, applied, instance, config, pins);
+		options.may_pass = fresh.may_pass;
 		err = datapath_load(&datapath, config, links, &options, error);
+	}
 	/* Linux before 5.18 does not know the flag: that mode is closed, not the instance broken */
 	if (err && mode->multi_buffer)
 		err = -EOPNOTSUPP;
@@ -124,7 +196,10 @@ static int apply_in_mode(struct applied *applied, const char *instance, const st
 		*applied = fresh;
 		warn_of_fragmenting(config, datapath_fragmenting(datapath));
 		report_applied(config, &attached, mode->name);
+		if (!fresh.may_pass)
+			warn_of_answers(&fresh.unsilenced);
 	}
+	settle_silence(applied, instance);
 	/* also what was attached again after a failure */
 	datapath_hold(instance);
 	datapath_close_pins(pins);
@@ -162,6 +237,8 @@ int apply_config(struct applied *applied, const char *instance, const struct con
 	}
 	if (err == -EOPNOTSUPP)
 		*error = refusal;
+	if (err && !applied->links.listen_ifindex && datapath_is_unpinned(instance))
+		silence_end(instance); /* nothing runs that it was for */
 	if (!err)
 		warn_of_links(config, &listen, &egress);
 	return err;
@@ -180,6 +257,17 @@ bool applied_is_outdated(const struct applied *applied, const char *instance,
 		return true;
 	if (datapath_is_unpinned(instance) && instance_has_bpffs()) {
 		error_set(why, 0, "%s was emptied", INSTANCE_PINS);
+		return true;
+	}
+	if (!datapath_can_send(&applied->control)) {
+		error_set(why, 0, "%s went and came back", config->forward.interface);
+		return true;
+	}
+	if (applied->silence_changed) {
+		if (applied->may_pass)
+			*why = applied->unsilenced;
+		else
+			error_set(why, 0, "the kernel can be kept from answering captured packets");
 		return true;
 	}
 	if (datapath_lacks_egress(instance, &links)) {

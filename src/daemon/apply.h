@@ -5,18 +5,23 @@
 
 #include "datapath/datapath.h"
 #include "daemon/next_hops.h"
+#include "net/silence.h"
 
 /* What the daemon holds of the applied configuration, to keep its next hops fresh. */
 struct applied {
 	struct datapath_links links; /* the interfaces, as they were then */
 	struct datapath_control control;
 	struct next_hops *next_hops; /* NULL: none are kept */
+	struct silence silence;      /* what keeps the kernel from answering captured packets */
+	bool may_pass;               /* it is in place, so that the datapath passes packets */
+	bool silence_changed;        /* no longer, or only now: to be applied again */
+	struct error unsilenced;     /* why it is not in place */
 	struct progress progress;    /* told between the steps of applying one */
 };
 
-#define APPLIED_NONE                  \
-	{                             \
-		.control.beat_fd = -1 \
+#define APPLIED_NONE                             \
+	{                                        \
+		.control = DATAPATH_CONTROL_NONE \
 	}
 
 /*
@@ -33,6 +38,15 @@ int apply_config(struct applied *applied, const char *instance, const struct con
  */
 bool applied_is_outdated(const struct applied *applied, const char *instance,
 			 const struct config *config, struct error *why);
+
+/* Tries again to follow next hops, where that failed when the configuration was applied. */
+void applied_follow_next_hops(struct applied *applied, const struct config *config);
+
+/*
+ * Looks whether the kernel is still kept from answering captured packets, and sees to it again where
+ * somebody has changed that; `read`: also at the rules, which takes a few ms.
+ */
+void applied_keep_silence(struct applied *applied, const char *instance, bool read);
 
 void applied_release(struct applied *applied); /* the datapath goes on */
 

@@ -135,29 +135,46 @@ static void reload(struct daemon *daemon)
 	note_reloads(daemon);
 }
 
+/* What a signal asks for; false: to end. */
+static bool daemon_obey(struct daemon *daemon, int signals)
+{
+	struct signalfd_siginfo signal;
+
+	if (read(signals, &signal, sizeof(signal)) != sizeof(signal))
+		return true;
+	if (signal.ssi_signo == SIGUSR1)
+		daemon->linger = true;
+	if (signal.ssi_signo != SIGHUP)
+		return false;
+	reload(daemon);
+	return true;
+}
+
 /* Until a signal or the duration ends it. */
 static void control(struct daemon *daemon, int signals)
 {
 	while (daemon_run_jobs(daemon)) {
+		const struct applied *applied = &daemon->applied;
 		struct pollfd fds[] = {
 			{.fd = signals, .events = POLLIN},
-			{.fd = daemon->applied.next_hops ? next_hops_fd(daemon->applied.next_hops)
-							 : -1,
+			{.fd = applied->next_hops ? next_hops_fd(applied->next_hops) : -1,
 			 .events = POLLIN},
+			{.fd = datapath_wanted_fd(&applied->control), .events = POLLIN},
+			{.fd = daemon->rules_fd, .events = POLLIN},
 		};
-		struct signalfd_siginfo signal;
 
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), daemon_idle_time(daemon)) <= 0)
 			continue;
 		if (fds[1].revents)
 			daemon_follow_next_hops(daemon);
-		if (!fds[0].revents || read(signals, &signal, sizeof(signal)) != sizeof(signal))
-			continue;
-		if (signal.ssi_signo == SIGUSR1)
-			daemon->linger = true;
-		if (signal.ssi_signo != SIGHUP)
+		if (fds[2].revents)
+			daemon_ask_neighbours(daemon);
+		if (fds[3].revents && silence_events(daemon->rules_fd)) {
+			daemon->rules_changed = true;
+			daemon->due[JOB_SILENCE] = 0;
+		}
+		if (fds[0].revents && !daemon_obey(daemon, signals))
 			return;
-		reload(daemon);
 	}
 }
 
@@ -191,6 +208,7 @@ static int end(const struct daemon *daemon, struct error *error)
 	err = datapath_remove(daemon->options->instance, error);
 	if (err && err != -ENOENT) /* `stop` may have been faster */
 		return err;
+	silence_end(daemon->options->instance);
 	log_info("detached");
 	return 0;
 }
@@ -235,7 +253,8 @@ int daemon_run(const struct daemon_options *options, struct config *config, stru
 				.applied = APPLIED_NONE,
 				.web = WEB_NONE,
 				.monitor.color = options->color,
-				.linger = options->linger};
+				.linger = options->linger,
+				.rules_fd = silence_open_events()};
 	_cleanup_close_ int signals = -1;
 	int lock, err;
 
@@ -248,6 +267,8 @@ int daemon_run(const struct daemon_options *options, struct config *config, stru
 		return lock;
 	}
 	err = run_locked(&daemon, config, signals, error);
+	if (daemon.rules_fd >= 0)
+		close(daemon.rules_fd);
 	instance_unlock(options->instance, lock);
 	return err;
 }

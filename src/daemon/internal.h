@@ -20,6 +20,7 @@ enum job {
 	JOB_BEAT,
 	JOB_NEXT_HOPS,
 	JOB_FOLLOW,
+	JOB_SILENCE,
 	JOB_HEALTH,
 	JOB_DASHBOARD,
 	JOB_WATCHDOG,
@@ -39,6 +40,8 @@ struct daemon {
 	int64_t due[JOB_COUNT]; /* likewise */
 	int64_t watchdog_every; /* ms */
 	bool following;         /* next hops: not to be begun anew from within */
+	int rules_fd;       /* silence_open_events(), or -errno: rules are looked at now and then */
+	bool rules_changed; /* somebody's rules of nftables */
 	bool linger;
 	bool drained; /* while the instance was pinned last */
 	struct instance_reloads reloads;
@@ -53,6 +56,9 @@ void daemon_start_jobs(struct daemon *daemon);
 
 /* Follows what the kernel has said of next hops since, and does what is due of them. */
 void daemon_follow_next_hops(struct daemon *daemon);
+
+/* Has the kernel look for the neighbours that packets without a rule want. */
+void daemon_ask_neighbours(struct daemon *daemon);
 
 /* Applies the configuration to the datapath; 0, or -errno and nothing has changed. */
 int daemon_apply_datapath(struct daemon *daemon, const struct config *config, struct error *error);

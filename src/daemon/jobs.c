@@ -12,9 +12,10 @@
 #include "instance/drained.h"
 #include "base/log.h"
 
-#define FOLLOW_MS 200  /* how often the interfaces are looked at */
-#define RETRY_MS  1000 /* after the configuration could not be applied again */
-#define HEALTH_MS 500
+#define FOLLOW_MS  200  /* how often the interfaces are looked at */
+#define RETRY_MS   1000 /* after the configuration could not be applied again */
+#define HEALTH_MS  500
+#define SILENCE_MS 2000 /* between two looks at the rules of nftables, where no event tells */
 
 static int64_t job_dashboard(struct daemon *daemon, int64_t now)
 {
@@ -53,9 +54,35 @@ void daemon_follow_next_hops(struct daemon *daemon)
 
 static int64_t job_next_hops(struct daemon *daemon, int64_t now)
 {
-	(void)now;
+	if (!daemon->applied.next_hops) { /* that failed when the configuration was applied */
+		applied_follow_next_hops(&daemon->applied, &daemon->config);
+		return now + RETRY_MS;
+	}
 	daemon_follow_next_hops(daemon);
 	return daemon->due[JOB_NEXT_HOPS];
+}
+
+static void want_neighbour(void *data, const struct ip_address *address)
+{
+	struct daemon *daemon = data;
+
+	if (daemon->applied.next_hops)
+		next_hops_ask(daemon->applied.next_hops, address, clock_ms());
+}
+
+void daemon_ask_neighbours(struct daemon *daemon)
+{
+	datapath_read_wanted(&daemon->applied.control, want_neighbour, daemon);
+}
+
+/* With an event it is looked at once; without events, or while it is not in place, now and then. */
+static int64_t job_silence(struct daemon *daemon, int64_t now)
+{
+	bool read = daemon->rules_changed || daemon->rules_fd < 0;
+
+	daemon->rules_changed = false;
+	applied_keep_silence(&daemon->applied, daemon->options->instance, read);
+	return now + (daemon->rules_fd < 0 || !daemon->applied.may_pass ? SILENCE_MS : FOLLOW_MS);
 }
 
 /* What `stop` took away while this process was stopped must not come back: it is asked to end. */
@@ -124,6 +151,11 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 		if (condition.state != DATAPATH_ABSENT)
 			daemon->drained = instance_is_drained(daemon->options->instance);
 	}
+	if (!daemon->applied.may_pass)
+		health_add(&daemon->health,
+			   "no packet is passed to the kernel, as it cannot be kept from answering "
+			   "captured packets: %s",
+			   daemon->applied.unsilenced.text);
 	if (*daemon->trouble.text)
 		health_add(&daemon->health, "the configuration cannot be applied again: %s",
 			   daemon->trouble.text);
@@ -139,8 +171,10 @@ static int64_t job_watchdog(struct daemon *daemon, int64_t now)
 }
 
 static int64_t (*const jobs[JOB_COUNT])(struct daemon *daemon, int64_t now) = {
-	[JOB_BEAT] = job_beat,     [JOB_NEXT_HOPS] = job_next_hops, [JOB_FOLLOW] = job_follow,
-	[JOB_HEALTH] = job_health, [JOB_DASHBOARD] = job_dashboard, [JOB_WATCHDOG] = job_watchdog,
+	[JOB_BEAT] = job_beat,         [JOB_NEXT_HOPS] = job_next_hops,
+	[JOB_FOLLOW] = job_follow,     [JOB_SILENCE] = job_silence,
+	[JOB_HEALTH] = job_health,     [JOB_DASHBOARD] = job_dashboard,
+	[JOB_WATCHDOG] = job_watchdog,
 };
 
 bool daemon_run_jobs(struct daemon *daemon)
@@ -190,7 +224,7 @@ int daemon_apply_datapath(struct daemon *daemon, const struct config *config, st
 
 	if (!err) {
 		daemon->due[JOB_BEAT] = 0;
-		daemon->due[JOB_NEXT_HOPS] = daemon->applied.next_hops ? 0 : NEVER;
+		daemon->due[JOB_NEXT_HOPS] = config->forward.next_hop == NEXT_HOP_ROUTE ? 0 : NEVER;
 		*daemon->trouble.text = '\0';
 	}
 	return err;

@@ -1,59 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/netdev.h"
+#include "base/clock.h"
+#include "daemon/asked.h"
+#include "daemon/neighbours.h"
 #include "daemon/next_hops.h"
+#include "net/netdev.h"
 #include "net/rtnl.h"
 
 #define RESOLVE_DELAY_MS 20   /* events come in bursts: one walk over all targets serves them */
 #define RETRY_MS         1000 /* after the kernel could not be asked */
-#define CONFIRM_EVERY_MS 1000 /* how often unknown and stale neighbours are asked for */
-#define CONFIRM_AT_ONCE  256  /* neighbours at the most */
-
-/* Who forwards for one target or for several. */
-struct neighbour {
-	struct ip_address address;
-	uint8_t mac[6];
-	bool valid;
-	bool stale;
-	bool failed; /* until it answers, however often it is asked for in between */
-};
-
-/* What the routing table says of a target; its neighbour is found by address. */
-struct target_route {
-	struct rtnl_route route;
-	uint32_t neighbour; /* index, with RTNL_UNICAST */
-};
+#define ASK_PAUSE_MS     250  /* between two rounds of questions for neighbours */
 
 struct next_hops {
 	struct next_hops_setup setup;
 	struct netlink *requests;
-	struct netlink *events; /* of routes, neighbours and interfaces */
+	struct netlink *events;
 	struct netdev egress;
-	struct target_route *routes;  /* of each target */
-	struct neighbour *neighbours; /* sorted by address */
-	size_t neighbour_count;
-	size_t confirm_next; /* where the round of confirmations goes on */
-	int64_t resolve_at;  /* INT64_MAX: nothing to resolve */
-	int64_t confirm_at;
+	struct rtnl_route *routes; /* of each target */
+	struct neighbours neighbours;
+	struct asked asked;
+	int64_t resolve_at; /* INT64_MAX: nothing to resolve */
+	int64_t ask_at;     /* not before, however much there is to ask for */
 };
-
-static int compare_neighbours(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct ip_address));
-}
-
-static struct neighbour *find_neighbour(struct next_hops *hops, const struct ip_address *address)
-{
-	struct neighbour wanted = {.address = *address};
-
-	if (!hops->neighbour_count)
-		return NULL;
-	return bsearch(&wanted, hops->neighbours, hops->neighbour_count, sizeof(wanted),
-		       compare_neighbours);
-}
 
 /* Each word is written whole; an entry that may be used never has half of a new source address. */
 static void publish(struct next_hop *entry, const uint8_t *to, const uint8_t *from, uint32_t mtu,
@@ -78,85 +50,95 @@ static void publish(struct next_hop *entry, const uint8_t *to, const uint8_t *fr
 	__atomic_store_n(&entry->word[1], words[1], __ATOMIC_SEQ_CST);
 }
 
+static const struct neighbour *next_hops_neighbour(const struct next_hops *hops, size_t target)
+{
+	const struct rtnl_route *route = &hops->routes[target];
+
+	return route->type == RTNL_UNICAST ? neighbours_find(&hops->neighbours, &route->next_hop)
+					   : NULL;
+}
+
+static enum next_hop_state next_hops_state(const struct next_hops *hops, size_t target,
+					   const struct neighbour *neighbour)
+{
+	if (hops->routes[target].type == RTNL_LOCAL)
+		return NEXT_HOP_LOCAL;
+	if (neighbour && neighbour->known && hops->egress.up)
+		return NEXT_HOP_RESOLVED;
+	if (neighbour && neighbour->failed)
+		return NEXT_HOP_FAILED;
+	return NEXT_HOP_UNKNOWN;
+}
+
 static void publish_all(struct next_hops *hops)
 {
 	for (size_t i = 0; i < hops->setup.count; i++) {
-		const struct target_route *target = &hops->routes[i];
-		const struct neighbour *neighbour = NULL;
-		enum next_hop_state state = NEXT_HOP_UNKNOWN;
+		const struct neighbour *neighbour = next_hops_neighbour(hops, i);
 		uint32_t mtu = hops->egress.mtu;
 
-		if (target->route.type == RTNL_LOCAL)
-			state = NEXT_HOP_LOCAL;
-		if (target->route.type == RTNL_UNICAST)
-			neighbour = &hops->neighbours[target->neighbour];
-		if (neighbour && neighbour->valid && hops->egress.up)
-			state = NEXT_HOP_RESOLVED;
-		else if (neighbour && neighbour->failed)
-			state = NEXT_HOP_FAILED;
-		if (target->route.mtu && target->route.mtu < mtu)
-			mtu = target->route.mtu;
+		if (hops->routes[i].mtu && hops->routes[i].mtu < mtu)
+			mtu = hops->routes[i].mtu;
 		publish(&hops->setup.table[i], neighbour ? neighbour->mac : NULL, hops->egress.mac,
-			mtu, state);
+			mtu, next_hops_state(hops, i, neighbour));
 	}
 }
 
-static void learn_neighbour(void *data, const struct rtnl_neighbour *news)
+/* The next hops of all targets become the neighbours; what the kernel knows of them is learned. */
+static int next_hops_collect(struct next_hops *hops)
 {
-	struct neighbour *neighbour = find_neighbour(data, &news->address);
+	struct ip_address *addresses = calloc(hops->setup.count + 1, sizeof(*addresses));
+	size_t count = 0;
+	int err;
 
-	if (!neighbour)
-		return;
-	memcpy(neighbour->mac, news->mac, sizeof(neighbour->mac));
-	neighbour->valid = news->valid;
-	neighbour->stale = news->stale;
-	neighbour->failed = !news->valid && (news->failed || neighbour->failed);
-}
-
-/* The different next hops of all targets, sorted; what the kernel knows of them. */
-static int collect_neighbours(struct next_hops *hops)
-{
-	size_t count = hops->setup.count, kept = 0;
-	struct neighbour *neighbours = calloc(count + 1, sizeof(*neighbours));
-
-	if (!neighbours)
+	if (!addresses)
 		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		if (hops->routes[i].route.type == RTNL_UNICAST)
-			neighbours[kept++].address = hops->routes[i].route.next_hop;
-	}
-	qsort(neighbours, kept, sizeof(*neighbours), compare_neighbours);
-	count = kept;
-	kept = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (!kept || compare_neighbours(&neighbours[kept - 1], &neighbours[i]))
-			neighbours[kept++] = neighbours[i];
-	}
-	for (size_t i = 0; i < kept; i++) {
-		const struct neighbour *before = find_neighbour(hops, &neighbours[i].address);
-
-		neighbours[i].failed = before && before->failed;
-	}
-	free(hops->neighbours);
-	hops->neighbours = neighbours;
-	hops->neighbour_count = kept;
 	for (size_t i = 0; i < hops->setup.count; i++) {
-		struct target_route *target = &hops->routes[i];
-
-		if (target->route.type == RTNL_UNICAST)
-			target->neighbour =
-				find_neighbour(hops, &target->route.next_hop) - neighbours;
+		if (hops->routes[i].type == RTNL_UNICAST)
+			addresses[count++] = hops->routes[i].next_hop;
 	}
-	return rtnl_each_neighbour(hops->requests, hops->setup.ifindex, learn_neighbour, hops);
+	err = neighbours_set(&hops->neighbours, addresses, count);
+	free(addresses);
+	return err;
 }
 
-/* Asks the kernel for everything anew. What cannot be found out is left to the datapath to ask. */
-static int next_hops_resolve(struct next_hops *hops)
+static int next_hops_walk(struct next_hops *hops)
+{
+	int err;
+
+	neighbours_begin_walk(&hops->neighbours);
+	err = rtnl_each_neighbour(hops->requests, hops->setup.ifindex, neighbours_learn,
+				  &hops->neighbours);
+	if (!err)
+		neighbours_end_walk(&hops->neighbours);
+	return err;
+}
+
+/*
+ * What an earlier generation knew of a target is known of its neighbour, until that is asked for. A
+ * target whose entry says nothing adds nothing.
+ */
+static void next_hops_inherit(struct next_hops *hops)
+{
+	for (size_t i = 0; i < hops->setup.count; i++) {
+		const struct next_hop *entry = &hops->setup.table[i];
+		enum next_hop_state state = entry->word[1] >> NEXT_HOP_STATE_SHIFT;
+		struct neighbour *neighbour = (struct neighbour *)next_hops_neighbour(hops, i);
+
+		if (!neighbour)
+			continue;
+		if (state == NEXT_HOP_RESOLVED) {
+			memcpy(neighbour->mac, entry->word, sizeof(neighbour->mac));
+			neighbour->known = true;
+		}
+		neighbour->failed = state == NEXT_HOP_FAILED;
+	}
+}
+
+static int next_hops_find_routes(struct next_hops *hops)
 {
 	struct error ignored;
 	int err = 0;
 
-	hops->resolve_at = INT64_MAX;
 	if (netdev_get(hops->setup.interface, &hops->egress, &ignored) ||
 	    hops->egress.ifindex != hops->setup.ifindex)
 		hops->egress.up = false;
@@ -164,14 +146,27 @@ static int next_hops_resolve(struct next_hops *hops)
 		if (i % PROGRESS_EVERY == 0)
 			progress_step(&hops->setup.progress);
 		err = rtnl_get_route(hops->requests, &hops->setup.targets[i], hops->setup.ifindex,
-				     &hops->routes[i].route);
+				     &hops->routes[i]);
 	}
+	return err ? err : next_hops_collect(hops);
+}
+
+/* Asks the kernel for everything anew. `first`: what the table holds already is inherited. */
+static int next_hops_resolve(struct next_hops *hops, bool first)
+{
+	int err;
+
+	hops->resolve_at = INT64_MAX;
+	hops->neighbours.now = clock_ms();
+	err = next_hops_find_routes(hops);
+	if (!err && first)
+		next_hops_inherit(hops);
 	if (!err)
-		err = collect_neighbours(hops);
+		err = next_hops_walk(hops);
 	if (err)
 		memset(hops->routes, 0, hops->setup.count * sizeof(*hops->routes));
 	publish_all(hops);
-	hops->confirm_at = 0;
+	hops->ask_at = 0;
 	return err;
 }
 
@@ -198,7 +193,7 @@ int next_hops_open(struct next_hops **out, const struct next_hops_setup *setup, 
 	err = hops->routes ? next_hops_open_sockets(hops, error)
 			   : error_set(error, -ENOMEM, "no memory");
 	if (!err) {
-		err = next_hops_resolve(hops);
+		err = next_hops_resolve(hops, true);
 		if (err)
 			error_set(error, err, "cannot read the routing tables: %s", strerror(-err));
 	}
@@ -216,8 +211,8 @@ void next_hops_close(struct next_hops *hops)
 		return;
 	netlink_close(hops->requests);
 	netlink_close(hops->events);
+	neighbours_clear(&hops->neighbours);
 	free(hops->routes);
-	free(hops->neighbours);
 	free(hops);
 }
 
@@ -226,45 +221,66 @@ int next_hops_fd(const struct next_hops *hops)
 	return netlink_fd(hops->events);
 }
 
+static void next_hops_learn(void *data, const struct rtnl_neighbour *news)
+{
+	struct next_hops *hops = data;
+
+	neighbours_learn(&hops->neighbours, news);
+	asked_learn(&hops->asked, hops->requests, hops->setup.ifindex, news);
+}
+
+void next_hops_ask(struct next_hops *hops, const struct ip_address *address, int64_t now)
+{
+	asked_add(&hops->asked, hops->requests, hops->setup.ifindex, address, now);
+}
+
 void next_hops_handle(struct next_hops *hops, int64_t now)
 {
 	struct rtnl_events events;
-	int err =
-		rtnl_read_events(hops->events, hops->setup.ifindex, &events, learn_neighbour, hops);
+	int err;
 
-	if (events.neighbours)
+	hops->neighbours.now = now;
+	err = rtnl_read_events(hops->events, hops->setup.ifindex, &events, next_hops_learn, hops);
+	if (events.neighbours) {
 		publish_all(hops);
+		hops->ask_at = 0; /* one that is doubted is asked for at once */
+	}
 	if ((err || events.routes || events.link || events.lost) && hops->resolve_at == INT64_MAX)
 		hops->resolve_at = now + RESOLVE_DELAY_MS;
 }
 
-/*
- * Packets that bypass the kernel's stack do not tell it that a neighbour is in use: unknown ones
- * would never be looked for, and stale ones never be confirmed.
- */
-static void confirm_neighbours(struct next_hops *hops)
-{
-	size_t asked = 0;
-
-	for (size_t i = 0; i < hops->neighbour_count && asked < CONFIRM_AT_ONCE; i++) {
-		struct neighbour *neighbour;
-
-		hops->confirm_next = (hops->confirm_next + 1) % hops->neighbour_count;
-		neighbour = &hops->neighbours[hops->confirm_next];
-		if (neighbour->valid && !neighbour->stale)
-			continue;
-		rtnl_use_neighbour(hops->requests, hops->setup.ifindex, &neighbour->address);
-		asked++;
-	}
-}
-
 int64_t next_hops_tick(struct next_hops *hops, int64_t now)
 {
-	if (now >= hops->resolve_at && next_hops_resolve(hops))
+	int64_t due;
+
+	if (now >= hops->resolve_at && next_hops_resolve(hops, false))
 		hops->resolve_at = now + RETRY_MS;
-	if (now >= hops->confirm_at) {
-		confirm_neighbours(hops);
-		hops->confirm_at = now + CONFIRM_EVERY_MS;
+	hops->neighbours.now = now;
+	if (neighbours_give_up(&hops->neighbours))
+		publish_all(hops);
+	if (now >= hops->ask_at && now >= neighbours_due(&hops->neighbours)) {
+		neighbours_ask(&hops->neighbours, hops->requests, hops->setup.ifindex);
+		hops->ask_at = now + ASK_PAUSE_MS;
 	}
-	return hops->resolve_at < hops->confirm_at ? hops->resolve_at : hops->confirm_at;
+	due = neighbours_due(&hops->neighbours);
+	if (due < hops->ask_at)
+		due = hops->ask_at;
+	return hops->resolve_at < due ? hops->resolve_at : due;
+}
+
+void next_hops_wait(struct next_hops *hops, int64_t ms)
+{
+	int64_t now = clock_ms(), end = now + ms;
+
+	while (now < end && !neighbours_are_settled(&hops->neighbours)) {
+		int64_t due = next_hops_tick(hops, now);
+		struct pollfd fd = {.fd = next_hops_fd(hops), .events = POLLIN};
+
+		due = due < end ? due : end;
+		progress_step(&hops->setup.progress);
+		if (poll(&fd, 1, due > now ? (int)(due - now) : 0) < 0)
+			return; /* a signal: whoever waits for this start is to see to it */
+		now = clock_ms();
+		next_hops_handle(hops, now);
+	}
 }

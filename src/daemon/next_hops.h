@@ -19,8 +19,9 @@ struct next_hops;
 struct next_hops_setup {
 	const struct ip_address *targets; /* stay the caller's, and must outlive the next hops */
 	size_t count;
-	struct next_hop *table; /* table[i] is the way to targets[i] */
-	int ifindex;            /* of forward.interface */
+	struct next_hop
+		*table; /* table[i] is the way to targets[i]; may hold what was known before */
+	int ifindex;    /* of forward.interface */
 	char interface[16];
 	struct progress progress; /* told while many are found, then and later */
 };
@@ -33,6 +34,12 @@ void next_hops_close(struct next_hops *hops); /* NULL is allowed */
 int next_hops_fd(const struct next_hops *hops); /* readable when next_hops_handle() is due */
 /* `now` here and below: CLOCK_MONOTONIC, in ms. */
 void next_hops_handle(struct next_hops *hops, int64_t now);
+
+/* Has the kernel look for a neighbour that packets without a rule want. */
+void next_hops_ask(struct next_hops *hops, const struct ip_address *address, int64_t now);
+
+/* Waits until something is known of each next hop, but not longer than `ms`. */
+void next_hops_wait(struct next_hops *hops, int64_t ms);
 
 /* Does what is due at `now` and returns when it wants to be called again. */
 int64_t next_hops_tick(struct next_hops *hops, int64_t now);

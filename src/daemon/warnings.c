@@ -33,6 +33,15 @@ void warn_of_forwarding(const struct config *config)
 	}
 }
 
+void warn_of_answers(const struct error *why)
+{
+	log_warning(
+		"the kernel cannot be kept from answering captured packets, so that none is passed "
+		"to it: what it would have to fragment ends as oversize, and what is meant for "
+		"this host or for `pass` as no_route; %s",
+		why->text);
+}
+
 /* Packets that XDP cannot fragment go through the kernel's stack, several times slower. */
 void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting)
 {

@@ -145,6 +145,7 @@ static int write_info(const struct datapath_change *change)
 	info.generic = change->datapath->generic;
 	info.listen_ifindex = change->datapath->links.listen_ifindex;
 	info.egress_ifindex = change->datapath->links.egress_ifindex;
+	info.pass_mark = change->pins->pass_mark;
 	info.fragment_mark = change->datapath->skeleton->rodata->config.fragment_mark;
 	snprintf(info.listen, sizeof(info.listen), "%s", change->config->listen.interface);
 	snprintf(info.egress, sizeof(info.egress), "%s", change->config->forward.interface);

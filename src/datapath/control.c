@@ -11,6 +11,47 @@
 
 #include "datapath/internal.h"
 
+struct datapath_wanted {
+	struct ring_buffer *ring;
+	void (*want)(void *data, const struct ip_address *address); /* of the call under way */
+	void *data;
+};
+
+static int take_wanted(void *context, void *bytes, size_t size)
+{
+	const struct datapath_wanted *wanted = context;
+	const struct wanted_neighbour *record = bytes;
+	struct ip_address address = {0};
+
+	if (size < sizeof(*record) || (record->version != 4 && record->version != 6))
+		return 0;
+	address.version = record->version;
+	memcpy(address.bytes, record->address, record->version == 4 ? 4 : 16);
+	wanted->want(wanted->data, &address);
+	return 0;
+}
+
+/* NULL: no memory, and then none is ever asked for. */
+static struct datapath_wanted *open_wanted(int map_fd)
+{
+	struct datapath_wanted *wanted = calloc(1, sizeof(*wanted));
+
+	if (wanted)
+		wanted->ring = ring_buffer__new(map_fd, take_wanted, wanted, NULL);
+	if (wanted && !wanted->ring) {
+		free(wanted);
+		return NULL;
+	}
+	return wanted;
+}
+
+static void close_wanted(struct datapath_wanted *wanted)
+{
+	if (wanted)
+		ring_buffer__free(wanted->ring);
+	free(wanted);
+}
+
 int datapath_take_control(struct datapath *datapath, struct datapath_control *control,
 			  struct error *error)
 {
@@ -23,6 +64,8 @@ int datapath_take_control(struct datapath *datapath, struct datapath_control *co
 	control->next_hops = table;
 	control->beat_fd =
 		fcntl(bpf_program__fd(skeleton->progs.vxlan_pipeline_beat), F_DUPFD_CLOEXEC, 0);
+	control->egress_map_fd = fcntl(bpf_map__fd(skeleton->maps.egress), F_DUPFD_CLOEXEC, 0);
+	control->wanted = open_wanted(bpf_map__fd(skeleton->maps.wanted));
 	control->targets = datapath->targets;
 	control->target_count = datapath->target_count;
 	datapath->targets = NULL;
@@ -36,8 +79,11 @@ void datapath_release_control(struct datapath_control *control)
 		munmap(control->next_hops, control->next_hops_size);
 	if (control->beat_fd >= 0)
 		close(control->beat_fd);
+	if (control->egress_map_fd >= 0)
+		close(control->egress_map_fd);
+	close_wanted(control->wanted);
 	free(control->targets);
-	*control = (struct datapath_control){.beat_fd = -1};
+	*control = (struct datapath_control)DATAPATH_CONTROL_NONE;
 }
 
 int datapath_beat(const struct datapath_control *control)
@@ -47,4 +93,28 @@ int datapath_beat(const struct datapath_control *control)
 		    .repeat = 1);
 
 	return control->beat_fd < 0 ? 0 : bpf_prog_test_run_opts(control->beat_fd, &options);
+}
+
+int datapath_wanted_fd(const struct datapath_control *control)
+{
+	return control->wanted ? ring_buffer__epoll_fd(control->wanted->ring) : -1;
+}
+
+void datapath_read_wanted(const struct datapath_control *control,
+			  void (*want)(void *data, const struct ip_address *address), void *data)
+{
+	if (!control->wanted)
+		return;
+	control->wanted->want = want;
+	control->wanted->data = data;
+	ring_buffer__consume(control->wanted->ring);
+}
+
+bool datapath_can_send(const struct datapath_control *control)
+{
+	struct bpf_devmap_val value;
+	uint32_t zero = 0;
+
+	return control->egress_map_fd < 0 ||
+	       bpf_map_lookup_elem(control->egress_map_fd, &zero, &value) == 0 || errno != ENOENT;
 }

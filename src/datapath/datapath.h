@@ -41,12 +41,21 @@ struct datapath_pins;
 int datapath_open_pins(struct datapath_pins **out, const char *instance, struct error *error);
 void datapath_close_pins(struct datapath_pins *pins); /* NULL is allowed; what is pinned stays */
 
+/*
+ * What is passed to the kernel has this source MAC, and is given this mark by nftables
+ * (net/silence.h). Random, so that no captured frame can pretend to have it; the same for all
+ * generations of an instance.
+ */
+uint32_t datapath_pass_mark(const struct datapath_pins *pins);
+void datapath_pass_mac(uint32_t mark, uint8_t mac[6]);
+
 /* For whom a generation is loaded. */
 struct datapath_options {
 	const struct datapath_pins *pins; /* it goes on counting in their maps; NULL: in its own */
 	bool generic;                     /* it will be attached in generic XDP mode */
 	bool multi_buffer; /* frames may come in several buffers (Linux 5.18, and the driver) */
 	bool trace;        /* datapath_run() is to tell what happened */
+	bool may_pass;     /* the kernel is kept from answering what is passed to it */
 	struct progress progress;
 };
 
@@ -111,12 +120,37 @@ struct datapath_control {
 	size_t next_hops_size;      /* of the mapping, in bytes */
 	struct ip_address *targets;
 	size_t target_count;
+	struct datapath_wanted *wanted; /* neighbours that packets without a rule want */
+	int egress_map_fd;              /* the map that whole frames leave by */
 };
+
+#define DATAPATH_CONTROL_NONE                      \
+	{                                          \
+		.beat_fd = -1, .egress_map_fd = -1 \
+	}
 
 /* Takes the control of a generation out of *datapath, which may be freed afterwards. */
 int datapath_take_control(struct datapath *datapath, struct datapath_control *control,
 			  struct error *error);
+/*
+ * Writes into control->next_hops what the instance's current generation knows of the same targets, so
+ * that the next one knows it from its first packet on.
+ */
+void datapath_inherit_next_hops(const char *instance, struct datapath_control *control,
+				int egress_ifindex);
 void datapath_release_control(struct datapath_control *control);
+/* Readable when there are any wanted neighbours; -1: none can be wanted. */
+int datapath_wanted_fd(const struct datapath_control *control);
+/* Calls `want` for each of them since the last call. */
+void datapath_read_wanted(const struct datapath_control *control,
+			  void (*want)(void *data, const struct ip_address *address), void *data);
+
+/*
+ * Does the map that frames leave by still name forward.interface? The kernel takes an interface out when
+ * it goes, also to another network namespace, and its coming back does not bring the entry back.
+ */
+bool datapath_can_send(const struct datapath_control *control);
+
 /* The daemon's sign of life: next hops are trusted for another HEARTBEAT_LIFETIME. */
 int datapath_beat(const struct datapath_control *control);
 

@@ -23,15 +23,12 @@ static int64_t beat_age(const char *instance)
 }
 
 /* Notes which rule suffers from a next hop that is not known; the lowest of each. */
-static void note_unresolved(struct datapath_condition *condition, const struct next_hop *hops,
-			    size_t count, uint16_t index, uint32_t rule,
-			    const struct ip_address *target)
+static void note_unresolved(void *data, uint32_t rule, const struct ip_address *target,
+			    const struct next_hop *hop)
 {
-	enum next_hop_state state;
+	struct datapath_condition *condition = data;
+	enum next_hop_state state = hop->word[1] >> NEXT_HOP_STATE_SHIFT;
 
-	if (!rule || index >= count)
-		return;
-	state = hops[index].word[1] >> NEXT_HOP_STATE_SHIFT;
 	if (state == NEXT_HOP_RESOLVED || state == NEXT_HOP_LOCAL)
 		return;
 	for (size_t i = 0; i < condition->unresolved_count; i++) {
@@ -50,44 +47,6 @@ static void note_unresolved(struct datapath_condition *condition, const struct n
 						     .failed = state == NEXT_HOP_FAILED};
 }
 
-static struct ip_address address_of(uint8_t version, const void *bytes)
-{
-	struct ip_address address = {.version = version};
-
-	memcpy(address.bytes, bytes, version == 4 ? 4 : 16);
-	return address;
-}
-
-/* Looks through a rule table for those whose next hop is not known. */
-static void find_unresolved(const char *instance, uint32_t generation,
-			    struct datapath_condition *condition, const struct next_hop *hops,
-			    size_t count, uint8_t version)
-{
-	_cleanup_close_ int fd =
-		datapath_open_generation_pin(instance, generation,
-					     version == 4 ? "nat4_slots" : "nat6_slots");
-	size_t size;
-	void *slots = fd < 0 ? MAP_FAILED : datapath_map_array(fd, PROT_READ, &size);
-	const struct nat4_slot *slots4 = slots;
-	const struct nat6_slot *slots6 = slots;
-
-	if (slots == MAP_FAILED)
-		return;
-	for (size_t i = 0; version == 4 && i < size / sizeof(*slots4); i++) {
-		struct ip_address target = address_of(4, &slots4[i].address);
-
-		note_unresolved(condition, hops, count, slots4[i].next_hop, slots4[i].rule,
-				&target);
-	}
-	for (size_t i = 0; version == 6 && i < size / sizeof(*slots6); i++) {
-		struct ip_address target = address_of(6, slots6[i].address);
-
-		note_unresolved(condition, hops, count, slots6[i].next_hop, slots6[i].rule,
-				&target);
-	}
-	munmap(slots, size);
-}
-
 static void read_next_hops(const char *instance, uint32_t generation,
 			   const struct pipeline_config *config,
 			   struct datapath_condition *condition)
@@ -100,7 +59,8 @@ static void read_next_hops(const char *instance, uint32_t generation,
 
 	if (config->next_hop != NEXT_HOP_ROUTE || (!config->nat4_shapes && !config->nat6_shapes))
 		return;
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &info_size))
+	if (fd < 0 || datapath_check_value(fd, sizeof(*hops)) ||
+	    bpf_obj_get_info_by_fd(fd, &info, &info_size))
 		return;
 	hops = datapath_map_array(fd, PROT_READ, &size);
 	if (hops == MAP_FAILED)
@@ -111,11 +71,9 @@ static void read_next_hops(const char *instance, uint32_t generation,
 		if (state < NEXT_HOP_STATES)
 			condition->next_hops[state]++;
 	}
-	if (condition->next_hops[NEXT_HOP_UNKNOWN] || condition->next_hops[NEXT_HOP_FAILED]) {
-		find_unresolved(instance, generation, condition, hops, info.max_entries, 4);
-		find_unresolved(instance, generation, condition, hops, info.max_entries, 6);
-	}
 	munmap((void *)hops, size);
+	if (condition->next_hops[NEXT_HOP_UNKNOWN] || condition->next_hops[NEXT_HOP_FAILED])
+		datapath_each_target(instance, generation, note_unresolved, condition);
 }
 
 static void inspect_generation(const char *instance, struct datapath_condition *condition)

@@ -44,6 +44,7 @@ struct datapath_pins {
 	int info_err;          /* 0: *info* is what the instance says of itself; else -errno */
 	struct instance_info info;
 	uint32_t highest; /* number of a pinned generation; 0: there is none */
+	uint32_t pass_mark;
 };
 
 /* A datapath_apply() under way: what it works with, what was before, what to undo if it fails. */
@@ -139,6 +140,15 @@ int datapath_read_hits(int fd, struct hits **out, size_t *count);
 /* Rules and VNIs of one pinned generation with what they counted; counters and info stay as is. */
 int datapath_read_generation(const char *instance, uint32_t generation,
 			     struct datapath_stats *stats);
+
+/*
+ * Calls `visit` for each rule of a pinned generation with its target and the way that is known to it.
+ * What cannot be read is left out.
+ */
+typedef void datapath_target_visit(void *data, uint32_t rule, const struct ip_address *target,
+				   const struct next_hop *hop);
+void datapath_each_target(const char *instance, uint32_t generation, datapath_target_visit *visit,
+			  void *data);
 
 /* The array behind a BPF_F_MMAPABLE map, or MAP_FAILED; unmap `*size` bytes. */
 void *datapath_map_array(int map_fd, int protection, size_t *size);

@@ -256,6 +256,9 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	constants->generation = datapath->generation;
 	constants->trace = options->trace;
 	constants->multi_buffer = options->multi_buffer;
+	constants->may_pass = options->may_pass;
+	datapath_pass_mac(options->pins ? datapath_pass_mark(options->pins) : 0,
+			  (uint8_t *)constants->pass_mac);
 	datapath->fragmenting =
 		choose_fragmenting(config, &datapath->links, constants->mtu, options->generic);
 	fragment = datapath->fragmenting == FRAGMENTING_IN_XDP;

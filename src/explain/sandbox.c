@@ -42,7 +42,7 @@ static const struct {
 struct sandbox {
 	struct netlink *rtnl;
 	const struct config *config;
-	uint32_t mtu; /* of the simulated way out */
+	uint32_t mtu; /* of the simulated way out; 0: that of the interface */
 	struct datapath_links links;
 };
 
@@ -238,7 +238,8 @@ int sandbox_enter(const struct config *config, struct datapath_links *links, str
 {
 	struct sandbox sandbox = {
 		.config = config,
-		.mtu = config->forward.mtu ? config->forward.mtu : SANDBOX_DEFAULT_MTU,
+		/* in place of a smaller MTU of the interface, which is to take all that comes */
+		.mtu = config->forward.mtu ? 0 : SANDBOX_DEFAULT_MTU,
 	};
 	int err = leave_host(error);
 
@@ -249,7 +250,6 @@ int sandbox_enter(const struct config *config, struct datapath_links *links, str
 	if (err) {
 		error_set(error, err, "sandbox: cannot reach rtnetlink: %s", strerror(-err));
 	} else {
-		/* forward.mtu is what may be sent; the device is to take all that comes */
 		sandbox.links.listen_mtu = DATAPATH_MAX_FRAME;
 		sandbox.links.egress_mtu =
 			config->forward.mtu ? DATAPATH_MAX_FRAME : SANDBOX_DEFAULT_MTU;

@@ -98,8 +98,12 @@ int rtnl_get_route(struct netlink *netlink, const struct ip_address *destination
 	struct rtnl_route_message answer;
 	int err = rtnl_ask_route(netlink, destination, 0, 0, &answer);
 
-	/* the host's own preference is another interface: what is there through the one wanted? */
-	if (!err && answer.type == RTN_UNICAST && answer.ifindex != ifindex)
+	/*
+	 * The host's own preference is another interface, or it has none, as where the interface
+	 * belongs to a VRF with a table of its own: what is there through the one wanted?
+	 */
+	if (rtnl_means_no_route(err) ||
+	    (!err && answer.type == RTN_UNICAST && answer.ifindex != ifindex))
 		err = rtnl_ask_table(netlink, destination, ifindex, &answer);
 	memset(route, 0, sizeof(*route));
 	if (rtnl_means_no_route(err))
@@ -148,6 +152,25 @@ int rtnl_use_neighbour(struct netlink *netlink, int ifindex, const struct ip_add
 		rtnl_begin_neighbour(&request, RTM_NEWNEIGH, flags, ifindex, address);
 
 	header->ndm_flags = NTF_USE;
+	return netlink_ask(netlink, &request, NULL, NULL);
+}
+
+int rtnl_probe_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address)
+{
+	union netlink_request request;
+	struct ndmsg *header =
+		rtnl_begin_neighbour(&request, RTM_NEWNEIGH, NLM_F_ACK, ifindex, address);
+
+	/* without an address the kernel keeps the one it has, which may be newer than ours */
+	header->ndm_state = NUD_PROBE;
+	return netlink_ask(netlink, &request, NULL, NULL);
+}
+
+int rtnl_forget_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address)
+{
+	union netlink_request request;
+
+	rtnl_begin_neighbour(&request, RTM_DELNEIGH, NLM_F_ACK, ifindex, address);
 	return netlink_ask(netlink, &request, NULL, NULL);
 }
 

@@ -43,6 +43,7 @@ struct rtnl_neighbour {
 	bool valid;  /* mac may be used */
 	bool stale;  /* but should be confirmed */
 	bool failed; /* nobody answers there */
+	bool lasting; /* set by hand, or of a kind that is never asked for (NUD_PERMANENT, NUD_NOARP) */
 };
 
 /* -ENOENT: the kernel does not know it. */
@@ -54,6 +55,11 @@ int rtnl_each_neighbour(struct netlink *netlink, int ifindex,
 			void *data);
 /* Makes the kernel look for a neighbour, or confirm the one it knows. */
 int rtnl_use_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address);
+
+/* Has the kernel confirm a neighbour by asking it directly; its address stays in use meanwhile. */
+int rtnl_probe_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address);
+/* Removes a neighbour from the kernel's table; -ENOENT: it is not there. */
+int rtnl_forget_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address);
 
 /* What a batch of events means. */
 struct rtnl_events {

@@ -87,8 +87,11 @@ int rtnl_add_default_route(struct netlink *netlink, int ifindex, const struct ip
 	header->rtm_flags = RTNH_F_ONLINK;
 	rtnl_put_address(&request, RTA_GATEWAY, gateway);
 	mnl_attr_put_u32(&request.message, RTA_OIF, ifindex);
-	metrics = mnl_attr_nest_start(&request.message, RTA_METRICS);
-	mnl_attr_put_u32(&request.message, RTAX_MTU, mtu);
-	mnl_attr_nest_end(&request.message, metrics);
+	if (mtu) {
+		metrics = mnl_attr_nest_start(&request.message, RTA_METRICS);
+		mnl_attr_put_u32(&request.message, RTAX_LOCK, 1U << RTAX_MTU);
+		mnl_attr_put_u32(&request.message, RTAX_MTU, mtu);
+		mnl_attr_nest_end(&request.message, metrics);
+	}
 	return netlink_ask(netlink, &request, NULL, NULL);
 }

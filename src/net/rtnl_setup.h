@@ -20,7 +20,7 @@ int rtnl_create_veth(struct netlink *netlink, const char *name, const char *peer
 /* A permanent one. */
 int rtnl_add_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address,
 		       const uint8_t mac[6]);
-/* The gateway need not be on a network of the interface. `mtu`: the route's */
+/* The gateway need not be on a network of the interface. `mtu`: the route's, locked; 0: none */
 int rtnl_add_default_route(struct netlink *netlink, int ifindex, const struct ip_address *gateway,
 			   uint32_t mtu);
 

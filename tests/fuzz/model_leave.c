@@ -30,20 +30,24 @@ static bool is_ordinary(const uint8_t *address, uint8_t version)
 	return address[0] >= 0x20 && address[0] < 0xfe;
 }
 
+static bool leads_somewhere(const struct inner *inner)
+{
+	return is_ordinary(inner->frame + IP + (inner->version == 4 ? 16 : 24), inner->version);
+}
+
 /* With IPv6, the source counts as well: link-local ones stay on their link. */
 static bool is_routed(const struct inner *inner)
 {
-	const uint8_t *ip = inner->frame + IP;
-
-	if (inner->version == 4)
-		return is_ordinary(ip + 16, 4);
-	return is_ordinary(ip + 8, 6) && is_ordinary(ip + 24, 6);
+	return leads_somewhere(inner) &&
+	       (inner->version == 4 || is_ordinary(inner->frame + IP + 8, 6));
 }
 
 /*
- * The program passes the packet to the kernel, or drops it if the kernel would only answer the
- * captured sender with an ICMP error. The kernel sends none for a packet that it does not route, so
- * such a packet may be passed or dropped.
+ * The program passes the packet to the kernel, or drops it if the kernel could only drop it as well:
+ * its TTL is used up, or it is too long and must not be fragmented. Too long for forward.mtu, it is
+ * dropped, too, if the kernel would fragment it to more than that: to the MTU of the simulated
+ * device, which is larger where forward.mtu is set. What the kernel does not route may be passed or
+ * dropped.
  */
 static uint32_t kernel_verdicts(const struct model *model, const struct inner *inner)
 {
@@ -51,7 +55,7 @@ static uint32_t kernel_verdicts(const struct model *model, const struct inner *i
 	bool used_up = inner->frame[IP + (inner->version == 4 ? 8 : 7)] <= 1;
 	uint32_t dropped = ONE_OF(is_long ? IS_oversize : IS_no_route);
 
-	if (!used_up && !(is_long && !may_be_cut(inner)))
+	if (!used_up && !(is_long && (!may_be_cut(inner) || model->scenario->mtu)))
 		return ONE_OF(IS_passed);
 	return is_routed(inner) ? dropped : dropped | ONE_OF(IS_passed);
 }
@@ -89,9 +93,12 @@ void model_hand_to_kernel(const struct model *model, const struct inner *inner,
 static void clear_df(const struct model *model, const struct inner *inner, struct answer *answer)
 {
 	uint8_t *ip = inner->frame + IP, old[2] = {ip[6], ip[7]};
+	uint32_t above = model->scenario->clear_df_above;
 
-	if (inner->version != 4 || !(ip[6] & 0x40) || model->scenario->clear_df_above == NEVER ||
-	    inner->claimed <= model->scenario->clear_df_above)
+	if (inner->version != 4 || !(ip[6] & 0x40) || above == NEVER)
+		return;
+	/* above what is configured, and above what the way takes */
+	if (inner->claimed <= above && inner->claimed <= model_mtu(model))
 		return;
 	ip[6] &= 0xbf;
 	write16(ip + 10, model_checksum(read16(ip + 10), old, ip + 6, 2));
@@ -128,7 +135,8 @@ void model_leave(const struct model *model, struct inner *inner, struct answer *
 	clear_df(model, inner, answer);
 	answer->verdicts = ONE_OF(scenario->single_arm ? IS_transmitted : IS_redirected);
 	/* the simulated gateway has a route to every ordinary destination */
-	if (scenario->next_hop == BY_ROUTE && !is_routed(inner))
+	if (scenario->next_hop == BY_ROUTE &&
+	    !(answer->events & ONE_OF(DID_nat_applied) ? leads_somewhere(inner) : is_routed(inner)))
 		answer->verdicts |= ONE_OF(IS_no_route);
 	if (ip_length(inner) > model_mtu(model)) {
 		answer->verdicts &= ONE_OF(IS_no_route);

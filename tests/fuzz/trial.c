@@ -93,7 +93,8 @@ static bool load_program(struct trial *trial, const struct config *config)
 {
 	const struct datapath_options options = {.generic = trial->scenario.generic,
 						 .multi_buffer = trial->scenario.multi_buffer,
-						 .trace = true};
+						 .trace = true,
+						 .may_pass = true};
 	struct datapath_links links;
 	struct error error;
 

@@ -124,6 +124,7 @@ class Reference:
         self.keep = forward.get("next_hop", "route") == "keep"
         self.route = forward.get("next_hop", "route") == "route"
         self.mtu = forward.get("mtu", 1500)
+        self.kernel_exceeds = "mtu" in forward  # it fragments to the MTU of the simulated device
         self.oversize = forward.get("oversize", "fragment")
         self.unmatched = forward.get("unmatched", "drop")
         self.rules = [Rule(n, r) for n, r in enumerate(config.get("nat", []), 1)]
@@ -405,7 +406,11 @@ class Reference:
         frame = packet.frame
         unfragmentable = packet.version == 6 or frame[20] & 0x40
         used_up = frame[22 if packet.version == 4 else 21] <= 1
-        if used_up or packet.length > self.mtu and unfragmentable:
+        too_long = min(packet.length, packet.present) > self.mtu
+        unsendable = unfragmentable or self.kernel_exceeds
+        if too_long and unsendable and self._is_routed(packet):
+            return {"oversize"}
+        if used_up or packet.length > self.mtu and unsendable:
             return {"passed", "oversize", "no_route"}
         return {"passed"}
 
@@ -424,7 +429,7 @@ class Reference:
             ident, flags = struct.unpack_from("!HH", frame, 18)
             dont_fragment = bool(flags & 0x4000)
             if (dont_fragment and self.clear_df_above != "never"
-                    and packet.length > self.clear_df_above):
+                    and packet.length > min(self.clear_df_above, self.mtu)):
                 dont_fragment = False
                 self._replace(frame, 20, struct.pack("!H", flags & ~0x4000), 24)
                 events.add("df_cleared")
@@ -439,10 +444,10 @@ class Reference:
                 outcome.verdicts = frozenset({"oversize"})
             else:
                 outcome.verdicts = CUT_TO_FIT
-                if frame[22] <= 1:  # the kernel would answer "time exceeded" instead
+                if frame[22] <= 1 or self.kernel_exceeds:
                     outcome.verdicts |= {"oversize"}
                 outcome.bytes_open = packet.fragment is not None
-        if self.route and not self._is_routed(packet):
+        if self.route and not self._is_routed(packet, by_rule="nat_applied" in events):
             outcome.verdicts |= {"no_route"}
         outcome.events |= events
         outcome.fresh_id = fresh
@@ -451,15 +456,16 @@ class Reference:
         return outcome
 
     @staticmethod
-    def _is_routed(packet):
+    def _is_routed(packet, by_rule=False):
         """
         Whether `explain`'s simulated gateway certainly has a route to the destination. docs/ does
-        not say where multicast, loopback and the like lead; with IPv6, the source counts as well.
+        not say where multicast, loopback and the like lead. With IPv6, the source counts as well,
+        but not on the way to a rule's target.
         """
         if packet.version == 4:
             addresses = [packet.frame[30:34]]
         else:
-            addresses = [packet.frame[22:38], packet.frame[38:54]]
+            addresses = [packet.frame[22:38]] * (not by_rule) + [packet.frame[38:54]]
         kinds = [ipaddress.ip_address(bytes(address)) for address in addresses]
         return not any(kind.is_multicast or kind.is_loopback or kind.is_link_local
                        or kind.is_reserved or kind.is_unspecified or int(kind) >> 120 == 0

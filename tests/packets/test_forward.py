@@ -141,12 +141,19 @@ class Size(PacketTable):
             row("no rule and dropped: unmatched comes first", sized(2000, 77), "unmatched", 0)])
 
     def test_pass(self):
-        self.run_table(self.config({"forward": {"oversize": "pass"}}), [
-            row("IPv4: the kernel cuts it", sized(2000), "passed"),
+        """The kernel may fragment what it would fragment to forward.mtu, as the interface's is."""
+        passing = {"forward": {"oversize": "pass"}}
+        self.run_table(self.config(passing, {"forward": {"mtu": None}}), [
+            row("IPv4: the kernel fragments it", sized(2000), "passed"),
             row("DF is cleared first", sized(2000, df=True, ident=0), "passed", 1,
                 ["nat_applied", "df_cleared", "id_assigned"]),
             row("IPv6: the kernel could only refuse, and tell the captured packet's sender",
                 sized(2000, addresses=V6), "oversize", 2),
+            row("what fits", sized(1500), "redirected")])
+        self.run_table(self.config(passing), [
+            row("the kernel would send more than forward.mtu", sized(2000), "oversize"),
+            row("DF is cleared all the same", sized(2000, df=True, ident=0), "oversize", 1,
+                ["nat_applied", "df_cleared", "id_assigned"]),
             row("what fits", sized(1500), "redirected")])
 
     def test_fragment(self):
@@ -159,7 +166,8 @@ class Size(PacketTable):
             row("with a fresh ID", sized(2000, df=True, ident=0), CUT_TO_FIT, 1,
                 ["nat_applied", "df_cleared", "id_assigned"]),
             row("TCP", frames.tcp(*V4, 1000, 80, b"x" * 2000), CUT_TO_FIT),
-            row("with options", sized(2000, options=b"\x01" * 8), CUT_TO_FIT),
+            row("with options: the kernel would send more than forward.mtu",
+                sized(2000, options=b"\x01" * 8), "oversize"),
             row("no IPv6 router fragments: dropped", sized(2000, addresses=V6), "oversize", 2),
             row("what fits is not cut", sized(1500), "redirected")]
         self.run_table(self.config(), rows)
@@ -170,8 +178,9 @@ class Size(PacketTable):
             row("DF unset: cut", sized(2000), CUT_TO_FIT)])
         small = self.config({"forward": {"mtu": 1280}})
         self.run_table(small, [
-            row("too large for the way, too small for DF to be cleared",
-                sized(1300, df=True), "oversize", 1)])
+            row("too large for the way: DF is cleared, however high clear_df_above is",
+                sized(1300, df=True), CUT_TO_FIT, 1, ["nat_applied", "df_cleared"]),
+            row("what fits keeps DF", sized(1280, df=True), "redirected", 1, ["nat_applied"])])
 
     def test_single_arm(self):
         config = self.config({"forward": {"interface": None, "oversize": "drop"}})
