@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What losses.bpf.c, which counts the packets that the datapath believed sent and that were not,
- * shares with user space. Multi-byte fields are in host order.
+ * What losses.bpf.c shares with user space. It counts the packets that the datapath believed sent and
+ * that were not, and those that it passed to the kernel and that the kernel dropped. Multi-byte fields are in host order.
  */
 #ifndef LOSSES_H
 #define LOSSES_H
@@ -12,10 +12,11 @@
  * Where such packets are lost. X(enumerator, name, meaning); the index of map `losses`, and the
  * name that JSON, metrics and documentation have.
  */
-#define PIPELINE_LOSSES(X)                                                            \
-	X(REDIRECT, redirect_failed, "refused before the queue of forward.interface") \
-	X(SEND, send_failed, "not taken by the driver of forward.interface")          \
-	X(TRANSMIT, transmit_failed, "not taken by the driver of listen.interface, single-arm")
+#define PIPELINE_LOSSES(X)                                                                      \
+	X(REDIRECT, redirect_failed, "refused before the queue of forward.interface")           \
+	X(SEND, send_failed, "not taken by the driver of forward.interface")                    \
+	X(TRANSMIT, transmit_failed, "not taken by the driver of listen.interface, single-arm") \
+	X(PASSED, passed_dropped, "passed to the kernel, which dropped them")
 
 enum loss {
 #define X(upper, name, meaning) LOSS_##upper,
@@ -37,7 +38,7 @@ struct loss_watch {
 	__u32 netns; /* inode number of the network namespace */
 	__u32 listen_ifindex;
 	__u32 egress_ifindex;
-	__u32 reserved;
+	__u32 pass_mark; /* of what is passed to the kernel; 0: that is not counted */
 };
 
 #endif

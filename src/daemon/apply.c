@@ -79,6 +79,7 @@ static void begin_silence(struct applied *fresh, const struct applied *applied,
 	struct silence *silence = &fresh->silence;
 
 	*silence = (struct silence){.mark = datapath_pass_mark(pins), .port = config->listen.port};
+	memcpy(silence->reflected, applied->silence.reflected, sizeof(silence->reflected));
 	datapath_pass_mac(silence->mark, silence->mac);
 	snprintf(silence->interface, sizeof(silence->interface), "%s", config->listen.interface);
 	/* until the swap the generation before passes packets that came in there */

@@ -12,8 +12,9 @@
 #define PIN_LOSSES  "losses"
 #define PIN_WATCHED "watched"
 
-const char *const datapath_loss_pins[LOSS_PINS] = {PIN_LOSSES,  PIN_WATCHED,     "loss_redirect",
-						   "loss_send", "loss_transmit", "loss_exception"};
+const char *const datapath_loss_pins[LOSS_PINS] = {PIN_LOSSES,   PIN_WATCHED,     "loss_redirect",
+						   "loss_send",  "loss_transmit", "loss_exception",
+						   "loss_passed"};
 
 /* The number by which the kernel's programs know this process's network namespace. */
 static uint32_t own_netns(void)
@@ -23,12 +24,14 @@ static uint32_t own_netns(void)
 	return stat("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : 0;
 }
 
-static int write_watch(int map_fd, const struct datapath_links *links)
+static int write_watch(const char *instance, int map_fd, const struct datapath_links *links)
 {
+	struct instance_info info = {0};
 	const struct loss_watch watch = {
 		.netns = own_netns(),
 		.listen_ifindex = links->listen_ifindex,
 		.egress_ifindex = links->egress_ifindex,
+		.pass_mark = datapath_read_info(instance, &info) ? 0 : info.pass_mark,
 	};
 	uint32_t zero = 0;
 
@@ -48,7 +51,7 @@ static int attach_all(const char *instance, struct losses_bpf *skeleton,
 		      const struct datapath_links *links)
 {
 	struct bpf_program *program;
-	int err = write_watch(bpf_map__fd(skeleton->maps.watched), links);
+	int err = write_watch(instance, bpf_map__fd(skeleton->maps.watched), links);
 
 	bpf_object__for_each_program(program, skeleton->obj)
 	{
@@ -101,7 +104,7 @@ int datapath_watch_losses(const char *instance, const struct datapath_links *lin
 
 	if (anew || watched < 0 || pin_held(instance))
 		return losses_replace(instance, links);
-	return write_watch(watched, links);
+	return write_watch(instance, watched, links);
 }
 
 int datapath_read_losses(const char *instance, struct datapath_losses *losses)

@@ -51,11 +51,6 @@ struct silence_table {
 	char fingerprint[24];
 };
 
-/* The value that fwmark_reflect had, as the empty chain "reflect_X_Y" of the inet table has it. */
-struct reflect {
-	char value[2]; /* of IPv4, of IPv6; '-': there is no such setting */
-};
-
 static const char *silence_table_name(char *name, const char *instance)
 {
 	snprintf(name, TABLE_SIZE, TABLE_PREFIX "%s", instance);
@@ -98,20 +93,22 @@ static int reflect_open(char version, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
+#define REFLECT_NONE 'x' /* there is no such setting, as without IPv6 */
+
 static char reflect_read(char version)
 {
 	_cleanup_close_ int fd = reflect_open(version, O_RDONLY);
 	char value;
 
-	return fd >= 0 && read(fd, &value, 1) == 1 ? value : '-';
+	return fd >= 0 && read(fd, &value, 1) == 1 ? value : REFLECT_NONE;
 }
 
-/* 0, also where there is no such setting, as without IPv6. */
 static int reflect_write(char version, char value)
 {
 	_cleanup_close_ int fd = -1;
+	char now = reflect_read(version);
 
-	if (value == '-' || reflect_read(version) == '-' || reflect_read(version) == value)
+	if (value == REFLECT_NONE || now == REFLECT_NONE || now == value)
 		return 0;
 	fd = reflect_open(version, O_WRONLY);
 	return fd >= 0 && write(fd, &value, 1) == 1 ? 0 : -errno;
@@ -122,8 +119,11 @@ static bool is_ours(const char *table)
 	return table && strncmp(table, TABLE_PREFIX, strlen(TABLE_PREFIX)) == 0;
 }
 
-/* What an instance that runs here has found fwmark_reflect to be; false: there is none. */
-static bool reflect_recorded(struct reflect *before)
+/*
+ * What an instance that runs here has found fwmark_reflect to be: an empty chain of its inet table is
+ * named after it. False: there is none, and `before` is untouched.
+ */
+static bool reflect_recorded(char before[2])
 {
 	json_t *list = nftables_list("list chains inet"), *entry;
 	bool found = false;
@@ -134,22 +134,17 @@ static bool reflect_recorded(struct reflect *before)
 
 		if (json_unpack(entry, "{s:{s:s, s:s}}", "chain", "table", &table, "name", &name))
 			continue;
-		if (is_ours(table) &&
-		    sscanf(name, "reflect_%c_%c", &before->value[0], &before->value[1]) == 2)
+		if (is_ours(table) && sscanf(name, "reflect_%c_%c", &before[0], &before[1]) == 2)
 			found = true;
 	}
 	json_decref(list);
-	for (size_t n = 0; n < 2; n++) { /* chains have no '-' alone: it is written as x */
-		if (found && before->value[n] == 'x')
-			before->value[n] = '-';
-	}
 	return found;
 }
 
 static int reflect_turn_on(struct error *error)
 {
 	for (char version = '4'; version <= '6'; version += 2) {
-		int err = reflect_read(version) == '-' ? 0 : reflect_write(version, '1');
+		int err = reflect_write(version, '1');
 
 		if (err)
 			return error_set(error, err,
@@ -235,7 +230,7 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 
 /* Adding a table before it is removed makes the removal work whether or not it was there. */
 static int silence_make_tables(const char *instance, const struct silence *silence,
-			       const struct reflect *before, struct error *error)
+			       struct error *error)
 {
 	struct silence_table tables[2];
 	char name[TABLE_SIZE], *commands = NULL;
@@ -253,9 +248,8 @@ static int silence_make_tables(const char *instance, const struct silence *silen
 			tables[i].rules);
 	}
 	if (!err) {
-		fprintf(stream, "add chain inet %s reflect_%c_%c\n", name,
-			before->value[0] == '-' ? 'x' : before->value[0],
-			before->value[1] == '-' ? 'x' : before->value[1]);
+		fprintf(stream, "add chain inet %s reflect_%c_%c\n", name, silence->reflected[0],
+			silence->reflected[1]);
 		err = ferror(stream) ? -ENOMEM : 0;
 	}
 	if (stream && fclose(stream))
@@ -265,19 +259,20 @@ static int silence_make_tables(const char *instance, const struct silence *silen
 	return err;
 }
 
-int silence_begin(const char *instance, const struct silence *silence, struct error *error)
+int silence_begin(const char *instance, struct silence *silence, struct error *error)
 {
-	struct reflect before;
 	int err;
 
 	if (strchr(silence->interface, '"') || strchr(silence->before, '"'))
 		return error_set(error, -EINVAL, "nftables takes no interface named %s",
 				 silence->interface);
+	if (!reflect_recorded(silence->reflected) && !*silence->reflected) {
+		silence->reflected[0] = reflect_read('4');
+		silence->reflected[1] = reflect_read('6');
+	}
 	if (silence_read(instance, silence, NULL, &(struct error){0}) == 0)
 		return 0;
-	if (!reflect_recorded(&before))
-		before = (struct reflect){{reflect_read('4'), reflect_read('6')}};
-	err = silence_make_tables(instance, silence, &before, error);
+	err = silence_make_tables(instance, silence, error);
 	if (err)
 		return err;
 	err = reflect_turn_on(error);
@@ -293,19 +288,18 @@ bool silence_reflects(void)
 
 void silence_end(const char *instance)
 {
-	struct reflect before, other;
-	bool recorded = reflect_recorded(&before);
-	char name[TABLE_SIZE], commands[4 * TABLE_SIZE + 80];
+	char name[TABLE_SIZE], commands[4 * TABLE_SIZE + 80], before[2], others[2];
+	bool recorded = reflect_recorded(before);
 
 	silence_table_name(name, instance);
 	snprintf(commands, sizeof(commands),
 		 "add table netdev %s\ndelete table netdev %s\nadd table inet %s\ndelete table "
 		 "inet %s\n",
 		 name, name, name, name);
-	if (!recorded || nftables_run(commands, &(struct error){0}) || reflect_recorded(&other))
+	if (!recorded || nftables_run(commands, &(struct error){0}) || reflect_recorded(others))
 		return;
-	reflect_write('4', before.value[0]);
-	reflect_write('6', before.value[1]);
+	reflect_write('4', before[0]);
+	reflect_write('6', before[1]);
 }
 
 int silence_open_events(void)

@@ -25,6 +25,8 @@ struct silence {
 	uint8_t mac[6];  /* the source MAC of what is handed to the kernel */
 	uint32_t mark;   /* not 0 */
 	uint16_t port;   /* UDP port of the tunnel, host order */
+	char reflected
+		[2]; /* fwmark_reflect of IPv4 and IPv6 before all this; silence_begin() sets it */
 };
 
 /* What the rules have counted, in packets, since they were made. */
@@ -38,7 +40,7 @@ struct silence_counts {
  * Makes the tables and sets fwmark_reflect, unless all that is so already; the counts go on then.
  * 0; -EOPNOTSUPP: this kernel has no nftables; else -errno.
  */
-int silence_begin(const char *instance, const struct silence *silence, struct error *error);
+int silence_begin(const char *instance, struct silence *silence, struct error *error);
 
 /*
  * Is what silence_begin() made whole? 0 and the counts, or -ENOENT and what is missing; -errno: not

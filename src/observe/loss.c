@@ -145,8 +145,8 @@ int loss_collect(struct loss_table *table, const struct counters *counters,
 	if (!err)
 		err = add_verdicts(table, counters);
 	for (enum loss kind = 0; !err && losses->counted && kind < LOSS_COUNT; kind++)
-		err = add(table, LOSS_PLACE_TRANSMIT, "", loss_name(kind), losses->of[kind].packets,
-			  loss_meaning(kind));
+		err = add(table, kind == LOSS_PASSED ? LOSS_PLACE_KERNEL : LOSS_PLACE_TRANSMIT, "",
+			  loss_name(kind), losses->of[kind].packets, loss_meaning(kind));
 	return err;
 }
 

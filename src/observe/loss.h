@@ -14,10 +14,11 @@
  * The places, in the order in which a packet passes them. X(enumerator, name, meaning)
  * What the mirrored host did not mirror, AWS counts: see LOSS_AT_THE_SOURCE.
  */
-#define LOSS_PLACES(X)                                                 \
-	X(NIC, nic, "lost at the network interface, since it came up") \
-	X(PROGRAM, program, "dropped by the program: its verdict")     \
-	X(TRANSMIT, transmit, "sent by the program, and refused on the way out")
+#define LOSS_PLACES(X)                                                           \
+	X(NIC, nic, "lost at the network interface, since it came up")           \
+	X(PROGRAM, program, "dropped by the program: its verdict")               \
+	X(TRANSMIT, transmit, "sent by the program, and refused on the way out") \
+	X(KERNEL, kernel, "passed to the kernel by the program, and dropped there")
 
 enum loss_place {
 #define X(upper, name, meaning) LOSS_PLACE_##upper,

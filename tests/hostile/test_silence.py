@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The rules of nftables that keep the kernel from answering captured packets: their life."""
+
+import json
+import re
+
+from lib import frames
+from lib.command import need_commands, wait_for
+from lib.ground import Ground
+
+REFLECT = "net.ipv4.fwmark_reflect", "net.ipv6.fwmark_reflect"
+PASS = {"forward": {"unmatched": "pass"}}
+
+
+def unmatched(count, destination="10.1.0.2"):
+    return [frames.tunnel(frames.inner(frames.udp(f"10.66.0.{n % 250 + 1}", destination, 5, 6, b"")))
+            for n in range(count)]
+
+
+class Silence(Ground):
+    def setUp(self):
+        need_commands("nft")
+        super().setUp()
+
+    def tables(self):
+        listed = json.loads(self.appliance.run("nft", "-j", "list", "tables").stdout)["nftables"]
+        return sorted((entry["table"]["family"], entry["table"]["name"]) for entry in listed
+                      if "table" in entry)
+
+    def ours(self, *instances):
+        return sorted((family, f"vxlan-pipeline-{instance}")
+                      for instance in instances or [self.instance] for family in ("inet", "netdev"))
+
+    def reflects(self):
+        return [self.appliance.run("sysctl", "-n", name).stdout.strip() for name in REFLECT]
+
+    def rules(self):
+        """Everything but what changes with each packet."""
+        text = self.appliance.run("nft", "list", "ruleset").stdout
+        return re.sub(r"packets \d+ bytes \d+", "", text)
+
+    def assert_silent(self):
+        self.assertEqual(self.tables(), self.ours())
+        self.assertEqual(self.reflects(), ["1", "1"])
+
+    def test_from_start_to_stop(self):
+        self.assertEqual(self.reflects(), ["0", "0"])
+        daemon = self.start()
+        self.assert_silent()
+        self.assertEqual(daemon.terminate(), 0)
+        self.assertEqual(self.tables(), [])
+        self.assertEqual(self.reflects(), ["0", "0"])
+
+    def test_settings_of_somebody_else_stay(self):
+        """fwmark_reflect was on before, and other tables are there: both are left as they were."""
+        self.appliance.sysctl(*(f"{name}=1" for name in REFLECT))
+        self.appliance.run("nft", "add", "table", "inet", "vxlan")
+        daemon = self.start()
+        self.assertEqual(self.tables(), sorted([*self.ours(), ("inet", "vxlan")]))
+        self.assertEqual(daemon.terminate(), 0)
+        self.assertEqual(self.tables(), [("inet", "vxlan")])
+        self.assertEqual(self.reflects(), ["1", "1"])
+
+    def test_a_killed_daemon_leaves_it_and_stop_removes_it(self):
+        self.start().kill()
+        self.assert_silent()
+        self.cli("stop", "--instance", self.instance)
+        self.assertEqual(self.tables(), [])
+        self.assertEqual(self.reflects(), ["0", "0"])
+
+    def test_reload_and_restart_leave_the_rules_alone(self):
+        """The counts of a reload or restart go on, as the rules stay: there is no gap in them."""
+        daemon = self.start(PASS)
+        self.in_port.send(*unmatched(7))
+        wait_for(lambda: self.verdicts() == {"passed": 7}, 5, "seven packets")
+        before = self.appliance.run("nft", "list", "ruleset").stdout
+        self.assertIn("counter packets 7 ", before)
+        self.write(PASS, {"inner": {"clear_df_above": 1300}})
+        self.cli("reload", "--instance", self.instance)
+        self.assertEqual(self.appliance.run("nft", "list", "ruleset").stdout, before)
+        daemon.kill()
+        self.start(PASS)
+        self.assertEqual(self.appliance.run("nft", "list", "ruleset").stdout, before)
+
+    def test_a_start_that_fails_leaves_nothing(self):
+        self.attach_program(self.appliance, "in0")
+        refused = self.cli("run", "-c", self.write(), "--instance", self.instance, check=False)
+        self.assertEqual(refused.returncode, 1, refused.stderr)
+        self.assertEqual(self.tables(), [])
+        self.assertEqual(self.reflects(), ["0", "0"])
+
+    def test_what_somebody_takes_away_comes_back(self):
+        self.start()
+        rules = self.rules()
+        for sentence, command in (
+                ("all rules flushed", ("nft", "flush", "ruleset")),
+                ("one table deleted", ("nft", "delete", "table", *self.ours()[0])),
+                ("the other one", ("nft", "delete", "table", *self.ours()[1])),
+                ("a chain emptied", ("nft", "flush", "chain", *self.ours()[0], "output")),
+                ("the setting turned off", ("sysctl", "-q", "-w", f"{REFLECT[0]}=0")),
+                ("that of IPv6", ("sysctl", "-q", "-w", f"{REFLECT[1]}=0"))):
+            with self.subTest(sentence):
+                self.appliance.run(*command)
+                wait_for(lambda: self.rules() == rules and self.reflects() == ["1", "1"], 2,
+                         "the rules are back")
+
+    def test_two_instances(self):
+        """The setting stays until the last one ends."""
+        first = self.start()
+        second = self.instance + "x"
+        self.addCleanup(self.remove_instance, second)
+        self.appliance.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1")
+        self.appliance.ip("link", "set", "v0", "up")
+        self.appliance.ip("link", "set", "v1", "up")
+        one, self.instance = self.instance, second
+        other = self.start({"listen": {"interface": "v0"}, "forward": {"interface": "v0"}})
+        self.assertEqual(self.tables(), self.ours(one, second))
+        self.assertEqual(first.terminate(), 0)
+        self.assertEqual(self.tables(), self.ours(second))
+        self.assertEqual(self.reflects(), ["1", "1"])
+        self.assertEqual(other.terminate(), 0)
+        self.assertEqual(self.tables(), [])
+        self.assertEqual(self.reflects(), ["0", "0"])
+
+    def test_the_interface_moves(self):
+        """Another listen.interface after a reload: its packets are marked, the other's no more."""
+        self.appliance.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1")
+        self.appliance.ip("link", "set", "v0", "up")
+        self.appliance.ip("link", "set", "v1", "up")
+        self.start()
+        self.assertIn('device "in0"', self.rules())
+        self.write({"listen": {"interface": "v0"}})
+        self.cli("reload", "--instance", self.instance)
+        self.assertIn('device "v0"', self.rules())
+        self.assertNotIn("in0", self.rules())
+
+    def test_passed_and_dropped_is_counted(self):
+        """What the kernel drops after it was passed is a loss, exactly."""
+        for sentence, destination, forwarding in (
+                ("no forwarding", "10.20.0.2", 0),
+                ("no route", "203.0.113.1", 1),
+                ("nobody listens", "10.9.0.2", 1)):
+            with self.subTest(sentence):
+                daemon = self.start(PASS)
+                self.appliance.sysctl(f"net.ipv4.conf.in0.forwarding={forwarding}")
+                self.in_port.send(*unmatched(40, destination))
+                wait_for(lambda: self.lost() == 40, 5, f"40 lost, not {self.lost()}")
+                self.assertEqual(self.verdicts(), {"passed": 40})
+                self.appliance.sysctl("net.ipv4.conf.in0.forwarding=1")
+                self.assertEqual(daemon.terminate(), 0, daemon.stderr)
+
+    def lost(self):
+        return next((row["packets"] for row in self.json("status")["losses"]
+                     if row["reason"] == "passed_dropped"), None)
+
+    def test_passed_and_delivered_is_no_loss(self):
+        self.start(PASS)
+        self.know_neighbour()
+        self.in_port.send(*unmatched(40, "10.20.0.2"))
+        wait_for(lambda: self.verdicts() == {"passed": 40}, 5, "40 packets")
+        self.assertEqual(self.lost(), 0)
+
+    def test_without_nftables_nothing_is_passed(self):
+        """An interface whose name nft cannot take stands for a kernel that refuses the rules."""
+        self.appliance.ip("link", "set", "in0", "down")
+        self.appliance.ip("link", "set", "in0", "name", 'in"0')
+        self.appliance.ip("link", "set", 'in"0', "up")
+        daemon = self.start(PASS, {"listen": {"interface": 'in"0'}})
+        self.in_port.send(*unmatched(10))
+        wait_for(lambda: self.verdicts() == {"no_route": 10}, 5, "ten packets")
+        self.assertEqual(self.tables(), [])
+        self.assertIn("cannot be kept from answering captured packets", daemon.stderr)
+
+
+if __name__ == "__main__":
+    import unittest
+    unittest.main()
