@@ -15,10 +15,8 @@
 #include "csum.h"
 #include "parse.h"
 
-#define MAX_DATAGRAM   65535
-#define FRAGMENT_UNIT  8    /* fragment offsets count in these */
-#define COPY_ROOM      3776 /* a page without the space that the kernel needs at its end */
-#define FRAME_HEADROOM 256  /* XDP_PACKET_HEADROOM */
+#define MAX_DATAGRAM  65535
+#define FRAGMENT_UNIT 8 /* fragment offsets count in these */
 
 /*
  * An Ethernet header in words: struct ethhdr is packed, which makes every access one of bytes. It is
@@ -60,8 +58,8 @@ static __always_inline __u32 fragment_count(const struct packet *packet)
 	    MAX_DATAGRAM)
 		return 0;
 	if (packet->ip_length + sizeof(struct fragment_shim) > config.device_mtu + VLAN_HLEN ||
-	    FRAME_HEADROOM + packet->inner_offset + sizeof(struct ethhdr) + packet->ip_length >
-		    COPY_ROOM)
+	    FRAGMENT_HEADROOM + packet->inner_offset + sizeof(struct ethhdr) + packet->ip_length >
+		    FRAGMENT_COPY_ROOM)
 		return 0;
 	if (packet->mtu < sizeof(*ip) + FRAGMENT_UNIT || !fragmenting_is_open())
 		return 0;

@@ -278,8 +278,12 @@ enum fragment_counts {
 
 #define MAX_FRAGMENTS (FRAGMENTS_END - 1)
 
-#define VLAN_HLEN \
-	4 /* bytes of a VLAN tag, by which the kernel lets a redirected frame exceed the MTU */
+/* A copy of a frame has one page, with headroom in front and what the kernel needs at its end. */
+#define FRAGMENT_COPY_ROOM 3776
+#define FRAGMENT_HEADROOM  256 /* XDP_PACKET_HEADROOM */
+
+/* Bytes of a VLAN tag, by which the kernel lets a redirected frame exceed MTU and Ethernet header. */
+#define VLAN_HLEN 4
 
 /* The value of map `fragment_progress`: which copy of which packet came last, on this CPU. */
 struct fragment_progress {

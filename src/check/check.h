@@ -35,6 +35,7 @@
 	X(fragment_limit, "nothing limits the rate of fragments")                                \
 	X(source_dest_check, "not on EC2, where foreign source addresses have to be allowed")    \
 	X(forwarding, "the kernel forwards what is left to it, and tells next hops")             \
+	X(silence, "the kernel is kept from answering captured packets, or can be")              \
 	X(targets, "routes lead to the rules' targets out of forward.interface")                 \
 	X(rp_filter, "reverse path filtering takes nothing from what is left to the kernel")     \
 	X(send_redirects, "the kernel sends no ICMP redirects to captured senders")              \

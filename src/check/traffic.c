@@ -7,6 +7,8 @@
 #include "check/internal.h"
 #include "host/traffic.h"
 
+#define IP_HEADER 20
+
 /* What the tunnel adds to a mirrored packet, as AWS counts it. */
 #define OVERHEAD4 54
 #define OVERHEAD6 74
@@ -102,44 +104,85 @@ static void fix_device_mtu(const struct check *check, struct finding *finding, i
 			 link->mtu, link->name, mtu, link->mtu);
 }
 
-/* The MTU by which forward.interface admits the largest whole frame that the mode lets in. */
-static int64_t device_mtu_needed(const struct check *check)
+/* The largest inner packet that the mode lets in. */
+static int64_t largest_whole(const struct check *check)
 {
 	int64_t arriving = check->host->listen.mtu;
 
 	if (check->listen.xdp_mtu && arriving > check->listen.xdp_mtu)
 		arriving = check->listen.xdp_mtu;
-	return arriving - FRAGMENTING_TUNNEL + FRAGMENTING_ROOM;
+	return arriving - FRAGMENTING_TUNNEL;
+}
+
+/* The MTU by which forward.interface admits the largest whole frame that can be fragmented. */
+static int64_t device_mtu_needed(const struct check *check)
+{
+	int64_t whole = largest_whole(check);
+
+	return (whole < FRAGMENTING_LARGEST ? whole : FRAGMENTING_LARGEST) + FRAGMENTING_ROOM;
+}
+
+/* Adds what becomes of packets that XDP cannot fragment. */
+static void tell_of_kernel(const struct check *check, struct finding *finding)
+{
+	size_t used = strlen(finding->why);
+
+	if (traffic_kernel_fragments(check->config, check->host))
+		snprintf(finding->why + used, sizeof(finding->why) - used,
+			 "; the kernel fragments them, several times slower");
+	else
+		snprintf(finding->why + used, sizeof(finding->why) - used,
+			 "; they end as oversize, unless routes out of %s have an MTU of %" PRId64
+			 " (ip route ... mtu), to which the kernel fragments them, several times "
+			 "slower",
+			 check->host->forward.name,
+			 traffic_forward_mtu(check->config, check->host));
+}
+
+/* The largest packet that can be fragmented in XDP, whatever the MTU of forward.interface. */
+static int64_t largest_fragmented(const struct check *check)
+{
+	int64_t chunk = (traffic_forward_mtu(check->config, check->host) - IP_HEADER) / 8 * 8;
+	int64_t pieces = MAX_FRAGMENTS * chunk + IP_HEADER;
+
+	return pieces < FRAGMENTING_LARGEST ? pieces : FRAGMENTING_LARGEST;
 }
 
 static void judge_fragmenting_room(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
-	int64_t needed = device_mtu_needed(check);
+	int64_t needed = device_mtu_needed(check), largest = largest_fragmented(check);
 	struct finding *finding;
 
-	if (link->mtu >= needed)
-		return;
-	finding = check_find(check, FINDING_WARN,
-			     "%s has an MTU of %" PRId64 ", so packets of more than %" PRId64
-			     " bytes cannot be fragmented in XDP; the kernel fragments them, "
-			     "several times slower",
-			     link->name, link->mtu, link->mtu - FRAGMENTING_ROOM);
-	if (!check->forward.xdp_mtu || needed <= check->forward.xdp_mtu)
-		fix_device_mtu(check, finding, needed);
+	if (link->mtu < needed && link->mtu - FRAGMENTING_ROOM < largest) {
+		finding =
+			check_find(check, FINDING_WARN,
+				   "%s has an MTU of %" PRId64 ", so packets of more than %" PRId64
+				   " bytes cannot be fragmented in XDP",
+				   link->name, link->mtu, link->mtu - FRAGMENTING_ROOM);
+		tell_of_kernel(check, finding);
+		if (!check->forward.xdp_mtu || needed <= check->forward.xdp_mtu)
+			fix_device_mtu(check, finding, needed);
+	} else if (largest_whole(check) > largest) {
+		finding = check_find(check, FINDING_WARN,
+				     "packets of more than %" PRId64
+				     " bytes cannot be fragmented in XDP: they come in several "
+				     "buffers, or would make more than %d fragments",
+				     largest, MAX_FRAGMENTS);
+		tell_of_kernel(check, finding);
+	}
 }
 
 static void judge_small_device(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
 	int64_t needed = device_mtu_needed(check);
-	struct finding *finding = check_find(
-		check, FINDING_WARN,
-		"%s's MTU, %" PRId64
-		", lets no packet pass that has to be fragmented, so the kernel fragments, "
-		"several times slower",
-		link->name, link->mtu);
+	struct finding *finding =
+		check_find(check, FINDING_WARN,
+			   "%s's MTU, %" PRId64 ", lets no packet pass that has to be fragmented",
+			   link->name, link->mtu);
 
+	tell_of_kernel(check, finding);
 	if (needed > link->mtu && (!check->forward.xdp_mtu || needed <= check->forward.xdp_mtu))
 		fix_device_mtu(check, finding, needed);
 }
@@ -165,26 +208,43 @@ void check_fragmenting(const struct check *check)
 		judge_fragmenting_room(check);
 		break;
 	case FRAGMENTING_GENERIC_MODE:
-		check_find(check, FINDING_WARN,
-			   "in generic mode the kernel fragments what is larger than forward.mtu, "
-			   "several "
-			   "times slower and to the MTU of the route: give routes out of %s that "
-			   "MTU: ip route ... mtu %" PRId64,
-			   link->name, traffic_forward_mtu(check->config, check->host));
+		tell_of_kernel(check, check_find(check, FINDING_WARN,
+						 "what is larger than forward.mtu cannot be "
+						 "fragmented in XDP in generic mode"));
 		break;
 	case FRAGMENTING_DEVICE_TOO_SMALL:
 		judge_small_device(check);
 		break;
 	case FRAGMENTING_KERNEL_TOO_OLD:
-		check_find(check, FINDING_WARN,
-			   "Linux %s copies no frames in XDP, so the kernel fragments what is "
-			   "larger than "
-			   "forward.mtu, several times slower",
-			   check->host->kernel);
+		tell_of_kernel(check,
+			       check_find(check, FINDING_WARN,
+					  "Linux %s copies no frames in XDP, so packets "
+					  "larger than forward.mtu cannot be fragmented there",
+					  check->host->kernel));
 		break;
 	case FRAGMENTING_NONE:
 		break;
 	}
+}
+
+void check_silence(const struct check *check)
+{
+	if (check->host->nftables == ANSWER_NO) {
+		struct finding *finding = check_find(
+			check, FINDING_WARN,
+			"this kernel has no nftables, by which it is kept from answering captured "
+			"packets: none is passed to it, and what only it could fragment or deliver "
+			"is dropped");
+
+		check_fix(finding, "modprobe nf_tables");
+	}
+	if (check->host->silenced == ANSWER_NO)
+		check_fix(check_find(check, FINDING_WARN,
+				     "the rules of nftables that keep the kernel from answering "
+				     "captured packets, tables vxlan-pipeline-%s, are not as `run` "
+				     "made them, or net.ipv4.fwmark_reflect or that of IPv6 is 0",
+				     check->instance),
+			  "systemctl restart %s", check->unit);
 }
 
 /* How to switch the limit off; false: this driver cannot. */

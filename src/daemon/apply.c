@@ -195,7 +195,7 @@ static int apply_in_mode(struct applied *applied, const char *instance, const st
 	if (!err) {
 		applied_release(applied);
 		*applied = fresh;
-		warn_of_fragmenting(config, datapath_fragmenting(datapath));
+		warn_of_fragmenting(config, datapath_fragmenting(datapath), links->egress_mtu);
 		report_applied(config, &attached, mode->name);
 		if (!fresh.may_pass)
 			warn_of_answers(&fresh.unsilenced);

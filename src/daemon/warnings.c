@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+
 #include "base/log.h"
 #include "daemon/warnings.h"
 #include "instance/instance.h"
@@ -42,25 +44,34 @@ void warn_of_answers(const struct error *why)
 		why->text);
 }
 
-/* Packets that XDP cannot fragment go through the kernel's stack, several times slower. */
-void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting)
+/* What XDP cannot fragment, the kernel may, several times slower: to the MTU of its route, not less. */
+void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting,
+			 uint32_t egress_mtu)
 {
+	static const char *const why[] = {
+		[FRAGMENTING_DEVICE_TOO_SMALL] = "its MTU lets no packet pass that is still whole",
+		[FRAGMENTING_KERNEL_TOO_OLD] = "this kernel does not copy frames (Linux 5.14 does)",
+		[FRAGMENTING_GENERIC_MODE] = "generic mode cannot",
+	};
 	const char *egress = config->forward.interface;
 
+	if (fragmenting == FRAGMENTING_NONE || fragmenting == FRAGMENTING_IN_XDP)
+		return;
+	if (!config->forward.mtu || egress_mtu <= config->forward.mtu)
+		log_warning("%s: packets larger than forward.mtu are not fragmented in XDP, as %s; "
+			    "the kernel fragments them, several times slower",
+			    egress, why[fragmenting]);
+	else
+		log_warning("%s: packets larger than forward.mtu are not fragmented in XDP, as %s; "
+			    "they end as oversize, unless routes out of %s have an MTU of %" PRIu32
+			    ": ip route ... mtu %" PRIu32,
+			    egress, why[fragmenting], egress, config->forward.mtu,
+			    config->forward.mtu);
 	if (fragmenting == FRAGMENTING_DEVICE_TOO_SMALL)
-		log_warning("%s's MTU lets no packet pass that has to be fragmented, so the kernel "
-			    "fragments, which is several times slower; set forward.mtu to what may "
-			    "be sent, and: ip link set dev %s mtu %d",
-			    egress, egress, DRIVER_SAFE_MTU);
-	if (fragmenting == FRAGMENTING_KERNEL_TOO_OLD)
 		log_warning(
-			"this kernel does not copy frames in XDP (Linux 5.14 does), so the "
-			"kernel fragments what is larger than forward.mtu, several times slower");
-	if (fragmenting == FRAGMENTING_GENERIC_MODE)
-		log_info("in generic mode the kernel fragments, to the MTU of the route: give "
-			 "routes "
-			 "out of %s forward.mtu as theirs (ip route ... mtu)",
-			 egress);
+			"%s: for fragmenting in XDP, set forward.mtu to what may be sent, and: ip "
+			"link set dev %s mtu %d",
+			egress, egress, DRIVER_SAFE_MTU);
 }
 
 /* `refusal` says why native mode could not be had; empty: it was not tried. */

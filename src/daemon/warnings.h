@@ -13,7 +13,8 @@ void warn_of_links(const struct config *config, const struct netdev *listen,
 void warn_of_forwarding(const struct config *config);
 /* `why` the kernel cannot be kept from answering captured packets. */
 void warn_of_answers(const struct error *why);
-void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting);
+void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting,
+			 uint32_t egress_mtu);
 /* `refusal` says why native mode could not be had; empty: it was not tried. */
 void warn_of_generic_mode(const char *instance, const struct config *config,
 			  const struct error *refusal);

@@ -18,6 +18,9 @@
  */
 #define FRAGMENTING_ROOM ((int64_t)sizeof(struct fragment_shim) - VLAN_HLEN)
 
+/* The largest IP packet that comes whole and can be copied, in bytes: behind an outer IPv4 header. */
+#define FRAGMENTING_LARGEST (FRAGMENT_COPY_ROOM - FRAGMENT_HEADROOM - 14 - FRAGMENTING_TUNNEL)
+
 enum fragmenting {
 	FRAGMENTING_NONE,   /* not asked for, or nothing that large can arrive */
 	FRAGMENTING_IN_XDP, /* if the kernel copies frames: that is the caller's to find out */

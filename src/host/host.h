@@ -81,6 +81,8 @@ struct host {
 	int64_t cpus; /* that there may be: the kernel's nr_cpu_ids, not those online */
 	struct datapath_features features;
 	enum answer btf;
+	enum answer nftables; /* the kernel takes its rules */
+	enum answer silenced; /* by those of the running instance; unknown: none is attached */
 	enum answer bpffs;
 	enum answer cap_bpf; /* this process's; CAP_SYS_ADMIN stands for it and for CAP_PERFMON */
 	enum answer cap_net_admin;

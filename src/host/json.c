@@ -45,6 +45,8 @@ static const struct field host_fields[] = {
 	HOST_FIELD(ANSWER, "jit", features.jit),
 	HOST_FIELD(WORD, "libbpf", features.libbpf),
 	HOST_FIELD(ANSWER, "btf", btf),
+	HOST_FIELD(ANSWER, "nftables", nftables),
+	HOST_FIELD(ANSWER, "silenced", silenced),
 	HOST_FIELD(ANSWER, "bpffs", bpffs),
 	HOST_FIELD(ANSWER, "cap_bpf", cap_bpf),
 	HOST_FIELD(ANSWER, "cap_net_admin", cap_net_admin),

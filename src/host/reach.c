@@ -11,7 +11,9 @@
 #include "host/internal.h"
 #include "net/listen.h"
 #include "net/netdev.h"
+#include "net/nftables.h"
 #include "net/rtnl.h"
+#include "net/silence.h"
 #include "instance/lock.h"
 
 static enum answer http_free(const struct config *config, const char *instance)
@@ -54,6 +56,25 @@ static void find_unrouted(struct host *host, const struct config *config, struct
 	}
 }
 
+/* Is the kernel kept from answering captured packets, or could it be? */
+static void read_silence(struct host *host, const struct config *config, const char *instance)
+{
+	struct silence silence = {.port = config->listen.port};
+	struct instance_info info;
+	struct counters counters;
+	struct error ignored;
+	int err = nftables_run("list tables", &ignored);
+
+	host->nftables = err == -EOPNOTSUPP ? ANSWER_NO : err ? ANSWER_UNKNOWN : ANSWER_YES;
+	if (err || datapath_read_counters(instance, &counters, &info, &ignored) || !info.pass_mark)
+		return;
+	silence.mark = info.pass_mark;
+	datapath_pass_mac(silence.mark, silence.mac);
+	snprintf(silence.interface, sizeof(silence.interface), "%s", info.listen);
+	err = silence_read(instance, &silence, NULL, &ignored);
+	host->silenced = !err ? ANSWER_YES : err == -ENOENT ? ANSWER_NO : ANSWER_UNKNOWN;
+}
+
 /* Verdicts stand in the order in which they are found: those after unknown_vni know the VNI. */
 static void count_vnis(struct host *host, const char *instance)
 {
@@ -78,6 +99,7 @@ void host_read_reach(struct host *host, const struct config *config, const char 
 	snprintf(host->http_listen, sizeof(host->http_listen), "%s", config->http.listen);
 	host->http_free = http_free(config, instance);
 	count_vnis(host, instance);
+	read_silence(host, config, instance);
 	if (config->forward.next_hop != NEXT_HOP_ROUTE ||
 	    netdev_get(config->forward.interface, &egress, &ignored) || !egress.up ||
 	    rtnl_open(&rtnl))

@@ -42,6 +42,11 @@ enum fragmenting traffic_fragmenting(const struct config *config, const struct h
 	return fragmenting;
 }
 
+bool traffic_kernel_fragments(const struct config *config, const struct host *host)
+{
+	return host->forward.mtu <= traffic_forward_mtu(config, host);
+}
+
 /* Is the kernel handed packets to forward, be it now and then? */
 static bool passes(const struct config *config, const struct host *host)
 {
@@ -49,7 +54,7 @@ static bool passes(const struct config *config, const struct host *host)
 		return true;
 	if (!config_may_send(config, 4) && !config_may_send(config, 6))
 		return false;
-	if (config->forward.next_hop == NEXT_HOP_ROUTE) /* while a neighbour is not known */
+	if (config->forward.next_hop == NEXT_HOP_ROUTE) /* a rule's target may be this host */
 		return true;
 	if (config->forward.oversize == OVERSIZE_PASS &&
 	    traffic_largest_inner(host) > traffic_forward_mtu(config, host))

@@ -15,6 +15,11 @@ int64_t traffic_largest_inner(const struct host *host);
 /* Who fragments what is larger than forward.mtu. `generic`: the mode that the program runs in. */
 enum fragmenting traffic_fragmenting(const struct config *config, const struct host *host,
 				     bool generic);
+/*
+ * Would the kernel fragment to forward.mtu, as nothing larger leaves forward.interface? Else it does so
+ * only where a route has that MTU, and what is too large ends as oversize.
+ */
+bool traffic_kernel_fragments(const struct config *config, const struct host *host);
 /* How many fragments the largest packet makes; 0: nothing has to be fragmented. */
 int64_t traffic_fragments(const struct config *config, const struct host *host);
 

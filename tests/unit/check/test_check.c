@@ -113,9 +113,9 @@ static void words(void **state)
 		{{"an MTU that is forward.mtu, too", "virtio", "{'forward': {'mtu': 1500}}",
 		  LISTEN "forward: {interface: ens6}\n", NULL},
 		 "fragmenting",
-		 "ens6's MTU, 1500, lets no packet pass that has to be fragmented, so the kernel "
-		 "fragments, "
-		 "several times slower; say `mtu: 1500` under `forward`, then give ens6 an MTU of "
+		 "ens6's MTU, 1500, lets no packet pass that has to be fragmented; the kernel "
+		 "fragments them, several times slower; say `mtu: 1500` under `forward`, then give "
+		 "ens6 an MTU of "
 		 "3460, and its routes one of 1500"},
 		{{"what to serve on instead", "ena-in-tree", NULL,
 		  LISTEN UNCUT "http: {listen: 127.0.0.2:9790}\n", NULL},
