@@ -132,7 +132,7 @@ static __always_inline enum verdict next_hop_by_route(struct packet *packet)
 		hop = bpf_map_lookup_elem(&next_hops, &index);
 		if (!hop)
 			return VERDICT_ERROR;
-		/* in this order: publish() in src/daemon/next_hops.c reckons with it */
+		/* in this order: next_hop_publish() in src/daemon/next_hops.c reckons with it */
 		known.word[1] = *(volatile __u64 *)&hop->word[1];
 		known.word[0] = *(volatile __u64 *)&hop->word[0];
 		known.state = known.word[1] >> NEXT_HOP_STATE_SHIFT;

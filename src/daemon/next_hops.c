@@ -27,9 +27,8 @@ struct next_hops {
 	int64_t ask_at;     /* not before, however much there is to ask for */
 };
 
-/* Each word is written whole; an entry that may be used never has half of a new source address. */
-static void publish(struct next_hop *entry, const uint8_t *to, const uint8_t *from, uint32_t mtu,
-		    enum next_hop_state state)
+void next_hop_publish(struct next_hop *entry, const uint8_t *to, const uint8_t *from, uint32_t mtu,
+		      enum next_hop_state state)
 {
 	uint64_t words[2] = {0};
 
@@ -78,8 +77,8 @@ static void publish_all(struct next_hops *hops)
 
 		if (hops->routes[i].mtu && hops->routes[i].mtu < mtu)
 			mtu = hops->routes[i].mtu;
-		publish(&hops->setup.table[i], neighbour ? neighbour->mac : NULL, hops->egress.mac,
-			mtu, next_hops_state(hops, i, neighbour));
+		next_hop_publish(&hops->setup.table[i], neighbour ? neighbour->mac : NULL,
+				 hops->egress.mac, mtu, next_hops_state(hops, i, neighbour));
 	}
 }
 

@@ -44,4 +44,12 @@ void next_hops_wait(struct next_hops *hops, int64_t ms);
 /* Does what is due at `now` and returns when it wants to be called again. */
 int64_t next_hops_tick(struct next_hops *hops, int64_t now);
 
+/*
+ * Writes one entry of the table, which the datapath may read meanwhile: word 1 first, then word 0.
+ * Each word is written whole; an entry that may be used never holds half of a new source address.
+ * `to` and `from`, Ethernet addresses, count with NEXT_HOP_RESOLVED only. Public for its unit test.
+ */
+void next_hop_publish(struct next_hop *entry, const uint8_t *to, const uint8_t *from, uint32_t mtu,
+		      enum next_hop_state state);
+
 #endif
