@@ -13,7 +13,7 @@ ifdef WERROR
 WARNINGS += -Werror
 endif
 CFLAGS   ?= -O2 -g
-PKGS     := libbpf yaml-0.1 jansson libmnl libnftables libpcap libsystemd libmicrohttpd libcap
+PKGS     := libbpf yaml-0.1 jansson libmnl libnftnl libpcap libsystemd libmicrohttpd libcap
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
 ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I$(BUILD) -iquote src -iquote . $(PKG_CFLAGS)

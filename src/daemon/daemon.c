@@ -160,7 +160,7 @@ static void control(struct daemon *daemon, int signals)
 			{.fd = applied->next_hops ? next_hops_fd(applied->next_hops) : -1,
 			 .events = POLLIN},
 			{.fd = datapath_wanted_fd(&applied->control), .events = POLLIN},
-			{.fd = daemon->rules_fd, .events = POLLIN},
+			{.fd = daemon->rules ? netlink_fd(daemon->rules) : -1, .events = POLLIN},
 		};
 
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), daemon_idle_time(daemon)) <= 0)
@@ -169,9 +169,10 @@ static void control(struct daemon *daemon, int signals)
 			daemon_follow_next_hops(daemon);
 		if (fds[2].revents)
 			daemon_ask_neighbours(daemon);
-		if (fds[3].revents && silence_events(daemon->rules_fd)) {
+		if (fds[3].revents && silence_events(daemon->rules)) {
 			daemon->rules_changed = true;
-			daemon->due[JOB_SILENCE] = 0;
+			if (daemon->applied.may_pass) /* else by whom does not matter */
+				daemon->due[JOB_SILENCE] = 0;
 		}
 		if (fds[0].revents && !daemon_obey(daemon, signals))
 			return;
@@ -253,12 +254,12 @@ int daemon_run(const struct daemon_options *options, struct config *config, stru
 				.applied = APPLIED_NONE,
 				.web = WEB_NONE,
 				.monitor.color = options->color,
-				.linger = options->linger,
-				.rules_fd = silence_open_events()};
+				.linger = options->linger};
 	_cleanup_close_ int signals = -1;
 	int lock, err;
 
 	datapath_set_debug(debug_line);
+	silence_open_events(&daemon.rules);
 	/* before the lock says which process to send them to */
 	signals = open_signals(error);
 	lock = signals < 0 ? signals : instance_lock(options->instance, error);
@@ -267,8 +268,7 @@ int daemon_run(const struct daemon_options *options, struct config *config, stru
 		return lock;
 	}
 	err = run_locked(&daemon, config, signals, error);
-	if (daemon.rules_fd >= 0)
-		close(daemon.rules_fd);
+	netlink_close(daemon.rules);
 	instance_unlock(options->instance, lock);
 	return err;
 }

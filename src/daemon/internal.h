@@ -40,8 +40,8 @@ struct daemon {
 	int64_t due[JOB_COUNT]; /* likewise */
 	int64_t watchdog_every; /* ms */
 	bool following;         /* next hops: not to be begun anew from within */
-	int rules_fd;       /* silence_open_events(), or -errno: rules are looked at now and then */
-	bool rules_changed; /* somebody's rules of nftables */
+	struct netlink *rules;  /* silence_open_events(); NULL: rules are looked at now and then */
+	bool rules_changed;     /* somebody's rules of nftables */
 	bool linger;
 	bool drained; /* while the instance was pinned last */
 	struct instance_reloads reloads;

@@ -78,11 +78,11 @@ void daemon_ask_neighbours(struct daemon *daemon)
 /* With an event it is looked at once; without events, or while it is not in place, now and then. */
 static int64_t job_silence(struct daemon *daemon, int64_t now)
 {
-	bool read = daemon->rules_changed || daemon->rules_fd < 0;
+	bool read = daemon->rules_changed || !daemon->rules;
 
 	daemon->rules_changed = false;
 	applied_keep_silence(&daemon->applied, daemon->options->instance, read);
-	return now + (daemon->rules_fd < 0 || !daemon->applied.may_pass ? SILENCE_MS : FOLLOW_MS);
+	return now + (!daemon->rules || !daemon->applied.may_pass ? SILENCE_MS : FOLLOW_MS);
 }
 
 /* What `stop` took away while this process was stopped must not come back: it is asked to end. */

@@ -63,7 +63,7 @@ static void read_silence(struct host *host, const struct config *config, const c
 	struct instance_info info;
 	struct counters counters;
 	struct error ignored;
-	int err = nftables_run("list tables", &ignored);
+	int err = nftables_probe();
 
 	host->nftables = err == -EOPNOTSUPP ? ANSWER_NO : err ? ANSWER_UNKNOWN : ANSWER_YES;
 	if (err || datapath_read_counters(instance, &counters, &info, &ignored) || !info.pass_mark)

@@ -87,25 +87,43 @@ int netlink_take(const void *datagram, size_t length, unsigned int sequence, uns
 	return result > MNL_CB_STOP;
 }
 
-int netlink_ask(struct netlink *netlink, union netlink_request *request, netlink_visit visit,
-		void *data)
+/* Sends what has the socket's present sequence number, and takes the answers. */
+static int netlink_exchange(struct netlink *netlink, const void *messages, size_t length,
+			    netlink_visit visit, void *data)
 {
-	struct nlmsghdr *message = &request->message;
 	unsigned int port = mnl_socket_get_portid(netlink->socket);
 	int result = 1;
 
-	message->nlmsg_seq = ++netlink->sequence;
-	if (mnl_socket_sendto(netlink->socket, message, message->nlmsg_len) < 0)
+	if (mnl_socket_sendto(netlink->socket, messages, length) < 0)
 		return -errno;
 	while (result > 0) {
-		ssize_t length = mnl_socket_recvfrom(netlink->socket, netlink->buffer, BUFFER_SIZE);
+		ssize_t received =
+			mnl_socket_recvfrom(netlink->socket, netlink->buffer, BUFFER_SIZE);
 
-		if (length < 0)
+		if (received < 0)
 			return -errno;
-		result = netlink_take(netlink->buffer, length, message->nlmsg_seq, port, visit,
+		result = netlink_take(netlink->buffer, received, netlink->sequence, port, visit,
 				      data);
 	}
 	return result;
+}
+
+int netlink_ask(struct netlink *netlink, union netlink_request *request, netlink_visit visit,
+		void *data)
+{
+	request->message.nlmsg_seq = ++netlink->sequence;
+	return netlink_exchange(netlink, request, request->message.nlmsg_len, visit, data);
+}
+
+int netlink_ask_batch(struct netlink *netlink, void *messages, size_t length)
+{
+	struct nlmsghdr *message = messages;
+	int left = (int)length;
+
+	netlink->sequence++;
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		message->nlmsg_seq = netlink->sequence;
+	return netlink_exchange(netlink, messages, length, NULL, NULL);
 }
 
 int netlink_read(struct netlink *netlink, netlink_visit visit, void *data)

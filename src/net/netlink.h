@@ -54,6 +54,12 @@ typedef int (*netlink_visit)(const struct nlmsghdr *message, void *data);
 int netlink_ask(struct netlink *netlink, union netlink_request *request, netlink_visit visit,
 		void *data);
 
+/*
+ * Sends messages that the kernel carries out as one, as nftables does. The last but one asks for
+ * NLM_F_ACK. 0, or -errno of the first that failed, and then nothing was carried out.
+ */
+int netlink_ask_batch(struct netlink *netlink, void *messages, size_t length);
+
 /* Hands on the events of one datagram. -ENOBUFS: the kernel had to drop some. */
 int netlink_read(struct netlink *netlink, netlink_visit visit, void *data);
 

@@ -1,19 +1,64 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Commands to nftables, as nft(8) takes them. The only place that knows libnftables. */
+/*
+ * Tables, chains and rules of nftables, a few kinds of each: made as one transaction, and read back.
+ * The only place that knows libnftnl. Functions return 0 or -errno.
+ */
 #ifndef NET_NFTABLES_H
 #define NET_NFTABLES_H
 
-#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "base/error.h"
+#include "net/netlink.h"
 
-/*
- * Runs commands as one transaction: all of them or none. 0, or -errno; -EOPNOTSUPP: the kernel has no
- * nftables. *error ends with nft's own words.
- */
-int nftables_run(const char *commands, struct error *error);
+#define NFTABLES_NAME_SIZE 128 /* of tables and chains here */
 
-/* What a `list` command prints as JSON, the array below "nftables"; NULL: it failed. To be freed. */
-json_t *nftables_list(const char *command);
+/* A transaction. What does not fit any more makes nftables_commit() fail. */
+struct nftables {
+	char bytes[16384] __attribute__((aligned(8)));
+	size_t used;
+	bool failed;
+};
+
+void nftables_begin(struct nftables *nft);
+
+/* `family`: NFPROTO_x. Removing a table that may not be there: add it first. */
+void nftables_add_table(struct nftables *nft, uint8_t family, const char *table);
+void nftables_remove_table(struct nftables *nft, uint8_t family, const char *table);
+
+/* `hook`: NF_x; -1: a chain that nothing calls. `interface`: with NFPROTO_NETDEV. */
+void nftables_add_chain(struct nftables *nft, uint8_t family, const char *table, const char *chain,
+			int hook, int priority, const char *interface);
+
+/* A rule under way; its conditions and statements apply from the first to the last. */
+struct nftables_rule;
+
+/* NULL: no memory; the functions below then do nothing, and the commit fails. */
+struct nftables_rule *nftables_begin_rule(struct nftables *nft, uint8_t family, const char *table,
+					  const char *chain);
+/* `what`: NFT_META_x. `value`: as the kernel has it, in host order. */
+void nftables_if_meta(struct nftables_rule *rule, uint32_t what, const void *value, size_t size);
+/* `base`: NFT_PAYLOAD_x; `offset` in bytes; `operation`: NFT_CMP_x. */
+void nftables_if_bytes(struct nftables_rule *rule, uint32_t base, uint32_t offset,
+		       uint32_t operation, const void *value, size_t size);
+void nftables_count(struct nftables_rule *rule);
+void nftables_set_mark(struct nftables_rule *rule, uint32_t mark);
+void nftables_drop(struct nftables_rule *rule);
+void nftables_end_rule(struct nftables *nft, struct nftables_rule *rule);
+
+/* All of it, or nothing. -EOPNOTSUPP: this kernel has no nftables. */
+int nftables_commit(struct nftables *nft);
+
+/* Is nftables there, and may this process use it? 0; -EOPNOTSUPP; -EPERM. */
+int nftables_probe(void);
+
+/* Calls `visit` for each chain of a family. */
+int nftables_each_chain(uint8_t family,
+			void (*visit)(void *data, const char *table, const char *chain),
+			void *data);
+/* For each rule of a table, in order, with what its counter has counted. */
+int nftables_each_rule(uint8_t family, const char *table,
+		       void (*visit)(void *data, const char *chain, uint64_t packets), void *data);
 
 #endif

@@ -1,88 +1,141 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <net/if.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include <libmnl/libmnl.h>
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_ipv4.h>
 
 #include "base/cleanup.h"
 #include "base/fnv.h"
 #include "net/nftables.h"
 #include "net/silence.h"
 
-#define TABLE_PREFIX "vxlan-pipeline-"
-#define REFLECT      "/proc/sys/net/ipv%c/fwmark_reflect"
+#define TABLE_PREFIX  "vxlan-pipeline-"
+#define REFLECT       "/proc/sys/net/ipv%c/fwmark_reflect"
+#define RULES_LAYOUT  1    /* another one for each change of the rules below */
+#define INGRESS_FIRST -500 /* before everybody else's rules on the interface */
 
-/*
- * The ingress hook belongs to one interface: its chain goes when the interface goes. Marks are set
- * before everything else on the interface sees the packet.
- */
-static const char ingress_rules[] =
-	"add chain netdev %1$s %2$s { type filter hook ingress device \"%3$s\" priority -500; }\n"
-	"add rule netdev %1$s %2$s ether saddr %4$s counter meta mark set 0x%5$08x\n";
-
-/*
- * The kernel's own answers, before connection tracking sees them. An ICMP error carries the packet it
- * is about from byte 8 on (RFC 792, RFC 4443): in bits from the ICMP header, its protocol is at 136
- * (IPv4 without options) and 112 (IPv6), its UDP destination port at 240 and 400.
- */
-static const char output_rules[] =
-	"add chain inet %1$s output { type filter hook output priority raw; }\n"
-	"add rule inet %1$s output meta mark 0x%2$08x counter drop\n"
-	"add rule inet %1$s output icmp type { destination-unreachable, time-exceeded, "
-	"parameter-problem } @th,136,8 17 @th,240,16 %3$u counter drop\n"
-	"add rule inet %1$s output icmpv6 type { destination-unreachable, time-exceeded, "
-	"parameter-problem } @th,112,8 17 @th,400,16 %3$u counter drop\n";
-
-#define OUTPUT_RULES 3 /* the most that a table has */
-#define RULES_SIZE   1024
-#define TABLE_SIZE   128
-
-/* What a table is made of; its fingerprint is an empty chain named after all that is in it. */
-struct silence_table {
-	const char *family;
-	char rules[RULES_SIZE];
-	size_t rule_count;
-	char fingerprint[24];
+/* In this order in their chains. */
+enum silence_rule {
+	RULE_MARK,
+	RULE_ANSWERS,
+	RULE_TUNNEL4_LOW,
+	RULE_TUNNEL4_HIGH,
+	RULE_TUNNEL6,
+	RULES
 };
 
-static const char *silence_table_name(char *name, const char *instance)
+static const char *silence_table(char *name, const char *instance)
 {
-	snprintf(name, TABLE_SIZE, TABLE_PREFIX "%s", instance);
+	snprintf(name, NFTABLES_NAME_SIZE, TABLE_PREFIX "%s", instance);
 	return name;
 }
 
-static void silence_describe(struct silence_table tables[2], const char *name,
-			     const struct silence *silence)
+/* An empty chain, named after what the rules are made of: with it they are those that are wanted. */
+static const char *silence_fingerprint(char *name, const struct silence *silence)
 {
-	const uint8_t *mac = silence->mac;
-	char saddr[18];
+	uint32_t hash = fnv1a(silence, offsetof(struct silence, reflected));
 
-	snprintf(saddr, sizeof(saddr), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-		 mac[3], mac[4], mac[5]);
-	tables[0].family = "netdev";
-	tables[0].rule_count = 1;
-	snprintf(tables[0].rules, RULES_SIZE, ingress_rules, name, "ingress", silence->interface,
-		 saddr, silence->mark);
-	if (*silence->before && if_nametoindex(silence->before)) {
-		size_t used = strlen(tables[0].rules);
+	snprintf(name, NFTABLES_NAME_SIZE, "is_%u_%08x", RULES_LAYOUT, hash);
+	return name;
+}
 
-		snprintf(tables[0].rules + used, RULES_SIZE - used, ingress_rules, name, "before",
-			 silence->before, saddr, silence->mark);
-		tables[0].rule_count++;
+/* Marks what the datapath passes: as soon as it comes in, and by the MAC that only that has. */
+static void silence_mark_ingress(struct nftables *nft, const char *table, const char *chain,
+				 const char *interface, const struct silence *silence)
+{
+	struct nftables_rule *rule;
+
+	nftables_add_chain(nft, NFPROTO_NETDEV, table, chain, NF_NETDEV_INGRESS, INGRESS_FIRST,
+			   interface);
+	rule = nftables_begin_rule(nft, NFPROTO_NETDEV, table, chain);
+	nftables_if_bytes(rule, NFT_PAYLOAD_LL_HEADER, offsetof(struct ethhdr, h_source),
+			  NFT_CMP_EQ, silence->mac, sizeof(silence->mac));
+	nftables_count(rule);
+	nftables_set_mark(rule, silence->mark);
+	nftables_end_rule(nft, rule);
+}
+
+/* Drops what the kernel itself sends under the mark. */
+static void silence_drop_answers(struct nftables *nft, const char *table, uint32_t mark)
+{
+	struct nftables_rule *rule = nftables_begin_rule(nft, NFPROTO_INET, table, "output");
+
+	nftables_if_meta(rule, NFT_META_MARK, &mark, sizeof(mark));
+	nftables_count(rule);
+	nftables_drop(rule);
+	nftables_end_rule(nft, rule);
+}
+
+/*
+ * Drops ICMP errors about the tunnel. An error has a type from `first` to `last` (RFC 792; RFC 4443
+ * 2.1), and from byte 8 on the packet that it is about: the byte at `protocol` says UDP, those at `port`
+ * are the destination port. Counted from the ICMP header, of a packet without IP options.
+ */
+static void silence_drop_errors(struct nftables *nft, const char *table, uint16_t tunnel_port,
+				uint8_t icmp, uint8_t first, uint8_t last, uint32_t protocol,
+				uint32_t port)
+{
+	struct nftables_rule *rule = nftables_begin_rule(nft, NFPROTO_INET, table, "output");
+	const uint8_t udp = IPPROTO_UDP;
+	const uint16_t wanted = htons(tunnel_port);
+
+	nftables_if_meta(rule, NFT_META_L4PROTO, &icmp, sizeof(icmp));
+	nftables_if_bytes(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NFT_CMP_GTE, &first,
+			  sizeof(first));
+	nftables_if_bytes(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NFT_CMP_LTE, &last, sizeof(last));
+	nftables_if_bytes(rule, NFT_PAYLOAD_TRANSPORT_HEADER, protocol, NFT_CMP_EQ, &udp,
+			  sizeof(udp));
+	nftables_if_bytes(rule, NFT_PAYLOAD_TRANSPORT_HEADER, port, NFT_CMP_EQ, &wanted,
+			  sizeof(wanted));
+	nftables_count(rule);
+	nftables_drop(rule);
+	nftables_end_rule(nft, rule);
+}
+
+static bool silence_has_before(const struct silence *silence)
+{
+	return *silence->before && if_nametoindex(silence->before);
+}
+
+/* Adding a table before it is removed makes the removal work whether or not it was there. */
+static int silence_make(const char *instance, const struct silence *silence)
+{
+	char table[NFTABLES_NAME_SIZE], name[NFTABLES_NAME_SIZE];
+	const uint8_t families[] = {NFPROTO_NETDEV, NFPROTO_INET};
+	struct nftables nft;
+
+	silence_table(table, instance);
+	nftables_begin(&nft);
+	for (size_t i = 0; i < sizeof(families); i++) {
+		nftables_add_table(&nft, families[i], table);
+		nftables_remove_table(&nft, families[i], table);
+		nftables_add_table(&nft, families[i], table);
+		nftables_add_chain(&nft, families[i], table, silence_fingerprint(name, silence), -1,
+				   0, NULL);
 	}
-	tables[1].family = "inet";
-	tables[1].rule_count = OUTPUT_RULES;
-	snprintf(tables[1].rules, RULES_SIZE, output_rules, name, silence->mark,
-		 (unsigned int)silence->port);
-	for (size_t i = 0; i < 2; i++)
-		snprintf(tables[i].fingerprint, sizeof(tables[i].fingerprint), "is_%08x",
-			 fnv1a(tables[i].rules, strlen(tables[i].rules)));
+	silence_mark_ingress(&nft, table, "ingress", silence->interface, silence);
+	if (silence_has_before(silence))
+		silence_mark_ingress(&nft, table, "before", silence->before, silence);
+	snprintf(name, sizeof(name), "reflect_%c_%c", silence->reflected[0], silence->reflected[1]);
+	nftables_add_chain(&nft, NFPROTO_INET, table, name, -1, 0, NULL);
+	nftables_add_chain(&nft, NFPROTO_INET, table, "output", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW,
+			   NULL);
+	silence_drop_answers(&nft, table, silence->mark);
+	silence_drop_errors(&nft, table, silence->port, IPPROTO_ICMP, 3, 5, 17, 30);
+	silence_drop_errors(&nft, table, silence->port, IPPROTO_ICMP, 11, 12, 17, 30);
+	silence_drop_errors(&nft, table, silence->port, IPPROTO_ICMPV6, 0, 127, 14, 50);
+	return nftables_commit(&nft);
 }
 
 static int reflect_open(char version, int flags)
@@ -114,33 +167,6 @@ static int reflect_write(char version, char value)
 	return fd >= 0 && write(fd, &value, 1) == 1 ? 0 : -errno;
 }
 
-static bool is_ours(const char *table)
-{
-	return table && strncmp(table, TABLE_PREFIX, strlen(TABLE_PREFIX)) == 0;
-}
-
-/*
- * What an instance that runs here has found fwmark_reflect to be: an empty chain of its inet table is
- * named after it. False: there is none, and `before` is untouched.
- */
-static bool reflect_recorded(char before[2])
-{
-	json_t *list = nftables_list("list chains inet"), *entry;
-	bool found = false;
-	size_t i;
-
-	json_array_foreach (list, i, entry) {
-		const char *table = NULL, *name = NULL;
-
-		if (json_unpack(entry, "{s:{s:s, s:s}}", "chain", "table", &table, "name", &name))
-			continue;
-		if (is_ours(table) && sscanf(name, "reflect_%c_%c", &before[0], &before[1]) == 2)
-			found = true;
-	}
-	json_decref(list);
-	return found;
-}
-
 static int reflect_turn_on(struct error *error)
 {
 	for (char version = '4'; version <= '6'; version += 2) {
@@ -155,183 +181,194 @@ static int reflect_turn_on(struct error *error)
 	return 0;
 }
 
-/* Of one table, as `nft -j list table` has it: the fingerprint, and as many rules as it was given. */
-static bool table_is_whole(const struct silence_table *table, const json_t *list,
-			   uint64_t counted[OUTPUT_RULES])
-{
-	bool fingerprint = false;
-	size_t i, rules = 0;
-	json_t *entry;
-
-	json_array_foreach (list, i, entry) {
-		const char *name =
-			json_string_value(json_object_get(json_object_get(entry, "chain"), "name"));
-		const json_t *expressions = json_object_get(json_object_get(entry, "rule"), "expr");
-		json_t *expression;
-		size_t n;
-
-		if (name && strcmp(name, table->fingerprint) == 0)
-			fingerprint = true;
-		if (!expressions || rules == OUTPUT_RULES)
-			continue;
-		json_array_foreach (expressions, n, expression) {
-			const json_t *packets =
-				json_object_get(json_object_get(expression, "counter"), "packets");
-
-			if (packets)
-				counted[rules] = (uint64_t)json_integer_value(packets);
-		}
-		rules++;
-	}
-	return fingerprint && rules == table->rule_count;
-}
-
-static int silence_read_table(const struct silence_table *table, const char *name,
-			      uint64_t counted[OUTPUT_RULES], struct error *error)
-{
-	char command[TABLE_SIZE + 32];
-	json_t *list;
-	bool whole;
-
-	snprintf(command, sizeof(command), "list table %s %s", table->family, name);
-	list = nftables_list(command);
-	whole = list && table_is_whole(table, list, counted);
-	json_decref(list);
-	return whole ? 0
-		     : error_set(error, -ENOENT,
-				 "the rules of nftables' table %s %s are not as `run` made them",
-				 table->family, name);
-}
-
-int silence_read(const char *instance, const struct silence *silence, struct silence_counts *counts,
-		 struct error *error)
-{
-	uint64_t ingress[OUTPUT_RULES] = {0}, output[OUTPUT_RULES] = {0};
-	struct silence_table tables[2];
-	char name[TABLE_SIZE];
-	int err;
-
-	silence_describe(tables, silence_table_name(name, instance), silence);
-	err = silence_read_table(&tables[0], name, ingress, error);
-	if (!err)
-		err = silence_read_table(&tables[1], name, output, error);
-	if (err)
-		return err;
-	for (char version = '4'; version <= '6'; version += 2) {
-		if (reflect_read(version) == '0')
-			return error_set(error, -ENOENT, "net.ipv%c.fwmark_reflect is 0", version);
-	}
-	if (counts)
-		*counts = (struct silence_counts){.handed_over = ingress[0],
-						  .answers = output[0],
-						  .tunnel = output[1] + output[2]};
-	return 0;
-}
-
-/* Adding a table before it is removed makes the removal work whether or not it was there. */
-static int silence_make_tables(const char *instance, const struct silence *silence,
-			       struct error *error)
-{
-	struct silence_table tables[2];
-	char name[TABLE_SIZE], *commands = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&commands, &size);
-	int err = stream ? 0 : -ENOMEM;
-
-	silence_describe(tables, silence_table_name(name, instance), silence);
-	for (size_t i = 0; !err && i < 2; i++) {
-		const char *family = tables[i].family;
-
-		fprintf(stream, "add table %s %s\ndelete table %s %s\nadd table %s %s\n", family,
-			name, family, name, family, name);
-		fprintf(stream, "add chain %s %s %s\n%s", family, name, tables[i].fingerprint,
-			tables[i].rules);
-	}
-	if (!err) {
-		fprintf(stream, "add chain inet %s reflect_%c_%c\n", name, silence->reflected[0],
-			silence->reflected[1]);
-		err = ferror(stream) ? -ENOMEM : 0;
-	}
-	if (stream && fclose(stream))
-		err = -ENOMEM;
-	err = err ? error_set(error, err, "no memory") : nftables_run(commands, error);
-	free(commands);
-	return err;
-}
-
-int silence_begin(const char *instance, struct silence *silence, struct error *error)
-{
-	int err;
-
-	if (strchr(silence->interface, '"') || strchr(silence->before, '"'))
-		return error_set(error, -EINVAL, "nftables takes no interface named %s",
-				 silence->interface);
-	if (!reflect_recorded(silence->reflected) && !*silence->reflected) {
-		silence->reflected[0] = reflect_read('4');
-		silence->reflected[1] = reflect_read('6');
-	}
-	if (silence_read(instance, silence, NULL, &(struct error){0}) == 0)
-		return 0;
-	err = silence_make_tables(instance, silence, error);
-	if (err)
-		return err;
-	err = reflect_turn_on(error);
-	if (err)
-		silence_end(instance);
-	return err;
-}
-
 bool silence_reflects(void)
 {
 	return reflect_read('4') != '0' && reflect_read('6') != '0';
 }
 
-void silence_end(const char *instance)
-{
-	char name[TABLE_SIZE], commands[4 * TABLE_SIZE + 80], before[2], others[2];
-	bool recorded = reflect_recorded(before);
+struct reflect_search {
+	char before[2];
+	bool found;
+};
 
-	silence_table_name(name, instance);
-	snprintf(commands, sizeof(commands),
-		 "add table netdev %s\ndelete table netdev %s\nadd table inet %s\ndelete table "
-		 "inet %s\n",
-		 name, name, name, name);
-	if (!recorded || nftables_run(commands, &(struct error){0}) || reflect_recorded(others))
+static void find_reflected(void *data, const char *table, const char *chain)
+{
+	struct reflect_search *search = data;
+	char values[2];
+
+	if (strncmp(table, TABLE_PREFIX, strlen(TABLE_PREFIX)) != 0 ||
+	    sscanf(chain, "reflect_%c_%c", &values[0], &values[1]) != 2)
 		return;
+	memcpy(search->before, values, sizeof(values));
+	search->found = true;
+}
+
+/*
+ * What an instance that runs here has found fwmark_reflect to be: an empty chain of its inet table is
+ * named after it. False: there is none, and `before` is untouched.
+ */
+static bool reflect_recorded(char before[2])
+{
+	struct reflect_search search = {.found = false};
+
+	nftables_each_chain(NFPROTO_INET, find_reflected, &search);
+	if (search.found)
+		memcpy(before, search.before, sizeof(search.before));
+	return search.found;
+}
+
+struct silence_reading {
+	const char *table;
+	char fingerprint[NFTABLES_NAME_SIZE];
+	unsigned int fingerprints;
+	unsigned int marking; /* rules of chains on interfaces */
+	unsigned int dropping;
+	uint64_t marked;
+	uint64_t dropped[RULES];
+};
+
+static void read_chain(void *data, const char *table, const char *chain)
+{
+	struct silence_reading *reading = data;
+
+	reading->fingerprints +=
+		strcmp(table, reading->table) == 0 && strcmp(chain, reading->fingerprint) == 0;
+}
+
+static void read_marking(void *data, const char *chain, uint64_t packets)
+{
+	struct silence_reading *reading = data;
+
+	(void)chain;
+	reading->marking++;
+	reading->marked += packets;
+}
+
+static void read_dropping(void *data, const char *chain, uint64_t packets)
+{
+	struct silence_reading *reading = data;
+
+	(void)chain;
+	if (RULE_ANSWERS + reading->dropping < RULES)
+		reading->dropped[RULE_ANSWERS + reading->dropping] = packets;
+	reading->dropping++;
+}
+
+static int silence_broken(const char *table, struct error *error)
+{
+	return error_set(error, -ENOENT,
+			 "the rules of nftables' tables %s are not as `run` made them", table);
+}
+
+int silence_read(const char *instance, const struct silence *silence, struct silence_counts *counts,
+		 struct error *error)
+{
+	char table[NFTABLES_NAME_SIZE];
+	struct silence_reading reading = {.table = silence_table(table, instance)};
+	int err;
+
+	silence_fingerprint(reading.fingerprint, silence);
+	err = nftables_each_chain(NFPROTO_NETDEV, read_chain, &reading);
+	if (!err)
+		err = nftables_each_chain(NFPROTO_INET, read_chain, &reading);
+	if (!err)
+		err = nftables_each_rule(NFPROTO_NETDEV, table, read_marking, &reading);
+	if (!err)
+		err = nftables_each_rule(NFPROTO_INET, table, read_dropping, &reading);
+	if (err && err != -ENOENT)
+		return error_set(error, err, "cannot read the rules of nftables: %s",
+				 strerror(-err));
+	if (err || reading.fingerprints != 2 ||
+	    reading.marking != 1U + silence_has_before(silence) ||
+	    reading.dropping != RULES - RULE_ANSWERS)
+		return silence_broken(table, error);
+	if (!silence_reflects())
+		return error_set(error, -ENOENT, "net.ipv4.fwmark_reflect or that of IPv6 is 0");
+	if (counts)
+		*counts = (struct silence_counts){
+			.passed = reading.marked,
+			.answers = reading.dropped[RULE_ANSWERS],
+			.tunnel = reading.dropped[RULE_TUNNEL4_LOW] +
+				  reading.dropped[RULE_TUNNEL4_HIGH] +
+				  reading.dropped[RULE_TUNNEL6],
+		};
+	return 0;
+}
+
+static void reflect_restore(const char before[2])
+{
 	reflect_write('4', before[0]);
 	reflect_write('6', before[1]);
 }
 
-int silence_open_events(void)
+int silence_begin(const char *instance, struct silence *silence, struct error *error)
 {
-	_cleanup_close_ int fd = -1;
-	struct mnl_socket *socket =
-		mnl_socket_open2(NETLINK_NETFILTER, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	int err = socket ? 0 : -errno;
+	bool recorded = reflect_recorded(silence->reflected);
+	int err;
 
-	if (!err && mnl_socket_bind(socket, 1 << (NFNLGRP_NFTABLES - 1), MNL_SOCKET_AUTOPID) < 0)
-		err = -errno;
-	if (!err) {
-		fd = fcntl(mnl_socket_get_fd(socket), F_DUPFD_CLOEXEC, 0);
-		err = fd < 0 ? -errno : 0;
+	if (!recorded && !*silence->reflected) {
+		silence->reflected[0] = reflect_read('4');
+		silence->reflected[1] = reflect_read('6');
 	}
-	if (socket)
-		mnl_socket_close(socket);
+	if (silence_read(instance, silence, NULL, &(struct error){0}) == 0)
+		return 0;
+	err = reflect_turn_on(error);
 	if (err)
 		return err;
-	err = fd;
-	fd = -1;
-	return err;
+	err = silence_make(instance, silence);
+	if (!err)
+		return 0;
+	if (!recorded)
+		reflect_restore(silence->reflected);
+	return error_set(error, err, "cannot make rules of nftables: %s%s", strerror(-err),
+			 err == -EOPNOTSUPP ? "; modprobe nf_tables" : "");
 }
 
-bool silence_events(int fd)
+void silence_end(const char *instance)
+{
+	char table[NFTABLES_NAME_SIZE], before[2], others[2];
+	const uint8_t families[] = {NFPROTO_NETDEV, NFPROTO_INET};
+	bool recorded = reflect_recorded(before);
+	struct nftables nft;
+
+	silence_table(table, instance);
+	nftables_begin(&nft);
+	for (size_t i = 0; i < sizeof(families); i++) {
+		nftables_add_table(&nft, families[i], table);
+		nftables_remove_table(&nft, families[i], table);
+	}
+	if (!recorded || nftables_commit(&nft) || reflect_recorded(others))
+		return;
+	reflect_restore(before);
+}
+
+int silence_open_events(struct netlink **out)
+{
+	const int group = NFNLGRP_NFTABLES;
+	struct netlink *netlink;
+	int err = netlink_open(&netlink, NETLINK_NETFILTER, SOCK_NONBLOCK);
+
+	if (err)
+		return err;
+	if (setsockopt(netlink_fd(netlink), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
+		       sizeof(group)) < 0) {
+		err = -errno;
+		netlink_close(netlink);
+		return err;
+	}
+	*out = netlink;
+	return 0;
+}
+
+bool silence_events(const struct netlink *events)
 {
 	char buffer[8192];
 	bool any = false;
 	ssize_t size;
 
 	/* what was lost (ENOBUFS) were changes, too; what they are is looked up */
-	while ((size = recv(fd, buffer, sizeof(buffer), 0)) > 0 || (size < 0 && errno == ENOBUFS))
+	while ((size = recv(netlink_fd(events), buffer, sizeof(buffer), MSG_DONTWAIT)) > 0 ||
+	       (size < 0 && errno == ENOBUFS))
 		any = true;
 	return any;
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "net/netlink.h"
 
 struct silence {
 	char interface[16]; /* listen.interface */
@@ -31,9 +32,9 @@ struct silence {
 
 /* What the rules have counted, in packets, since they were made. */
 struct silence_counts {
-	uint64_t handed_over; /* to the kernel by the datapath */
-	uint64_t answers;     /* of the kernel to captured packets, dropped */
-	uint64_t tunnel;      /* errors about the tunnel, dropped */
+	uint64_t passed;  /* to the kernel by the datapath */
+	uint64_t answers; /* of the kernel to captured packets, dropped */
+	uint64_t tunnel;  /* errors about the tunnel, dropped */
 };
 
 /*
@@ -56,10 +57,10 @@ bool silence_reflects(void);
 void silence_end(const char *instance);
 
 /*
- * A socket that becomes readable when somebody changes the rules of this network namespace: a file
- * descriptor, or -errno. silence_events() empties it, and says whether there was anything.
+ * A socket that becomes readable when somebody changes rules in this network namespace.
+ * silence_events() empties it, and says whether there was anything.
  */
-int silence_open_events(void);
-bool silence_events(int fd);
+int silence_open_events(struct netlink **out);
+bool silence_events(const struct netlink *events);
 
 #endif

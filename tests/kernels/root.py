@@ -18,7 +18,7 @@ PACKAGES = (
     "python3", "python3-scapy", "python3-yaml", "iproute2", "nftables", "ethtool", "tcpdump",
     "strace", "procps", "util-linux", "iputils-ping", "bpftool",
     # the guest, and the program's libraries
-    "kmod", "libbpf1", "libjansson4", "libyaml-0-2", "libmnl0", "libnftables1",
+    "kmod", "libbpf1", "libjansson4", "libyaml-0-2", "libmnl0", "libnftnl11",
     "libpcap0.8", "libsystemd0",
     "libmicrohttpd12", "libcap2")
 PATHS_NOT_NEEDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",

@@ -31,7 +31,7 @@ PROVIDED = [
     *_tags("libelf.so.1", "ELFUTILS_1.", range(0, 8)),
     *_tags("libjansson.so.4", "", ["libjansson.so.4"]),
     *_tags("libmnl.so.0", "LIBMNL_1.", range(0, 3)),
-    *_tags("libnftables.so.1", "LIBNFTABLES_", range(1, 4)),
+    *_tags("libnftnl.so.11", "LIBNFTNL_", range(11, 16)),
     *_tags("libsystemd.so.0", "LIBSYSTEMD_", range(209, 253)),
     *_tags("libz.so.1", "ZLIB_", ["1.2.0", "1.2.0.2", "1.2.2", "1.2.2.3", "1.2.3.3", "1.2.3.4",
                                   "1.2.3.5", "1.2.5.1", "1.2.5.2", "1.2.7.1", "1.2.9"]),

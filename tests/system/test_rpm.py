@@ -24,7 +24,7 @@ COMMANDS = ("rpm", "rpmbuild", "rpmlint", "rpmsign", "createrepo_c", "gpg", "obj
 LATER = "99.0.0"
 PORT = 8080
 URL = f"http://127.0.0.1:{PORT}"
-INSTALLED = ["rpm", "dnf", "libelf1", "libjansson4", "libmnl0", "libnftables1", "libyaml-0-2", "libmicrohttpd12",
+INSTALLED = ["rpm", "dnf", "libelf1", "libjansson4", "libmnl0", "libnftnl11", "libyaml-0-2", "libmicrohttpd12",
              "libcap2"]
 NAMES = ("vxlan-pipeline.service", "vxlan-pipeline-tune.service")
 UNITS = ("vxlan-pipeline", "vxlan-pipeline@second")  # the ones that run
