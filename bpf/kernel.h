@@ -104,7 +104,7 @@ static __always_inline bool kernel_would_exceed(const struct packet *packet)
 	if (packet->ip_length <= config.mtu || !packet->version)
 		return false;
 	if (packet->kernel_mtu)
-		return packet->kernel_mtu > config.mtu;
+		return packet->kernel_mtu > config.mtu && !config.mtu_is_devices;
 	return kernel_would_forward(packet, config.mtu + 1);
 }
 

@@ -379,7 +379,8 @@ struct pipeline_config {
 	__u8 multi_buffer;         /* frames may come in several buffers */
 	__u8 transmit_by_redirect; /* single_arm: through the devmap, not by XDP_TX */
 	__u8 may_pass;             /* the kernel is kept from answering what is passed to it */
-	__u8 reserved[5];
+	__u8 mtu_is_devices;       /* forward.mtu is auto: it changes with device_mtu */
+	__u8 reserved[4];
 	__u32 vni_count;     /* with VNI_RANGE */
 	__u64 fragment_mark; /* struct fragment_shim */
 	__u32 nat4_shapes;   /* how many of nat4_shape[] are in use */

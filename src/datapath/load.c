@@ -93,6 +93,7 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	to->clear_df_above = from->inner.clear_df_above;
 	to->mtu = from->forward.mtu ? from->forward.mtu : links->egress_mtu;
 	to->device_mtu = links->egress_mtu;
+	to->mtu_is_devices = !from->forward.mtu;
 	to->egress_ifindex = links->egress_ifindex;
 	to->cpus = libbpf_num_possible_cpus();
 	memcpy(to->listen_mac, links->listen_mac, sizeof(to->listen_mac));
