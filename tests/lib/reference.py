@@ -292,7 +292,7 @@ class Reference:
         if truncated and self.truncated == "pass":
             return self._kernels(packet, {"inner_truncated"})
         if packet.version == 4 and packet.l4 > end:  # the header itself was cut
-            outcome = Outcome("malformed", "truncated", "unmatched", "passed",
+            outcome = Outcome("malformed", "truncated", "unmatched", *self._passed(packet),
                               *self._sent(None).verdicts, vni=packet.vni)
             outcome.bytes_open = True
             return outcome

@@ -38,6 +38,7 @@ VERDICTS = {"not_tunnel", "outer_fragment", "source_denied", "malformed", "bad_v
 
 MACS = bytes.fromhex("02000000000b02000000000a")
 GATEWAY, LISTEN, EGRESS = "02:00:00:00:00:fe", "02:00:00:00:00:01", "02:00:00:00:00:02"
+PASSING = "02:56:00:00:00:00"  # the source of what is passed, with the mark 0
 
 
 def ones_sum(data):
