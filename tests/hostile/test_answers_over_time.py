@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+The kernel never answers a captured packet, whatever happens to the instance meanwhile: reloads,
+restarts, kill -9, somebody who flushes the rules of nftables, targets that are down from the start.
+"""
+
+import signal
+
+from lib import frames, hostile
+from lib.answers import ANYWHERE, IS_WHOLE, Routed, Weather, rules, unmatched
+from lib.command import need_commands
+
+
+class Life(Routed):
+    """The storm goes on while the instance changes hands."""
+
+    GAP = 100  # answers that may leave until the rules are there again: a tenth of a second
+
+    def setUp(self):
+        super().setUp()
+        storm = self.storm(ANYWHERE, 1000)
+        self.mixed = [frame for pair in zip(storm[4], storm[6]) for frame in pair]
+
+    def restart(self, daemon):
+        self.assertEqual(daemon.terminate(), 0)
+        return self.start(unmatched("pass"))
+
+    def crash(self, daemon):
+        daemon.kill()
+        self.settle(0.3)
+        return self.start(unmatched("pass"))
+
+    def reload(self, daemon):
+        daemon.signal(signal.SIGHUP)
+        daemon.notified("RELOADING=1")
+        daemon.notified("READY=1")
+        return daemon
+
+    def test_life(self):
+        """None while it reloads, restarts, dies and is started again."""
+        daemon = self.start(unmatched("pass"))
+        for name, change in (("a reload", self.reload), ("a clean restart", self.restart),
+                             ("kill -9 and a start", self.crash)) * (5 if IS_WHOLE else 1):
+            self.forget()
+            with Weather(self, self.mixed):
+                self.settle(0.3)
+                daemon = change(daemon)
+                self.settle(0.3)
+            self.settle()
+            with self.subTest(name):
+                # without an instance the tunnel's port is closed: that is no captured packet
+                self.assert_silent("IPv")
+        self.assertEqual(daemon.terminate(), 0)
+        self.assert_nothing_left()
+
+    def test_somebody_flushes_the_rules(self):
+        """`nft flush ruleset` by somebody else: what the daemon needs is there again at once."""
+        need_commands("nft")
+        daemon = self.start(unmatched("pass"))
+        gaps = []
+        for _ in range(5 if IS_WHOLE else 1):
+            self.forget()
+            with Weather(self, self.mixed):
+                self.settle(0.2)
+                with self.subTest("before"):
+                    self.assert_silent("IPv")
+                self.forget()
+                self.appliance.run("nft", "flush", "ruleset")
+                self.settle()  # an answer to a packet of the gap may take that long
+                gaps.append(sum(self.answers.values()))
+                said = self.answered("IPv")
+                self.forget()
+                self.settle(0.3)
+            self.settle()
+            with self.subTest("after"):
+                self.assert_silent("IPv")
+            with self.subTest("until they are there again"):
+                self.assertLessEqual(gaps[-1], self.GAP, said)
+        print(f"    answers after nft flush ruleset, at 1,000 packets a second: {gaps}", flush=True)
+        self.assertEqual(daemon.terminate(), 0)
+
+
+class TargetsDown(Routed):
+    """
+    A new generation knows what the one before knew, and the first one asks before it attaches:
+    packets to targets that do not answer are not handed to the kernel.
+    """
+
+    DOWN = rules("10.20.0.77:8081", "[fd20::77]:8081")
+
+    def say_everything(self):
+        super().say_everything()
+        self.answer_soon("out0", 500)  # failed after 1.5 s: later than a start waits
+
+    def test_targets_down(self):
+        ends = (("10.200.0.{}", "10.64.0.1"), ("2001:db8:b::{}", "2001:db8:c::1"))
+        packets = (frames.udp(source.format(n % 200), end, hostile.PORT, 514)
+                   for n in range(2000) for source, end in ends)
+        mild = [frames.tunnel(frames.inner(packet)) for packet in packets]
+        with Weather(self, mild, 400):
+            daemon = self.start(self.DOWN)
+            self.settle(2.5)
+            self.told("a start")
+            daemon.signal(signal.SIGHUP)
+            daemon.notified("READY=1")
+            self.settle(2.5)
+            self.told("a reload")
+            self.assertEqual(daemon.terminate(), 0)
+            self.forget_neighbours()
+            daemon = self.start(self.DOWN)
+            self.settle(2.5)
+            self.told("a clean restart")
+            if not IS_WHOLE:
+                return
+            daemon.kill()
+            self.settle(0.5)
+            self.forget_neighbours()
+            self.start(self.DOWN)
+            self.settle(2.5)
+            self.told("kill -9 and a start")
+
+    def told(self, moment):
+        with self.subTest(moment):
+            self.assert_silent("IPv")
+        self.forget()
