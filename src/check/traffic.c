@@ -242,7 +242,7 @@ void check_silence(const struct check *check)
 		check_fix(check_find(check, FINDING_WARN,
 				     "the rules of nftables that keep the kernel from answering "
 				     "captured packets, tables vxlan-pipeline-%s, are not as `run` "
-				     "made them, or net.ipv4.fwmark_reflect or that of IPv6 is 0",
+				     "made them, or settings that go with them are 0",
 				     check->instance),
 			  "systemctl restart %s", check->unit);
 }

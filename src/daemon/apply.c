@@ -79,7 +79,8 @@ static void begin_silence(struct applied *fresh, const struct applied *applied,
 	struct silence *silence = &fresh->silence;
 
 	*silence = (struct silence){.mark = datapath_pass_mark(pins), .port = config->listen.port};
-	memcpy(silence->reflected, applied->silence.reflected, sizeof(silence->reflected));
+	memcpy(silence->before_settings, applied->silence.before_settings,
+	       sizeof(silence->before_settings));
 	datapath_pass_mac(silence->mark, silence->mac);
 	snprintf(silence->interface, sizeof(silence->interface), "%s", config->listen.interface);
 	/* until the swap the generation before passes packets that came in there */
@@ -101,7 +102,7 @@ void applied_keep_silence(struct applied *applied, const char *instance, bool re
 {
 	struct error why;
 
-	if (applied->may_pass && silence_reflects() && !read)
+	if (applied->may_pass && silence_is_set() && !read)
 		return;
 	if (applied->may_pass && silence_read(instance, &applied->silence, NULL, &why) == 0)
 		return;

@@ -20,6 +20,8 @@
 #include "base/log.h"
 #include "base/privilege.h"
 
+#define HOLDING_MS 3500
+
 static void debug_line(const char *line)
 {
 	log_debug("%.*s", (int)strcspn(line, "\n"), line);
@@ -196,6 +198,20 @@ static int open_signals(struct error *error)
 	return fd < 0 ? error_set(error, -errno, "signalfd: %s", strerror(errno)) : fd;
 }
 
+/*
+ * The kernel holds a packet for up to 3 s while it looks for the neighbour, and then tells its sender:
+ * not before all that was passed is over may the rules go that keep it from that.
+ */
+static void await_answers(const struct daemon *daemon)
+{
+	int64_t left = daemon->passed_at + HOLDING_MS - clock_ms();
+
+	if (!daemon->passed_at || left <= 0)
+		return;
+	log_info("waiting %.1f s for packets that the kernel may still hold", left / 1000.0);
+	poll(NULL, 0, (int)left);
+}
+
 /* The instance ends with its daemon, unless it is to linger. */
 static int end(const struct daemon *daemon, struct error *error)
 {
@@ -209,6 +225,7 @@ static int end(const struct daemon *daemon, struct error *error)
 	err = datapath_remove(daemon->options->instance, error);
 	if (err && err != -ENOENT) /* `stop` may have been faster */
 		return err;
+	await_answers(daemon);
 	silence_end(daemon->options->instance);
 	log_info("detached");
 	return 0;

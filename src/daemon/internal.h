@@ -41,6 +41,8 @@ struct daemon {
 	int64_t watchdog_every; /* ms */
 	bool following;         /* next hops: not to be begun anew from within */
 	struct netlink *rules;  /* silence_open_events(); NULL: rules are looked at now and then */
+	uint64_t passed;        /* packets passed to the kernel, as last read */
+	int64_t passed_at;      /* CLOCK_MONOTONIC, ms: when that was last seen to grow */
 	bool rules_changed;     /* somebody's rules of nftables */
 	bool linger;
 	bool drained; /* while the instance was pinned last */

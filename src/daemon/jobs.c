@@ -136,6 +136,15 @@ static void tell_health(struct daemon *daemon, const struct health *before)
 	daemon_notify_status(daemon, "");
 }
 
+static void note_passed(struct daemon *daemon, const struct counters *counters, int64_t now)
+{
+	uint64_t passed = counters->verdict[VERDICT_PASSED].packets;
+
+	if (passed != daemon->passed)
+		daemon->passed_at = now;
+	daemon->passed = passed;
+}
+
 static int64_t job_health(struct daemon *daemon, int64_t now)
 {
 	struct datapath_condition condition;
@@ -148,6 +157,7 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 	} else {
 		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
 			     &condition, getpid());
+		note_passed(daemon, &condition.counters, now);
 		if (condition.state != DATAPATH_ABSENT)
 			daemon->drained = instance_is_drained(daemon->options->instance);
 	}

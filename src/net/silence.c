@@ -1,219 +1,101 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
-#include <linux/if_ether.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter_ipv4.h>
 
 #include "base/cleanup.h"
-#include "base/fnv.h"
 #include "net/nftables.h"
 #include "net/silence.h"
+#include "net/silence_rules.h"
 
-#define TABLE_PREFIX  "vxlan-pipeline-"
-#define REFLECT       "/proc/sys/net/ipv%c/fwmark_reflect"
-#define RULES_LAYOUT  1    /* another one for each change of the rules below */
-#define INGRESS_FIRST -500 /* before everybody else's rules on the interface */
-
-/* In this order in their chains. */
-enum silence_rule {
-	RULE_MARK,
-	RULE_ANSWERS,
-	RULE_TUNNEL4_LOW,
-	RULE_TUNNEL4_HIGH,
-	RULE_TUNNEL6,
-	RULES
+/* What has to be 1 (SILENCE_SETTINGS); without IPv6 there is none of its. */
+static const char *const settings[SILENCE_SETTINGS] = {
+	"/proc/sys/net/ipv4/fwmark_reflect",
+	"/proc/sys/net/ipv6/fwmark_reflect",
+	"/proc/sys/net/ipv4/tcp_fwmark_accept",
 };
 
-static const char *silence_table(char *name, const char *instance)
+#define SETTING_ABSENT 'x'
+
+static char setting_read(const char *path)
 {
-	snprintf(name, NFTABLES_NAME_SIZE, TABLE_PREFIX "%s", instance);
-	return name;
-}
-
-/* An empty chain, named after what the rules are made of: with it they are those that are wanted. */
-static const char *silence_fingerprint(char *name, const struct silence *silence)
-{
-	uint32_t hash = fnv1a(silence, offsetof(struct silence, reflected));
-
-	snprintf(name, NFTABLES_NAME_SIZE, "is_%u_%08x", RULES_LAYOUT, hash);
-	return name;
-}
-
-/* Marks what the datapath passes: as soon as it comes in, and by the MAC that only that has. */
-static void silence_mark_ingress(struct nftables *nft, const char *table, const char *chain,
-				 const char *interface, const struct silence *silence)
-{
-	struct nftables_rule *rule;
-
-	nftables_add_chain(nft, NFPROTO_NETDEV, table, chain, NF_NETDEV_INGRESS, INGRESS_FIRST,
-			   interface);
-	rule = nftables_begin_rule(nft, NFPROTO_NETDEV, table, chain);
-	nftables_if_bytes(rule, NFT_PAYLOAD_LL_HEADER, offsetof(struct ethhdr, h_source),
-			  NFT_CMP_EQ, silence->mac, sizeof(silence->mac));
-	nftables_count(rule);
-	nftables_set_mark(rule, silence->mark);
-	nftables_end_rule(nft, rule);
-}
-
-/* Drops what the kernel itself sends under the mark. */
-static void silence_drop_answers(struct nftables *nft, const char *table, uint32_t mark)
-{
-	struct nftables_rule *rule = nftables_begin_rule(nft, NFPROTO_INET, table, "output");
-
-	nftables_if_meta(rule, NFT_META_MARK, &mark, sizeof(mark));
-	nftables_count(rule);
-	nftables_drop(rule);
-	nftables_end_rule(nft, rule);
-}
-
-/*
- * Drops ICMP errors about the tunnel. An error has a type from `first` to `last` (RFC 792; RFC 4443
- * 2.1), and from byte 8 on the packet that it is about: the byte at `protocol` says UDP, those at `port`
- * are the destination port. Counted from the ICMP header, of a packet without IP options.
- */
-static void silence_drop_errors(struct nftables *nft, const char *table, uint16_t tunnel_port,
-				uint8_t icmp, uint8_t first, uint8_t last, uint32_t protocol,
-				uint32_t port)
-{
-	struct nftables_rule *rule = nftables_begin_rule(nft, NFPROTO_INET, table, "output");
-	const uint8_t udp = IPPROTO_UDP;
-	const uint16_t wanted = htons(tunnel_port);
-
-	nftables_if_meta(rule, NFT_META_L4PROTO, &icmp, sizeof(icmp));
-	nftables_if_bytes(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NFT_CMP_GTE, &first,
-			  sizeof(first));
-	nftables_if_bytes(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NFT_CMP_LTE, &last, sizeof(last));
-	nftables_if_bytes(rule, NFT_PAYLOAD_TRANSPORT_HEADER, protocol, NFT_CMP_EQ, &udp,
-			  sizeof(udp));
-	nftables_if_bytes(rule, NFT_PAYLOAD_TRANSPORT_HEADER, port, NFT_CMP_EQ, &wanted,
-			  sizeof(wanted));
-	nftables_count(rule);
-	nftables_drop(rule);
-	nftables_end_rule(nft, rule);
-}
-
-static bool silence_has_before(const struct silence *silence)
-{
-	return *silence->before && if_nametoindex(silence->before);
-}
-
-/* Adding a table before it is removed makes the removal work whether or not it was there. */
-static int silence_make(const char *instance, const struct silence *silence)
-{
-	char table[NFTABLES_NAME_SIZE], name[NFTABLES_NAME_SIZE];
-	const uint8_t families[] = {NFPROTO_NETDEV, NFPROTO_INET};
-	struct nftables nft;
-
-	silence_table(table, instance);
-	nftables_begin(&nft);
-	for (size_t i = 0; i < sizeof(families); i++) {
-		nftables_add_table(&nft, families[i], table);
-		nftables_remove_table(&nft, families[i], table);
-		nftables_add_table(&nft, families[i], table);
-		nftables_add_chain(&nft, families[i], table, silence_fingerprint(name, silence), -1,
-				   0, NULL);
-	}
-	silence_mark_ingress(&nft, table, "ingress", silence->interface, silence);
-	if (silence_has_before(silence))
-		silence_mark_ingress(&nft, table, "before", silence->before, silence);
-	snprintf(name, sizeof(name), "reflect_%c_%c", silence->reflected[0], silence->reflected[1]);
-	nftables_add_chain(&nft, NFPROTO_INET, table, name, -1, 0, NULL);
-	nftables_add_chain(&nft, NFPROTO_INET, table, "output", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW,
-			   NULL);
-	silence_drop_answers(&nft, table, silence->mark);
-	silence_drop_errors(&nft, table, silence->port, IPPROTO_ICMP, 3, 5, 17, 30);
-	silence_drop_errors(&nft, table, silence->port, IPPROTO_ICMP, 11, 12, 17, 30);
-	silence_drop_errors(&nft, table, silence->port, IPPROTO_ICMPV6, 0, 127, 14, 50);
-	return nftables_commit(&nft);
-}
-
-static int reflect_open(char version, int flags)
-{
-	char path[sizeof(REFLECT)];
-
-	snprintf(path, sizeof(path), REFLECT, version);
-	return open(path, flags | O_CLOEXEC);
-}
-
-#define REFLECT_NONE 'x' /* there is no such setting, as without IPv6 */
-
-static char reflect_read(char version)
-{
-	_cleanup_close_ int fd = reflect_open(version, O_RDONLY);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char value;
 
-	return fd >= 0 && read(fd, &value, 1) == 1 ? value : REFLECT_NONE;
+	return fd >= 0 && read(fd, &value, 1) == 1 ? value : SETTING_ABSENT;
 }
 
-static int reflect_write(char version, char value)
+static int setting_write(const char *path, char value)
 {
 	_cleanup_close_ int fd = -1;
-	char now = reflect_read(version);
+	char now = setting_read(path);
 
-	if (value == REFLECT_NONE || now == REFLECT_NONE || now == value)
+	if (value == SETTING_ABSENT || now == SETTING_ABSENT || now == value)
 		return 0;
-	fd = reflect_open(version, O_WRONLY);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
 	return fd >= 0 && write(fd, &value, 1) == 1 ? 0 : -errno;
 }
 
-static int reflect_turn_on(struct error *error)
+static int settings_turn_on(struct error *error)
 {
-	for (char version = '4'; version <= '6'; version += 2) {
-		int err = reflect_write(version, '1');
+	for (size_t i = 0; i < SILENCE_SETTINGS; i++) {
+		int err = setting_write(settings[i], '1');
 
 		if (err)
-			return error_set(error, err,
-					 "cannot set net.ipv%c.fwmark_reflect: %s; sysctl -w "
-					 "net.ipv%c.fwmark_reflect=1",
-					 version, strerror(-err), version);
+			return error_set(error, err, "cannot set %s: %s; echo 1 > %s", settings[i],
+					 strerror(-err), settings[i]);
 	}
 	return 0;
 }
 
-bool silence_reflects(void)
+static void settings_restore(const char before[SILENCE_SETTINGS])
 {
-	return reflect_read('4') != '0' && reflect_read('6') != '0';
+	for (size_t i = 0; i < SILENCE_SETTINGS; i++)
+		setting_write(settings[i], before[i]);
 }
 
-struct reflect_search {
-	char before[2];
+bool silence_is_set(void)
+{
+	for (size_t i = 0; i < SILENCE_SETTINGS; i++) {
+		if (setting_read(settings[i]) == '0')
+			return false;
+	}
+	return true;
+}
+
+struct settings_search {
+	char before[SILENCE_SETTINGS];
 	bool found;
 };
 
-static void find_reflected(void *data, const char *table, const char *chain)
+static void find_settings(void *data, const char *table, const char *chain)
 {
-	struct reflect_search *search = data;
-	char values[2];
+	struct settings_search *search = data;
 
-	if (strncmp(table, TABLE_PREFIX, strlen(TABLE_PREFIX)) != 0 ||
-	    sscanf(chain, "reflect_%c_%c", &values[0], &values[1]) != 2)
+	if (strncmp(table, SILENCE_TABLE, strlen(SILENCE_TABLE)) != 0 ||
+	    strncmp(chain, "was_", 4) != 0 || strlen(chain) != 4 + SILENCE_SETTINGS)
 		return;
-	memcpy(search->before, values, sizeof(values));
+	memcpy(search->before, chain + 4, SILENCE_SETTINGS);
 	search->found = true;
 }
 
 /*
- * What an instance that runs here has found fwmark_reflect to be: an empty chain of its inet table is
+ * What an instance that runs here has found the settings to be: an empty chain of its inet table is
  * named after it. False: there is none, and `before` is untouched.
  */
-static bool reflect_recorded(char before[2])
+static bool settings_recorded(char before[SILENCE_SETTINGS])
 {
-	struct reflect_search search = {.found = false};
+	struct settings_search search = {.found = false};
 
-	nftables_each_chain(NFPROTO_INET, find_reflected, &search);
+	nftables_each_chain(NFPROTO_INET, find_settings, &search);
 	if (search.found)
-		memcpy(before, search.before, sizeof(search.before));
+		memcpy(before, search.before, SILENCE_SETTINGS);
 	return search.found;
 }
 
@@ -224,7 +106,8 @@ struct silence_reading {
 	unsigned int marking; /* rules of chains on interfaces */
 	unsigned int dropping;
 	uint64_t marked;
-	uint64_t dropped[RULES];
+	uint64_t answers;
+	uint64_t tunnel;
 };
 
 static void read_chain(void *data, const char *table, const char *chain)
@@ -235,23 +118,26 @@ static void read_chain(void *data, const char *table, const char *chain)
 		strcmp(table, reading->table) == 0 && strcmp(chain, reading->fingerprint) == 0;
 }
 
+/* The first rule of each interface marks. */
 static void read_marking(void *data, const char *chain, uint64_t packets)
 {
 	struct silence_reading *reading = data;
 
 	(void)chain;
-	reading->marking++;
-	reading->marked += packets;
+	if (reading->marking++ % SILENCE_MARKING_RULES == 0)
+		reading->marked += packets;
 }
 
+/* The first rule is about answers, the others about the tunnel. */
 static void read_dropping(void *data, const char *chain, uint64_t packets)
 {
 	struct silence_reading *reading = data;
 
 	(void)chain;
-	if (RULE_ANSWERS + reading->dropping < RULES)
-		reading->dropped[RULE_ANSWERS + reading->dropping] = packets;
-	reading->dropping++;
+	if (!reading->dropping++)
+		reading->answers = packets;
+	else
+		reading->tunnel += packets;
 }
 
 static int silence_broken(const char *table, struct error *error)
@@ -279,56 +165,50 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 		return error_set(error, err, "cannot read the rules of nftables: %s",
 				 strerror(-err));
 	if (err || reading.fingerprints != 2 ||
-	    reading.marking != 1U + silence_has_before(silence) ||
-	    reading.dropping != RULES - RULE_ANSWERS)
+	    reading.marking != SILENCE_MARKING_RULES * (1U + silence_has_before(silence)) ||
+	    reading.dropping != SILENCE_DROPPING_RULES)
 		return silence_broken(table, error);
-	if (!silence_reflects())
-		return error_set(error, -ENOENT, "net.ipv4.fwmark_reflect or that of IPv6 is 0");
+	if (!silence_is_set())
+		return error_set(error, -ENOENT,
+				 "net.ipv4.fwmark_reflect, net.ipv6.fwmark_reflect or "
+				 "net.ipv4.tcp_fwmark_accept is 0");
 	if (counts)
 		*counts = (struct silence_counts){
 			.passed = reading.marked,
-			.answers = reading.dropped[RULE_ANSWERS],
-			.tunnel = reading.dropped[RULE_TUNNEL4_LOW] +
-				  reading.dropped[RULE_TUNNEL4_HIGH] +
-				  reading.dropped[RULE_TUNNEL6],
+			.answers = reading.answers,
+			.tunnel = reading.tunnel,
 		};
 	return 0;
 }
 
-static void reflect_restore(const char before[2])
-{
-	reflect_write('4', before[0]);
-	reflect_write('6', before[1]);
-}
-
 int silence_begin(const char *instance, struct silence *silence, struct error *error)
 {
-	bool recorded = reflect_recorded(silence->reflected);
+	bool recorded = settings_recorded(silence->before_settings);
 	int err;
 
-	if (!recorded && !*silence->reflected) {
-		silence->reflected[0] = reflect_read('4');
-		silence->reflected[1] = reflect_read('6');
+	if (!recorded && !*silence->before_settings) {
+		for (size_t i = 0; i < SILENCE_SETTINGS; i++)
+			silence->before_settings[i] = setting_read(settings[i]);
 	}
 	if (silence_read(instance, silence, NULL, &(struct error){0}) == 0)
 		return 0;
-	err = reflect_turn_on(error);
+	err = settings_turn_on(error);
 	if (err)
 		return err;
 	err = silence_make(instance, silence);
 	if (!err)
 		return 0;
 	if (!recorded)
-		reflect_restore(silence->reflected);
+		settings_restore(silence->before_settings);
 	return error_set(error, err, "cannot make rules of nftables: %s%s", strerror(-err),
 			 err == -EOPNOTSUPP ? "; modprobe nf_tables" : "");
 }
 
 void silence_end(const char *instance)
 {
-	char table[NFTABLES_NAME_SIZE], before[2], others[2];
+	char table[NFTABLES_NAME_SIZE], before[SILENCE_SETTINGS], others[SILENCE_SETTINGS];
 	const uint8_t families[] = {NFPROTO_NETDEV, NFPROTO_INET};
-	bool recorded = reflect_recorded(before);
+	bool recorded = settings_recorded(before);
 	struct nftables nft;
 
 	silence_table(table, instance);
@@ -337,9 +217,9 @@ void silence_end(const char *instance)
 		nftables_add_table(&nft, families[i], table);
 		nftables_remove_table(&nft, families[i], table);
 	}
-	if (!recorded || nftables_commit(&nft) || reflect_recorded(others))
+	if (!recorded || nftables_commit(&nft) || settings_recorded(others))
 		return;
-	reflect_restore(before);
+	settings_restore(before);
 }
 
 int silence_open_events(struct netlink **out)

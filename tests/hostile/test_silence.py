@@ -10,7 +10,7 @@ from lib.command import need_commands, wait_for
 from lib.daemon import Daemon
 from lib.ground import Ground
 
-REFLECT = "net.ipv4.fwmark_reflect", "net.ipv6.fwmark_reflect"
+REFLECT = "net.ipv4.fwmark_reflect", "net.ipv6.fwmark_reflect", "net.ipv4.tcp_fwmark_accept"
 PASS = {"forward": {"unmatched": "pass"}}
 
 
@@ -43,32 +43,32 @@ class Silence(Ground):
 
     def assert_silent(self):
         self.assertEqual(self.tables(), self.ours())
-        self.assertEqual(self.reflects(), ["1", "1"])
+        self.assertEqual(self.reflects(), ["1", "1", "1"])
 
     def test_from_start_to_stop(self):
-        self.assertEqual(self.reflects(), ["0", "0"])
+        self.assertEqual(self.reflects(), ["0", "0", "0"])
         daemon = self.start()
         self.assert_silent()
         self.assertEqual(daemon.terminate(), 0)
         self.assertEqual(self.tables(), [])
-        self.assertEqual(self.reflects(), ["0", "0"])
+        self.assertEqual(self.reflects(), ["0", "0", "0"])
 
     def test_settings_of_somebody_else_stay(self):
-        """fwmark_reflect was on before, and other tables are there: both are left as they were."""
+        """The settings were on before, and other tables are there: both are left as they were."""
         self.appliance.sysctl(*(f"{name}=1" for name in REFLECT))
         self.appliance.run("nft", "add", "table", "inet", "vxlan")
         daemon = self.start()
         self.assertEqual(self.tables(), sorted([*self.ours(), ("inet", "vxlan")]))
         self.assertEqual(daemon.terminate(), 0)
         self.assertEqual(self.tables(), [("inet", "vxlan")])
-        self.assertEqual(self.reflects(), ["1", "1"])
+        self.assertEqual(self.reflects(), ["1", "1", "1"])
 
     def test_a_killed_daemon_leaves_it_and_stop_removes_it(self):
         self.start().kill()
         self.assert_silent()
         self.cli("stop", "--instance", self.instance)
         self.assertEqual(self.tables(), [])
-        self.assertEqual(self.reflects(), ["0", "0"])
+        self.assertEqual(self.reflects(), ["0", "0", "0"])
 
     def test_reload_and_restart_leave_the_rules_alone(self):
         """The counts of a reload or restart go on, as the rules stay: there is no gap in them."""
@@ -89,7 +89,7 @@ class Silence(Ground):
         refused = self.cli("run", "-c", self.write(), "--instance", self.instance, check=False)
         self.assertEqual(refused.returncode, 1, refused.stderr)
         self.assertEqual(self.tables(), [])
-        self.assertEqual(self.reflects(), ["0", "0"])
+        self.assertEqual(self.reflects(), ["0", "0", "0"])
 
     def test_what_somebody_takes_away_comes_back(self):
         self.start()
@@ -100,10 +100,11 @@ class Silence(Ground):
                 ("the other one", ("nft", "delete", "table", *self.ours()[1])),
                 ("a chain emptied", ("nft", "flush", "chain", *self.ours()[0], "output")),
                 ("the setting turned off", ("sysctl", "-q", "-w", f"{REFLECT[0]}=0")),
-                ("that of IPv6", ("sysctl", "-q", "-w", f"{REFLECT[1]}=0"))):
+                ("that of IPv6", ("sysctl", "-q", "-w", f"{REFLECT[1]}=0")),
+                ("that of TCP", ("sysctl", "-q", "-w", f"{REFLECT[2]}=0"))):
             with self.subTest(sentence):
                 self.appliance.run(*command)
-                wait_for(lambda: self.rules() == rules and self.reflects() == ["1", "1"], 2,
+                wait_for(lambda: self.rules() == rules and self.reflects() == ["1", "1", "1"], 2,
                          "the rules are back")
 
     def test_two_instances(self):
@@ -119,10 +120,10 @@ class Silence(Ground):
         self.assertEqual(self.tables(), self.ours(one, second))
         self.assertEqual(first.terminate(), 0)
         self.assertEqual(self.tables(), self.ours(second))
-        self.assertEqual(self.reflects(), ["1", "1"])
+        self.assertEqual(self.reflects(), ["1", "1", "1"])
         self.assertEqual(other.terminate(), 0)
         self.assertEqual(self.tables(), [])
-        self.assertEqual(self.reflects(), ["0", "0"])
+        self.assertEqual(self.reflects(), ["0", "0", "0"])
 
     def test_the_interface_moves(self):
         """Another listen.interface after a reload: its packets are marked, the other's no more."""
