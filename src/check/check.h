@@ -17,6 +17,7 @@
 	X(bpffs, "a BPF file system is mounted at /sys/fs/bpf")                                  \
 	X(jit, "BPF programs are compiled to machine code")                                      \
 	X(rules, "what arrives is matched by rules, or forward.unmatched has it go on")          \
+	X(sources, "listen.sources says who may send")                                           \
 	X(vnis, "packets come with VNIs that listen.vnis lists")                                 \
 	X(http, "http.listen can be had")                                                        \
 	X(interface, "the interfaces exist and are up")                                          \

@@ -127,6 +127,17 @@ void check_rules(const struct check *check)
 			"go");
 }
 
+void check_sources(const struct check *check)
+{
+	if (!check->config->listen.source_count)
+		check_find(
+			check, FINDING_WARN,
+			"listen.sources is not set: whoever reaches UDP port %u of this host has "
+			"packets of their making delivered to the rules' targets; list the mirror "
+			"sources there, as `sources: [10.0.0.0/8]`",
+			check->config->listen.port);
+}
+
 /* The default; AWS gives it to no session by itself. */
 static bool only_vni_1(const struct config *config)
 {

@@ -19,6 +19,7 @@ static void report_applied(const struct config *config, const struct datapath_at
 {
 	if (*attached->warning)
 		log_warning("%s", attached->warning);
+	warn_of_sources(config);
 	warn_of_forwarding(config);
 	log_info("%s: %s, %s mode, forwarding to %s, %zu rule%s", config->listen.interface,
 		 attached->adopted ? "program replaced" : "attached", mode,

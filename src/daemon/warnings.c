@@ -17,6 +17,15 @@ void warn_of_links(const struct config *config, const struct netdev *listen,
 			    config->forward.interface);
 }
 
+void warn_of_sources(const struct config *config)
+{
+	if (!config->listen.source_count)
+		log_warning(
+			"listen.sources is not set: whoever reaches UDP port %u of this host has "
+			"packets of their making delivered; list the mirror sources there",
+			config->listen.port);
+}
+
 /* The kernel answers routing questions only for interfaces that forward. */
 void warn_of_forwarding(const struct config *config)
 {

@@ -10,6 +10,7 @@
 
 void warn_of_links(const struct config *config, const struct netdev *listen,
 		   const struct netdev *egress);
+void warn_of_sources(const struct config *config);
 void warn_of_forwarding(const struct config *config);
 /* `why` the kernel cannot be kept from answering captured packets. */
 void warn_of_answers(const struct error *why);

@@ -22,7 +22,7 @@ NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-
 
 
 class Checked(Lifecycle):
-    READY = {"forward": {"mtu": 1500, "oversize": "drop"}}
+    READY = {"listen": {"sources": ["10.0.0.0/8"]}, "forward": {"mtu": 1500, "oversize": "drop"}}
 
     def setUp(self):
         super().setUp()

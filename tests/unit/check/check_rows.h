@@ -5,9 +5,9 @@
 
 #include <stddef.h>
 
-#define LISTEN  "listen: {interface: ens5}\n"
-#define NATIVE  "listen: {interface: ens5, xdp_mode: native}\n"
-#define GENERIC "listen: {interface: ens5, xdp_mode: generic}\n"
+#define LISTEN  "listen: {interface: ens5, sources: [10.0.0.0/8]}\n"
+#define NATIVE  "listen: {interface: ens5, sources: [10.0.0.0/8], xdp_mode: native}\n"
+#define GENERIC "listen: {interface: ens5, sources: [10.0.0.0/8], xdp_mode: generic}\n"
 #define CUT     "forward: {interface: ens6, mtu: 1500}\n"
 #define UNCUT   "forward: {interface: ens6, mtu: 1500, oversize: drop}\n"
 #define KEEP    "forward: {interface: ens6, mtu: 1500, oversize: drop, next_hop: keep}\n"
@@ -81,7 +81,9 @@ static const struct row right[] = {
 	 " 'refusal': 'ens5: Failed to set xdp program'}, 'forward': {'xdp_id': 8}}",
 	 LISTEN CUT, ""},
 	{"packets as the mirror cuts them to 1446", "virtio", "{'listen': {'mtu': 1500}}",
-	 "listen: {interface: ens5}\nforward: {interface: ens6, mtu: 1446}\n", ""},
+	 "listen: {interface: ens5, sources: [10.0.0.0/8]}\nforward: {interface: ens6, mtu: "
+	 "1446}\n",
+	 ""},
 };
 
 static const struct row drivers[] = {
@@ -259,7 +261,8 @@ static const struct row systems[] = {
 	{"names that a shell minds", "virtio",
 	 "{'listen': {'name': 'a&b', 'up': false}, 'forward': {'name': 'b$HOME', 'forwarding4': "
 	 "0}}",
-	 "listen: {interface: a&b}\nforward: {interface: 'b$HOME', mtu: 1500, oversize: drop}\n",
+	 "listen: {interface: a&b, sources: [10.0.0.0/8]}\nforward: {interface: 'b$HOME', mtu: "
+	 "1500, oversize: drop}\n",
 	 "warn interface: ip link set dev 'a&b' up\n"
 	 "warn forwarding: sysctl -w net/ipv4/conf/'b$HOME'/forwarding=1\n"},
 	{"no carrier", "virtio", "{'forward': {'carrier': false}}", LISTEN UNCUT,
@@ -339,7 +342,7 @@ static const struct row traffic[] = {
 	{"another session's come, too", "virtio", "{'host': {'listed_vni': 1, 'unlisted_vni': 5}}",
 	 LISTEN UNCUT, ""},
 	{"any VNI is taken from now on", "virtio", "{'host': {'listed_vni': 0, 'unlisted_vni': 5}}",
-	 "listen: {interface: ens5, vnis: any}\n" UNCUT, ""},
+	 "listen: {interface: ens5, vnis: any, sources: [10.0.0.0/8]}\n" UNCUT, ""},
 	{"a target without a route", "virtio",
 	 "{'host': {'unrouted': 2, 'unrouted_rule': 1, 'unrouted_target': '10.0.0.9'}}",
 	 LISTEN UNCUT RULES, "warn targets: ip route show dev ens6\n"},
@@ -375,6 +378,8 @@ static const struct row traffic[] = {
 	 "warn silence: systemctl restart vxlan-pipeline\n"},
 	{"rules that are whole", "virtio", "{'host': {'nftables': true, 'silenced': true}}",
 	 LISTEN UNCUT, ""},
+	{"anybody may send", "virtio", NULL, "listen: {interface: ens5}\n" UNCUT,
+	 "warn sources: -\n"},
 	{"reverse path filtering on `all`", "virtio", "{'host': {'rp_filter': 2}}", LISTEN UNCUT,
 	 "warn rp_filter: sysctl -w net.ipv4.conf.all.rp_filter=0\n"},
 	{"on the interface", "virtio", "{'listen': {'rp_filter': 1}}", LISTEN UNCUT,
