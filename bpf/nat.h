@@ -165,14 +165,16 @@ static __always_inline void nat_set_udp(struct packet *packet, const struct nat_
 	}
 	if (config.udp_checksum == UDP_CHECKSUM_PRESERVE)
 		return;
-	/* 0 is "none" over IPv4 (RFC 768); over IPv6 there always is one (RFC 8200, 8.1) */
-	if (packet->version == 4) {
-		if (!udp->check)
-			return;
-		if (config.udp_checksum == UDP_CHECKSUM_ZERO) {
-			udp->check = 0;
-			return;
-		}
+	/* 0 means "none" and stays, over IPv4 (RFC 768) and over IPv6 (RFC 6935; RFC 8200, 8.1) */
+	if (!udp->check)
+		return;
+	/*
+	 * Over IPv6 a sum that is there stays: a receiver drops "none", except on ports that it has
+	 * opened to it (RFC 8200, 8.1).
+	 */
+	if (packet->version == 4 && config.udp_checksum == UDP_CHECKSUM_ZERO) {
+		udp->check = 0;
+		return;
 	}
 	udp->check = csum_update(udp->check, delta);
 	if (!udp->check)

@@ -140,9 +140,9 @@ static void rewrite_udp(const struct model *model, const struct inner *inner, ui
 {
 	uint16_t value = read16(checksum);
 
-	if (model->scenario->udp_checksum == PRESERVE_CHECKSUM)
-		return;
-	if (inner->version == 4 && (!value || model->scenario->udp_checksum == ZERO_CHECKSUM)) {
+	if (!value || model->scenario->udp_checksum == PRESERVE_CHECKSUM)
+		return; /* zero: there is none, RFC 768 and RFC 6935 */
+	if (inner->version == 4 && model->scenario->udp_checksum == ZERO_CHECKSUM) {
 		write16(checksum, 0);
 		return;
 	}

@@ -109,6 +109,7 @@ def inner_packets(source_port):
     yield frames.udp(*V4, source_port, 514, b"x" * 1440, df=True)
     yield frames.udp(*V4, source_port, 514, b"x", options=b"\x01" * 40)
     yield frames.udp(*V4, source_port, 514, b"x", udp_checksum=0)
+    yield frames.udp(*V6, source_port, 514, b"x", udp_checksum=0)
     yield frames.udp(*V6, source_port, 514, b"x", extensions=[0, 43, 60])
     yield frames.udp(*V6, source_port, 514, b"x" * 1600, hop_limit=1)
     yield frames.ipv4(b"x" * 40, frames.UDP, *V4, total_length=900)

@@ -370,9 +370,9 @@ class Reference:
         at = l4 + (16 if packet.protocol == TCP else 6)
         value = struct.unpack_from("!H", frame, at)[0]
         if packet.protocol == UDP:
-            if self.udp_checksum == "preserve":
-                return
-            if packet.version == 4 and (value == 0 or self.udp_checksum == "zero"):
+            if value == 0 or self.udp_checksum == "preserve":
+                return  # zero: there is none, RFC 768 and RFC 6935
+            if packet.version == 4 and self.udp_checksum == "zero":
                 value = 0
             else:
                 value = rfc1624(value, old, new) or 0xFFFF

@@ -85,17 +85,61 @@ class Checksums(PacketTable):
             with self.subTest(row.sentence):
                 self.assertFalse(valid_checksums(got.out[0][14:]), got)
 
-    def test_udp_checksum_zero_stays_zero_over_ipv4(self):
-        packets = [("IPv4", frames.udp(SOURCE, DESTINATION, 1000, 514, b"x", udp_checksum=0))]
+    def test_udp_checksum_of_zero_stays_zero(self):
+        """Zero means none: over IPv4 by RFC 768, over IPv6 by RFC 6935 and RFC 8200, 8.1."""
+        none = {"udp_checksum": 0}
+        two = frames.udp_segment(SOURCE6, DESTINATION6, 1000, 514, b"x" * 64, **none)
+        cut = frames.udp(SOURCE, DESTINATION, 1000, 514, b"x" * 64, **none)[:-9]
+        cut6 = frames.udp(SOURCE6, DESTINATION6, 1000, 514, b"x" * 64, **none)[:-9]
+        rows = (
+            ("IPv4", frames.udp(SOURCE, DESTINATION, 1000, 514, b"x", **none)),
+            ("IPv4, no payload", frames.udp(SOURCE, DESTINATION, 1000, 514, **none)),
+            ("IPv4, IP options", frames.udp(SOURCE, DESTINATION, 1000, 514, b"x",
+                                            options=b"\x01" * 40, **none)),
+            ("IPv4, a first fragment", frames.ipv4(two[:32], frames.UDP, SOURCE, DESTINATION,
+                                                   mf=True)),
+            ("IPv4, truncated", cut),
+            ("IPv6", frames.udp(SOURCE6, DESTINATION6, 1000, 514, b"x", **none)),
+            ("IPv6, no payload", frames.udp(SOURCE6, DESTINATION6, 1000, 514, **none)),
+            ("IPv6, extension headers", frames.udp(SOURCE6, DESTINATION6, 1000, 514, b"x",
+                                                   extensions=[0, 60, 43, 60], **none)),
+            ("IPv6, a first fragment", frames.ipv6(two[:32], frames.UDP, SOURCE6, DESTINATION6,
+                                                   fragment=(0, True, 7))),
+            ("IPv6, a fragment that is whole", frames.ipv6(two, frames.UDP, SOURCE6, DESTINATION6,
+                                                           fragment=(0, False, 7))),
+            ("IPv6, a first fragment behind options", frames.ipv6(
+                two[:32], frames.UDP, SOURCE6, DESTINATION6, extensions=[0],
+                fragment=(0, True, 8))),
+            ("IPv6, truncated", cut6),
+        )
+        targets = (("192.0.2.9:8081", "[2001:db8::9]:8081"), ("192.0.2.9", "2001:db8::9"))
         for mode in ("update", "zero", "preserve"):
-            answer = self.run_table(self.config({"inner": {"udp_checksum": mode}}),
-                                    self.rows(packets))
-            self.assertEqual(udp_checksum_of(answer[0].out[0]), 0)
+            for four, six in targets:
+                config = self.config({
+                    "nat": [{"match": {"source_port": 1000}, "to": four},
+                            {"match": {"source_port": 1000}, "to": six}],
+                    "inner": {"udp_checksum": mode, "truncated": "forward"}})
+                table = self.rows([(f"{mode}, to {four}: {sentence}", packet)
+                                   for sentence, packet in rows])
+                for row, got in zip(table, self.run_table(config, table)):
+                    with self.subTest(row.sentence):
+                        at = got.out[0].index(struct.pack(
+                            "!HH", 1000, 8081 if ":8081" in four else 514))
+                        self.assertEqual(got.out[0][at + 6:at + 8], b"\0\0")
 
-    def test_udp_checksum_zero_over_ipv6_is_a_value(self):
-        packets = [("IPv6", frames.udp(SOURCE6, DESTINATION6, 1000, 514, b"x", udp_checksum=0))]
-        answer = self.run_table(self.config(), self.rows(packets))
-        self.assertNotEqual(udp_checksum_of(answer[0].out[0]), 0)
+    def test_udp_lite_is_not_udp(self):
+        """RFC 3828: another protocol, whose checksum may not be zero. No rule is for it."""
+        packets = [(f"IPv{version}, checksum {checksum:#x}", frames.ip(
+            frames.udp_segment(*ends, 1000, 514, b"x" * 40, udp_length=8, udp_checksum=checksum),
+            136, *ends)) for version, ends in ((4, (SOURCE, DESTINATION)),
+                                               (6, (SOURCE6, DESTINATION6)))
+            for checksum in (0, 0x1234)]
+        for mode in ("update", "zero"):
+            config = self.config({"forward": {"unmatched": "forward"},
+                                  "inner": {"udp_checksum": mode}})
+            rows = [Row(f"{mode}: {sentence}", frames.tunnel(frames.inner(packet)), "redirected",
+                        0, [], frames.inner(packet)) for sentence, packet in packets]
+            self.run_table(config, rows)
 
     def test_modes(self):
         packets = self.packets() + [("bad UDP", frames.udp(SOURCE, DESTINATION, 1000, 514, b"x",
@@ -116,8 +160,8 @@ class Checksums(PacketTable):
                     else:
                         self.assertNotIn(after, (0, before))
 
-    def test_zero_over_ipv6_is_not_allowed(self):
-        """RFC 8200 forbids it: `zero` behaves as `update` there."""
+    def test_no_checksum_is_taken_out_over_ipv6(self):
+        """`zero` behaves as `update` there: receivers drop what has none (RFC 8200, 8.1)."""
         packets = [p for p in self.packets() if p[1][0] >> 4 == 6]
         rows = self.rows(packets)
         for row, got in zip(rows, self.run_table(self.config({"inner": {"udp_checksum": "zero"}}),
