@@ -38,6 +38,17 @@ struct {
 	__type(value, struct fragment_decision);
 } fragments SEC(".maps");
 
+/*
+ * First fragments that no rule matched: when they were seen (CLOCK_MONOTONIC, ns). A map of their own,
+ * so that they push out no decision.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct fragment_key);
+	__type(value, __u64);
+} unmatched_firsts SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

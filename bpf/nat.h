@@ -83,24 +83,29 @@ static __always_inline void fragment_key_of(const struct packet *packet, struct 
 	}
 }
 
-/* Remembers for the later fragments what was decided; an ID that is used again starts anew. */
+/* Remembers for the later fragments what was decided. An ID that is used again starts anew. */
 static __always_inline void fragment_remember(const struct packet *packet,
 					      const struct nat_target *target)
 {
-	struct fragment_decision decision = {};
+	struct fragment_decision decision = {.seen_at = bpf_ktime_get_ns()};
 	struct fragment_key key;
 
 	fragment_key_of(packet, &key);
 	if (!target->rule) {
 		bpf_map_delete_elem(&fragments, &key);
+		bpf_map_update_elem(&unmatched_firsts, &key, &decision.seen_at, BPF_ANY);
 		return;
 	}
-	decision.seen_at = bpf_ktime_get_ns();
 	decision.rule = target->rule;
 	decision.next_hop = target->next_hop;
 	decision.generation = config.generation;
 	__builtin_memcpy(decision.address, target->address, sizeof(decision.address));
 	bpf_map_update_elem(&fragments, &key, &decision, BPF_ANY);
+}
+
+static __always_inline bool fragment_is_fresh(__u64 seen_at)
+{
+	return bpf_ktime_get_ns() - seen_at <= FRAGMENT_LIFETIME_NS;
 }
 
 /*
@@ -111,11 +116,16 @@ static __always_inline bool fragment_recall(struct packet *packet, struct nat_ta
 {
 	struct fragment_decision *decision;
 	struct fragment_key key;
+	__u64 *unmatched;
 
 	fragment_key_of(packet, &key);
 	decision = bpf_map_lookup_elem(&fragments, &key);
-	if (!decision || bpf_ktime_get_ns() - decision->seen_at > FRAGMENT_LIFETIME_NS)
+	if (!decision || !fragment_is_fresh(decision->seen_at)) {
+		unmatched = bpf_map_lookup_elem(&unmatched_firsts, &key);
+		if (!unmatched || !fragment_is_fresh(*unmatched))
+			packet_event(packet, EVENT_FRAGMENT_ORPHANED);
 		return false;
+	}
 	if (decision->generation == config.generation) {
 		target->rule = decision->rule;
 		target->next_hop = decision->next_hop;

@@ -59,6 +59,8 @@ enum verdict_class {
 	X(INNER_TRUNCATED, inner_truncated, "the IP length reaches beyond the bytes present")     \
 	X(NAT_APPLIED, nat_applied, "a rule replaced the destination")                            \
 	X(FRAGMENT_FOLLOWED, fragment_followed, "a later fragment followed its first one's rule") \
+	X(FRAGMENT_ORPHANED, fragment_orphaned,                                                   \
+	  "a later fragment's first one was not seen, or was forgotten")                          \
 	X(DF_CLEARED, df_cleared, "DF was cleared")                                               \
 	X(ID_ASSIGNED, id_assigned, "an IP ID of 0 was replaced")                                 \
 	X(TRAILER_CUT, trailer_cut, "bytes behind the end of the packet were cut off")            \

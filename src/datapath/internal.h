@@ -33,7 +33,7 @@ struct datapath {
 #define PIN_FRESH       "fresh" /* a pin on its way to its name; BPF file systems allow no dots */
 #define PIN_SIZE        64
 
-#define SHARED_MAPS 5 /* that outlive generations */
+#define SHARED_MAPS 6 /* that outlive generations */
 
 struct datapath_pins {
 	char instance[INSTANCE_NAME_MAX + 1];

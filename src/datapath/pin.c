@@ -121,7 +121,7 @@ void datapath_hold(const char *instance)
 }
 
 const char *const datapath_shared_pins[SHARED_MAPS] = {
-	"counters", "instance", "fragments", "heartbeat", "fragment_progress",
+	"counters", "instance", "fragments", "unmatched_firsts", "heartbeat", "fragment_progress",
 };
 
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps)
@@ -129,8 +129,9 @@ void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **
 	maps[0] = skeleton->maps.counters;
 	maps[1] = skeleton->maps.instance;
 	maps[2] = skeleton->maps.fragments;
-	maps[3] = skeleton->maps.heartbeat;
-	maps[4] = skeleton->maps.fragment_progress;
+	maps[3] = skeleton->maps.unmatched_firsts;
+	maps[4] = skeleton->maps.heartbeat;
+	maps[5] = skeleton->maps.fragment_progress;
 }
 
 bool datapath_map_fits(int fd, const struct bpf_map *map)

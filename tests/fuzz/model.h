@@ -36,6 +36,7 @@
 	X(inner_truncated)   \
 	X(nat_applied)       \
 	X(fragment_followed) \
+	X(fragment_orphaned) \
 	X(df_cleared)        \
 	X(id_assigned)       \
 	X(trailer_cut)       \

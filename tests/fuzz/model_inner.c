@@ -119,8 +119,8 @@ static struct decision *find_decision(struct model *model, const struct inner *i
 	}
 }
 
-/* Later fragments get the rule of the first. */
-static uint32_t choose_rule(struct model *model, const struct inner *inner)
+/* Later fragments get the rule of the first, if it came; without rules nobody asks for it. */
+static uint32_t choose_rule(struct model *model, const struct inner *inner, struct answer *answer)
 {
 	uint32_t rule = inner->has_ports ? model_find_rule(model, inner) : 0;
 	struct decision *decision;
@@ -128,8 +128,11 @@ static uint32_t choose_rule(struct model *model, const struct inner *inner)
 	if (!inner->is_fragment)
 		return rule;
 	decision = find_decision(model, inner);
-	if (inner->is_later)
+	if (inner->is_later) {
+		if (!decision->used && model->scenario->rule_count)
+			answer->events |= ONE_OF(DID_fragment_orphaned);
 		return decision->used ? decision->rule : 0;
+	}
 	decision->used = true;
 	decision->rule = rule;
 	return rule;
@@ -205,7 +208,7 @@ uint32_t model_find_rule(const struct model *model, const struct inner *inner)
 
 static void apply_rules(struct model *model, struct inner *inner, struct answer *answer)
 {
-	uint32_t rule = choose_rule(model, inner);
+	uint32_t rule = choose_rule(model, inner, answer);
 
 	if (rule) {
 		answer->rule = rule;

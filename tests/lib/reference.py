@@ -327,12 +327,13 @@ class Reference:
     # -- rules --------------------------------------------------------------------------------
 
     def _match(self, packet):
-        key = None
+        key, orphaned = None, False
         if packet.fragment:
             key = (packet.vni, packet.source, packet.destination, packet.fragment[2],
                    packet.protocol if packet.version == 4 else 6)
         if packet.fragment and packet.fragment[0]:
             rule = self.decisions.get(key)
+            orphaned = key not in self.decisions and bool(self.rules)
         else:
             rule = None
             if packet.l4 is not None:
@@ -340,11 +341,10 @@ class Reference:
             if key:
                 self.decisions[key] = rule
         if rule is None:
-            if self.unmatched == "drop":
-                return Outcome("unmatched", vni=packet.vni)
-            if self.unmatched == "pass":
-                return self._kernels(packet, set())
-            return self._leave(packet)
+            outcome = self._unmatched(packet)
+            if orphaned:
+                outcome.events.add("fragment_orphaned")
+            return outcome
         self._rewrite(packet, rule)
         outcome = self._leave(packet)
         outcome.rule = rule.number
@@ -352,6 +352,13 @@ class Reference:
         if packet.fragment and packet.fragment[0]:
             outcome.events.add("fragment_followed")
         return outcome
+
+    def _unmatched(self, packet):
+        if self.unmatched == "drop":
+            return Outcome("unmatched", vni=packet.vni)
+        if self.unmatched == "pass":
+            return self._kernels(packet, set())
+        return self._leave(packet)
 
     def _rewrite(self, packet, rule):
         frame, l4 = packet.frame, packet.l4

@@ -3,12 +3,13 @@
 
 import struct
 
-from lib import frames
+from lib import frames, program
 from lib.frames import TCP, UDP
 from lib.table import PacketTable, Row
 
 V4, V6 = ("10.1.0.1", "10.1.0.2"), ("2001:db8::1", "2001:db8::2")
 LATER = ["fragment_followed", "nat_applied"]
+ORPHAN = ["fragment_orphaned"]
 
 
 def pieces(source_port=1000, *, ident=0x4321, size=64, vni=1, addresses=V4, protocol=UDP,
@@ -20,7 +21,7 @@ def pieces(source_port=1000, *, ident=0x4321, size=64, vni=1, addresses=V4, prot
     for offset in range(0, len(segment), size):
         more = offset + size < len(segment)
         part = segment[offset:offset + size]
-        if addresses is V4:
+        if ":" not in addresses[0]:
             packet = frames.ipv4(part, protocol, *addresses, ident=ident, mf=more,
                                  fragment_offset=offset, **fields)
         else:
@@ -56,12 +57,12 @@ class InnerFragments(PacketTable):
         self.run_table(self.config(), [
             Row("the first", rows[0], "redirected", 2, ["nat_applied"]),
             Row("a later one of its ID", rows[1], "redirected", 2, LATER),
-            Row("a later one of the header's within", rows[2], "unmatched")])
+            Row("a later one of the header's within", rows[2], "unmatched", 0, ORPHAN)])
 
     def test_order_and_repetition(self):
         first, second, third, last = pieces()
         self.run_table(self.config(), [
-            Row("a later one before the first is not known", third, "unmatched"),
+            Row("a later one before the first is not known", third, "unmatched", 0, ORPHAN),
             Row("the first", first, "redirected", 1),
             Row("the last may come early", last, "redirected", 1, LATER),
             Row("the second", second, "redirected", 1, LATER),
@@ -74,15 +75,49 @@ class InnerFragments(PacketTable):
                               ("pass", "passed")):
             config = self.config({"forward": {"unmatched": mode}})
             self.run_table(config, [
-                Row(f"{mode}: IPv4", pieces()[1], verdict, 0, []),
-                Row(f"{mode}: the last", pieces(ident=9)[-1], verdict, 0, []),
-                Row(f"{mode}: IPv6", pieces(addresses=V6)[1], verdict, 0, [])])
+                Row(f"{mode}: IPv4", pieces()[1], verdict, 0, ORPHAN),
+                Row(f"{mode}: the last", pieces(ident=9)[-1], verdict, 0, ORPHAN),
+                Row(f"{mode}: IPv6", pieces(addresses=V6)[1], verdict, 0, ORPHAN)])
+
+    def test_later_ones_without_rules(self):
+        """Where there are no rules, nothing is lost with the first."""
+        config = self.config({"nat": [], "forward": {"unmatched": "forward"}})
+        self.run_table(config, [Row("IPv4", pieces()[1], "redirected", 0, []),
+                                Row("IPv6", pieces(addresses=V6)[1], "redirected", 0, [])])
 
     def test_first_without_a_rule(self):
-        for mode, verdict in (("drop", "unmatched"), ("forward", "redirected")):
+        """Its later ones are no orphans: the first was seen, and no rule is for it."""
+        for mode, verdict in (("drop", "unmatched"), ("forward", "redirected"),
+                              ("pass", "passed")):
             config = self.config({"forward": {"unmatched": mode}})
-            self.run_table(config, [Row(f"{mode}: piece {number}", frame, verdict, 0, [])
-                                    for number, frame in enumerate(pieces(77))])
+            for name, addresses in (("IPv4", V4), ("IPv6", V6)):
+                self.run_table(config, [
+                    Row(f"{mode}: {name}, piece {number}", frame, verdict, 0, [])
+                    for number, frame in enumerate(pieces(77, addresses=addresses))])
+
+    def test_first_that_the_rules_did_not_see(self):
+        """It was truncated, and dropped for it: nothing is known of it."""
+        first, later, *_ = pieces()
+        self.run_table(self.config(), [
+            Row("the first", frames.tunnel(first[50:-1]), "truncated"),
+            Row("a later one", later, "unmatched", 0, ORPHAN)])
+
+    def test_forgotten(self):
+        """
+        16,384 decisions are kept. Whose were pushed out, their later fragments say so; what no rule
+        matches takes none of the places.
+        """
+        storm = [frames.tunnel(frames.inner(frames.ipv4(
+            frames.udp_segment(*V4, port, 514), UDP, "10.1.0.3", "10.1.0.2", ident=ident, mf=True)))
+            for port in (77, 1000) for ident in range(20000)]
+        one, other = pieces(ident=1), pieces(ident=2)
+        answer = program.explain(self.config(), [
+            one[0], *storm[:20000], one[1], other[0], *storm[20000:], other[1]])
+        for name, got, rule, events in (("behind unmatched ones", answer[20001], 1, LATER),
+                                        ("behind matched ones", answer[-1], 0, ORPHAN)):
+            with self.subTest(name):
+                self.assertEqual((got.rule, got.events), (rule, set(events)))
+        self.assertEqual(answer.verdicts["unmatched"], 20001)
 
     def test_datagrams_are_not_confused(self):
         """A later fragment that differs in any part of the identity belongs to another datagram."""
@@ -90,16 +125,16 @@ class InnerFragments(PacketTable):
         other_source = ("10.1.0.3", "10.1.0.2")
         self.run_table(self.config({"listen": {"vnis": [1, 2]}}), [
             Row("the first", first, "redirected", 1),
-            Row("another ID", pieces(ident=0x4322)[1], "unmatched"),
-            Row("another protocol", pieces(protocol=TCP)[1], "unmatched"),
-            Row("another VNI", pieces(vni=2)[1], "unmatched"),
+            Row("another ID", pieces(ident=0x4322)[1], "unmatched", 0, ORPHAN),
+            Row("another protocol", pieces(protocol=TCP)[1], "unmatched", 0, ORPHAN),
+            Row("another VNI", pieces(vni=2)[1], "unmatched", 0, ORPHAN),
             Row("another source", frames.tunnel(frames.inner(frames.ipv4(
                 bytes(64), UDP, *other_source, ident=0x4321, mf=True, fragment_offset=64))),
-                "unmatched"),
+                "unmatched", 0, ORPHAN),
             Row("another destination", frames.tunnel(frames.inner(frames.ipv4(
                 bytes(64), UDP, "10.1.0.1", "10.1.0.4", ident=0x4321, mf=True,
-                fragment_offset=64))), "unmatched"),
-            Row("IPv6 of the same ID", pieces(addresses=V6)[1], "unmatched"),
+                fragment_offset=64))), "unmatched", 0, ORPHAN),
+            Row("IPv6 of the same ID", pieces(addresses=V6)[1], "unmatched", 0, ORPHAN),
             Row("its own", later, "redirected", 1, LATER)])
 
     def test_an_id_used_again(self):
@@ -112,7 +147,7 @@ class InnerFragments(PacketTable):
             Row("the ID again, to rule 2", pieces(2000)[0], "redirected", 2),
             Row("follows rule 2", pieces(2000)[1], "redirected", 2, LATER),
             Row("the ID again, and no rule", pieces(3000)[0], "unmatched"),
-            Row("follows no rule", pieces(3000)[1], "unmatched"),
+            Row("follows no rule", pieces(3000)[1], "unmatched", 0, []),
             Row("rule 1 once more", pieces(1000)[0], "redirected", 1),
             Row("follows it", pieces(1000)[1], "redirected", 1, LATER)])
 
@@ -137,13 +172,13 @@ class InnerFragments(PacketTable):
                 frames.tunnel(frames.inner(frames.ipv4(tiny_tcp[:16], TCP, *V4, ident=7,
                                                        mf=True))), "unmatched"),
             Row("and what follows it", frames.tunnel(frames.inner(frames.ipv4(
-                tiny_tcp[16:], TCP, *V4, ident=7, fragment_offset=16))), "unmatched"),
+                tiny_tcp[16:], TCP, *V4, ident=7, fragment_offset=16))), "unmatched", 0, []),
             Row("later fragment at the largest offset", frames.tunnel(frames.inner(frames.ipv4(
-                b"x" * 7, UDP, *V4, ident=8, fragment_offset=65528))), "unmatched"),
+                b"x" * 7, UDP, *V4, ident=8, fragment_offset=65528))), "unmatched", 0, ORPHAN),
             Row("ICMP fragments match nothing either", frames.tunnel(frames.inner(frames.ipv4(
                 b"\x08\0" + bytes(62), 1, *V4, ident=9, mf=True))), "unmatched"),
             Row("later ICMP fragment", frames.tunnel(frames.inner(frames.ipv4(
-                bytes(64), 1, *V4, ident=9, fragment_offset=64))), "unmatched")])
+                bytes(64), 1, *V4, ident=9, fragment_offset=64))), "unmatched", 0, [])])
 
     def test_checksum_modes(self):
         """The first fragment carries the UDP checksum; later ones have none to be touched."""
