@@ -134,7 +134,7 @@ struct {
 	__type(value, struct vni_slot);
 } vni_slots SEC(".maps");
 
-/* Index: struct vni_slot.index; with one VNI: 0. */
+/* Index: struct vni_slot.index; with one VNI: 0. With `vnis: any`, 0: those not in vni_any. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -142,7 +142,7 @@ struct {
 	__type(value, struct hits);
 } vni_hits SEC(".maps");
 
-/* With `vnis: any`: key VNI. Full, it counts no further VNI one by one. */
+/* With `vnis: any`: key VNI. Nothing is ever taken out. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 1);
@@ -150,11 +150,11 @@ struct {
 	__type(value, struct hits);
 } vni_any SEC(".maps");
 
-/* What earlier generations counted, by VNI; no program reads it. */
+/* What earlier generations counted, by VNI, and under VNI_NONE of others; no program reads it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, PIPELINE_MAX_VNIS);
+	__uint(max_entries, PIPELINE_MAX_VNIS + 1);
 	__type(key, __u32);
 	__type(value, struct hits);
 } vni_base SEC(".maps");

@@ -92,14 +92,15 @@ static void status_print_json(const char *instance, const struct status *status)
 	for (size_t i = 0; i < status->health.count; i++)
 		json_array_append_new(reasons, json_string(status->health.reasons[i]));
 	document = json_pack(
-		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:b, s:b, s:o, s:f, s:o, s:b}", "instance",
+		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:b, s:b, s:o, s:f, s:I, s:o, s:b}", "instance",
 		instance, "state", state_of(status), "mode", attached ? stats_mode(info) : NULL,
 		"pid", status->pid ? json_integer(status->pid) : json_null(), "since",
 		attached ? format_time(info->attached_at, since, sizeof(since)) : NULL,
 		"configured",
 		attached ? format_time(info->configured_at, configured, sizeof(configured)) : NULL,
 		"healthy", status->health.count == 0, "draining", instance_is_drained(instance),
-		"reasons", reasons, "pps", status->pps, "losses", loss_json(&status->losses),
+		"reasons", reasons, "pps", status->pps, "other_vni_packets",
+		(json_int_t)status->condition.other_vnis, "losses", loss_json(&status->losses),
 		"transmit_losses_counted", status->condition.losses.counted);
 	json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	putchar('\n');
@@ -159,6 +160,10 @@ static void status_print_text(const char *instance, const struct status *status,
 		printf("  daemon      none; the datapath goes on without it\n");
 	if (attached)
 		printf("  rate        %.0f packets a second\n", status->pps);
+	if (status->condition.other_vnis)
+		printf("  VNIs        more than %d came: `stats` has %" PRIu64
+		       " packets of others in one row\n",
+		       PIPELINE_MAX_VNIS, status->condition.other_vnis);
 	print_health(&status->health, color);
 	if (status->condition.state != DATAPATH_ABSENT)
 		status_print_losses(&status->losses, status->condition.losses.counted);

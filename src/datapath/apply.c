@@ -269,6 +269,8 @@ int datapath_apply(struct datapath *datapath, struct datapath_pins *pins,
 	memset(attached, 0, sizeof(*attached));
 	find_previous(&change);
 	err = pin_all(&change);
+	if (!err)
+		datapath_reserve_vnis(&change);
 	/* closed, packets to be fragmented go through the kernel: slower, and to the MTU of the route */
 	if (!err && !queue_may_not_fragment(&change))
 		datapath_open_fragmenting(datapath);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What one generation counted by rule and by VNI goes on in the next one. */
+/* What one generation counted by rule and by VNI goes on in the next one, and so do its rows. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,20 +41,6 @@ static int carry_rules(const char *instance, uint32_t to, struct datapath_stats 
 	return 0;
 }
 
-static int carry_vnis(const char *instance, uint32_t to, const struct datapath_stats *old)
-{
-	_cleanup_close_ int fd = datapath_open_generation_pin(instance, to, "vni_base");
-
-	if (fd < 0)
-		return fd;
-	for (size_t i = 0; i < old->vni_count; i++) {
-		if (bpf_map_update_elem(fd, &old->vnis[i].vni, &old->vnis[i].hits, BPF_ANY) &&
-		    errno != E2BIG)
-			return -errno;
-	}
-	return 0;
-}
-
 /* What one generation counted by rule and by VNI, into the next one's base; again, if need be. */
 static int carry(const char *instance, uint32_t from, uint32_t to)
 {
@@ -66,7 +52,7 @@ static int carry(const char *instance, uint32_t from, uint32_t to)
 	if (!err)
 		err = carry_rules(instance, to, &old, &new);
 	if (!err)
-		err = carry_vnis(instance, to, &old);
+		err = datapath_carry_vnis(instance, to, &old);
 	datapath_stats_clear(&old);
 	datapath_stats_clear(&new);
 	return err;
@@ -76,14 +62,34 @@ static int carry(const char *instance, uint32_t from, uint32_t to)
 static bool counted_anything(const char *instance, uint32_t generation)
 {
 	struct datapath_stats stats = {0};
-	bool counted = false;
+	bool counted;
 
 	if (datapath_read_generation(instance, generation, &stats))
 		return false; /* not pinned whole, so never applied */
+	counted = stats.other_vnis.packets;
 	for (size_t i = 0; i < stats.vni_count; i++)
 		counted = counted || stats.vnis[i].hits.packets;
 	datapath_stats_clear(&stats);
 	return counted;
+}
+
+void datapath_reserve_vnis(const struct datapath_change *change)
+{
+	const struct pipeline_bpf *skeleton = change->datapath->skeleton;
+	int cpus = libbpf_num_possible_cpus(), fd = bpf_map__fd(skeleton->maps.vni_any);
+	_cleanup_free_ struct hits *nothing = cpus > 0 ? calloc(cpus, sizeof(*nothing)) : NULL;
+	_cleanup_free_ struct pipeline_config *config = calloc(1, sizeof(*config));
+	struct datapath_stats old = {0};
+
+	if (skeleton->rodata->config.vni_mode == VNI_ANY && change->previous && nothing && config &&
+	    datapath_read_constants(change->instance, change->previous, config) == 0 &&
+	    datapath_read_vnis(change->instance, change->previous, &old, config) == 0) {
+		for (size_t i = 0; i < old.vni_count; i++) {
+			if (old.vnis[i].hits.packets)
+				bpf_map_update_elem(fd, &old.vnis[i].vni, nothing, BPF_NOEXIST);
+		}
+	}
+	datapath_stats_clear(&old);
 }
 
 /*

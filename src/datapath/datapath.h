@@ -195,6 +195,8 @@ struct datapath_stats {
 		struct hits hits;
 	} * vnis; /* in ascending order */
 	size_t vni_count;
+	/* VNIs beyond the first PIPELINE_MAX_VNIS with `vnis: any`, and those not listed any more */
+	struct hits other_vnis;
 	struct datapath_rule {
 		__u64 key[5]; /* what it matches, as in the lookup tables; unused words are 0 */
 		__u64 mask[5];
@@ -245,6 +247,7 @@ struct datapath_condition {
 	bool egress_detached;      /* the program on forward.interface was taken off */
 	int64_t beat_age_ms;       /* since the daemon's last sign of life; -1: there was none */
 	uint32_t mtu;              /* largest IP packet that is sent; 0: not known */
+	uint64_t other_vnis;       /* with `vnis: any`: packets of VNIs without a row */
 	struct datapath_losses losses;
 	size_t next_hops[NEXT_HOP_STATES];
 	struct datapath_unresolved unresolved[DATAPATH_UNRESOLVED_SHOWN];

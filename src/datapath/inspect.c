@@ -89,6 +89,9 @@ static void inspect_generation(const char *instance, struct datapath_condition *
 		condition->unresolved_count = 0;
 		if (datapath_read_constants(instance, generation, config) == 0) {
 			condition->mtu = config->mtu;
+			if (config->vni_mode == VNI_ANY)
+				condition->other_vnis =
+					datapath_read_other_vnis(instance, generation);
 			read_next_hops(instance, generation, config, condition);
 		}
 		if (datapath_current_generation(instance, &after) || after == generation)

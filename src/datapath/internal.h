@@ -73,6 +73,23 @@ int datapath_attach(struct datapath_change *change);
 /* Gives the rules and VNIs of the new generation what they counted before. 0 or -errno. */
 int datapath_carry_counters(const struct datapath_change *change);
 
+/*
+ * VNIs, a part of datapath_read_generation(); and of datapath_carry_counters(): what `old` counted goes
+ * into the base of generation `to`. 0 or -errno.
+ */
+int datapath_read_vnis(const char *instance, uint32_t generation, struct datapath_stats *stats,
+		       const struct pipeline_config *config);
+int datapath_carry_vnis(const char *instance, uint32_t to, const struct datapath_stats *old);
+
+/* With `vnis: any`: packets of VNIs without a row of their own; 0 where that cannot be read. */
+uint64_t datapath_read_other_vnis(const char *instance, uint32_t generation);
+
+/*
+ * Before the new generation is attached: with `vnis: any`, VNIs that had a row keep it, whichever come
+ * first now. Where this fails, they count among the others.
+ */
+void datapath_reserve_vnis(const struct datapath_change *change);
+
 /* The maps that outlive generations. */
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps);
 

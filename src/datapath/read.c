@@ -137,113 +137,6 @@ static int read_rules(const char *instance, uint32_t generation, struct datapath
 	return err ? err : add_rule_base(base_fd, stats);
 }
 
-static int compare_vnis(const void *a, const void *b)
-{
-	const struct datapath_vni *left = a, *right = b;
-
-	return (left->vni > right->vni) - (left->vni < right->vni);
-}
-
-static int add_vni(struct datapath_stats *stats, uint32_t vni, struct hits hits)
-{
-	struct datapath_vni *vnis =
-		reallocarray(stats->vnis, stats->vni_count + 1, sizeof(*stats->vnis));
-
-	if (!vnis)
-		return -ENOMEM;
-	vnis[stats->vni_count++] = (struct datapath_vni){.vni = vni, .hits = hits};
-	stats->vnis = vnis;
-	return 0;
-}
-
-static int read_listed_vnis(const char *instance, uint32_t generation, struct datapath_stats *stats,
-			    const struct pipeline_config *config)
-{
-	_cleanup_close_ int hits_fd =
-		datapath_open_generation_pin(instance, generation, "vni_hits");
-	_cleanup_close_ int slots_fd =
-		datapath_open_generation_pin(instance, generation, "vni_slots");
-	_cleanup_free_ struct hits *hits = NULL;
-	const struct vni_slot *slots;
-	size_t count, size;
-	int err;
-
-	if (hits_fd < 0 || slots_fd < 0)
-		return hits_fd < 0 ? hits_fd : slots_fd;
-	err = datapath_read_hits(hits_fd, &hits, &count);
-	if (err)
-		return err;
-	slots = datapath_map_array(slots_fd, PROT_READ, &size);
-	if (slots == MAP_FAILED)
-		return -errno;
-	for (size_t i = 0; !err && i <= config->vnis.slot_mask; i++) {
-		if (slots[i].vni != VNI_NONE && slots[i].index < count)
-			err = add_vni(stats, slots[i].vni, hits[slots[i].index]);
-	}
-	munmap((void *)slots, size);
-	return err;
-}
-
-static int read_any_vnis(const char *instance, uint32_t generation, struct datapath_stats *stats)
-{
-	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "vni_any");
-	uint32_t vni, *previous = NULL;
-	int err = fd < 0 ? fd : 0;
-
-	while (!err && bpf_map_get_next_key(fd, previous, &vni) == 0) {
-		struct hits hits;
-
-		err = datapath_read_percpu(fd, &vni, &hits, sizeof(hits));
-		if (!err)
-			err = add_vni(stats, vni, hits);
-		previous = &vni;
-	}
-	return err;
-}
-
-static int add_vni_base(const char *instance, uint32_t generation, struct datapath_stats *stats,
-			bool any)
-{
-	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "vni_base");
-	uint32_t vni, *previous = NULL;
-	size_t known = stats->vni_count;
-	int err = fd < 0 ? fd : 0;
-
-	while (!err && bpf_map_get_next_key(fd, previous, &vni) == 0) {
-		struct datapath_vni wanted = {.vni = vni}, *found;
-		struct hits base;
-
-		previous = &vni;
-		if (bpf_map_lookup_elem(fd, &vni, &base))
-			continue;
-		found = known ? bsearch(&wanted, stats->vnis, known, sizeof(wanted), compare_vnis)
-			      : NULL;
-		if (found) {
-			found->hits.packets += base.packets;
-			found->hits.bytes += base.bytes;
-		} else if (any) {
-			err = add_vni(stats, vni, base);
-		}
-	}
-	return err;
-}
-
-static int read_vnis(const char *instance, uint32_t generation, struct datapath_stats *stats,
-		     const struct pipeline_config *config)
-{
-	bool any = config->vni_mode == VNI_ANY;
-	int err = any ? read_any_vnis(instance, generation, stats)
-		      : read_listed_vnis(instance, generation, stats, config);
-
-	if (!err && stats->vni_count)
-		qsort(stats->vnis, stats->vni_count, sizeof(*stats->vnis), compare_vnis);
-	if (!err)
-		err = add_vni_base(instance, generation, stats, any);
-	if (!err && stats->vni_count)
-		qsort(stats->vnis, stats->vni_count, sizeof(*stats->vnis), compare_vnis);
-	return err;
-}
-
 int datapath_read_generation(const char *instance, uint32_t generation,
 			     struct datapath_stats *stats)
 {
@@ -253,7 +146,7 @@ int datapath_read_generation(const char *instance, uint32_t generation,
 	if (!err)
 		err = read_rules(instance, generation, stats, config);
 	if (!err)
-		err = read_vnis(instance, generation, stats, config);
+		err = datapath_read_vnis(instance, generation, stats, config);
 	return err;
 }
 

@@ -146,19 +146,32 @@ static void print_next_hops(const struct datapath_condition *condition, FILE *st
 			condition->next_hops[i]);
 }
 
+static void print_vni_family(const struct datapath_stats *stats, const char *name, const char *help,
+			     bool bytes, FILE *stream)
+{
+	const struct hits *others = &stats->other_vnis;
+
+	family(stream, name, "counter", help);
+	for (size_t i = 0; i < stats->vni_count; i++) {
+		const struct hits *hits = &stats->vnis[i].hits;
+
+		fprintf(stream, PREFIX "%s{vni=\"%" PRIu32 "\"} %" PRIu64 "\n", name,
+			stats->vnis[i].vni, (uint64_t)(bytes ? hits->bytes : hits->packets));
+	}
+	if (others->packets)
+		fprintf(stream, PREFIX "%s{vni=\"%s\"} %" PRIu64 "\n", name, STATS_OTHER_VNIS,
+			(uint64_t)(bytes ? others->bytes : others->packets));
+}
+
 static void print_vnis(const struct datapath_stats *stats, FILE *stream)
 {
-	if (!stats->vni_count)
+	if (!stats->vni_count && !stats->other_vnis.packets)
 		return;
-	family(stream, "vni_packets_total", "counter", "Packets of a VNI.");
-	for (size_t i = 0; i < stats->vni_count; i++)
-		fprintf(stream, PREFIX "vni_packets_total{vni=\"%" PRIu32 "\"} %" PRIu64 "\n",
-			stats->vnis[i].vni, (uint64_t)stats->vnis[i].hits.packets);
-	family(stream, "vni_bytes_total", "counter",
-	       "The same in bytes of the frames as they came.");
-	for (size_t i = 0; i < stats->vni_count; i++)
-		fprintf(stream, PREFIX "vni_bytes_total{vni=\"%" PRIu32 "\"} %" PRIu64 "\n",
-			stats->vnis[i].vni, (uint64_t)stats->vnis[i].hits.bytes);
+	print_vni_family(stats, "vni_packets_total",
+			 "Packets of a VNI; `other`: of those without a row of their own.", false,
+			 stream);
+	print_vni_family(stats, "vni_bytes_total", "The same in bytes of the frames as they came.",
+			 true, stream);
 }
 
 static void metrics_print_rules(const struct datapath_stats *stats, FILE *stream)

@@ -97,6 +97,12 @@ static json_t *vnis_json(const struct datapath_stats *stats)
 		json_object_set_new(vni, "vni", json_integer(stats->vnis[i].vni));
 		json_array_append_new(array, vni);
 	}
+	if (stats->other_vnis.packets) {
+		json_t *others = hits_json(&stats->other_vnis);
+
+		json_object_set_new(others, "vni", json_string(STATS_OTHER_VNIS));
+		json_array_append_new(array, others);
+	}
 	return array;
 }
 
@@ -153,6 +159,21 @@ static void stats_print_verdicts(FILE *stream, const struct counters *counters)
 	}
 }
 
+static void stats_print_vnis(FILE *stream, const struct datapath_stats *stats)
+{
+	char name[16];
+
+	if (stats->vni_count || stats->other_vnis.packets)
+		fprintf(stream, "\nVNIs\n");
+	for (size_t i = 0; i < stats->vni_count; i++) {
+		snprintf(name, sizeof(name), "%" PRIu32, stats->vnis[i].vni);
+		print_hits(stream, name, &stats->vnis[i].hits, "");
+	}
+	if (stats->other_vnis.packets)
+		print_hits(stream, STATS_OTHER_VNIS, &stats->other_vnis,
+			   "VNIs without a row: beyond the first 4096, or not listed any more");
+}
+
 void stats_print(const char *instance, const struct datapath_stats *stats, FILE *stream)
 {
 	struct stats_counters counters = stats_derive(&stats->counters);
@@ -162,12 +183,7 @@ void stats_print(const char *instance, const struct datapath_stats *stats, FILE 
 		stats->info.egress, stats_mode(&stats->info), stats_uptime(&stats->info));
 	print_counters(stream, &counters);
 	stats_print_verdicts(stream, &stats->counters);
-	if (stats->vni_count)
-		fprintf(stream, "\nVNIs\n");
-	for (size_t i = 0; i < stats->vni_count; i++) {
-		snprintf(name, sizeof(name), "%" PRIu32, stats->vnis[i].vni);
-		print_hits(stream, name, &stats->vnis[i].hits, "");
-	}
+	stats_print_vnis(stream, stats);
 	if (stats->rule_count)
 		fprintf(stream, "\nRules\n");
 	for (size_t i = 0; i < stats->rule_count; i++) {

@@ -30,6 +30,9 @@ struct stats_counters {
 #undef X
 };
 
+/* The row of VNIs that have none of their own, in place of a VNI; there if it has packets. */
+#define STATS_OTHER_VNIS "other"
+
 struct stats_counters stats_derive(const struct counters *counters);
 
 /* "native" or "generic" */

@@ -76,3 +76,72 @@ class FirstFragments(Watched):
         self.assertEqual([frame[18:20] for frame in self.out_port.receive(is_ip, 1)], [b"\0\1"])
         self.assertEqual(self.orphaned(), 1, "the third, whose first never came")
         self.assertEqual(self.verdicts(), {"redirected": 2, "unmatched": 3})
+
+
+class RandomVnis(Watched):
+    """`vnis: any`, and more VNIs than have a row: none is lost, and none loses its row."""
+
+    ROWS = 4096
+    ANY = {"listen": {"vnis": "any"}}
+
+    def send_vnis(self, *vnis):
+        inner = frames.inner(frames.udp("10.1.0.1", CAPTURED, 1000, 514, b"x"))
+        self.in_port.send(*[frames.tunnel(inner, vni=vni) for vni in vnis])
+        self.out_port.receive(is_ip, len(vnis), seconds=20)
+
+    def rows(self):
+        """{vni: packets}; `stats` and /metrics agree, and all rows hold all packets that had a VNI."""
+        stats = self.stats()
+        rows = {row["vni"]: row["packets"] for row in stats["vnis"]}
+        for name, unit in (("vni_packets_total", "packets"), ("vni_bytes_total", "bytes")):
+            self.assertEqual(of_family(metrics(self.get("/metrics").text), name, "vni"),
+                             {str(row["vni"]): row[unit] for row in stats["vnis"]})
+        unknown = stats["verdicts"]["unknown_vni"]["packets"]
+        self.assertEqual(sum(rows.values()), stats["counters"]["vxlan_packets"] - unknown)
+        self.assertEqual("other" in self.cli("stats", "--instance", self.instance).stdout,
+                         "other" in rows)
+        status = self.json("status")
+        if status["other_vni_packets"]:
+            self.assertIn(f"has {rows['other']} packets of others",
+                          self.cli("status", "--instance", self.instance, check=False).stdout)
+        return rows, status["other_vni_packets"]
+
+    def test_storm(self):
+        daemon = self.start(self.ANY)
+        self.send_vnis(7, 7, 7, *range(1000, 1000 + self.ROWS - 2), 9)
+        rows, others = self.rows()
+        self.assertEqual((len(rows), rows[7], rows[9], others), (self.ROWS, 3, 1, 0))
+        self.send_vnis(7, *range(20000, 23000), 0xFFFFFF, 20000, 9)
+        rows, others = self.rows()
+        self.assertEqual((len(rows), rows[7], rows[9]), (self.ROWS + 1, 4, 2))
+        self.assertEqual((rows["other"], others), (3002, 3002))
+        for what in ("a reload", "another", "a restart"):
+            with self.subTest(what):
+                if what == "a restart":
+                    daemon.kill()
+                    daemon = self.start(self.ANY)
+                else:
+                    self.reload(daemon)
+                before, _ = self.rows()
+                self.assertEqual(before, rows)
+                self.send_vnis(*range(30000, 31000), 7, 9, 20000)
+                rows, others = self.rows()
+                changed = {vni: count - before[vni] for vni, count in rows.items()
+                           if count != before[vni]}
+                self.assertEqual(changed, {7: 1, 9: 1, "other": 1001})
+                self.assertEqual(others, rows["other"])
+
+    def test_other_lists(self):
+        """What loses its row at a reload is among the others, and no packet of it is lost."""
+        daemon = self.start(self.ANY)
+        self.send_vnis(1, 2, 2, 3, 3, 3, 4, 4, 4, 4)
+        for vnis, told in (([2, 3], {2: 2, 3: 3, "other": 5}),
+                           ([3], {3: 3, "other": 7}),
+                           ([3, 4], {3: 3, 4: 0, "other": 7}),
+                           ("any", {3: 3, "other": 7})):
+            with self.subTest(vnis):
+                self.write({"listen": {"vnis": vnis}})
+                self.reload(daemon)
+                self.assertEqual(self.rows()[0], told)
+        self.send_vnis(1, 4)
+        self.assertEqual(self.rows()[0], {1: 1, 3: 3, 4: 1, "other": 7})

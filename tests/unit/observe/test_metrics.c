@@ -154,6 +154,29 @@ static void allowances(void **state)
 	free(made);
 }
 
+/* VNIs without a row of their own are a row like the others, once there are any. */
+static void other_vnis(void **state)
+{
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	struct datapath_vni vni = {.vni = 5, .hits = {3, 300}};
+	char *text;
+
+	(void)state;
+	made->stats.vnis = &vni;
+	made->stats.vni_count = 1;
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_vni_packets_total{vni=\"5\"} 3");
+	assert_int_equal(count(text, "vni=\"other\""), 0);
+	free(text);
+	made->stats.other_vnis = (struct hits){7, 700};
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_vni_packets_total{vni=\"other\"} 7");
+	assert_has(text, "vxlan_pipeline_vni_bytes_total{vni=\"5\"} 300\n"
+			 "vxlan_pipeline_vni_bytes_total{vni=\"other\"} 700");
+	free(text);
+	free(made);
+}
+
 /* Every family that there is, also those that few hosts have. */
 static char *print_everything(void)
 {
@@ -168,6 +191,7 @@ static char *print_everything(void)
 	made->losses.count = 1;
 	made->stats.vnis = &vni;
 	made->stats.vni_count = 1;
+	made->stats.other_vnis = (struct hits){1, 100};
 	made->stats.rules = &rule;
 	made->stats.rule_count = 1;
 	made->losses.allowances[0] = (struct loss_allowance){"ens5", 136812};
@@ -203,7 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_attached), cmocka_unit_test(numbers),
 		cmocka_unit_test(many_rules),       cmocka_unit_test(allowances),
-		cmocka_unit_test(promtool),
+		cmocka_unit_test(other_vnis),       cmocka_unit_test(promtool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
