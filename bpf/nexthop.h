@@ -13,11 +13,35 @@ static __always_inline void set_addresses(struct packet *packet, const __u16 *to
 	packet->addresses[1] = (__u64)from[1] | (__u64)from[2] << 16;
 }
 
-/* What the daemon keeps for a target, word by word. UNKNOWN also stands for no entry at all. */
+/*
+ * What the daemon keeps for a target, word by word. UNKNOWN also stands for no entry at all; the words
+ * say nothing then, and need not be set.
+ */
 struct known_hop {
 	enum next_hop_state state;
 	__u64 word[2];
 };
+
+/*
+ * Reads an entry while the daemon may be writing it. next_hop_publish() in src/daemon/next_hops.c writes
+ * word 0 before the word 1 that makes it valid, so word 1 has to be read first. x86 keeps loads in
+ * order. arm64 keeps two loads in order if the address of the second depends on the value of the first
+ * (an address dependency: "addr; [R]" in the kernel's tools/memory-model/linux-kernel.cat,
+ * dependency-ordered-before in the Arm ARM, B2.3), and JITs translate BPF instruction by instruction.
+ * So the upper bits of word 1 are added to the address of word 0. They are zero, which neither compiler
+ * nor verifier knows: to the verifier they are 0 to 7, and so many bytes on is still within the entry.
+ */
+static __always_inline void next_hop_read(const struct next_hop *hop, struct known_hop *known)
+{
+	const void *word0 = &hop->word[0];
+	__u64 zero;
+
+	known->word[1] = *(const volatile __u64 *)&hop->word[1];
+	zero = known->word[1] >> NEXT_HOP_ZERO_SHIFT;
+	asm volatile("%0 += %1" : "+r"(word0) : "r"(zero));
+	known->word[0] = *(const volatile __u64 *)word0;
+	known->state = known->word[1] >> NEXT_HOP_STATE_SHIFT;
+}
 
 static __always_inline enum verdict next_hop_by_table(struct packet *packet,
 						      const struct known_hop *hop)
@@ -124,18 +148,16 @@ static __always_inline bool next_hops_are_fresh(void)
  */
 static __always_inline enum verdict next_hop_by_route(struct packet *packet)
 {
-	struct known_hop known = {.state = NEXT_HOP_UNKNOWN};
 	__u32 index = packet->next_hop - 1;
+	struct known_hop known;
 	struct next_hop *hop;
 
+	known.state = NEXT_HOP_UNKNOWN;
 	if (packet->next_hop) {
 		hop = bpf_map_lookup_elem(&next_hops, &index);
 		if (!hop)
 			return VERDICT_ERROR;
-		/* in this order: next_hop_publish() in src/daemon/next_hops.c reckons with it */
-		known.word[1] = *(volatile __u64 *)&hop->word[1];
-		known.word[0] = *(volatile __u64 *)&hop->word[0];
-		known.state = known.word[1] >> NEXT_HOP_STATE_SHIFT;
+		next_hop_read(hop, &known);
 		if (known.state == NEXT_HOP_LOCAL)
 			return VERDICT_PASSED;
 		if (known.state != NEXT_HOP_UNKNOWN && next_hops_are_fresh())

@@ -208,7 +208,7 @@ struct nat6_slot {
  * The way to a rule's target, kept up to date by the daemon (src/daemon/next_hops.c), word by word, so that
  * every word is always whole. Words 0 and 1 hold the Ethernet addresses as they stand in a frame:
  * word 0 its bytes 0-7, the low half of word 1 its bytes 8-11.
- * Bits 32-47 of word 1: path MTU in bytes; bits 48-63: enum next_hop_state.
+ * Bits 32-47 of word 1: path MTU in bytes; bits 48-60: enum next_hop_state; bits 61-63: zero.
  */
 struct next_hop {
 	__u64 word[2];
@@ -216,6 +216,7 @@ struct next_hop {
 
 #define NEXT_HOP_MTU_SHIFT   32
 #define NEXT_HOP_STATE_SHIFT 48
+#define NEXT_HOP_ZERO_SHIFT  61
 
 enum next_hop_state {
 	NEXT_HOP_UNKNOWN, /* ask the kernel */
@@ -432,6 +433,7 @@ PIPELINE_SIZE_IS(struct vni_slot, 8);
 PIPELINE_SIZE_IS(struct fragment_key, 44);
 PIPELINE_SIZE_IS(struct fragment_decision, 40);
 PIPELINE_SIZE_IS(struct next_hop, 16);
+_Static_assert(NEXT_HOP_STATES <= 1 << (NEXT_HOP_ZERO_SHIFT - NEXT_HOP_STATE_SHIFT), "zero bits");
 PIPELINE_SIZE_IS(struct fragment_shim, 16);
 PIPELINE_SIZE_IS(struct source_key, 24);
 PIPELINE_SIZE_IS(struct pipeline_config, 4792); /* another one: another PIPELINE_CONFIG_LAYOUT */
