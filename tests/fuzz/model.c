@@ -94,6 +94,7 @@ void model_set_addresses(const struct model *model, enum model_verdict verdict, 
 
 	if (verdict == IS_passed) {
 		memcpy(frame, model->host.listen_mac, 6);
+		memcpy(frame + 6, model->host.pass_mac, 6);
 		return;
 	}
 	if (scenario->next_hop == BY_KEEPING)

@@ -64,6 +64,7 @@ extern const char *const model_event_names[MODEL_EVENT_COUNT];
 /* MACs and MTU of the simulated host. */
 struct model_host {
 	uint8_t listen_mac[6], egress_mac[6], gateway_mac[6];
+	uint8_t pass_mac[6]; /* source of what is passed to the kernel */
 	uint32_t device_mtu; /* the value of `mtu: auto` */
 };
 

@@ -34,7 +34,7 @@ MUTANTS = (
     ("packets of exactly the MTU are too large", "forward.h",
      "if (packet->ip_length > packet->mtu)", "if (packet->ip_length >= packet->mtu)"),
     ("DF is cleared one byte too early", "forward.h",
-     "<= config.clear_df_above", "< config.clear_df_above"),
+     "<= above ||", "< above ||"),
     ("an ID is given and not told", "forward.h", "packet_event(packet, EVENT_ID_ASSIGNED);", ""),
     ("a few bytes behind the end are left on", "forward.h", "\tif (cut) {", "\tif (cut > 8) {"),
     ("the kernel gets what has one hop left, and answers", "kernel.h",

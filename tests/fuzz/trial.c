@@ -105,6 +105,7 @@ static bool load_program(struct trial *trial, const struct config *config)
 	links.rings_each = trial->scenario.rings_each;
 	memcpy(trial->host.listen_mac, links.listen_mac, 6);
 	memcpy(trial->host.egress_mac, links.egress_mac, 6);
+	datapath_pass_mac(0, trial->host.pass_mac);
 	if (datapath_load(&trial->datapath, config, &links, &options, &error)) {
 		fprintf(stderr, "differential: %s\n", error.text);
 		return false;
