@@ -46,9 +46,9 @@ struct nat_target {
 };
 
 /*
- * Does the rule found so far come before rule `rule`? Having found none counts as a rule behind all.
- * `zero` is an unknown one: were the verifier to learn from the answer, it would go through the rest
- * of the shapes once for each thing that can be known.
+ * Does the rule found so far come before rule `rule`? Rule 0 means none was found: 0 - 1 wraps, so it comes
+ * last. `zero` is one that the verifier does not know (unknown_zero()): it would explore the remaining
+ * shapes once for each answer otherwise.
  */
 static __always_inline bool comes_before(const struct nat_target *target, __u32 rule, __u64 zero)
 {
@@ -57,7 +57,7 @@ static __always_inline bool comes_before(const struct nat_target *target, __u32 
 	return found - 1 < rule - 1;
 }
 
-/* One rule is compared with the constants that it is. */
+/* A single rule is in the constants: no table is asked. */
 static __always_inline void nat4_compare(const struct nat4_key *key, struct nat_target *target)
 {
 	const volatile struct nat4_slot *only = &config.nat4_only;

@@ -26,7 +26,7 @@ static __always_inline void nat_find(const struct packet *packet, struct nat_tar
 	const struct udphdr *ports = packet->transport;
 	__u64 word, zero = unknown_zero(packet->start);
 
-	/* so that to the verifier a rule that was found looks like none that was */
+	/* from an unknown zero, or the verifier explores "found" and "not found" separately */
 	target->rule = zero;
 	target->port = zero;
 	target->next_hop = zero;

@@ -76,7 +76,7 @@ static __always_inline enum verdict take_outer_ipv6(struct packet *packet, struc
 	ipv6_find_upper(packet->ctx, bytes_between(packet->start, ip), outer->ip_length,
 			ip->nexthdr, &upper);
 	outer->upper_offset = upper.offset;
-	/* what a later fragment's extension headers lead to, only the first one shows */
+	/* only the first fragment shows which protocol follows the extension headers */
 	if (upper.fragment_part == FRAGMENT_LATER &&
 	    (upper.protocol == IPPROTO_UDP || is_ipv6_extension(upper.protocol)))
 		return VERDICT_OUTER_FRAGMENT;
@@ -167,7 +167,7 @@ static __always_inline enum verdict tunnel_open(struct packet *packet, struct cu
 		verdict = take_outer_ipv6(packet, cursor, &outer);
 	else
 		return VERDICT_NOT_TUNNEL;
-	/* a first fragment shows its port, and may be somebody else's */
+	/* of a fragment, only the first one has a port, and it may not be the tunnel's */
 	if (verdict != VERDICT_GO_ON && (verdict != VERDICT_OUTER_FRAGMENT || !outer.start))
 		return verdict;
 

@@ -41,7 +41,7 @@ static int carry_rules(const char *instance, uint32_t to, struct datapath_stats 
 	return 0;
 }
 
-/* What one generation counted by rule and by VNI, into the next one's base; again, if need be. */
+/* Copies what one generation counted by rule and by VNI into the next one's base. Idempotent. */
 static int carry(const char *instance, uint32_t from, uint32_t to)
 {
 	struct datapath_stats old = {0}, new = {0};
@@ -93,8 +93,8 @@ void datapath_reserve_vnis(const struct datapath_change *change)
 }
 
 /*
- * Daemons that were killed between swap and bookkeeping left some of this to us: every generation
- * that has counted since the recorded one hands on to the next. Done again, it comes to the same.
+ * Carries counts from the recorded generation to the newest one, step by step through all that have
+ * counted: a daemon that was killed after it swapped programs has not carried its own. Idempotent.
  */
 int datapath_carry_counters(const struct datapath_change *change)
 {
