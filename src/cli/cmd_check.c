@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "check/check.h"
 #include "cli/command.h"
 #include "cli/options.h"
@@ -82,6 +83,12 @@ static void check_print_json(const struct findings *findings)
 	json_decref(document);
 }
 
+static void check_print_line(const char *text)
+{
+	printable_print(text, stdout);
+	putchar('\n');
+}
+
 static void check_print_text(const struct findings *findings, bool color)
 {
 	static const char *const colors[] = {
@@ -94,11 +101,13 @@ static void check_print_text(const struct findings *findings, bool color)
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
 
-		printf("%s%-4s%s  %-18s %s\n", color ? colors[finding->status] : "",
-		       statuses[finding->status], color ? "\033[0m" : "", finding->check,
-		       finding->why);
-		if (*finding->fix)
-			printf("%24s $ %s\n", "", finding->fix);
+		printf("%s%-4s%s  %-18s ", color ? colors[finding->status] : "",
+		       statuses[finding->status], color ? "\033[0m" : "", finding->check);
+		check_print_line(finding->why); /* --facts may come from anywhere */
+		if (!*finding->fix)
+			continue;
+		printf("%24s $ ", "");
+		check_print_line(finding->fix);
 	}
 	printf("%s: %zu of %zu findings fail, %zu warn\n", failures ? "not ready" : "ready",
 	       failures, findings->count, check_count(findings, FINDING_WARN));

@@ -47,7 +47,4 @@ const char *config_quote(const char *text, char *buffer);
 /* The same without quotes. */
 const char *config_escape(const char *text, char *buffer);
 
-/* A file's name. It is the user's own and may be UTF-8: only what steers a terminal is replaced. */
-void config_name_print(const char *name, FILE *stream);
-
 #endif

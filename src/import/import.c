@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "import/draft.h"
 #include "config/problem.h"
 #include "config/schema.h"
@@ -131,7 +132,7 @@ static void write_config(const struct config *config, const struct config_import
 		if (!paths[i])
 			continue;
 		fprintf(out, "#   ");
-		config_name_print(paths[i], out);
+		printable_print(paths[i], out);
 		fputc('\n', out);
 	}
 	config_print(config, out);
