@@ -85,6 +85,19 @@ static void note_reloads(const struct daemon *daemon)
 			    strerror(-err));
 }
 
+static void log_problems(const struct config_problems *problems)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length;
+	FILE *stream = open_memstream(&text, &length);
+
+	if (!stream)
+		return;
+	config_problems_print(problems, stream);
+	if (fclose(stream) == 0)
+		log_text(text);
+}
+
 /* Every problem is logged; the first one is what the error says. */
 static int daemon_load(const struct daemon *daemon, struct config *config, struct error *error)
 {
@@ -95,7 +108,7 @@ static int daemon_load(const struct daemon *daemon, struct config *config, struc
 			      options->override_count, &problems);
 
 	if (err) {
-		config_problems_print(&problems, stderr);
+		log_problems(&problems);
 		error_set(error, err, "%s%s",
 			  config_problems_first(&problems, first, sizeof(first)),
 			  err == -EACCES ? "; the daemon reads what root owns, or all may read"

@@ -7,7 +7,9 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/output.h"
 #include "daemon/internal.h"
 #include "instance/drained.h"
 #include "base/log.h"
@@ -16,6 +18,20 @@
 #define RETRY_MS   1000 /* after the configuration could not be applied again */
 #define HEALTH_MS  500
 #define SILENCE_MS 2000 /* between two looks at the rules of nftables, where no event tells */
+
+/* What nobody reads in time is left out. */
+static void print_dashboard(const struct monitor *monitor, const struct monitor_rates *rates)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length;
+	FILE *stream = open_memstream(&text, &length);
+
+	if (!stream)
+		return;
+	monitor_print_dashboard(monitor, rates, stream);
+	if (fclose(stream) == 0)
+		output_write(STDOUT_FILENO, text, length, 0);
+}
 
 static int64_t job_dashboard(struct daemon *daemon, int64_t now)
 {
@@ -29,7 +45,7 @@ static int64_t job_dashboard(struct daemon *daemon, int64_t now)
 	} else {
 		rates = monitor_take(&daemon->monitor, &counters);
 		if (rates.seconds > 0)
-			monitor_print_dashboard(&daemon->monitor, &rates, stdout);
+			print_dashboard(&daemon->monitor, &rates);
 	}
 	return now + daemon->config.monitor.interval * 1000LL;
 }
