@@ -80,7 +80,7 @@ static enum command_status cmd_config_validate(const char *path, bool json)
 {
 	struct config_problems problems;
 	struct config config;
-	int err = config_load(&config, path, NULL, 0, &problems);
+	int err = config_load(&config, path, NULL, 0, NULL, &problems);
 
 	if (json)
 		cmd_config_print_json(path, &config, &problems);

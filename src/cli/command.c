@@ -100,7 +100,7 @@ bool command_load_config(struct config *config, const char *path,
 			 enum command_status *status)
 {
 	struct config_problems problems = {0};
-	int err = config_load(config, path, overrides, override_count, &problems);
+	int err = config_load(config, path, overrides, override_count, NULL, &problems);
 
 	if (err) {
 		config_problems_print(&problems, stderr);

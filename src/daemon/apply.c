@@ -146,6 +146,10 @@ static int apply_loaded(const struct applied *applied, struct applied *fresh,
 	int err;
 
 	find_next_hops(fresh, instance, config, datapath);
+	if (!progress_step(&fresh->progress)) {
+		applied_release(fresh);
+		return error_set(error, -ECANCELED, "this process is told to end");
+	}
 	/*
 	 * Beat before the swap, so that the new table is used at once; not after a crash, when the
 	 * old daemon's stale table is still used.
@@ -153,7 +157,6 @@ static int apply_loaded(const struct applied *applied, struct applied *fresh,
 	if (applied->next_hops || datapath_is_unpinned(instance))
 		datapath_beat(&fresh->control);
 	err = datapath_apply(datapath, pins, config, attached, error);
-	progress_step(&fresh->progress);
 	if (err) {
 		applied_release(fresh);
 		return err;

@@ -8,11 +8,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <systemd/sd-daemon.h>
-
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/internal.h"
+#include "daemon/notify.h"
 #include "datapath/datapath.h"
 #include "instance/instance.h"
 #include "instance/lock.h"
@@ -28,16 +27,18 @@ static void debug_line(const char *line)
 }
 
 /*
- * A sign of life while a configuration is loaded, which may take longer than the loop's jobs do. It
- * has next hops trusted, which therefore are followed.
+ * Stands in for the loop's jobs while a configuration is loaded: gives the signs of life, one of
+ * which has next hops trusted, so follows these, too. false: the load is given up.
  */
-static void note_progress(void *data)
+static bool note_progress(void *data)
 {
 	struct daemon *daemon = data;
 
 	daemon_follow_next_hops(daemon);
 	datapath_beat(&daemon->applied.control);
 	pages_note_alive(daemon->web.pages);
+	daemon_keep_watchdog(daemon);
+	return !daemon_is_to_end();
 }
 
 static void daemon_apply_settings(struct daemon *daemon, struct config *config)
@@ -56,7 +57,6 @@ static int daemon_apply(struct daemon *daemon, struct config *config, struct err
 	struct error failure;
 	int err = web_prepare(&daemon->web, config->http.listen, error);
 
-	progress_step(&daemon->applied.progress);
 	if (err)
 		return err;
 	err = daemon_apply_datapath(daemon, config, error);
@@ -102,10 +102,10 @@ static void log_problems(const struct config_problems *problems)
 static int daemon_load(const struct daemon *daemon, struct config *config, struct error *error)
 {
 	const struct daemon_options *options = daemon->options;
-	struct config_problems problems = {.progress = daemon->applied.progress};
+	struct config_problems problems;
 	char first[sizeof(error->text) / 2];
 	int err = config_load(config, options->config_path, options->overrides,
-			      options->override_count, &problems);
+			      options->override_count, &daemon->applied.progress, &problems);
 
 	if (err) {
 		log_problems(&problems);
@@ -131,7 +131,7 @@ static void reload(struct daemon *daemon)
 	daemon->reloads.begun++;
 	note_reloads(daemon);
 	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
+	notify_manager("RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
 	if (daemon_load(daemon, &config, &error)) {
 		log_error("not reloaded: the configuration has errors; the one before stays");
 	} else if (daemon_apply(daemon, &config, &error)) {
@@ -230,7 +230,7 @@ static int end(const struct daemon *daemon, struct error *error)
 {
 	int err;
 
-	sd_notify(0, "STOPPING=1");
+	notify_manager("STOPPING=1");
 	if (daemon->linger) {
 		log_info("the daemon ends, the datapath goes on");
 		return 0;
@@ -259,12 +259,26 @@ static int start(struct daemon *daemon, struct config *config, struct error *err
 	return err;
 }
 
+/* Waits for the signal that is to end this process; a reload that was asked for before is none. */
+static void take_last_signal(struct daemon *daemon, int signals)
+{
+	struct signalfd_siginfo signal = {.ssi_signo = SIGHUP};
+
+	while (signal.ssi_signo == SIGHUP &&
+	       read(signals, &signal, sizeof(signal)) == sizeof(signal))
+		daemon->linger |= signal.ssi_signo == SIGUSR1;
+}
+
 static int run_locked(struct daemon *daemon, struct config *config, int signals,
 		      struct error *error)
 {
 	int err = start(daemon, config, error);
 
-	if (err) {
+	if (err == -ECANCELED) { /* told to end before it was ready */
+		take_last_signal(daemon, signals);
+		config_clear(config);
+		err = end(daemon, error);
+	} else if (err) {
 		config_clear(config);
 	} else {
 		daemon_start_jobs(daemon);

@@ -51,6 +51,10 @@ struct daemon {
 
 /* Does what is due now; returns false at the end of the duration. */
 bool daemon_run_jobs(struct daemon *daemon);
+/* Has a signal come that ends this process? What is under way is given up. */
+bool daemon_is_to_end(void);
+/* Tells the service manager that this process lives, if that is due. */
+void daemon_keep_watchdog(struct daemon *daemon);
 /* How long nothing is due, in ms. */
 int daemon_idle_time(const struct daemon *daemon);
 /* The jobs that no configuration starts, and the end of the duration, count from now; health is judged. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/output.h"
 #include "daemon/internal.h"
+#include "daemon/notify.h"
 #include "instance/drained.h"
 #include "base/log.h"
 
@@ -101,13 +102,13 @@ static int64_t job_silence(struct daemon *daemon, int64_t now)
 	return now + (!daemon->rules || !daemon->applied.may_pass ? SILENCE_MS : FOLLOW_MS);
 }
 
-/* What `stop` took away while this process was stopped must not come back: it is asked to end. */
-static bool is_to_end(void)
+bool daemon_is_to_end(void)
 {
 	sigset_t pending;
 
 	return sigpending(&pending) == 0 &&
-	       (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT));
+	       (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT) ||
+		sigismember(&pending, SIGUSR1));
 }
 
 /* The configuration is applied again to interfaces that were made anew, or have another MTU or MAC. */
@@ -121,7 +122,8 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 		*daemon->trouble.text = '\0'; /* it went as it came */
 		return now + FOLLOW_MS;
 	}
-	if (is_to_end())
+	/* what `stop` took away while this process was stopped must not come back */
+	if (daemon_is_to_end())
 		return now + FOLLOW_MS;
 	if (!*daemon->trouble.text)
 		log_info("%s: applying the configuration again", why.text);
@@ -131,6 +133,8 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 			instance_set_drained(daemon->options->instance, true, &error);
 		return now + FOLLOW_MS;
 	}
+	if (daemon_is_to_end()) /* and therefore gave up */
+		return now + RETRY_MS;
 	if (strcmp(daemon->trouble.text, error.text) != 0)
 		log_error("%s, and the configuration cannot be applied again: %s", why.text,
 			  error.text);
@@ -192,8 +196,16 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 
 static int64_t job_watchdog(struct daemon *daemon, int64_t now)
 {
-	sd_notify(0, "WATCHDOG=1");
+	notify_manager("WATCHDOG=1");
 	return now + daemon->watchdog_every;
+}
+
+void daemon_keep_watchdog(struct daemon *daemon)
+{
+	int64_t now = clock_ms();
+
+	if (daemon->watchdog_every && now >= daemon->due[JOB_WATCHDOG])
+		daemon->due[JOB_WATCHDOG] = job_watchdog(daemon, now);
 }
 
 static int64_t (*const jobs[JOB_COUNT])(struct daemon *daemon, int64_t now) = {
@@ -260,8 +272,9 @@ void daemon_notify_status(const struct daemon *daemon, const char *state)
 {
 	const struct health *health = &daemon->health;
 
-	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
-		   daemon->config.forward.interface, daemon->config.rule_count,
-		   daemon->config.rule_count == 1 ? "" : "s", health->count ? "; not well: " : "",
-		   health->count ? health->reasons[0] : "");
+	notify_manager("%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
+		       daemon->config.forward.interface, daemon->config.rule_count,
+		       daemon->config.rule_count == 1 ? "" : "s",
+		       health->count ? "; not well: " : "",
+		       health->count ? health->reasons[0] : "");
 }
