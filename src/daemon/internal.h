@@ -35,6 +35,7 @@ struct daemon {
 	struct web web;
 	struct health health; /* as it was published last */
 	struct health_watch health_watch;
+	int beat_err;           /* of the last heartbeat */
 	struct error trouble;   /* why the configuration could not be applied again */
 	int64_t end_at;         /* CLOCK_MONOTONIC, ms; NEVER: at a signal */
 	int64_t due[JOB_COUNT]; /* likewise */

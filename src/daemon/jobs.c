@@ -53,7 +53,15 @@ static int64_t job_dashboard(struct daemon *daemon, int64_t now)
 
 static int64_t job_beat(struct daemon *daemon, int64_t now)
 {
-	datapath_beat(&daemon->applied.control);
+	int err = datapath_beat(&daemon->applied.control);
+
+	if (err && err != daemon->beat_err)
+		log_warning("the heartbeat fails: %s; as long as it does, every packet asks the "
+			    "kernel for its next hop, which is slower",
+			    strerror(-err));
+	else if (!err && daemon->beat_err)
+		log_info("the heartbeat works again");
+	daemon->beat_err = err;
 	return now + HEARTBEAT_EVERY_MS;
 }
 
