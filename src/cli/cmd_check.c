@@ -20,6 +20,7 @@ struct check_options {
 	const char *record;
 	const char *facts;
 	bool json;
+	bool wait;
 	enum command_color color;
 };
 
@@ -40,6 +41,8 @@ static bool check_parse_options(int argc, char **argv, struct check_options *opt
 		 .help = "write down what is known of this host, too; - is standard output"},
 		{0, "facts", " FILE", OPTION_TEXT(&options->facts),
 		 .help = "judge the host that --record wrote down, not this one"},
+		{0, "wait", NULL, OPTION_FLAG(&options->wait),
+		 .help = "for `run --wait`: only warn of what that waits for"},
 		OPTION_ROW_COLOR(&options->color),
 	};
 	const struct option_set set = {
@@ -153,6 +156,8 @@ static enum command_status check(const struct check_options *options, const stru
 	}
 	say_options(options, named, sizeof(named));
 	check_host(&host, config, options->instance, named, &findings);
+	if (options->wait)
+		check_forgive_waiting(&findings);
 	if (options->json)
 		check_print_json(&findings);
 	else if (!options->record || strcmp(options->record, "-") != 0)

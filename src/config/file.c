@@ -134,8 +134,8 @@ static int file_read_here(const char *path, struct file_text *text)
 	const int64_t deadline = file_deadline();
 	bool is_pipe = false;
 	_cleanup_close_ int fd = file_open(path, &is_pipe);
-	ssize_t got = fd;
 	int err = fd < 0 ? fd : 0;
+	ssize_t got = 1;
 
 	while (!err && got) {
 		err = file_text_grow(text);
@@ -166,14 +166,14 @@ static int file_write(int fd, const void *bytes, size_t length)
 	return 0;
 }
 
-/* Writes the file to `out`, and behind it the error. Calls only what is safe after a fork. */
+/* Writes the file to `out`, and behind it the error. Calls only what is safe in a signal handler. */
 static void file_copy(const char *path, int out)
 {
 	static char bytes[FIRST_SIZE];
 	const int64_t deadline = file_deadline();
 	bool is_pipe = false;
 	int fd = file_open(path, &is_pipe), err = fd < 0 ? fd : 0;
-	ssize_t got = fd;
+	ssize_t got = 1;
 
 	while (!err && got) {
 		got = file_next(fd, is_pipe, deadline, bytes, sizeof(bytes));
@@ -253,7 +253,8 @@ static int file_read_apart(const char *path, const struct progress *progress,
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	reader = fork();
+	/* not fork(), for the time of which malloc() would be locked for other threads */
+	reader = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (reader == 0)
 		file_be_reader(path, ends[1]);
 	err = -errno;
@@ -272,6 +273,8 @@ int config_file_read(const char *path, const struct progress *progress, char **t
 	int err = progress && progress->step ? file_read_apart(path, progress, &read)
 					     : file_read_here(path, &read);
 
+	if (!err)
+		err = file_text_grow(&read);
 	if (!err && read.used > CONFIG_MAX_FILE_SIZE)
 		err = -EFBIG;
 	if (err) {

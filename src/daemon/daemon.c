@@ -17,7 +17,6 @@
 #include "instance/lock.h"
 #include "instance/reloads.h"
 #include "base/log.h"
-#include "base/privilege.h"
 
 #define HOLDING_MS 3500
 
@@ -51,38 +50,18 @@ static void daemon_apply_settings(struct daemon *daemon, struct config *config)
 		daemon->options->verbose ? clock_ms() + config->monitor.interval * 1000LL : NEVER;
 }
 
-/* All of a configuration, its HTTP server included, or nothing. */
+/* The datapath as a whole, or nothing; then the rest. On success *config is the daemon's. */
 static int daemon_apply(struct daemon *daemon, struct config *config, struct error *error)
 {
-	struct error failure;
-	int err = web_prepare(&daemon->web, config->http.listen, error);
+	int err = daemon_apply_datapath(daemon, config, error);
 
+	if (err && !daemon_may_wait(daemon, err))
+		return err;
 	if (err)
-		return err;
-	err = daemon_apply_datapath(daemon, config, error);
-	if (err) {
-		if (web_abort(&daemon->web, &failure))
-			log_warning("%s; nothing is served", failure.text);
-		return err;
-	}
-	/* threads have what capabilities this one has when it starts them */
-	if (privilege_drop(&failure))
-		log_warning("%s", failure.text);
-	if (web_commit(&daemon->web, config->http.listen, &failure))
-		log_warning("%s; served: %s", failure.text,
-			    *daemon->web.listen ? daemon->web.listen : "nothing");
+		daemon_begin_waiting(daemon, error);
 	daemon_apply_settings(daemon, config);
+	daemon_serve(daemon);
 	return 0;
-}
-
-/* For `reload`, which waits for that. */
-static void note_reloads(const struct daemon *daemon)
-{
-	int err = instance_write_reloads(daemon->options->instance, &daemon->reloads);
-
-	if (err)
-		log_warning("cannot tell how the reload went: " INSTANCE_RUN ": %s",
-			    strerror(-err));
 }
 
 static void log_problems(const struct config_problems *problems)
@@ -129,7 +108,7 @@ static void reload(struct daemon *daemon)
 	bool failed = true;
 
 	daemon->reloads.begun++;
-	note_reloads(daemon);
+	daemon_note_reloads(daemon);
 	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
 	notify_manager("RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
 	if (daemon_load(daemon, &config, &error)) {
@@ -147,7 +126,7 @@ static void reload(struct daemon *daemon)
 	daemon->reloads.ended = daemon->reloads.begun;
 	daemon->reloads.failed = failed;
 	snprintf(daemon->reloads.why, sizeof(daemon->reloads.why), "%s", failed ? error.text : "");
-	note_reloads(daemon);
+	daemon_note_reloads(daemon);
 }
 
 /* What a signal asks for; false: to end. */
@@ -251,11 +230,11 @@ static int start(struct daemon *daemon, struct config *config, struct error *err
 
 	daemon->applied.progress = (struct progress){note_progress, daemon};
 	daemon->reloads.begun = 1;
-	note_reloads(daemon);
+	daemon_note_reloads(daemon);
 	if (!err)
 		err = daemon_apply(daemon, config, error);
 	daemon->reloads.ended = 1;
-	note_reloads(daemon);
+	daemon_note_reloads(daemon);
 	return err;
 }
 

@@ -105,18 +105,11 @@ static int64_t job_silence(struct daemon *daemon, int64_t now)
 {
 	bool read = daemon->rules_changed || !daemon->rules;
 
+	if (!applied_any(&daemon->applied))
+		return now + SILENCE_MS;
 	daemon->rules_changed = false;
 	applied_keep_silence(&daemon->applied, daemon->options->instance, read);
 	return now + (!daemon->rules || !daemon->applied.may_pass ? SILENCE_MS : FOLLOW_MS);
-}
-
-bool daemon_is_to_end(void)
-{
-	sigset_t pending;
-
-	return sigpending(&pending) == 0 &&
-	       (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT) ||
-		sigismember(&pending, SIGUSR1));
 }
 
 /* The configuration is applied again to interfaces that were made anew, or have another MTU or MAC. */
@@ -125,15 +118,17 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	struct error why, error;
 	bool unpinned;
 
+	if (!applied_any(&daemon->applied))
+		return daemon_try_to_attach(daemon, now);
 	if (!applied_is_outdated(&daemon->applied, daemon->options->instance, &daemon->config,
 				 &why)) {
-		*daemon->trouble.text = '\0'; /* it went as it came */
+		daemon_note_trouble(daemon, ""); /* it went as it came */
 		return now + FOLLOW_MS;
 	}
 	/* what `stop` took away while this process was stopped must not come back */
 	if (daemon_is_to_end())
 		return now + FOLLOW_MS;
-	if (!*daemon->trouble.text)
+	if (!*daemon->reloads.trouble)
 		log_info("%s: applying the configuration again", why.text);
 	unpinned = datapath_is_unpinned(daemon->options->instance);
 	if (daemon_apply_datapath(daemon, &daemon->config, &error) == 0) {
@@ -143,10 +138,10 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	}
 	if (daemon_is_to_end()) /* and therefore gave up */
 		return now + RETRY_MS;
-	if (strcmp(daemon->trouble.text, error.text) != 0)
+	if (strcmp(daemon->reloads.trouble, error.text) != 0)
 		log_error("%s, and the configuration cannot be applied again: %s", why.text,
 			  error.text);
-	daemon->trouble = error;
+	daemon_note_trouble(daemon, error.text);
 	return now + RETRY_MS;
 }
 
@@ -184,19 +179,16 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 		health_add(&daemon->health, "%s", error.text);
 	} else {
 		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
-			     &condition, getpid());
+			     &condition, getpid(), &daemon->reloads);
 		note_passed(daemon, &condition.counters, now);
 		if (condition.state != DATAPATH_ABSENT)
 			daemon->drained = instance_is_drained(daemon->options->instance);
 	}
-	if (!daemon->applied.may_pass)
+	if (applied_any(&daemon->applied) && !daemon->applied.may_pass)
 		health_add(&daemon->health,
 			   "no packet is passed to the kernel, as it cannot be kept from answering "
 			   "captured packets: %s",
 			   daemon->applied.unsilenced.text);
-	if (*daemon->trouble.text)
-		health_add(&daemon->health, "the configuration cannot be applied again: %s",
-			   daemon->trouble.text);
 	pages_publish(daemon->web.pages, &daemon->health);
 	tell_health(daemon, &before);
 	return now + HEALTH_MS;
@@ -217,10 +209,10 @@ void daemon_keep_watchdog(struct daemon *daemon)
 }
 
 static int64_t (*const jobs[JOB_COUNT])(struct daemon *daemon, int64_t now) = {
-	[JOB_BEAT] = job_beat,         [JOB_NEXT_HOPS] = job_next_hops,
-	[JOB_FOLLOW] = job_follow,     [JOB_SILENCE] = job_silence,
-	[JOB_HEALTH] = job_health,     [JOB_DASHBOARD] = job_dashboard,
-	[JOB_WATCHDOG] = job_watchdog,
+	[JOB_BEAT] = job_beat,           [JOB_NEXT_HOPS] = job_next_hops,
+	[JOB_FOLLOW] = job_follow,       [JOB_SILENCE] = job_silence,
+	[JOB_HEALTH] = job_health,       [JOB_HTTP] = daemon_serve_again,
+	[JOB_DASHBOARD] = job_dashboard, [JOB_WATCHDOG] = job_watchdog,
 };
 
 bool daemon_run_jobs(struct daemon *daemon)
@@ -262,18 +254,6 @@ void daemon_start_jobs(struct daemon *daemon)
 		job_dashboard(daemon, 0); /* takes the first reading, prints nothing */
 	/* who is told that this is ready can ask how it is */
 	daemon->due[JOB_HEALTH] = job_health(daemon, clock_ms());
-}
-
-int daemon_apply_datapath(struct daemon *daemon, const struct config *config, struct error *error)
-{
-	int err = apply_config(&daemon->applied, daemon->options->instance, config, error);
-
-	if (!err) {
-		daemon->due[JOB_BEAT] = 0;
-		daemon->due[JOB_NEXT_HOPS] = config->forward.next_hop == NEXT_HOP_ROUTE ? 0 : NEVER;
-		*daemon->trouble.text = '\0';
-	}
-	return err;
 }
 
 void daemon_notify_status(const struct daemon *daemon, const char *state)
