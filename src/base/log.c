@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/output.h"
+#include "base/printable.h"
+
+#define TEXT_SIZE 1024
+#define LINE_SIZE (TEXT_SIZE + 32) /* with what goes before the text */
+
+#define PATIENCE_MS 100 /* until lines are lost; 0 from then until one is taken */
 
 static enum log_level threshold = LOG_LEVEL_INFO;
+static unsigned long lost; /* lines since one was taken */
 
 static const struct {
 	const char *name;
@@ -22,9 +33,42 @@ void log_set_level(enum log_level level)
 	threshold = level;
 }
 
+/* The line as it is written; returns its length. `text` is printable. */
+static size_t log_format(char *line, enum log_level level, const char *text)
+{
+	int length;
+
+	if (getenv("JOURNAL_STREAM"))
+		length = snprintf(line, LINE_SIZE, "<%d>%s\n", levels[level].priority, text);
+	else
+		length = snprintf(line, LINE_SIZE, "vxlan-pipeline: %s%s\n", levels[level].name,
+				  text);
+	return (size_t)length;
+}
+
+static bool log_put(const char *line, size_t length)
+{
+	return output_write(STDERR_FILENO, line, length, lost ? 0 : PATIENCE_MS) == 0;
+}
+
+/* Says first what was lost; a line that is lost itself counts. */
+static void log_take(const char *line, size_t length)
+{
+	char text[TEXT_SIZE], before[LINE_SIZE];
+
+	if (lost) {
+		snprintf(text, sizeof(text), "%lu lines of the log were lost: nobody took them",
+			 lost);
+		if (log_put(before, log_format(before, LOG_LEVEL_WARNING, text)))
+			lost = 0;
+	}
+	if (lost || !log_put(line, length))
+		lost++;
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
-	char text[1024];
+	char text[TEXT_SIZE], shown[TEXT_SIZE], line[LINE_SIZE];
 	va_list args;
 
 	if (level > threshold)
@@ -32,8 +76,16 @@ void log_write(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (getenv("JOURNAL_STREAM"))
-		fprintf(stderr, "<%d>%s\n", levels[level].priority, text);
-	else
-		fprintf(stderr, "vxlan-pipeline: %s%s\n", levels[level].name, text);
+	log_take(line, log_format(line, level, printable_copy(shown, sizeof(shown), text)));
+}
+
+void log_text(const char *lines)
+{
+	while (*lines) {
+		size_t length = strcspn(lines, "\n");
+
+		length += lines[length] == '\n';
+		log_take(lines, length);
+		lines += length;
+	}
 }

@@ -52,6 +52,18 @@ void check_host(const struct host *host, const struct config *config, const char
 	}
 }
 
+void check_forgive_waiting(struct findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		struct finding *finding = &findings->list[i];
+
+		/* an interface that is not there, or whose MTU is not set yet */
+		if (finding->status == FINDING_FAIL && (strcmp(finding->check, "interface") == 0 ||
+							strcmp(finding->check, "forward_mtu") == 0))
+			finding->status = FINDING_WARN;
+	}
+}
+
 size_t check_count(const struct findings *findings, enum finding_status status)
 {
 	size_t count = 0;

@@ -70,6 +70,9 @@ struct findings {
 void check_host(const struct host *host, const struct config *config, const char *instance,
 		const char *options, struct findings *findings);
 
+/* Turns failures that `run --wait` waits for the end of into warnings. */
+void check_forgive_waiting(struct findings *findings);
+
 /* How many findings have the status. */
 size_t check_count(const struct findings *findings, enum finding_status status);
 

@@ -209,10 +209,10 @@ void check_http(const struct check *check)
 		check_find(check, FINDING_OK, "not known: whether %s can be had was not found out",
 			   listen);
 	else if (check->host->http_free == ANSWER_NO)
-		check_fix(check_find(check, FINDING_FAIL,
-				     "http.listen: %s is in use, perhaps by another instance; give "
-				     "this one another port, or: http: off",
-				     listen),
+		check_fix(check_find(check, FINDING_WARN,
+				     "HTTP cannot be served now, and `run` tries again every "
+				     "second: http.listen: %s",
+				     *check->host->http_taken ? check->host->http_taken : listen),
 			  "ss -ltnp 'sport = %s'", strrchr(listen, ':'));
 	judge_reach(check);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "check/check.h"
 #include "cli/command.h"
 #include "cli/options.h"
@@ -19,6 +20,7 @@ struct check_options {
 	const char *record;
 	const char *facts;
 	bool json;
+	bool wait;
 	enum command_color color;
 };
 
@@ -39,6 +41,8 @@ static bool check_parse_options(int argc, char **argv, struct check_options *opt
 		 .help = "write down what is known of this host, too; - is standard output"},
 		{0, "facts", " FILE", OPTION_TEXT(&options->facts),
 		 .help = "judge the host that --record wrote down, not this one"},
+		{0, "wait", NULL, OPTION_FLAG(&options->wait),
+		 .help = "for `run --wait`: only warn of what that waits for"},
 		OPTION_ROW_COLOR(&options->color),
 	};
 	const struct option_set set = {
@@ -82,6 +86,12 @@ static void check_print_json(const struct findings *findings)
 	json_decref(document);
 }
 
+static void check_print_line(const char *text)
+{
+	printable_print(text, stdout);
+	putchar('\n');
+}
+
 static void check_print_text(const struct findings *findings, bool color)
 {
 	static const char *const colors[] = {
@@ -94,11 +104,13 @@ static void check_print_text(const struct findings *findings, bool color)
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
 
-		printf("%s%-4s%s  %-18s %s\n", color ? colors[finding->status] : "",
-		       statuses[finding->status], color ? "\033[0m" : "", finding->check,
-		       finding->why);
-		if (*finding->fix)
-			printf("%24s $ %s\n", "", finding->fix);
+		printf("%s%-4s%s  %-18s ", color ? colors[finding->status] : "",
+		       statuses[finding->status], color ? "\033[0m" : "", finding->check);
+		check_print_line(finding->why); /* --facts may come from anywhere */
+		if (!*finding->fix)
+			continue;
+		printf("%24s $ ", "");
+		check_print_line(finding->fix);
 	}
 	printf("%s: %zu of %zu findings fail, %zu warn\n", failures ? "not ready" : "ready",
 	       failures, findings->count, check_count(findings, FINDING_WARN));
@@ -144,6 +156,8 @@ static enum command_status check(const struct check_options *options, const stru
 	}
 	say_options(options, named, sizeof(named));
 	check_host(&host, config, options->instance, named, &findings);
+	if (options->wait)
+		check_forgive_waiting(&findings);
 	if (options->json)
 		check_print_json(&findings);
 	else if (!options->record || strcmp(options->record, "-") != 0)

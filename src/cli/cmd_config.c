@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "base/printable.h"
 #include "cli/options.h"
 #include "config/schema.h"
 #include "import/import.h"
@@ -48,40 +49,45 @@ static json_t *cmd_config_problem_json(const struct config_problem *problem)
 static void cmd_config_print_json(const char *path, const struct config *config,
 				  const struct config_problems *problems)
 {
-	json_t *list = json_array();
-	json_t *document;
+	json_t *list = json_array(), *name, *document;
+	char file[PATH_MAX];
 
 	for (size_t i = 0; i < problems->count; i++)
 		json_array_append_new(list, cmd_config_problem_json(&problems->list[i]));
-	/* A file's name need not be UTF-8, as JSON texts must be. */
-	document = json_pack("{s:s*, s:b, s:I, s:o}", "file", path, "ok",
+	name = json_string(path);
+	if (!name) /* it need not be UTF-8, as JSON has to be */
+		name = json_string(printable_copy(file, sizeof(file), path));
+	document = json_pack("{s:o, s:b, s:I, s:o}", "file", name, "ok",
 			     !problems->count && !problems->unlisted, "rules",
 			     (json_int_t)config->rule_count, "problems", list);
-	if (!document)
-		document = json_pack("{s:b, s:I}", "ok", 0, "rules", (json_int_t)0);
 	json_dumpf(document, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(document);
+}
+
+static void cmd_config_print_good(const char *path, const struct config *config)
+{
+	printable_print(path, stdout);
+	printf(": OK, %zu rule%s, %s to %s%s\n", config->rule_count,
+	       config->rule_count == 1 ? "" : "s", config->listen.interface,
+	       config->forward.interface,
+	       !config->rule_count && config->forward.unmatched == FALLBACK_DROP
+		       ? "; without a rule every packet is dropped, as forward.unmatched says"
+		       : "");
 }
 
 static enum command_status cmd_config_validate(const char *path, bool json)
 {
 	struct config_problems problems;
 	struct config config;
-	int err = config_load(&config, path, NULL, 0, &problems);
+	int err = config_load(&config, path, NULL, 0, NULL, &problems);
 
 	if (json)
 		cmd_config_print_json(path, &config, &problems);
 	else if (err)
 		config_problems_print(&problems, stderr);
 	else
-		printf("%s: OK, %zu rule%s, %s to %s%s\n", path, config.rule_count,
-		       config.rule_count == 1 ? "" : "s", config.listen.interface,
-		       config.forward.interface,
-		       !config.rule_count && config.forward.unmatched == FALLBACK_DROP
-			       ? "; without a rule every packet is dropped, as "
-				 "forward.unmatched says"
-			       : "");
+		cmd_config_print_good(path, &config);
 	config_problems_clear(&problems);
 	config_clear(&config);
 	return err ? COMMAND_USAGE : COMMAND_DONE;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/printable.h"
 #include "cli/generate_options.h"
 #include "cli/generate_report.h"
 #include "cli/interrupt.h"
@@ -233,6 +235,7 @@ static enum command_status receive_traffic(const struct generate_options *given,
 		.port = given->port,
 		.pass = given->pass,
 	};
+	char shown[IF_NAMESIZE];
 	struct receiver *receiver;
 	struct receiver_report report;
 	struct error error;
@@ -240,7 +243,8 @@ static enum command_status receive_traffic(const struct generate_options *given,
 
 	if (err)
 		return command_fail(&error);
-	fprintf(stderr, "vxlan-pipeline: receiving on %s%s\n", given->interface,
+	fprintf(stderr, "vxlan-pipeline: receiving on %s%s\n",
+		printable_copy(shown, sizeof(shown), given->interface),
 		receiver_generic(receiver)
 			? " in generic XDP mode, for want of native; that is several times slower"
 			: "");

@@ -94,6 +94,8 @@ static bool run_parse_options(int argc, char **argv, struct run_options *options
 		 .help = "log.level debug, and print the dashboard"},
 		{'d', "duration", " S", OPTION_NUMBER(&options->daemon.duration, 1, MAX_DURATION),
 		 .help = "stop after S seconds"},
+		{0, "wait", NULL, OPTION_FLAG(&options->daemon.wait),
+		 .help = "wait for interfaces that are not there yet, as the unit does"},
 		{0, "linger", NULL, OPTION_FLAG(&options->daemon.linger),
 		 .help = "leave the datapath attached at the end"},
 		{0, "dump-stats", NULL, OPTION_FLAG(&options->dump_stats),

@@ -57,7 +57,8 @@ static int find_out(const char *instance, struct status *status, struct error *e
 		if (err)
 			return err;
 		status->pid = instance_daemon(instance);
-		health_judge(&status->health, &watch, instance, &status->condition, status->pid);
+		health_judge(&status->health, &watch, instance, &status->condition, status->pid,
+			     NULL);
 		if (status->condition.state == DATAPATH_ABSENT)
 			return 0;
 		if (reading == 0 || reading == READINGS - 1)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "cli/command.h"
 
 const char *command_config_path(const char *file, const char *instance, char *buffer, size_t size)
@@ -18,18 +19,22 @@ const char *command_config_path(const char *file, const char *instance, char *bu
 
 enum command_status command_fail(const struct error *error)
 {
-	fprintf(stderr, "vxlan-pipeline: %s\n", error->text);
+	fputs("vxlan-pipeline: ", stderr);
+	printable_print(error->text, stderr);
+	fputc('\n', stderr);
 	return COMMAND_FAILED;
 }
 
 enum command_status command_usage(const char *command, const char *format, ...)
 {
+	struct error error;
 	va_list args;
 
-	fprintf(stderr, "vxlan-pipeline %s: ", command);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(error.text, sizeof(error.text), format, args);
 	va_end(args);
+	fprintf(stderr, "vxlan-pipeline %s: ", command);
+	printable_print(error.text, stderr);
 	fputc('\n', stderr);
 	return command_usage_hint(command);
 }
@@ -95,7 +100,7 @@ bool command_load_config(struct config *config, const char *path,
 			 enum command_status *status)
 {
 	struct config_problems problems = {0};
-	int err = config_load(config, path, overrides, override_count, &problems);
+	int err = config_load(config, path, overrides, override_count, NULL, &problems);
 
 	if (err) {
 		config_problems_print(&problems, stderr);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
+#include <net/if.h>
 
 #include <jansson.h>
 
+#include "base/printable.h"
 #include "cli/generate_report.h"
 
 static uint32_t frame_bytes(const struct generator_options *options)
@@ -43,6 +45,7 @@ static void sent_text(const struct generator_options *options,
 		      const struct generator_report *report, FILE *stream)
 {
 	const double bytes = (double)report->packets * frame_bytes(options);
+	char interface[IF_NAMESIZE];
 
 	fprintf(stream, "sent         %" PRIu64 " packets in %.3f s: %.0f pps", report->packets,
 		report->seconds, rate(report->packets, report->seconds));
@@ -51,7 +54,8 @@ static void sent_text(const struct generator_options *options,
 	fprintf(stream, "\nbytes        %.0f in frames of %" PRIu32 ": %.1f Mbit/s\n", bytes,
 		frame_bytes(options), report->seconds > 0 ? bytes * 8 / 1e6 / report->seconds : 0);
 	fprintf(stream, "transmitted  %" PRIu64 " packets by the count of %s\n",
-		report->transmitted, options->interface);
+		report->transmitted,
+		printable_copy(interface, sizeof(interface), options->interface));
 	if (options->pps)
 		fprintf(stream, "pace         %s, at most %.1f ms late\n",
 			report->kept_pace ? "kept" : "NOT kept", report->max_lag * 1e3);
@@ -153,9 +157,10 @@ static void received_text(const char *interface, const struct receiver_report *r
 			  uint64_t expected, FILE *stream)
 {
 	const uint64_t lost = lost_of(report, expected), sent = report->unique + lost;
+	char shown[IF_NAMESIZE];
 
 	fprintf(stream, "received    %" PRIu64 " packets on %s in %.3f s: %.0f pps\n",
-		report->packets, interface, report->seconds,
+		report->packets, printable_copy(shown, sizeof(shown), interface), report->seconds,
 		rate(report->packets, report->seconds));
 	fprintf(stream, "lost        %" PRIu64 " of %" PRIu64 " (%.4f %%)\n", lost, sent,
 		sent ? 100.0 * lost / sent : 0);

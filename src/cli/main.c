@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "cli/command.h"
 
 static const struct command commands[] = {
@@ -50,7 +51,8 @@ int main(int argc, char **argv)
 	}
 	if (command_group_run(&program, argc, argv, &status))
 		return status;
-	fprintf(stderr, "vxlan-pipeline: unknown command '%s'\nTry 'vxlan-pipeline --help'.\n",
-		argv[1]);
+	fputs("vxlan-pipeline: unknown command '", stderr);
+	printable_print(argv[1], stderr);
+	fputs("'\nTry 'vxlan-pipeline --help'.\n", stderr);
 	return COMMAND_USAGE;
 }

@@ -1,61 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* From a file to a configuration: read, lay the overrides over it, fill in, validate, hand out. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config/draft.h"
+#include "config/file.h"
 
 _Static_assert(CONFIG_RULE_KEYS + 1 < CONFIG_MAX_KEYS, "room for every key");
-
-/* Doubles *buffer until the input ends; a zero byte goes behind it. 0 or -errno. */
-static int read_all(int fd, char **buffer, size_t *used)
-{
-	size_t size = 0;
-	ssize_t got;
-
-	for (;;) {
-		if (*used + 1 >= size) {
-			char *larger = realloc(*buffer, size ? size *= 2 : (size = 1 << 16));
-
-			if (!larger)
-				return -ENOMEM;
-			*buffer = larger;
-		}
-		got = read(fd, *buffer + *used, size - 1 - *used);
-		if (got < 0 && errno != EINTR)
-			return -errno;
-		if (got == 0)
-			break;
-		*used += got > 0 ? (size_t)got : 0;
-		if (*used > CONFIG_MAX_FILE_SIZE)
-			return -EFBIG;
-	}
-	(*buffer)[*used] = '\0';
-	return 0;
-}
-
-int config_file_read(const char *path, char **text, size_t *length)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	char *buffer = NULL;
-	size_t used = 0;
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	err = read_all(fd, &buffer, &used);
-	close(fd);
-	if (err) {
-		free(buffer);
-		return err;
-	}
-	*text = buffer;
-	*length = used;
-	return 0;
-}
 
 /* Rules said beside the file come before the file's, all else after it. */
 static void read_overrides(struct config_draft *draft, const struct config_override *overrides,
@@ -87,43 +39,53 @@ static int config_finish(struct config_draft *draft, struct config *config, int 
 	return err;
 }
 
+static int config_load_from(struct config_draft *draft, struct config *config, const char *name,
+			    const char *text, size_t length,
+			    const struct config_override *overrides, size_t override_count)
+{
+	*draft->problems = (struct config_problems){.input = strdup(name)};
+	draft->has_file = text;
+	read_overrides(draft, overrides, override_count, true);
+	if (text)
+		config_read_text(draft, text, length);
+	read_overrides(draft, overrides, override_count, false);
+	config_read_defaults(draft);
+	config_check(draft);
+	return config_finish(draft, config, 0);
+}
+
 int config_load_text(struct config *config, const char *name, const char *text, size_t length,
 		     const struct config_override *overrides, size_t override_count,
 		     struct config_problems *problems)
 {
-	struct config_draft draft = {.problems = problems, .has_file = text};
+	struct config_draft draft = {.problems = problems};
 
-	*problems = (struct config_problems){.input = strdup(name)};
-	read_overrides(&draft, overrides, override_count, true);
-	if (text)
-		config_read_text(&draft, text, length);
-	read_overrides(&draft, overrides, override_count, false);
-	config_read_defaults(&draft);
-	config_check(&draft);
-	return config_finish(&draft, config, 0);
+	return config_load_from(&draft, config, name, text, length, overrides, override_count);
 }
 
 int config_load(struct config *config, const char *path, const struct config_override *overrides,
-		size_t override_count, struct config_problems *problems)
+		size_t override_count, const struct progress *progress,
+		struct config_problems *problems)
 {
 	struct config_draft draft = {.problems = problems};
 	const struct config_said nowhere = {0};
-	char *text = NULL;
+	char *text = NULL, objection[128];
 	size_t length = 0;
-	int err = path ? config_file_read(path, &text, &length) : 0;
+	int err;
 
+	if (progress)
+		draft.progress = *progress;
+	err = path ? config_file_read(path, progress, &text, &length) : 0;
 	if (!err) {
-		err = config_load_text(config, path ? path : "command line", text, length,
-				       overrides, override_count, problems);
+		err = config_load_from(&draft, config, path ? path : "command line", text, length,
+				       overrides, override_count);
 		free(text);
 		return err;
 	}
 	*problems = (struct config_problems){.input = strdup(path)};
-	if (err == -EFBIG)
-		config_problem_add(problems, &nowhere, "", "larger than %u MiB",
-				   CONFIG_MAX_FILE_SIZE >> 20);
-	else if (err != -ENOMEM)
-		config_problem_add(problems, &nowhere, "", "cannot be read: %s", strerror(-err));
+	if (err != -ENOMEM)
+		config_problem_add(problems, &nowhere, "", "%s",
+				   config_file_objection(err, objection, sizeof(objection)));
 	return config_finish(&draft, config, err);
 }
 

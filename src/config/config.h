@@ -98,8 +98,7 @@ struct config_problems {
 	char *input; /* file name, or what else the places count in */
 	struct config_problem *list;
 	size_t count;
-	size_t unlisted;          /* how many more there are */
-	struct progress progress; /* told while many rules are read; the caller's to set */
+	size_t unlisted; /* how many more there are */
 };
 
 /*
@@ -116,11 +115,13 @@ struct config_override {
  * Reads `path` (NULL: no file, defaults only), lays the overrides over it and validates the whole.
  * An override of `nat` is a rule put before the file's, of which those go that it leaves nothing
  * to: its value is "SOURCE_PORT ADDRESS[:PORT]".
+ * `progress` (NULL: nobody wants to know) is told while the file and its rules are read.
  * Returns 0; -EINVAL with at least one problem; -errno with one problem when the file cannot be
- * read. On failure *config is empty, and config_clear() of it is harmless.
+ * read; -ECANCELED among them. On failure *config is empty, and config_clear() of it is harmless.
  */
 int config_load(struct config *config, const char *path, const struct config_override *overrides,
-		size_t override_count, struct config_problems *problems);
+		size_t override_count, const struct progress *progress,
+		struct config_problems *problems);
 /* The same from memory; `name` stands for the file, and text[length] is a zero byte. */
 int config_load_text(struct config *config, const char *name, const char *text, size_t length,
 		     const struct config_override *overrides, size_t override_count,

@@ -31,6 +31,7 @@ struct config_draft {
 	struct config_rule_note *notes; /* as many as config.rules */
 	size_t early_rules;             /* said beside the file, hence before the file's */
 	struct config_problems *problems;
+	struct progress progress; /* told while many rules are read */
 	bool has_file;
 	bool unfinished; /* the input could not be read to its end */
 	bool out_of_memory;

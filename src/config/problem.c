@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "config/problem.h"
 
 /* Room for one more; doubles, so that many problems cost no more than their number. */
@@ -80,15 +81,6 @@ bool config_problems_about(const struct config_problems *problems, const char *p
 	return false;
 }
 
-void config_name_print(const char *name, FILE *stream)
-{
-	for (; *name; name++) {
-		unsigned char c = (unsigned char)*name;
-
-		fputc(c < ' ' || c == 0x7f ? '?' : c, stream);
-	}
-}
-
 static const char *input_of(const struct config_problems *problems)
 {
 	return problems->input ? problems->input : "configuration";
@@ -97,7 +89,7 @@ static const char *input_of(const struct config_problems *problems)
 static void print_problem(const struct config_problems *problems,
 			  const struct config_problem *problem, FILE *stream)
 {
-	config_name_print(problem->origin ? problem->origin : input_of(problems), stream);
+	printable_print(problem->origin ? problem->origin : input_of(problems), stream);
 	if (problem->place.line)
 		fprintf(stream, ":%u:%u", problem->place.line, problem->place.column);
 	fprintf(stream, ": %s%s%s", problem->path, *problem->path ? ": " : "", problem->message);
@@ -110,7 +102,7 @@ void config_problems_print(const struct config_problems *problems, FILE *stream)
 		fputc('\n', stream);
 	}
 	if (problems->unlisted) {
-		config_name_print(input_of(problems), stream);
+		printable_print(input_of(problems), stream);
 		fprintf(stream, ": %zu more problem%s not listed\n", problems->unlisted,
 			problems->unlisted == 1 ? " is" : "s are");
 	}

@@ -17,13 +17,6 @@ static inline bool config_is_said(const struct config_said *said)
 }
 
 /*
- * The whole of a file, with a zero byte behind it. 0; -EFBIG: larger than CONFIG_MAX_FILE_SIZE,
- * which no sensible configuration is; or what else keeps it from being read, as -errno.
- */
-#define CONFIG_MAX_FILE_SIZE (64u << 20)
-int config_file_read(const char *path, char **text, size_t *length);
-
-/*
  * Adds one problem. Where memory is short it only counts, so that an input never seems to be
  * better than it is. After CONFIG_MAX_PROBLEMS, too: nobody reads further.
  */
@@ -46,8 +39,5 @@ bool config_problems_about(const struct config_problems *problems, const char *p
 const char *config_quote(const char *text, char *buffer);
 /* The same without quotes. */
 const char *config_escape(const char *text, char *buffer);
-
-/* A file's name. It is the user's own and may be UTF-8: only what steers a terminal is replaced. */
-void config_name_print(const char *name, FILE *stream);
 
 #endif

@@ -121,7 +121,7 @@ static void read_rule(struct config_reader *reader, const struct config_key *key
 	if (!rule)
 		return;
 	if (reader->draft->config.rule_count % PROGRESS_EVERY == 0)
-		progress_step(&reader->draft->problems->progress);
+		progress_step(&reader->draft->progress);
 	rule->place = node->place;
 	scope.base = rule;
 	scope.note->no_rule = node->kind != CONFIG_NODE_MAPPING;

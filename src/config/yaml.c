@@ -94,6 +94,18 @@ static const char *syntax_hint(const struct config_yaml *yaml, unsigned int line
 	return "";
 }
 
+/* libyaml's value is a byte, a character or -1: the byte is the text's own. */
+static void fail_encoding(struct config_yaml *yaml)
+{
+	size_t offset = yaml->parser.problem_offset;
+	int used = snprintf(yaml->failure, sizeof(yaml->failure), "not a text file in UTF-8: %s",
+			    yaml->parser.problem);
+
+	if (offset < yaml->length)
+		snprintf(yaml->failure + used, sizeof(yaml->failure) - (size_t)used,
+			 " (byte 0x%02x)", (unsigned char)yaml->text[offset]);
+}
+
 static void fail_syntax(struct config_yaml *yaml)
 {
 	const yaml_parser_t *parser = &yaml->parser;
@@ -105,9 +117,7 @@ static void fail_syntax(struct config_yaml *yaml)
 		place = (struct config_place){0};
 	} else if (parser->error == YAML_READER_ERROR) {
 		place = place_of_offset(yaml, parser->problem_offset);
-		snprintf(yaml->failure, sizeof(yaml->failure),
-			 "not a text file in UTF-8: %s (byte 0x%02x)", parser->problem,
-			 (unsigned int)parser->problem_value);
+		fail_encoding(yaml);
 	} else {
 		used = snprintf(yaml->failure, sizeof(yaml->failure), "not valid YAML: %s",
 				parser->problem);

@@ -17,8 +17,8 @@
 static void report_applied(const struct config *config, const struct datapath_attached *attached,
 			   const char *mode)
 {
-	if (*attached->warning)
-		log_warning("%s", attached->warning);
+	for (size_t i = 0; i < attached->warning_count; i++)
+		log_warning("%s", attached->warnings[i]);
 	warn_of_sources(config);
 	warn_of_forwarding(config);
 	log_info("%s: %s, %s mode, forwarding to %s, %zu rule%s", config->listen.interface,
@@ -47,17 +47,13 @@ static int open_next_hops(struct applied *applied, const struct config *config, 
  * Finds the next hops of a generation before it is applied: it knows from its first packet on what the
  * one before knew. Where nothing runs yet, a moment is spent on waiting for neighbours to answer.
  */
-static void find_next_hops(struct applied *fresh, const char *instance, const struct config *config,
-			   struct datapath *datapath)
+static void find_next_hops(struct applied *fresh, const char *instance, const struct config *config)
 {
 	struct error error;
-	int err = datapath_take_control(datapath, &fresh->control, &error);
 
-	if (!err && config->forward.next_hop == NEXT_HOP_ROUTE)
+	if (config->forward.next_hop == NEXT_HOP_ROUTE)
 		datapath_inherit_next_hops(instance, &fresh->control, fresh->links.egress_ifindex);
-	if (!err)
-		err = open_next_hops(fresh, config, &error);
-	if (err)
+	if (open_next_hops(fresh, config, &error))
 		log_warning("%s; every packet asks the kernel for its next hop", error.text);
 	else if (fresh->next_hops && datapath_is_unpinned(instance))
 		next_hops_wait(fresh->next_hops, START_PATIENCE_MS);
@@ -144,9 +140,15 @@ static int apply_loaded(const struct applied *applied, struct applied *fresh,
 			const struct config *config, struct datapath_attached *attached,
 			struct error *error)
 {
-	int err;
+	int err = datapath_take_control(datapath, &fresh->control, error);
 
-	find_next_hops(fresh, instance, config, datapath);
+	if (err)
+		return err;
+	find_next_hops(fresh, instance, config);
+	if (!progress_step(&fresh->progress)) {
+		applied_release(fresh);
+		return error_set(error, -ECANCELED, "this process is told to end");
+	}
 	/*
 	 * Beat before the swap, so that the new table is used at once; not after a crash, when the
 	 * old daemon's stale table is still used.
@@ -154,13 +156,29 @@ static int apply_loaded(const struct applied *applied, struct applied *fresh,
 	if (applied->next_hops || datapath_is_unpinned(instance))
 		datapath_beat(&fresh->control);
 	err = datapath_apply(datapath, pins, config, attached, error);
-	progress_step(&fresh->progress);
 	if (err) {
 		applied_release(fresh);
 		return err;
 	}
 	datapath_beat(&fresh->control);
 	watch_losses(instance, &fresh->links, !applied->links.listen_ifindex);
+	return 0;
+}
+
+/* Only a kernel that does not know it closes the mode: want of memory, for one, passes. */
+static int check_multi_buffer(struct error *error)
+{
+	int can = datapath_can_multi_buffer();
+
+	if (can == 0)
+		return error_set(
+			error, -EOPNOTSUPP,
+			"this kernel takes no frames in several buffers (Linux 5.18 does)");
+	if (can < 0)
+		return error_set(error, can,
+				 "whether this kernel takes frames in several buffers cannot be "
+				 "found out: %s",
+				 strerror(-can));
 	return 0;
 }
 
@@ -183,15 +201,14 @@ static int apply_in_mode(struct applied *applied, const char *instance, const st
 	fresh.links = *links;
 	fresh.progress = applied->progress;
 	options.pins = pins;
+	if (!err && mode->multi_buffer)
+		err = check_multi_buffer(error);
 	if (!err) {
 		begin_silence(&fresh, applied, instance, config, pins);
 		options.may_pass = fresh.may_pass;
 		err = datapath_load(&datapath, config, links, &options, error);
 	}
-	/* Linux before 5.18 does not know the flag: that mode is closed, not the instance broken */
-	if (err && mode->multi_buffer)
-		err = -EOPNOTSUPP;
-	else if (!err)
+	if (!err)
 		err = apply_loaded(applied, &fresh, datapath, pins, instance, config, &attached,
 				   error);
 	if (!err) {

@@ -48,6 +48,12 @@ void applied_follow_next_hops(struct applied *applied, const struct config *conf
  */
 void applied_keep_silence(struct applied *applied, const char *instance, bool read);
 
+/* Is it of any configuration? */
+static inline bool applied_any(const struct applied *applied)
+{
+	return applied->links.listen_ifindex != 0;
+}
+
 void applied_release(struct applied *applied); /* the datapath goes on */
 
 #endif

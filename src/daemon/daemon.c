@@ -8,17 +8,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <systemd/sd-daemon.h>
-
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/internal.h"
+#include "daemon/notify.h"
 #include "datapath/datapath.h"
 #include "instance/instance.h"
 #include "instance/lock.h"
 #include "instance/reloads.h"
 #include "base/log.h"
-#include "base/privilege.h"
 
 #define HOLDING_MS 3500
 
@@ -28,16 +26,18 @@ static void debug_line(const char *line)
 }
 
 /*
- * A sign of life while a configuration is loaded, which may take longer than the loop's jobs do. It
- * has next hops trusted, which therefore are followed.
+ * Stands in for the loop's jobs while a configuration is loaded: gives the signs of life, one of
+ * which has next hops trusted, so follows these, too. false: the load is given up.
  */
-static void note_progress(void *data)
+static bool note_progress(void *data)
 {
 	struct daemon *daemon = data;
 
 	daemon_follow_next_hops(daemon);
 	datapath_beat(&daemon->applied.control);
 	pages_note_alive(daemon->web.pages);
+	daemon_keep_watchdog(daemon);
+	return !daemon_is_to_end();
 }
 
 static void daemon_apply_settings(struct daemon *daemon, struct config *config)
@@ -50,52 +50,44 @@ static void daemon_apply_settings(struct daemon *daemon, struct config *config)
 		daemon->options->verbose ? clock_ms() + config->monitor.interval * 1000LL : NEVER;
 }
 
-/* All of a configuration, its HTTP server included, or nothing. */
+/* The datapath as a whole, or nothing; then the rest. On success *config is the daemon's. */
 static int daemon_apply(struct daemon *daemon, struct config *config, struct error *error)
 {
-	struct error failure;
-	int err = web_prepare(&daemon->web, config->http.listen, error);
+	int err = daemon_apply_datapath(daemon, config, error);
 
-	progress_step(&daemon->applied.progress);
+	if (err && !daemon_may_wait(daemon, err))
+		return err;
 	if (err)
-		return err;
-	err = daemon_apply_datapath(daemon, config, error);
-	if (err) {
-		if (web_abort(&daemon->web, &failure))
-			log_warning("%s; nothing is served", failure.text);
-		return err;
-	}
-	/* threads have what capabilities this one has when it starts them */
-	if (privilege_drop(&failure))
-		log_warning("%s", failure.text);
-	if (web_commit(&daemon->web, config->http.listen, &failure))
-		log_warning("%s; served: %s", failure.text,
-			    *daemon->web.listen ? daemon->web.listen : "nothing");
+		daemon_begin_waiting(daemon, error);
 	daemon_apply_settings(daemon, config);
+	daemon_serve(daemon);
 	return 0;
 }
 
-/* For `reload`, which waits for that. */
-static void note_reloads(const struct daemon *daemon)
+static void log_problems(const struct config_problems *problems)
 {
-	int err = instance_write_reloads(daemon->options->instance, &daemon->reloads);
+	_cleanup_free_ char *text = NULL;
+	size_t length;
+	FILE *stream = open_memstream(&text, &length);
 
-	if (err)
-		log_warning("cannot tell how the reload went: " INSTANCE_RUN ": %s",
-			    strerror(-err));
+	if (!stream)
+		return;
+	config_problems_print(problems, stream);
+	if (fclose(stream) == 0)
+		log_text(text);
 }
 
 /* Every problem is logged; the first one is what the error says. */
 static int daemon_load(const struct daemon *daemon, struct config *config, struct error *error)
 {
 	const struct daemon_options *options = daemon->options;
-	struct config_problems problems = {.progress = daemon->applied.progress};
+	struct config_problems problems;
 	char first[sizeof(error->text) / 2];
 	int err = config_load(config, options->config_path, options->overrides,
-			      options->override_count, &problems);
+			      options->override_count, &daemon->applied.progress, &problems);
 
 	if (err) {
-		config_problems_print(&problems, stderr);
+		log_problems(&problems);
 		error_set(error, err, "%s%s",
 			  config_problems_first(&problems, first, sizeof(first)),
 			  err == -EACCES ? "; the daemon reads what root owns, or all may read"
@@ -116,9 +108,9 @@ static void reload(struct daemon *daemon)
 	bool failed = true;
 
 	daemon->reloads.begun++;
-	note_reloads(daemon);
+	daemon_note_reloads(daemon);
 	/* not rounded down: what seems older than its own SIGHUP, systemd takes no notice of */
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
+	notify_manager("RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_us());
 	if (daemon_load(daemon, &config, &error)) {
 		log_error("not reloaded: the configuration has errors; the one before stays");
 	} else if (daemon_apply(daemon, &config, &error)) {
@@ -134,7 +126,7 @@ static void reload(struct daemon *daemon)
 	daemon->reloads.ended = daemon->reloads.begun;
 	daemon->reloads.failed = failed;
 	snprintf(daemon->reloads.why, sizeof(daemon->reloads.why), "%s", failed ? error.text : "");
-	note_reloads(daemon);
+	daemon_note_reloads(daemon);
 }
 
 /* What a signal asks for; false: to end. */
@@ -217,7 +209,7 @@ static int end(const struct daemon *daemon, struct error *error)
 {
 	int err;
 
-	sd_notify(0, "STOPPING=1");
+	notify_manager("STOPPING=1");
 	if (daemon->linger) {
 		log_info("the daemon ends, the datapath goes on");
 		return 0;
@@ -238,12 +230,22 @@ static int start(struct daemon *daemon, struct config *config, struct error *err
 
 	daemon->applied.progress = (struct progress){note_progress, daemon};
 	daemon->reloads.begun = 1;
-	note_reloads(daemon);
+	daemon_note_reloads(daemon);
 	if (!err)
 		err = daemon_apply(daemon, config, error);
 	daemon->reloads.ended = 1;
-	note_reloads(daemon);
+	daemon_note_reloads(daemon);
 	return err;
+}
+
+/* Waits for the signal that is to end this process; a reload that was asked for before is none. */
+static void take_last_signal(struct daemon *daemon, int signals)
+{
+	struct signalfd_siginfo signal = {.ssi_signo = SIGHUP};
+
+	while (signal.ssi_signo == SIGHUP &&
+	       read(signals, &signal, sizeof(signal)) == sizeof(signal))
+		daemon->linger |= signal.ssi_signo == SIGUSR1;
 }
 
 static int run_locked(struct daemon *daemon, struct config *config, int signals,
@@ -251,7 +253,11 @@ static int run_locked(struct daemon *daemon, struct config *config, int signals,
 {
 	int err = start(daemon, config, error);
 
-	if (err) {
+	if (err == -ECANCELED) { /* told to end before it was ready */
+		take_last_signal(daemon, signals);
+		config_clear(config);
+		err = end(daemon, error);
+	} else if (err) {
 		config_clear(config);
 	} else {
 		daemon_start_jobs(daemon);

@@ -22,6 +22,7 @@ enum job {
 	JOB_FOLLOW,
 	JOB_SILENCE,
 	JOB_HEALTH,
+	JOB_HTTP,
 	JOB_DASHBOARD,
 	JOB_WATCHDOG,
 	JOB_COUNT
@@ -29,13 +30,13 @@ enum job {
 
 struct daemon {
 	const struct daemon_options *options;
-	struct config config; /* as applied last */
+	struct config config; /* as applied last; while none is, the one that is to be */
 	struct applied applied;
 	struct monitor monitor;
 	struct web web;
 	struct health health; /* as it was published last */
 	struct health_watch health_watch;
-	struct error trouble;   /* why the configuration could not be applied again */
+	int beat_err;           /* of the last heartbeat */
 	int64_t end_at;         /* CLOCK_MONOTONIC, ms; NEVER: at a signal */
 	int64_t due[JOB_COUNT]; /* likewise */
 	int64_t watchdog_every; /* ms */
@@ -45,12 +46,16 @@ struct daemon {
 	int64_t passed_at;      /* CLOCK_MONOTONIC, ms: when that was last seen to grow */
 	bool rules_changed;     /* somebody's rules of nftables */
 	bool linger;
-	bool drained; /* while the instance was pinned last */
-	struct instance_reloads reloads;
+	bool drained;                    /* while the instance was pinned last */
+	struct instance_reloads reloads; /* as written down last */
 };
 
 /* Does what is due now; returns false at the end of the duration. */
 bool daemon_run_jobs(struct daemon *daemon);
+/* Has a signal come that ends this process? What is under way is given up. */
+bool daemon_is_to_end(void);
+/* Tells the service manager that this process lives, if that is due. */
+void daemon_keep_watchdog(struct daemon *daemon);
 /* How long nothing is due, in ms. */
 int daemon_idle_time(const struct daemon *daemon);
 /* The jobs that no configuration starts, and the end of the duration, count from now; health is judged. */
@@ -64,6 +69,23 @@ void daemon_ask_neighbours(struct daemon *daemon);
 
 /* Applies the configuration to the datapath; 0, or -errno and nothing has changed. */
 int daemon_apply_datapath(struct daemon *daemon, const struct config *config, struct error *error);
+/* May a start that failed with this error wait for its interfaces? */
+bool daemon_may_wait(const struct daemon *daemon, int err);
+/* Nothing is attached yet; `why` says what is waited for. */
+void daemon_begin_waiting(struct daemon *daemon, const struct error *why);
+/* Looks whether the wait is over; returns when to look again. */
+int64_t daemon_try_to_attach(struct daemon *daemon, int64_t now);
+
+/* Has HTTP served where the configuration wants it; what is in the way is told, and tried again. */
+void daemon_serve(struct daemon *daemon);
+/* Tries again, if it has to; returns when next. */
+int64_t daemon_serve_again(struct daemon *daemon, int64_t now);
+
+/* Writes down daemon->reloads for other commands. */
+void daemon_note_reloads(const struct daemon *daemon);
+/* Likewise, with why the configuration cannot be applied now, a reason of health; empty: it is. */
+void daemon_note_trouble(struct daemon *daemon, const char *why);
+
 /* Tells the service manager how it is; `state` is empty, or its lines end with newlines. */
 void daemon_notify_status(const struct daemon *daemon, const char *state);
 

@@ -7,8 +7,11 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/output.h"
 #include "daemon/internal.h"
+#include "daemon/notify.h"
 #include "instance/drained.h"
 #include "base/log.h"
 
@@ -16,6 +19,20 @@
 #define RETRY_MS   1000 /* after the configuration could not be applied again */
 #define HEALTH_MS  500
 #define SILENCE_MS 2000 /* between two looks at the rules of nftables, where no event tells */
+
+/* What nobody reads in time is left out. */
+static void print_dashboard(const struct monitor *monitor, const struct monitor_rates *rates)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length;
+	FILE *stream = open_memstream(&text, &length);
+
+	if (!stream)
+		return;
+	monitor_print_dashboard(monitor, rates, stream);
+	if (fclose(stream) == 0)
+		output_write(STDOUT_FILENO, text, length, 0);
+}
 
 static int64_t job_dashboard(struct daemon *daemon, int64_t now)
 {
@@ -29,14 +46,22 @@ static int64_t job_dashboard(struct daemon *daemon, int64_t now)
 	} else {
 		rates = monitor_take(&daemon->monitor, &counters);
 		if (rates.seconds > 0)
-			monitor_print_dashboard(&daemon->monitor, &rates, stdout);
+			print_dashboard(&daemon->monitor, &rates);
 	}
 	return now + daemon->config.monitor.interval * 1000LL;
 }
 
 static int64_t job_beat(struct daemon *daemon, int64_t now)
 {
-	datapath_beat(&daemon->applied.control);
+	int err = datapath_beat(&daemon->applied.control);
+
+	if (err && err != daemon->beat_err)
+		log_warning("the heartbeat fails: %s; as long as it does, every packet asks the "
+			    "kernel for its next hop, which is slower",
+			    strerror(-err));
+	else if (!err && daemon->beat_err)
+		log_info("the heartbeat works again");
+	daemon->beat_err = err;
 	return now + HEARTBEAT_EVERY_MS;
 }
 
@@ -80,18 +105,11 @@ static int64_t job_silence(struct daemon *daemon, int64_t now)
 {
 	bool read = daemon->rules_changed || !daemon->rules;
 
+	if (!applied_any(&daemon->applied))
+		return now + SILENCE_MS;
 	daemon->rules_changed = false;
 	applied_keep_silence(&daemon->applied, daemon->options->instance, read);
 	return now + (!daemon->rules || !daemon->applied.may_pass ? SILENCE_MS : FOLLOW_MS);
-}
-
-/* What `stop` took away while this process was stopped must not come back: it is asked to end. */
-static bool is_to_end(void)
-{
-	sigset_t pending;
-
-	return sigpending(&pending) == 0 &&
-	       (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT));
 }
 
 /* The configuration is applied again to interfaces that were made anew, or have another MTU or MAC. */
@@ -100,14 +118,17 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	struct error why, error;
 	bool unpinned;
 
+	if (!applied_any(&daemon->applied))
+		return daemon_try_to_attach(daemon, now);
 	if (!applied_is_outdated(&daemon->applied, daemon->options->instance, &daemon->config,
 				 &why)) {
-		*daemon->trouble.text = '\0'; /* it went as it came */
+		daemon_note_trouble(daemon, ""); /* it went as it came */
 		return now + FOLLOW_MS;
 	}
-	if (is_to_end())
+	/* what `stop` took away while this process was stopped must not come back */
+	if (daemon_is_to_end())
 		return now + FOLLOW_MS;
-	if (!*daemon->trouble.text)
+	if (!*daemon->reloads.trouble)
 		log_info("%s: applying the configuration again", why.text);
 	unpinned = datapath_is_unpinned(daemon->options->instance);
 	if (daemon_apply_datapath(daemon, &daemon->config, &error) == 0) {
@@ -115,10 +136,12 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 			instance_set_drained(daemon->options->instance, true, &error);
 		return now + FOLLOW_MS;
 	}
-	if (strcmp(daemon->trouble.text, error.text) != 0)
+	if (daemon_is_to_end()) /* and therefore gave up */
+		return now + RETRY_MS;
+	if (strcmp(daemon->reloads.trouble, error.text) != 0)
 		log_error("%s, and the configuration cannot be applied again: %s", why.text,
 			  error.text);
-	daemon->trouble = error;
+	daemon_note_trouble(daemon, error.text);
 	return now + RETRY_MS;
 }
 
@@ -156,19 +179,16 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 		health_add(&daemon->health, "%s", error.text);
 	} else {
 		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
-			     &condition, getpid());
+			     &condition, getpid(), &daemon->reloads);
 		note_passed(daemon, &condition.counters, now);
 		if (condition.state != DATAPATH_ABSENT)
 			daemon->drained = instance_is_drained(daemon->options->instance);
 	}
-	if (!daemon->applied.may_pass)
+	if (applied_any(&daemon->applied) && !daemon->applied.may_pass)
 		health_add(&daemon->health,
 			   "no packet is passed to the kernel, as it cannot be kept from answering "
 			   "captured packets: %s",
 			   daemon->applied.unsilenced.text);
-	if (*daemon->trouble.text)
-		health_add(&daemon->health, "the configuration cannot be applied again: %s",
-			   daemon->trouble.text);
 	pages_publish(daemon->web.pages, &daemon->health);
 	tell_health(daemon, &before);
 	return now + HEALTH_MS;
@@ -176,15 +196,23 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 
 static int64_t job_watchdog(struct daemon *daemon, int64_t now)
 {
-	sd_notify(0, "WATCHDOG=1");
+	notify_manager("WATCHDOG=1");
 	return now + daemon->watchdog_every;
 }
 
+void daemon_keep_watchdog(struct daemon *daemon)
+{
+	int64_t now = clock_ms();
+
+	if (daemon->watchdog_every && now >= daemon->due[JOB_WATCHDOG])
+		daemon->due[JOB_WATCHDOG] = job_watchdog(daemon, now);
+}
+
 static int64_t (*const jobs[JOB_COUNT])(struct daemon *daemon, int64_t now) = {
-	[JOB_BEAT] = job_beat,         [JOB_NEXT_HOPS] = job_next_hops,
-	[JOB_FOLLOW] = job_follow,     [JOB_SILENCE] = job_silence,
-	[JOB_HEALTH] = job_health,     [JOB_DASHBOARD] = job_dashboard,
-	[JOB_WATCHDOG] = job_watchdog,
+	[JOB_BEAT] = job_beat,           [JOB_NEXT_HOPS] = job_next_hops,
+	[JOB_FOLLOW] = job_follow,       [JOB_SILENCE] = job_silence,
+	[JOB_HEALTH] = job_health,       [JOB_HTTP] = daemon_serve_again,
+	[JOB_DASHBOARD] = job_dashboard, [JOB_WATCHDOG] = job_watchdog,
 };
 
 bool daemon_run_jobs(struct daemon *daemon)
@@ -228,24 +256,13 @@ void daemon_start_jobs(struct daemon *daemon)
 	daemon->due[JOB_HEALTH] = job_health(daemon, clock_ms());
 }
 
-int daemon_apply_datapath(struct daemon *daemon, const struct config *config, struct error *error)
-{
-	int err = apply_config(&daemon->applied, daemon->options->instance, config, error);
-
-	if (!err) {
-		daemon->due[JOB_BEAT] = 0;
-		daemon->due[JOB_NEXT_HOPS] = config->forward.next_hop == NEXT_HOP_ROUTE ? 0 : NEVER;
-		*daemon->trouble.text = '\0';
-	}
-	return err;
-}
-
 void daemon_notify_status(const struct daemon *daemon, const char *state)
 {
 	const struct health *health = &daemon->health;
 
-	sd_notifyf(0, "%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
-		   daemon->config.forward.interface, daemon->config.rule_count,
-		   daemon->config.rule_count == 1 ? "" : "s", health->count ? "; not well: " : "",
-		   health->count ? health->reasons[0] : "");
+	notify_manager("%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
+		       daemon->config.forward.interface, daemon->config.rule_count,
+		       daemon->config.rule_count == 1 ? "" : "s",
+		       health->count ? "; not well: " : "",
+		       health->count ? health->reasons[0] : "");
 }

@@ -2,6 +2,7 @@
 /* Applying a loaded generation, and removing an instance. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,17 @@
 #include "datapath/internal.h"
 #include "instance/pins.h"
 
+static void __attribute__((format(printf, 2, 3)))
+datapath_warn(struct datapath_attached *attached, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(attached->warnings[attached->warning_count++], sizeof(attached->warnings[0]),
+		  format, args);
+	va_end(args);
+}
+
 /* Maps that are there and fit go on; those of another version are noted in change->replaced. */
 static int pin_shared(struct datapath_change *change)
 {
@@ -25,15 +37,16 @@ static int pin_shared(struct datapath_change *change)
 		const char *name = datapath_shared_pins[i];
 		int fd = change->pins->shared[i];
 		bool pinned = datapath_is_pinned(change->instance, name);
-		bool fits = fd >= 0 && datapath_map_fits(fd, shared[i]);
-		int err;
+		int err, fits = fd >= 0 ? datapath_map_fits(fd, shared[i]) : 0;
 
+		if (fits < 0)
+			return fits;
 		if (fits && pinned)
 			continue;
 		if (fd >= 0 && !fits && shared[i] == change->datapath->skeleton->maps.counters)
-			snprintf(change->attached->warning, sizeof(change->attached->warning),
-				 "the counters start anew: another version pinned those that are "
-				 "there, and counts otherwise");
+			datapath_warn(change->attached,
+				      "the counters start anew: another version pinned those that "
+				      "are there, and counts otherwise");
 		err = datapath_pin(change->instance, name, bpf_map__fd(shared[i]));
 		if (err)
 			return err;
@@ -238,18 +251,30 @@ static void unpin_all(const struct datapath_change *change)
 static void settle(const struct datapath_change *change)
 {
 	struct datapath_attached *attached = change->attached;
+	int err;
 
 	if (change->previous)
 		wait_for_old_program();
-	datapath_open_fragmenting(change->datapath);
-	if (datapath_carry_counters(change))
-		snprintf(attached->warning, sizeof(attached->warning),
-			 "the counters of rules and VNIs start anew: those of the program before "
-			 "cannot be read");
-	if (write_info(change) || switch_current(change))
-		snprintf(attached->warning, sizeof(attached->warning),
-			 "the pinned state of instance %s cannot be written; `stats` may be wrong",
-			 change->instance);
+	err = datapath_open_fragmenting(change->datapath);
+	if (err && datapath_fragmenting(change->datapath) == FRAGMENTING_IN_XDP)
+		datapath_warn(attached,
+			      "fragmenting is left to the kernel, several times slower: %s; a "
+			      "reload tries again",
+			      strerror(-err));
+	err = datapath_carry_counters(change);
+	if (err)
+		datapath_warn(attached,
+			      "the counters of rules and VNIs start anew: those of the program "
+			      "before cannot be read: %s",
+			      strerror(-err));
+	err = write_info(change);
+	if (!err)
+		err = switch_current(change);
+	if (err)
+		datapath_warn(attached,
+			      "the pinned state of instance %s cannot be written: %s; `stats` may "
+			      "be wrong until a reload",
+			      change->instance, strerror(-err));
 	else
 		datapath_keep_generation(change->instance, change->datapath->generation);
 }

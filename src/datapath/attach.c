@@ -35,12 +35,33 @@ static const char *ask_refusal(int program_fd, int ifindex)
 	return datapath_kernel_message();
 }
 
-/* Says why an interface does not take a program, and what would help. Returns -EOPNOTSUPP. */
+/* What says nothing of what a driver can do, and may pass. */
+static bool attach_may_pass(int err)
+{
+	static const int passing[] = {ENOMEM, EAGAIN, EINTR, EBUSY, EMFILE, ENFILE, ENODEV, EPERM};
+
+	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
+		if (err == -passing[i])
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Says why an interface does not take a program, and what would help. `kernel`: the driver's own words, where it
+ * has any. Returns -EOPNOTSUPP, which has another mode tried, or an error that may pass.
+ */
 static int refused(const struct datapath_change *change, const char *interface, uint32_t mtu,
 		   const char *mode, int err, const char *kernel)
 {
 	const char *reason = *kernel ? kernel : strerror(-err);
 
+	/* a driver that gives a reason has made up its mind, whatever the number */
+	if (!*kernel && attach_may_pass(err))
+		return error_set(change->error, err,
+				 "cannot attach to %s in %s mode now: %s; if it stays so, "
+				 "listen.xdp_mode says which mode is wanted",
+				 interface, mode, reason);
 	if (err == -EOPNOTSUPP)
 		return error_set(change->error, -EOPNOTSUPP,
 				 "%s takes no XDP program in %s mode: its driver has none",

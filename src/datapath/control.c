@@ -31,7 +31,7 @@ static int take_wanted(void *context, void *bytes, size_t size)
 	return 0;
 }
 
-/* NULL: no memory, and then none is ever asked for. */
+/* NULL with errno when there is no memory. */
 static struct datapath_wanted *open_wanted(int map_fd)
 {
 	struct datapath_wanted *wanted = calloc(1, sizeof(*wanted));
@@ -66,6 +66,13 @@ int datapath_take_control(struct datapath *datapath, struct datapath_control *co
 		fcntl(bpf_program__fd(skeleton->progs.vxlan_pipeline_beat), F_DUPFD_CLOEXEC, 0);
 	control->egress_map_fd = fcntl(bpf_map__fd(skeleton->maps.egress), F_DUPFD_CLOEXEC, 0);
 	control->wanted = open_wanted(bpf_map__fd(skeleton->maps.wanted));
+	if (control->beat_fd < 0 || control->egress_map_fd < 0 || !control->wanted) {
+		int err = error_set(error, -errno, "cannot keep hold of the program's maps: %s",
+				    strerror(errno));
+
+		datapath_release_control(control);
+		return err;
+	}
 	control->targets = datapath->targets;
 	control->target_count = datapath->target_count;
 	datapath->targets = NULL;
@@ -92,7 +99,7 @@ int datapath_beat(const struct datapath_control *control)
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof(frame),
 		    .repeat = 1);
 
-	return control->beat_fd < 0 ? 0 : bpf_prog_test_run_opts(control->beat_fd, &options);
+	return control->beat_fd < 0 ? -EBADF : bpf_prog_test_run_opts(control->beat_fd, &options);
 }
 
 int datapath_wanted_fd(const struct datapath_control *control)

@@ -59,6 +59,9 @@ struct datapath_options {
 	struct progress progress;
 };
 
+/* Does this kernel take frames in several buffers (Linux 5.18)? 1, 0, or -errno: not known. */
+int datapath_can_multi_buffer(void);
+
 /* Loads a program and its tables; nothing is attached, nothing that runs changes. */
 int datapath_load(struct datapath **out, const struct config *config,
 		  const struct datapath_links *links, const struct datapath_options *options,
@@ -100,8 +103,9 @@ int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 
 /* How a datapath came to be attached. */
 struct datapath_attached {
-	bool adopted;      /* it replaced the program that was there */
-	char warning[256]; /* what the operator should know; empty: nothing */
+	bool adopted; /* it replaced the program that was there */
+	size_t warning_count;
+	char warnings[4][256]; /* what the operator should know; all that there can be at once */
 };
 
 /*
@@ -151,7 +155,7 @@ void datapath_read_wanted(const struct datapath_control *control,
  */
 bool datapath_can_send(const struct datapath_control *control);
 
-/* The daemon's sign of life: next hops are trusted for another HEARTBEAT_LIFETIME. */
+/* The daemon's sign of life: next hops are trusted for another HEARTBEAT_LIFETIME. 0 or -errno. */
 int datapath_beat(const struct datapath_control *control);
 
 /* Is the instance attached to that interface in generic mode now? */

@@ -104,8 +104,8 @@ extern const char *const datapath_loss_pins[LOSS_PINS];
 /* Lets the generation fragment: nothing of the one before is on its way any more. 0 or -errno. */
 int datapath_open_fragmenting(struct datapath *datapath);
 
-/* Can this kernel send a frame several times over (BPF_F_BROADCAST)? */
-bool datapath_can_broadcast(void);
+/* Can this kernel send a frame several times over (BPF_F_BROADCAST)? 1, 0, or -errno: not known. */
+int datapath_can_broadcast(void);
 
 /* Lets go of the links: one whose pin was replaced detaches. */
 void datapath_close_links(struct datapath_pins *pins);
@@ -121,8 +121,8 @@ bool datapath_is_pinned(const char *instance, const char *name);
 /* What libbpf is to do with its messages, whichever thread calls it. */
 int datapath_print_libbpf(enum libbpf_print_level level, const char *format, va_list args);
 
-/* Does a pinned map still have the shape this build gives it? */
-bool datapath_map_fits(int fd, const struct bpf_map *map);
+/* Does a pinned map still have the shape this build gives it? 1, 0, or -errno: not known. */
+int datapath_map_fits(int fd, const struct bpf_map *map);
 
 /*
  * Before a value is read into memory of `value_size` bytes: 0, or -EPROTO when the map's values have

@@ -55,18 +55,21 @@ static enum vni_mode vni_mode_of(const struct config *config)
 	return VNI_RANGE;
 }
 
-static enum fragmenting choose_fragmenting(const struct config *config,
-					   const struct datapath_links *links, uint32_t mtu,
-					   bool generic)
+/* 0; -errno: whether the kernel is too old cannot be found out. */
+static int choose_fragmenting(struct datapath *datapath, const struct config *config, uint32_t mtu)
 {
-	enum fragmenting fragmenting =
-		fragmenting_choose(config->forward.oversize,
-				   (int64_t)links->listen_mtu - FRAGMENTING_TUNNEL, mtu,
-				   links->egress_mtu, generic);
+	const struct datapath_links *links = &datapath->links;
+	int broadcast;
 
-	if (fragmenting == FRAGMENTING_IN_XDP && !datapath_can_broadcast())
-		return FRAGMENTING_KERNEL_TOO_OLD;
-	return fragmenting;
+	datapath->fragmenting = fragmenting_choose(config->forward.oversize,
+						   (int64_t)links->listen_mtu - FRAGMENTING_TUNNEL,
+						   mtu, links->egress_mtu, datapath->generic);
+	if (datapath->fragmenting != FRAGMENTING_IN_XDP)
+		return 0;
+	broadcast = datapath_can_broadcast();
+	if (broadcast == 0)
+		datapath->fragmenting = FRAGMENTING_KERNEL_TOO_OLD;
+	return broadcast < 0 ? broadcast : 0;
 }
 
 enum fragmenting datapath_fragmenting(const struct datapath *datapath)
@@ -154,13 +157,15 @@ static int adopt_maps(struct pipeline_bpf *skeleton, const struct datapath_pins 
 
 	datapath_shared_maps(skeleton, shared);
 	for (size_t i = 0; i < SHARED_MAPS; i++) {
-		int fd = pins->shared[i], err = 0;
+		int fd = pins->shared[i], err = fd;
 
-		/* of another version: this build counts anew */
-		if (fd >= 0 && datapath_map_fits(fd, shared[i]))
+		if (fd >= 0)
+			err = datapath_map_fits(fd, shared[i]);
+		/* 0: of another version, and this build counts anew */
+		if (err > 0)
 			err = bpf_map__reuse_fd(shared[i], fd);
-		else if (fd < 0 && fd != -ENOENT)
-			err = fd;
+		else if (err == -ENOENT)
+			err = 0;
 		if (err)
 			return error_set(error, err, "cannot take over map %s of instance %s: %s",
 					 bpf_map__name(shared[i]), pins->instance, strerror(-err));
@@ -252,6 +257,7 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	struct pipeline_config *constants = &datapath->skeleton->rodata->config;
 	struct pipeline_bpf *skeleton = datapath->skeleton;
 	bool fragment;
+	int err;
 
 	fill_constants(constants, config, &datapath->links, tables);
 	constants->generation = datapath->generation;
@@ -260,8 +266,9 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	constants->may_pass = options->may_pass;
 	datapath_pass_mac(options->pins ? datapath_pass_mark(options->pins) : 0,
 			  (uint8_t *)constants->pass_mac);
-	datapath->fragmenting =
-		choose_fragmenting(config, &datapath->links, constants->mtu, options->generic);
+	err = choose_fragmenting(datapath, config, constants->mtu);
+	if (err)
+		return err;
 	fragment = datapath->fragmenting == FRAGMENTING_IN_XDP;
 	constants->fragment_in_xdp = fragment;
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, fragment);
@@ -321,6 +328,8 @@ static int datapath_load_program(struct datapath *datapath, const struct config 
 		err = size_maps(datapath->skeleton, config, tables);
 	if (!err && options->generic)
 		err = datapath_shrink_egress(datapath->skeleton);
+	if (err == -EPERM || err == -ENOMEM)
+		return explain_load_failure(err, error);
 	if (err)
 		return error_set(error, err, "cannot prepare the program: %s", strerror(-err));
 	if (options->pins)

@@ -72,7 +72,9 @@ static int losses_replace(const char *instance, const struct datapath_links *lin
 	_cleanup_close_ int counted = datapath_open_pin(instance, PIN_LOSSES);
 	int err = skeleton ? 0 : -errno;
 
-	if (!err && counted >= 0 && datapath_map_fits(counted, skeleton->maps.losses))
+	if (!err && counted >= 0)
+		err = datapath_map_fits(counted, skeleton->maps.losses);
+	if (err > 0)
 		err = bpf_map__reuse_fd(skeleton->maps.losses, counted);
 	if (!err)
 		err = losses_bpf__load(skeleton);

@@ -134,13 +134,14 @@ void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **
 	maps[5] = skeleton->maps.fragment_progress;
 }
 
-bool datapath_map_fits(int fd, const struct bpf_map *map)
+int datapath_map_fits(int fd, const struct bpf_map *map)
 {
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof(info);
 
-	return bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && info.type == bpf_map__type(map) &&
-	       info.key_size == bpf_map__key_size(map) &&
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	return info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&
 	       info.value_size == bpf_map__value_size(map);
 }
 

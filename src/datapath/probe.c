@@ -34,18 +34,48 @@ static int load_broadcast(int map_fd)
 			     sizeof(program) / sizeof(program[0]), NULL);
 }
 
+/*
+ * What a kernel says of what it does not know; anything else, as want of memory or of permission, it
+ * may say of what it knows well.
+ */
+static bool probe_is_refusal(int err)
+{
+	static const int refusals[] = {EINVAL, ENOSYS, E2BIG, EOPNOTSUPP, 524 /* ENOTSUPP */};
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		if (err == -refusals[i])
+			return true;
+	}
+	return false;
+}
+
+static enum answer probe_answer(int err)
+{
+	if (err >= 0)
+		return ANSWER_YES;
+	return probe_is_refusal(err) ? ANSWER_NO : ANSWER_UNKNOWN;
+}
+
+/* The same, the cause of what is not known being said: 1 and 0 for yes and no, or -errno. */
+static int probe_result(int err)
+{
+	if (err >= 0)
+		return 1;
+	return probe_is_refusal(err) ? 0 : err;
+}
+
 /* Kernels before 5.14 answer an unknown flag with XDP_ABORTED. */
-bool datapath_can_broadcast(void)
+int datapath_can_broadcast(void)
 {
 	_cleanup_close_ int map_fd = bpf_map_create(BPF_MAP_TYPE_DEVMAP, "probe", sizeof(uint32_t),
 						    sizeof(struct bpf_devmap_val), 1, NULL);
-	_cleanup_close_ int program_fd = map_fd < 0 ? -1 : load_broadcast(map_fd);
+	_cleanup_close_ int program_fd = map_fd < 0 ? map_fd : load_broadcast(map_fd);
 	char frame[ETH_HLEN] = {0};
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof(frame),
 		    .repeat = 1);
+	int err = program_fd < 0 ? program_fd : bpf_prog_test_run_opts(program_fd, &options);
 
-	return program_fd >= 0 && bpf_prog_test_run_opts(program_fd, &options) == 0 &&
-	       options.retval == XDP_REDIRECT;
+	return err < 0 ? probe_result(err) : options.retval == XDP_REDIRECT;
 }
 
 /* A program that passes everything: a file descriptor, or -errno. */
@@ -65,9 +95,14 @@ static enum answer loads(enum bpf_attach_type type, uint32_t flags)
 {
 	_cleanup_close_ int fd = load_pass(type, flags);
 
-	if (fd >= 0)
-		return ANSWER_YES;
-	return fd == -EPERM || fd == -EACCES ? ANSWER_UNKNOWN : ANSWER_NO;
+	return probe_answer(fd);
+}
+
+int datapath_can_multi_buffer(void)
+{
+	_cleanup_close_ int fd = load_pass(BPF_XDP, BPF_F_XDP_HAS_FRAGS);
+
+	return probe_result(fd);
 }
 
 /* What is interpreted has no compiled length. */
@@ -90,9 +125,7 @@ static enum answer try_link(void)
 
 	if (program < 0 || unshare(CLONE_NEWNET) < 0)
 		return ANSWER_UNKNOWN;
-	return bpf_link_create(program, (int)if_nametoindex("lo"), BPF_XDP, &options) < 0
-		       ? ANSWER_NO
-		       : ANSWER_YES;
+	return probe_answer(bpf_link_create(program, (int)if_nametoindex("lo"), BPF_XDP, &options));
 }
 
 /* In a process of its own, since the namespace is for good. */
@@ -110,6 +143,8 @@ static enum answer probe_link(void)
 
 void datapath_probe(struct datapath_features *features)
 {
+	int broadcast;
+
 	libbpf_set_print(NULL);
 	*features = (struct datapath_features){.xdp = loads(BPF_XDP, 0)};
 	snprintf(features->libbpf, sizeof(features->libbpf), "%u.%u", libbpf_major_version(),
@@ -120,7 +155,9 @@ void datapath_probe(struct datapath_features *features)
 	features->link = probe_link();
 	features->devmap = loads(BPF_XDP_DEVMAP, 0);
 	features->frags = loads(BPF_XDP, BPF_F_XDP_HAS_FRAGS);
-	features->broadcast = datapath_can_broadcast() ? ANSWER_YES : ANSWER_NO;
+	broadcast = datapath_can_broadcast();
+	if (broadcast >= 0)
+		features->broadcast = broadcast ? ANSWER_YES : ANSWER_NO;
 }
 
 bool datapath_owns(const char *instance, uint32_t program_id)

@@ -98,6 +98,7 @@ struct host {
 	char http_listen
 		[80]; /* the configuration's, and whether it can be had or is ours already */
 	enum answer http_free;
+	char http_taken[256]; /* by whom, and what helps */
 	/* rules to whose targets no route leads out of forward.interface; unknown unless routes count */
 	int64_t unrouted;
 	int64_t unrouted_rule;                /* the first such rule */

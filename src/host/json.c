@@ -60,6 +60,7 @@ static const struct field host_fields[] = {
 	HOST_FIELD(NUMBER, "idle_state", idle_state),
 	HOST_FIELD(ANSWER, "irqbalance", irqbalance),
 	HOST_FIELD(TEXT, "http_listen", http_listen),
+	HOST_FIELD(TEXT, "http_taken", http_taken),
 	HOST_FIELD(ANSWER, "http_free", http_free),
 	HOST_FIELD(NUMBER, "unrouted", unrouted),
 	HOST_FIELD(NUMBER, "unrouted_rule", unrouted_rule),

@@ -16,19 +16,21 @@
 #include "net/silence.h"
 #include "instance/lock.h"
 
-static enum answer http_free(const struct config *config, const char *instance)
+static enum answer http_free(struct host *host, const char *instance)
 {
+	struct port_holder holder = {0};
 	struct error ignored;
 	pid_t daemon;
 	int err, found = instance_find_daemon(instance, &daemon, &ignored);
 
-	if (!*config->http.listen || !found)
+	if (!*host->http_listen || !found)
 		return ANSWER_YES;
-	err = listen_try(config->http.listen);
+	err = listen_try(host->http_listen);
 	/* perhaps by this instance's own daemon, where it takes root to see that one */
-	if (err == -EADDRINUSE)
-		return found == -EACCES ? ANSWER_UNKNOWN : ANSWER_NO;
-	return err ? ANSWER_UNKNOWN : ANSWER_YES;
+	if (err != -EADDRINUSE || found == -EACCES)
+		return err ? ANSWER_UNKNOWN : ANSWER_YES;
+	listen_explain(host->http_listen, err, &holder, host->http_taken, sizeof(host->http_taken));
+	return ANSWER_NO;
 }
 
 /* One rule after the other; those of one target often stand together. */
@@ -97,7 +99,7 @@ void host_read_reach(struct host *host, const struct config *config, const char 
 	struct netlink *rtnl;
 
 	snprintf(host->http_listen, sizeof(host->http_listen), "%s", config->http.listen);
-	host->http_free = http_free(config, instance);
+	host->http_free = http_free(host, instance);
 	count_vnis(host, instance);
 	read_silence(host, config, instance);
 	if (config->forward.next_hop != NEXT_HOP_ROUTE ||

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "config/problem.h"
 #include "config/schema.h"
 #include "import/draft.h"
@@ -12,7 +13,7 @@
 static void import_print_message(struct import *import, struct place place, const char *kind,
 				 const char *format, va_list args)
 {
-	config_name_print(place.file, import->messages);
+	printable_print(place.file, import->messages);
 	if (place.line)
 		fprintf(import->messages, ":%u", place.line);
 	fprintf(import->messages, ": %s", kind);

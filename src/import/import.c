@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "import/draft.h"
+#include "config/file.h"
 #include "config/problem.h"
 #include "config/schema.h"
 #include "import/env_file.h"
@@ -99,12 +101,13 @@ static void read_line(struct import *import, struct place place, char *line, siz
 static void read_lines(struct import *import, const char *path, line_taker *take)
 {
 	struct place place = {path, 0};
-	char *text, *line, *end;
+	char *text, *line, *end, objection[128];
 	size_t length;
-	int err = path ? config_file_read(path, &text, &length) : 0;
+	int err = path ? config_file_read(path, NULL, &text, &length) : 0;
 
 	if (err) {
-		import_complain(import, place, "cannot be read: %s", strerror(-err));
+		import_complain(import, place, "%s",
+				config_file_objection(err, objection, sizeof(objection)));
 		import->err = err;
 	}
 	if (!path || err)
@@ -131,7 +134,7 @@ static void write_config(const struct config *config, const struct config_import
 		if (!paths[i])
 			continue;
 		fprintf(out, "#   ");
-		config_name_print(paths[i], out);
+		printable_print(paths[i], out);
 		fputc('\n', out);
 	}
 	config_print(config, out);
@@ -152,7 +155,7 @@ int config_import(const struct config_import_files *files, FILE *out, FILE *mess
 	import_translate_rule(&import); /* the first rule */
 	read_lines(&import, files->nat_rules, take_rule);
 	import_translate(&import);
-	err = config_load(&config, NULL, import.overrides, import.override_count, &problems);
+	err = config_load(&config, NULL, import.overrides, import.override_count, NULL, &problems);
 	config_problems_print(&problems, messages);
 	config_problems_clear(&problems);
 	if (!err && !import.err)

@@ -15,6 +15,7 @@
 #include "instance/internal.h"
 #include "instance/lock.h"
 #include "instance/pins.h"
+#include "instance/reloads.h"
 
 bool instance_has_bpffs(void)
 {
@@ -23,7 +24,7 @@ bool instance_has_bpffs(void)
 	return statfs(INSTANCE_BPFFS, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
 }
 
-static int mount_bpffs(struct error *error)
+int instance_mount_bpffs(struct error *error)
 {
 	if (instance_has_bpffs())
 		return 0;
@@ -38,7 +39,7 @@ static int mount_bpffs(struct error *error)
 int instance_make_pins(const char *name, struct error *error)
 {
 	char path[INSTANCE_PATH_SIZE];
-	int err = mount_bpffs(error);
+	int err = instance_mount_bpffs(error);
 
 	if (!err)
 		err = instance_make_directories(INSTANCE_PINS, instance_pin_path(path, name, NULL),
@@ -111,7 +112,11 @@ int instance_not_attached(const char *name, struct error *error)
 	char unit[INSTANCE_UNIT_SIZE];
 	struct name_list attached = {0};
 	pid_t daemon = instance_daemon(name);
+	struct instance_reloads reloads;
 
+	if (daemon && !instance_read_reloads(name, &reloads) && *reloads.trouble)
+		return error_set(error, -ENOENT, "instance %s is not attached yet: %s", name,
+				 reloads.trouble);
 	if (daemon && !instance_has_bpffs())
 		return error_set(error, -ENOENT,
 				 "the pinned state of instance %s is gone, as " INSTANCE_BPFFS

@@ -14,7 +14,8 @@ int instance_not_attached(const char *name, struct error *error);
 /* Calls `visit` for each instance that has something pinned. */
 void instance_each(void (*visit)(const char *name, void *data), void *data);
 
-bool instance_has_bpffs(void); /* is it mounted? */
+bool instance_has_bpffs(void);                 /* is it mounted? */
+int instance_mount_bpffs(struct error *error); /* if it is not */
 /* Mounts the BPF file system if it is not, and makes the instance's directory below it. */
 int instance_make_pins(const char *name, struct error *error);
 /* Removes a directory and all below it: 0, or -errno; -ENOENT when there is none. */

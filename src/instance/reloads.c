@@ -19,7 +19,7 @@ struct reloads_record {
 	uint32_t check; /* of all before it: who reads while it is written sees that by this */
 };
 
-#define RECORD_LAYOUT 1 /* another one for each change of the above */
+#define RECORD_LAYOUT 2 /* another one for each change of the above */
 
 #define RECORD_TRIES 20 /* of a reader, 1 ms apart, until it is whole */
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How the daemon's loads of its configuration went, for `reload`, which waits for its outcome. */
+/*
+ * What the daemon says of itself: how its loads of the configuration went, for `reload`, which waits for
+ * its outcome, and what it cannot do at present, for `status`.
+ */
 #ifndef INSTANCE_RELOADS_H
 #define INSTANCE_RELOADS_H
 
@@ -18,6 +21,10 @@ struct instance_reloads {
 	unsigned int ended;
 	bool failed; /* the last one that ended */
 	char why[sizeof(((struct error *)NULL)->text)];
+	/* besides: why the configuration cannot be applied to the interfaces as they are; empty: it is */
+	char trouble[sizeof(((struct error *)NULL)->text)];
+	/* and why HTTP is not served where it is to be; empty: it is, or is off */
+	char unserved[sizeof(((struct error *)NULL)->text)];
 };
 
 /* For the process that holds the lock; 0 or -errno. Needs no room on the disk: instance_lock() took it. */

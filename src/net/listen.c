@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,6 +66,45 @@ int listen_open(const char *listen_on)
 	err = -errno;
 	close(fd);
 	return err;
+}
+
+static void listen_explain_use(const char *listen_on, struct port_holder *holder, char *text,
+			       size_t size)
+{
+	const char *port = strrchr(listen_on, ':');
+	struct ip_endpoint endpoint;
+
+	if (ip_endpoint_parse(listen_on, &endpoint) || port_find_holder(&endpoint, holder))
+		snprintf(text, size,
+			 "%s is in use; ss -ltnp 'sport = %s' may say by whom, and http.listen can "
+			 "name another port",
+			 listen_on, port);
+	else if (holder->pid)
+		snprintf(text, size,
+			 "%s is held by process %d (%s) of user %" PRIu32
+			 "; end that, or give http.listen another port",
+			 listen_on, (int)holder->pid, holder->command, holder->uid);
+	else
+		snprintf(text, size,
+			 "%s is held by a process of user %" PRIu32
+			 "; sudo ss -ltnp 'sport = %s' names it; end that, or give http.listen "
+			 "another port",
+			 listen_on, holder->uid, port);
+}
+
+const char *listen_explain(const char *listen_on, int err, struct port_holder *holder, char *text,
+			   size_t size)
+{
+	if (err == -EADDRINUSE)
+		listen_explain_use(listen_on, holder, text, size);
+	else if (err == -EACCES)
+		snprintf(text, size,
+			 "not permitted to listen on %s; ports below 1024 need "
+			 "CAP_NET_BIND_SERVICE when `run` starts",
+			 listen_on);
+	else
+		snprintf(text, size, "cannot listen on %s: %s", listen_on, strerror(-err));
+	return text;
 }
 
 int listen_try(const char *listen_on)

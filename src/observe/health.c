@@ -31,13 +31,18 @@ void health_add(struct health *health, const char *format, ...)
 	va_end(args);
 }
 
-static void judge_absence(struct health *health, const char *instance, pid_t daemon)
+static void judge_absence(struct health *health, const char *instance,
+			  const struct instance_reloads *said, pid_t daemon)
 {
 	char unit[INSTANCE_UNIT_SIZE];
 
 	instance_unit(unit, instance);
 	if (!daemon)
 		health_add(health, "nothing is attached; systemctl start %s", unit);
+	else if (!said->ended)
+		health_add(health, "the daemon, process %d, is starting", (int)daemon);
+	else if (*said->trouble)
+		health_add(health, "waiting for its interfaces: %s", said->trouble);
 	else if (instance_has_bpffs())
 		health_add(health,
 			   "the pinned state is gone; the daemon, process %d, pins it again within "
@@ -50,7 +55,8 @@ static void judge_absence(struct health *health, const char *instance, pid_t dae
 }
 
 static void judge_attachment(struct health *health, const char *instance,
-			     const struct datapath_condition *condition, pid_t daemon)
+			     const struct datapath_condition *condition,
+			     const struct instance_reloads *said, pid_t daemon)
 {
 	const char *listen = condition->info.listen;
 	struct xdp_program other;
@@ -60,7 +66,7 @@ static void judge_attachment(struct health *health, const char *instance,
 
 	switch (condition->state) {
 	case DATAPATH_ABSENT:
-		judge_absence(health, instance, daemon);
+		judge_absence(health, instance, said, daemon);
 		return;
 	case DATAPATH_REPLACED:
 		health_add(health,
@@ -222,9 +228,9 @@ static void health_judge_losses(struct health *health, struct health_watch *watc
 }
 
 static void judge_control(struct health *health, const char *instance,
-			  const struct datapath_condition *condition, pid_t daemon)
+			  const struct datapath_condition *condition,
+			  const struct instance_reloads *said, pid_t daemon)
 {
-	struct instance_reloads reloads;
 	char unit[INSTANCE_UNIT_SIZE];
 
 	instance_unit(unit, instance);
@@ -233,7 +239,7 @@ static void judge_control(struct health *health, const char *instance,
 			   "no daemon runs, so that nothing follows changes of interfaces, routes "
 			   "and neighbours; systemctl start %s",
 			   unit);
-	else if (!instance_read_reloads(instance, &reloads) && !reloads.ended)
+	else if (!said->ended)
 		health_add(health, "the daemon, process %d, is starting", (int)daemon);
 	else if (condition->beat_age_ms < 0)
 		health_add(health, "the daemon, process %d, has given no sign of life",
@@ -243,19 +249,19 @@ static void judge_control(struct health *health, const char *instance,
 			   "the daemon, process %d, has stalled: its last sign of life was "
 			   "%.1f s ago; systemctl restart %s, during which packets go on",
 			   (int)daemon, condition->beat_age_ms / 1e3, unit);
+	if (*said->trouble)
+		health_add(health, "the configuration cannot be applied again: %s", said->trouble);
 }
 
-void health_judge(struct health *health, struct health_watch *watch, const char *instance,
-		  const struct datapath_condition *condition, pid_t daemon)
+/* What is pinned, and the daemon that controls it. */
+static void judge_datapath(struct health *health, struct health_watch *watch, const char *instance,
+			   const struct datapath_condition *condition,
+			   const struct instance_reloads *said, pid_t daemon)
 {
 	const struct instance_info *info = &condition->info;
 	struct netdev listen, egress;
 	bool carries;
 
-	memset(health, 0, sizeof(*health));
-	judge_attachment(health, instance, condition, daemon);
-	if (condition->state == DATAPATH_ABSENT)
-		return;
 	if (instance_is_drained(instance))
 		health_add(health, "draining; vxlan-pipeline drain --undo ends it");
 	carries = judge_link(health, info->listen, info->listen_ifindex, &listen);
@@ -268,7 +274,26 @@ void health_judge(struct health *health, struct health_watch *watch, const char 
 		judge_next_hops(health, condition);
 	}
 	health_judge_losses(health, watch, condition);
-	judge_control(health, instance, condition, daemon);
+	judge_control(health, instance, condition, said, daemon);
+}
+
+void health_judge(struct health *health, struct health_watch *watch, const char *instance,
+		  const struct datapath_condition *condition, pid_t daemon,
+		  const struct instance_reloads *said)
+{
+	struct instance_reloads read = {.ended = 1};
+
+	memset(health, 0, sizeof(*health));
+	if (daemon && !said)
+		instance_read_reloads(instance, &read);
+	if (!said)
+		said = &read;
+	judge_attachment(health, instance, condition, said, daemon);
+	if (condition->state != DATAPATH_ABSENT)
+		judge_datapath(health, watch, instance, condition, said, daemon);
+	if (*said->unserved)
+		health_add(health, "HTTP is not served, which is tried again every second: %s",
+			   said->unserved);
 }
 
 /* Past a word that is a number, "530" or "1.7", but no address. */

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "datapath/datapath.h"
+#include "instance/reloads.h"
 
 #define HEALTH_MAX_REASONS 16
 #define HEALTH_REASON_SIZE 320
@@ -42,10 +43,11 @@ void health_add(struct health *health, const char *format, ...)
 
 /*
  * Judges a reading and makes it the earlier one. `daemon` is the process id of the instance's
- * daemon, or 0.
+ * daemon, or 0; `said` is what it says of itself, NULL where that is still to be read.
  */
 void health_judge(struct health *health, struct health_watch *watch, const char *instance,
-		  const struct datapath_condition *condition, pid_t daemon);
+		  const struct datapath_condition *condition, pid_t daemon,
+		  const struct instance_reloads *said);
 
 /* The same reasons, whatever their numbers: those of packets and seconds change all the time. */
 bool health_same_reasons(const struct health *a, const struct health *b);

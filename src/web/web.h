@@ -1,32 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The daemon's HTTP server over start and reloads, each of which may move it. */
+/* The daemon's HTTP server: where the configuration wants it, or on its way there. */
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
 
+#include "net/port_holder.h"
 #include "web/http.h"
 #include "web/pages.h"
 
 struct web {
 	struct pages *pages;
-	struct http_server *server; /* NULL: http.listen is off */
-	char listen[80];            /* where it listens; empty: nowhere */
-	char given_up[80];          /* where it did, until the change under way needed its place */
-	int fresh;                  /* the socket of a change under way, or -1 */
+	struct http_server *server; /* NULL: nothing is served */
+	char listen[80];            /* where it is to be; empty: nowhere */
+	int socket;                 /* that listens there and is not served yet, or -1 */
+	int err;                    /* why it is not served there; 0: it is, or is not to be */
+	struct error why;           /* the same in words; empty when `err` is 0 */
+	struct port_holder holder;  /* who is known to have been in the way last */
 };
 
-#define WEB_NONE            \
-	{                   \
-		.fresh = -1 \
+#define WEB_NONE             \
+	{                    \
+		.socket = -1 \
 	}
 
 int web_open(struct web *web, const char *instance, struct error *error);
 void web_close(struct web *web);
 
-/* Makes sure that `listen` (empty: off) can be had, before anything else changes. 0 or -errno. */
-int web_prepare(struct web *web, const char *listen, struct error *error);
-/* Serves there, what was prepared being in force. 0 or -errno: then what was served before goes on, if it can. */
-int web_commit(struct web *web, const char *listen, struct error *error);
-/* What was served before goes on. 0 or -errno: then nothing is served. */
-int web_abort(struct web *web, struct error *error);
+/*
+ * Has the server leave where it is, unless that is `listen` (empty: off), and takes the address, which
+ * may need privileges. What is in its way stands in web->why.
+ */
+void web_move(struct web *web, const char *listen);
+/* Serves there, in a thread that has the privileges of this one. */
+void web_serve(struct web *web);
+/* Tries both again, if it has to. */
+void web_retry(struct web *web);
 
 #endif

@@ -240,12 +240,6 @@ class Server(Watched):
         except OSError:
             return False
 
-    def occupy(self, port):
-        other = self.appliance.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.addCleanup(other.close)
-        other.bind(("127.0.0.1", port))
-        other.listen()
-
     def test_off(self):
         daemon = self.start(at("off"))
         self.assertFalse(self.answers())
@@ -270,23 +264,6 @@ class Server(Watched):
         self.appliance.ip("addr", "add", "10.20.0.55/24", "dev", "out0")
         wait_for(lambda: request(self.collector, address="10.20.0.55").status == 200, 10,
                  "the address")
-
-    def test_port_in_use(self):
-        """A start fails with one line and leaves nothing; a reload fails, the server goes on."""
-        self.occupy(9999)
-        line = self.start_fails(at("127.0.0.1:9999"))
-        self.assertIn("127.0.0.1:9999 is in use", line)
-        self.assert_nothing_left()
-        daemon = self.start()
-        wait_for(self.answers, 10, "http")
-        for listen in ("127.0.0.1:9999", "0.0.0.0:9999"):
-            with self.subTest(listen):
-                logged = len(daemon.stderr)
-                self.write(at(listen))
-                self.reload(daemon)
-                self.assertRegex(daemon.stderr[logged:], f"not reloaded.*{listen} is in use")
-                self.assertTrue(self.answers(), "the old server goes on")
-                self.assertTrue(self.forwards(3))
 
     def test_reload_that_moves_it(self):
         """A reload moves the server: to other ports, to addresses that overlap, and back."""
@@ -321,14 +298,15 @@ class Server(Watched):
     def test_two_instances(self):
         """Two instances cannot share an address; at two, each serves its own counters."""
         veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
-        self.start()
+        pid = self.start().pid
         other = unique("i")
         self.addCleanup(self.remove_instance, other)
         second = {"listen": {"interface": "in1"}}
-        line = self.fails("run", "-c", self.write(second, name="two.yaml"), "--instance", other,
-                          "-d", "5")
-        self.assertIn("another instance", line)
-        self.assertIsNone(self.appliance.xdp("in1"))
+        daemon = Daemon(self, self.appliance, "-c", self.write(second, name="two.yaml"),
+                        instance=other).ready()
+        self.assertIn(f"127.0.0.1:{PORT} is held by process {pid} (vxlan-pipeline)", daemon.stderr)
+        self.assertIsNotNone(self.appliance.xdp("in1"))
+        self.assertEqual(daemon.terminate(), 0)
         Daemon(self, self.appliance, "-c", self.write(second, at("127.0.0.1:9790"),
                                                       name="two.yaml"), instance=other).ready()
         self.assertTrue(self.forwards(9))

@@ -510,7 +510,7 @@ class Reload(Lifecycle):
         asking = self.asking("--timeout", "1")
         wait_for(lambda: self.is_asked(daemon), 10, "the signal")
         with open(os.path.join(STATE, self.instance, "reloads"), "r+b") as file:
-            file.write(struct.pack("=III", 1, 9, 9))
+            file.write(struct.pack("=III", 2, 9, 9))
         self.assertEqual(asking.wait(60), 1)
         self.assertIn("no answer", asking.stderr.read())
         daemon.signal(signal.SIGCONT)

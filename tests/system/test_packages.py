@@ -237,3 +237,61 @@ class Incapable(Scene):
         self.assert_detached()
         self.machine.run("apt-get", "-q", "-y", "purge", "vxlan-pipeline")
         self.assertFalse(self.machine.exists("/usr/bin/vxlan-pipeline"))
+
+
+class Obstacles(Scene):
+    """What is in the way of a start and goes away: the unit gets over it by itself."""
+
+    COMES_WITHIN = 5  # seconds after an interface has come
+
+    def setUp(self):
+        super().setUp()
+        self.install()
+        self.configure()
+
+    def status_text(self):
+        return self.machine.unit(UNIT, "StatusText")["StatusText"]
+
+    def test_an_interface_that_comes_later(self):
+        """
+        The unit is active at once, says what it waits for, and attaches in time, however late; a
+        wrong name is mended by a reload.
+        """
+        self.appliance.ip("link", "set", "out0", "name", "spare0")
+        self.systemctl("enable", UNIT)
+        self.machine.power_off()
+        self.machine.boot()
+        self.assertEqual(self.machine.state(UNIT), "active")
+        wait_for(lambda: "no interface out0" in self.status_text(), 5, "the status")
+        time.sleep(15)  # longer than five starts take
+        self.assert_detached()
+        self.configure({"forward": {"interface": "out1"}})
+        self.systemctl("reload", UNIT)
+        wait_for(lambda: "no interface out1" in self.status_text(), 5, "the other name")
+        self.configure()
+        self.systemctl("reload", UNIT)
+        self.appliance.ip("link", "set", "spare0", "name", "out0")
+        self.appliance.ip("link", "set", "out0", "up")
+        wait_for(self.appliance.xdp_interfaces, self.COMES_WITHIN, "the attachment")
+        wait_for(lambda: "not well" not in self.status_text(), 10, "health")
+        self.know_neighbour()
+        self.assertEqual(self.delivered_to(), 8081)
+        self.assertEqual(self.machine.unit(UNIT, "NRestarts"), {"NRestarts": "0"})
+
+    def test_a_port_that_is_taken(self):
+        """Any account may hold it at boot: packets are forwarded, and it is said who does."""
+        self.machine.write("/etc/systemd/system/holder.service", "\n".join((
+            "[Unit]", f"Before={UNIT}", "[Service]", "User=nobody",
+            "ExecStart=python3 -c 'import socket, time; s = socket.create_server((\"127.0.0.1\", "
+            "9789)); time.sleep(10000)'", "[Install]", f"RequiredBy={UNIT}", "")))
+        self.systemctl("enable", UNIT, "holder.service")
+        self.machine.power_off()
+        self.machine.boot()
+        self.assertEqual(self.machine.state(UNIT), "active")
+        self.assertEqual(self.delivered_to(), 8081)
+        said = r"HTTP is not served.*127\.0\.0\.1:9789 is held by a process of user 65534"
+        self.assert_journal(said)
+        self.assertRegex(self.machine.run("vxlan-pipeline", "status", check=False).stdout, said)
+        self.systemctl("kill", "--signal=KILL", "holder.service")
+        wait_for(lambda: self.machine.run("curl", "-fsS", "http://127.0.0.1:9789/healthz",
+                                          check=False).returncode == 0, 5, "HTTP")

@@ -4,6 +4,9 @@
 
 #include "tests/unit/cli/command_line.h"
 
+#define STEERING "\033[31m.yaml" /* a name that colours the terminal */
+#define LATIN_1  "caf\351.yaml"
+
 static char directory[] = "/tmp/test_cmd_config.XXXXXX";
 
 static void write_file(const char *name, const char *text)
@@ -23,6 +26,8 @@ static int enter_directory(void **state)
 	write_file("good.yaml", "listen: {interface: ens5}\n");
 	write_file("bad.yaml", "listen: {interface: ens5, port: 0}\n");
 	write_file("nat", "1=10.0.0.1:1\n");
+	write_file(STEERING, "listen: {interface: ens5}\n");
+	write_file(LATIN_1, "listen: {interface: ens5}\n");
 	return 0;
 }
 
@@ -32,6 +37,8 @@ static int remove_directory(void **state)
 	unlink("good.yaml");
 	unlink("bad.yaml");
 	unlink("nat");
+	unlink(STEERING);
+	unlink(LATIN_1);
 	return chdir("/") || rmdir(directory);
 }
 
@@ -60,6 +67,10 @@ static void answers(void **state)
 		{"config check --version", COMMAND_DONE, "vxlan-pipeline ", ""},
 		{"config check -c good.yaml", COMMAND_DONE, "good.yaml: OK, 0 rules, ens5", ""},
 		{"config check -c bad.yaml", COMMAND_USAGE, "", "bad.yaml:1:33: listen.port: '0'"},
+		{"config check -c " STEERING, COMMAND_DONE, "?[31m.yaml: OK, 0 rules", ""},
+		{"config check -c none" STEERING, COMMAND_USAGE, "", "none?[31m.yaml: cannot be"},
+		{"config " STEERING, COMMAND_USAGE, "",
+		 "vxlan-pipeline config: there is no subcommand '?[31m.yaml'"},
 		{"config check -c none.yaml", COMMAND_USAGE, "", "none.yaml: cannot be read: No "},
 		{"config check good.yaml", COMMAND_USAGE, "",
 		 "vxlan-pipeline config check: unexpected argument 'good.yaml'"},
@@ -111,6 +122,12 @@ static void check_as_json(void **state)
 	assert_int_equal(got->status, COMMAND_DONE);
 	document = json_loads(got->out, 0, NULL);
 	assert_true(json_is_true(json_object_get(document, "ok")));
+	json_decref(document);
+	got = command_line_run(cmd_config, "config check --json -c " LATIN_1);
+	assert_int_equal(got->status, COMMAND_DONE);
+	document = json_loads(got->out, 0, NULL);
+	assert_true(json_is_true(json_object_get(document, "ok")));
+	assert_string_equal(json_string_value(json_object_get(document, "file")), "caf?.yaml");
 	json_decref(document);
 }
 

@@ -12,7 +12,7 @@ static void defaults(void **state)
 	struct config config;
 
 	(void)state;
-	assert_int_equal(config_load(&config, NULL, &interface, 1, &problems), 0);
+	assert_int_equal(config_load(&config, NULL, &interface, 1, NULL, &problems), 0);
 	assert_int_equal(problems.count, 0);
 	assert_string_equal(config.listen.interface, "ens5");
 	assert_int_equal(config.listen.port, 4789);
@@ -210,7 +210,7 @@ static void unreadable(void **state)
 		{"/nonexistent/config.yaml", -ENOENT,
 		 "/nonexistent/config.yaml: cannot be read: No such file or directory\n"},
 		{"/", -EISDIR, "/: cannot be read: Is a directory\n"},
-		{"/dev/zero", -EFBIG, "/dev/zero: larger than 64 MiB\n"},
+		{"/dev/zero", -ENOTBLK, "/dev/zero: cannot be read: it is a device, not a file\n"},
 		{"/dev/null", -EINVAL,
 		 "/dev/null:1:1: listen.interface: missing: name the network interface that "
 		 "receives the tunnel\n"},
@@ -228,7 +228,7 @@ static void unreadable(void **state)
 		char printed[512] = "";
 		FILE *stream = fmemopen(printed, sizeof(printed), "w");
 
-		assert_int_equal(config_load(&config, rows[i].path, NULL, 0, &problems),
+		assert_int_equal(config_load(&config, rows[i].path, NULL, 0, NULL, &problems),
 				 rows[i].err);
 		assert_int_equal(problems.count, 1);
 		config_problems_print(&problems, stream);
@@ -250,7 +250,7 @@ static void examples(void **state)
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		struct config_problems problems;
 		struct config config;
-		int err = config_load(&config, found.gl_pathv[i], NULL, 0, &problems);
+		int err = config_load(&config, found.gl_pathv[i], NULL, 0, NULL, &problems);
 
 		config_problems_print(&problems, stderr);
 		assert_int_equal(err, 0);

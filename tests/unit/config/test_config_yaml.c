@@ -104,6 +104,14 @@ static const struct config_row rows[] = {
 		 TEXT("listen: {interface: ens5}\n"
 		 "# \377\376\n"),
 		 "t:2:3: not a text file in UTF-8: invalid leading UTF-8 octet (byte 0xff)\n"},
+	{"Latin-1: libyaml does not say which byte",
+		 TEXT("listen: {interface: ens5}\n"
+		 "# caf\351\n"),
+		 "t:2:6: not a text file in UTF-8: incomplete UTF-8 octet sequence (byte 0xe9)\n"},
+	{"a character that is none: the byte is the file's",
+		 TEXT("listen: {interface: ens5}\n"
+		 "# \357\277\276\n"),
+		 "t:2:3: not a text file in UTF-8: control characters are not allowed (byte 0xef)\n"},
 	{"UTF-16",
 		 TEXT("\377\376l\000i\000s\000t\000e\000n\000:\000 \000{\000i\000n\000t\000e\000r\000f\000"
 		 "a\000c\000e\000:\000 \000e\000n\000s\0005\000}\000\n"

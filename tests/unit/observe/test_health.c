@@ -26,7 +26,7 @@ static void judge(struct health_watch *watch, const struct datapath_condition *c
 {
 	struct health health;
 
-	health_judge(&health, watch, INSTANCE, condition, daemon);
+	health_judge(&health, watch, INSTANCE, condition, daemon, NULL);
 	*text = '\0';
 	for (size_t i = 0; i < health.count; i++) {
 		/* where the tests run loopback may be down */

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* HTTP beside the datapath: what keeps it from being served is told, and holds nothing else up. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/privilege.h"
+#include "daemon/internal.h"
+
+#define RETRY_MS 1000
+
+/* `before`: what was in the way until now. What is now is a reason of health, which is logged. */
+static void tell_serving(struct daemon *daemon, const struct error *before)
+{
+	const struct web *web = &daemon->web;
+
+	if (strcmp(web->why.text, before->text) == 0)
+		return;
+	if (!web->err && *web->listen)
+		log_info("HTTP is served on %s", web->listen);
+	snprintf(daemon->reloads.unserved, sizeof(daemon->reloads.unserved), "%s", web->why.text);
+	daemon_note_reloads(daemon);
+}
+
+void daemon_serve(struct daemon *daemon)
+{
+	const struct error before = daemon->web.why;
+	struct error failure;
+
+	web_move(&daemon->web, daemon->config.http.listen);
+	/* threads have what capabilities this one has when it starts them */
+	if (privilege_drop(&failure))
+		log_warning("%s", failure.text);
+	web_serve(&daemon->web);
+	tell_serving(daemon, &before);
+}
+
+int64_t daemon_serve_again(struct daemon *daemon, int64_t now)
+{
+	const struct error before = daemon->web.why;
+
+	web_retry(&daemon->web);
+	tell_serving(daemon, &before);
+	return now + RETRY_MS;
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A start whose interfaces are not there yet, or not yet as they are to be: `run --wait`. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "daemon/internal.h"
+#include "instance/pins.h"
+
+#define LOOK_MS  200  /* how often the interfaces are looked at */
+#define RETRY_MS 1000 /* after an attempt that failed for another reason */
+
+bool daemon_may_wait(const struct daemon *daemon, int err)
+{
+	return daemon->options->wait && !applied_any(&daemon->applied) &&
+	       (err == -ENODEV || err == -ERANGE);
+}
+
+void daemon_begin_waiting(struct daemon *daemon, const struct error *why)
+{
+	struct error failure;
+
+	daemon->due[JOB_BEAT] = daemon->due[JOB_NEXT_HOPS] = NEVER;
+	/* while this process may: it is about to give up what attaching does not need */
+	if (instance_mount_bpffs(&failure))
+		log_warning("%s", failure.text);
+	daemon_note_trouble(daemon, why->text);
+}
+
+int64_t daemon_try_to_attach(struct daemon *daemon, int64_t now)
+{
+	struct error error;
+	int err;
+
+	if (daemon_is_to_end())
+		return now + LOOK_MS;
+	err = daemon_apply_datapath(daemon, &daemon->config, &error);
+	if (!err || daemon_is_to_end())
+		return now + LOOK_MS;
+	daemon_note_trouble(daemon, error.text);
+	return now + (daemon_may_wait(daemon, err) ? LOOK_MS : RETRY_MS);
+}
