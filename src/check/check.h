@@ -20,6 +20,7 @@
 	X(vnis, "packets come with VNIs that listen.vnis lists")                                 \
 	X(http, "http.listen can be had")                                                        \
 	X(interface, "the interfaces exist and are up")                                          \
+	X(ethernet, "the interfaces carry Ethernet frames, and can be asked for next hops")      \
 	X(driver, "no driver is of a version that is known to break")                            \
 	X(xdp_mode, "the interfaces take XDP programs in the mode that is asked for")            \
 	X(xdp_program, "no foreign XDP program is in the way")                                   \

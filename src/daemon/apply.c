@@ -222,7 +222,7 @@ int apply_config(struct applied *applied, const char *instance, const struct con
 	log_set_level(config->log.level);
 	err = daemon_find_links(config, &links, &listen, &egress, error);
 	if (!err)
-		err = daemon_check_links(config, &egress, error);
+		err = daemon_check_links(config, &listen, &egress, error);
 	if (err)
 		return err;
 	kept = mode_kept(instance, &applied->links, &links);

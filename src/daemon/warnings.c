@@ -5,6 +5,37 @@
 #include "daemon/warnings.h"
 #include "instance/instance.h"
 #include "net/driver.h"
+#include "net/rtnl_link.h"
+
+/* A port of a bridge may be meant; one of several of a bond sees a share of the packets only. */
+static void warn_of_listen_port(const struct config *config, const struct netdev *listen)
+{
+	struct rtnl_kind kind;
+
+	if (rtnl_read_kind(listen->ifindex, &kind) == 0 && rtnl_kind_is_share(kind.master_kind))
+		log_warning("%s is a port of %s (%s): what comes in by its other ports is not "
+			    "seen; say `interface: %s` under `listen`",
+			    config->listen.interface, kind.master, kind.master_kind, kind.master);
+}
+
+/* What keeps the kernel from telling next hops, whatever its routes are. */
+static void warn_of_no_next_hops(const struct config *config, const struct netdev *egress)
+{
+	const char *name = config->forward.interface;
+	struct rtnl_kind kind;
+
+	if (rtnl_read_kind(egress->ifindex, &kind) == 0 &&
+	    rtnl_kind_has_no_routes(kind.master_kind))
+		log_warning("%s is a port of %s (%s), and the kernel's routes lead out of %s, not "
+			    "out of its ports; say `interface: %s` under `forward`, or the MAC of "
+			    "the next hop as `next_hop`",
+			    name, kind.master, kind.master_kind, kind.master, kind.master);
+	if (!egress->arp)
+		log_warning("%s has no ARP (NOARP): nobody is asked for the MAC of a next hop, and "
+			    "frames leave addressed to the interface itself; say that MAC as "
+			    "`next_hop` under `forward`, or: ip link set dev %s arp on",
+			    name, name);
+}
 
 void warn_of_links(const struct config *config, const struct netdev *listen,
 		   const struct netdev *egress)
@@ -15,6 +46,9 @@ void warn_of_links(const struct config *config, const struct netdev *listen,
 	if (!egress->up && egress->ifindex != listen->ifindex)
 		log_warning("%s is down; ip link set dev %s up", config->forward.interface,
 			    config->forward.interface);
+	warn_of_listen_port(config, listen);
+	if (config->forward.next_hop == NEXT_HOP_ROUTE)
+		warn_of_no_next_hops(config, egress);
 }
 
 /* The kernel answers routing questions only for interfaces that forward. */

@@ -23,7 +23,13 @@ struct host_link {
 	enum answer exists;
 	enum answer up; /* administratively */
 	enum answer carrier;
-	int64_t mtu; /* bytes */
+	int64_t type;  /* ARPHRD_x */
+	char kind[16]; /* "bond", "vlan", ...; empty: hardware's, or unknown */
+	char master
+		[CONFIG_INTERFACE_SIZE]; /* what it is a port of; empty: of nothing, or unknown */
+	char master_kind[16];            /* "bridge", "bond", ... */
+	enum answer arp;                 /* neighbours are asked for */
+	int64_t mtu;                     /* bytes */
 	char mac[18];
 	char driver[32];
 	char driver_version[32]; /* of in-tree drivers: the kernel's release */

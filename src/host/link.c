@@ -13,6 +13,7 @@
 #include "net/ethtool.h"
 #include "host/internal.h"
 #include "net/netdev.h"
+#include "net/rtnl_link.h"
 #include "net/xdp_program.h"
 #include "instance/lock.h"
 #include "instance/pins.h"
@@ -156,6 +157,20 @@ static bool has_default6(const char *interface)
 	return false;
 }
 
+static void host_read_kind(struct host_link *link, const struct netdev *netdev)
+{
+	struct rtnl_kind kind;
+
+	link->type = netdev->type;
+	link->arp = answer_of(netdev->arp);
+	if (rtnl_read_kind(netdev->ifindex, &kind))
+		return;
+	copy_text(link->kind, sizeof(link->kind), kind.name, sizeof(kind.name));
+	copy_text(link->master, sizeof(link->master), kind.master, sizeof(kind.master));
+	copy_text(link->master_kind, sizeof(link->master_kind), kind.master_kind,
+		  sizeof(kind.master_kind));
+}
+
 static void read_sysctls(struct host_link *link)
 {
 	link->forwarding4 = host_read_number("/proc/sys/net/ipv4/conf/%s/forwarding", link->name);
@@ -184,6 +199,7 @@ void host_read_link(struct host_link *link, const char *instance)
 	snprintf(link->mac, sizeof(link->mac), "%02x:%02x:%02x:%02x:%02x:%02x", netdev.mac[0],
 		 netdev.mac[1], netdev.mac[2], netdev.mac[3], netdev.mac[4], netdev.mac[5]);
 	link->default_route = answer_of(has_default4(link->name) || has_default6(link->name));
+	host_read_kind(link, &netdev);
 	read_driver(link);
 	read_settings(link);
 	read_stats(link);
@@ -194,7 +210,7 @@ void host_read_link(struct host_link *link, const char *instance)
 struct driver host_link_driver(const struct host *host, const struct host_link *link)
 {
 	const struct driver_facts facts = {
-		.name = link->driver,
+		.name = *link->driver ? link->driver : link->kind,
 		.version = link->driver_version,
 		.kernel = host->kernel,
 		.native = link->native,

@@ -55,8 +55,10 @@ int netdev_get(const char *name, struct netdev *netdev, struct error *error)
 				 name);
 	found.ifindex = ifr.ifr_ifindex;
 	err = netdev_query(fd, SIOCGIFHWADDR, &ifr);
-	if (!err)
+	if (!err) {
+		found.type = ifr.ifr_hwaddr.sa_family;
 		memcpy(found.mac, ifr.ifr_hwaddr.sa_data, sizeof(found.mac));
+	}
 	if (!err)
 		err = netdev_query(fd, SIOCGIFMTU, &ifr);
 	if (!err)
@@ -67,6 +69,7 @@ int netdev_get(const char *name, struct netdev *netdev, struct error *error)
 		return error_set(error, err, "%s: cannot read its properties: %s", name,
 				 strerror(-err));
 	found.up = ifr.ifr_flags & IFF_UP;
+	found.arp = !(ifr.ifr_flags & IFF_NOARP);
 	found.carrier = netdev_has_carrier(name, ifr.ifr_flags & IFF_RUNNING);
 	netdev_read_driver(name, &found);
 	*netdev = found;

@@ -10,6 +10,8 @@
 
 struct netdev {
 	int ifindex;
+	uint16_t type;  /* ARPHRD_x */
+	bool arp;       /* neighbours are asked for */
 	uint8_t mac[6]; /* zero where the interface has none */
 	uint32_t mtu;   /* bytes */
 	bool up;        /* administratively */

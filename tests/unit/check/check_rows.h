@@ -84,6 +84,42 @@ static const struct row right[] = {
 	 "listen: {interface: ens5}\nforward: {interface: ens6, mtu: 1446}\n", ""},
 };
 
+static const struct row ways[] = {
+	{"a tunnel without Ethernet on the way out", "virtio",
+	 "{'forward': {'type': 65534, 'kind': 'wireguard'}}", LISTEN UNCUT,
+	 "fail ethernet: ip -d link show dev ens6\n"},
+	{"the loopback interface where packets arrive", "virtio", "{'listen': {'type': 772}}",
+	 LISTEN UNCUT, "fail ethernet: ip -d link show dev ens5\n"},
+	{"one arm of no Ethernet is one finding", "virtio",
+	 "{'listen': {'type': 512}, 'forward': {'name': 'ens5', 'type': 512}}",
+	 LISTEN "forward: {mtu: 1500, oversize: drop}\n",
+	 "fail ethernet: ip -d link show dev ens5\n"},
+	{"Ethernet of any kind", "virtio",
+	 "{'listen': {'type': 1, 'kind': 'vlan', 'arp': false},"
+	 " 'forward': {'type': 1, 'kind': 'bond', 'arp': true}}",
+	 LISTEN UNCUT, ""},
+	{"nobody is asked for next hops", "virtio", "{'forward': {'type': 1, 'arp': false}}",
+	 LISTEN UNCUT, "warn ethernet: ip link set dev ens6 arp on\n"},
+	{"which matters to no MAC that is told", "virtio", "{'forward': {'type': 1, 'arp': false}}",
+	 LISTEN KEEP, ""},
+	{"one of a bond's ports sees a share", "virtio",
+	 "{'listen': {'master': 'bond0', 'master_kind': 'bond'}}", LISTEN UNCUT,
+	 "warn ethernet: -\n"},
+	{"a bridge's port may be meant", "virtio",
+	 "{'listen': {'master': 'br0', 'master_kind': 'bridge'}}", LISTEN UNCUT, ""},
+	{"routes lead out of the bridge", "virtio",
+	 "{'forward': {'master': 'br0', 'master_kind': 'bridge'}}", LISTEN UNCUT,
+	 "warn ethernet: -\n"},
+	{"and out of the bond", "virtio", "{'forward': {'master': 'bond0', 'master_kind': 'bond'}}",
+	 LISTEN UNCUT, "warn ethernet: -\n"},
+	{"where no routes are asked its ports will do", "virtio",
+	 "{'forward': {'master': 'br0', 'master_kind': 'bridge'}}", LISTEN KEEP, ""},
+	{"members of a VRF have routes", "virtio",
+	 "{'listen': {'master': 'red', 'master_kind': 'vrf'},"
+	 " 'forward': {'master': 'red', 'master_kind': 'vrf'}}",
+	 LISTEN UNCUT, ""},
+};
+
 static const struct row drivers[] = {
 	{"ENA at EC2's own MTU, auto", "ena-in-tree", "{'listen': {'mtu': 9001}}", LISTEN UNCUT,
 	 "warn xdp_mtu: ip link set dev ens5 mtu 3498\n" EC2},
