@@ -87,12 +87,29 @@ int netdev_set_mtu(const char *name, uint32_t mtu)
 	return netdev_query(fd, SIOCSIFMTU, &ifr);
 }
 
-bool netdev_forwards(const char *name, int version)
+static bool netdev_is_set(int version, const char *name, const char *setting)
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	char path[128];
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv%d/conf/%s/forwarding", version, name);
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv%d/conf/%s/%s", version, name, setting);
 	file = fopen(path, "re");
 	return file && fgetc(file) == '1';
+}
+
+bool netdev_forwards(const char *name, int version)
+{
+	return netdev_is_set(version, name, "forwarding");
+}
+
+/* net/ipv4/route.c asks the interface and `all`, and IPv6 has no such setting. */
+bool netdev_skips_policies(const char *egress)
+{
+	return netdev_is_set(4, egress, "disable_xfrm") || netdev_is_set(4, "all", "disable_xfrm");
+}
+
+bool netdev_skips_forward_policies(const char *listen)
+{
+	return netdev_is_set(4, listen, "disable_policy") ||
+	       netdev_is_set(4, "all", "disable_policy");
 }
