@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "config/config.h"
+#include "datapath/bypass.h"
 #include "datapath/probe.h"
 #include "base/error.h"
 #include "instance/instance.h"
@@ -51,6 +52,11 @@ struct host_link {
 	int64_t rx_usecs;
 	int64_t tx_usecs;
 
+	/* VLAN tags of what comes in go into the packet's metadata: 802.1Q, 802.1ad */
+	enum answer rx_vlan;
+	enum answer rx_stag;
+	enum answer rx_vlan_fixed; /* and that cannot be switched off */
+
 	/* the XDP program it carries */
 	int64_t xdp_id;     /* 0: none */
 	char xdp_name[16];  /* empty: none, or not for us to know */
@@ -81,6 +87,13 @@ struct host_link {
 	char interface_id[32]; /* EC2: "eni-0123456789abcdef0" */
 };
 
+/* Rules whose targets have something in common. */
+struct host_targets {
+	int64_t rules;
+	int64_t rule;                /* the first of them */
+	char target[ADDR_TEXT_SIZE]; /* and its target's address */
+};
+
 struct host {
 	char kernel[65];
 	char machine[65];
@@ -104,10 +117,18 @@ struct host {
 	char http_listen
 		[80]; /* the configuration's, and whether it can be had or is ours already */
 	enum answer http_free;
-	/* rules to whose targets no route leads out of forward.interface; unknown unless routes count */
-	int64_t unrouted;
-	int64_t unrouted_rule;                /* the first such rule */
-	char unrouted_target[ADDR_TEXT_SIZE]; /* and its target's address */
+	/* no route leads there out of forward.interface; unknown unless routes count */
+	struct host_targets unrouted;
+	/* addresses of this host itself */
+	struct host_targets local;
+	/* rules to whose targets an IPsec policy is about packets; unknown where it cannot be asked */
+	int64_t ipsec_rules;
+	int64_t ipsec_rule; /* the first such rule; 0: packets that no rule matches */
+	char ipsec_target[ADDR_TEXT_SIZE]; /* and its target's address */
+	char ipsec_policy[XFRM_POLICY_SIZE];
+	char ipsec_demand[8];    /* "esp", ...; "block" */
+	char ipsec_direction[4]; /* "out", "fwd" */
+	int64_t ipsec_priority;
 	/* what the instance has counted since it was attached: packets by whether listen.vnis had theirs */
 	int64_t listed_vni;
 	int64_t unlisted_vni;

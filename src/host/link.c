@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "net/driver_features.h"
 #include "net/ethtool.h"
+#include "net/ethtool_features.h"
 #include "host/internal.h"
 #include "net/netdev.h"
 #include "net/rtnl_link.h"
@@ -71,6 +72,18 @@ static void read_settings(struct host_link *link)
 		link->rx_usecs = coalesce.rx_coalesce_usecs;
 		link->tx_usecs = coalesce.tx_coalesce_usecs;
 	}
+}
+
+static void host_read_vlan(struct host_link *link)
+{
+	struct ethtool_feature vlan = {0}, stag = {0};
+
+	if (ethtool_read_feature(link->name, ETHTOOL_RX_VLAN, &vlan) ||
+	    ethtool_read_feature(link->name, ETHTOOL_RX_VLAN_STAG, &stag))
+		return;
+	link->rx_vlan = answer_of(vlan.on);
+	link->rx_stag = answer_of(stag.on);
+	link->rx_vlan_fixed = answer_of((vlan.on && vlan.fixed) || (stag.on && stag.fixed));
 }
 
 /* What was lost here. */
@@ -202,6 +215,7 @@ void host_read_link(struct host_link *link, const char *instance)
 	host_read_kind(link, &netdev);
 	read_driver(link);
 	read_settings(link);
+	host_read_vlan(link);
 	read_stats(link);
 	read_xdp(link, netdev.ifindex, instance);
 	read_sysctls(link);

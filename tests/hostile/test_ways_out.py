@@ -10,17 +10,20 @@ import os
 import re
 import select
 import shlex
+import socket
 import struct
 
-from lib import frames, program
-from lib.command import wait_for
+from lib import frames, kernel, program
+from lib.command import need_commands, run, wait_for
 from lib.daemon import Daemon
 from lib.ground import Ground
 from lib.port import Port, is_ip
 
+SOL_PACKET, PACKET_AUXDATA = 263, 8
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
 LACKING = re.compile(r"Unknown device type|Operation not supported|not supported|"
                      r"Error: Unknown|No such device|unknown link type")
+BOND_IS_NATIVE = "xdp_master_redirect"  # Linux 5.15
 TARGET = "10.30.0.2"
 RULE = {"nat": [{"match": {"source_port": 1000}, "to": f"{TARGET}:8081"}]}
 PACKETS = 5
@@ -142,7 +145,8 @@ class NotEthernet(Ways):
 class Made(Ways):
     """Ethernet interfaces that are made of others carry the packets, or it is said why not."""
 
-    # `native`: whether a program can be attached natively; what it takes at the far end
+    # whether it takes a native program, or the kernel's function that does; how it is made, here
+    # and at the far end
     FORWARD = (
         ("a bridge", False, ("link add t0 type bridge", "link set out0 master t0"), ()),
         ("a VLAN", False, ("link add link out0 name t0 type vlan id 5",),
@@ -154,7 +158,7 @@ class Made(Ways):
         ("GRE with Ethernet", False,
          ("link add t0 type gretap local 10.20.0.1 remote 10.20.0.2",),
          ("link add t0 type gretap local 10.20.0.2 remote 10.20.0.1",)),
-        ("a bond", True, ("link add t0 type bond mode active-backup", "link set out0 down",
+        ("a bond", BOND_IS_NATIVE, ("link add t0 type bond mode active-backup", "link set out0 down",
                           "link set out0 master t0", "link set out0 up"), ()),
     )
 
@@ -184,7 +188,7 @@ class Made(Ways):
         ("MACVLAN", False, ("link set in0 address 02:00:5e:00:00:77",
                             "link add link in0 name t0 type macvlan mode bridge"), {}),
         ("below MACVLAN", True, ("link add link in0 name t1 type macvlan mode bridge",), {}),
-        ("a bond", True, ("link add t0 type bond mode active-backup", "link set in0 down",
+        ("a bond", BOND_IS_NATIVE, ("link add t0 type bond mode active-backup", "link set in0 down",
                           "link set in0 master t0", "link set in0 up"), {}),
     )
 
@@ -211,6 +215,8 @@ class Made(Ways):
         generic, only = ({"listen": {"xdp_mode": mode}} for mode in ("generic", "native"))
         self.assertNotIn("ethernet", {name for _, name in self.check(*changes)})
         self.delivers(port, *changes, generic, **outer)
+        if isinstance(native, str) and not kernel.knows(native):
+            self.skipTest("native mode: this kernel lacks it")
         if native:
             self.delivers(port, *changes, only, **outer)
             return
@@ -313,3 +319,274 @@ class NoArp(Ways):
         self.make(f"addr add {TARGET}/24 dev c0", namespace=self.collector)
         self.assertNotIn(("warn", "ethernet"), self.check())
         self.delivers(self.out_port, RULE)
+
+
+class Tags(Ways):
+    """A VLAN tag of the tunnel that the interface took out of the frame."""
+
+    PROGRAM = """
+        static long (*push)(void *skb, unsigned short protocol, unsigned short tag) = (void *)18;
+        __attribute__((section("tc"), used)) int tag(void *skb) { push(skb, 0x0081, 5); return 0; }
+        char _license[] __attribute__((section("license"), used)) = "GPL";
+    """
+
+    def tag(self):
+        """A port of the sender whose frames arrive with their tag beside them, VLAN 5."""
+        self.sender.run("ethtool", "-K", "s0", "txvlan", "on")
+        if self.sender.ip("link", "add", "link", "s0", "name", "s1", "type", "vlan", "id", "5",
+                          check=False).returncode == 0:
+            self.sender.ip("link", "set", "s1", "up")
+            return Port(self, self.sender, "s1")
+        need_commands("clang", "tc")
+        source, built = self.work.file("tag.c", self.PROGRAM), os.path.join(self.work.path, "tag.o")
+        run("clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", built)
+        self.sender.run("tc", "qdisc", "add", "dev", "s0", "clsact")
+        self.sender.run("tc", "filter", "add", "dev", "s0", "egress", "bpf", "da", "obj", built,
+                        "sec", "tc")
+        return self.in_port
+
+    def tags(self, count):
+        """The VLANs of the packets that arrive at the collector; 0: of those without a tag."""
+        self.out_port.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        found = []
+        while len(found) < count and select.select([self.out_port.socket], [], [], 3)[0]:
+            frame, extra, _, address = self.out_port.socket.recvmsg(65536, 256)
+            if is_ip(frame) and address[2] != socket.PACKET_OUTGOING:
+                found += [struct.unpack_from("=H", data, 16)[0] & 0xFFF for _, kind, data in extra
+                          if kind == PACKET_AUXDATA]
+        return found
+
+    def sends(self, source):
+        source.send(*tunnels(), *[
+            frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.20.0.2", 2000, 514, b"%d" % n)))
+            for n in range(PACKETS)])
+        return self.tags(2 * PACKETS)
+
+    PASSES = {"forward": {"unmatched": "pass"}}
+
+    def test_told_and_mended(self):
+        """What the messages say to do has both kinds of packets arrive, without the tag."""
+        self.know_neighbour()
+        generic = {"listen": {"xdp_mode": "generic"}}
+        source = self.tag()
+        said = "in0 takes VLAN tags out of the frames"
+        finding = self.check(generic)["warn", "vlan_tags"]
+        self.assertIn(said, finding)
+        self.assertIn("on the peer: ethtool -K PEER txvlan off", finding)
+        daemon = self.start(generic, self.PASSES)
+        self.assertIn(said, daemon.stderr)
+        self.assertIn("ethtool -K in0 rxvlan off", daemon.stderr)
+        self.appliance.run("ethtool", "-K", "in0", "rxvlan", "off", "rx-vlan-stag-hw-parse", "off")
+        self.sender.run("ethtool", "-K", "s0", "txvlan", "off")
+        self.assertEqual(self.sends(source), [0] * 2 * PACKETS)
+        self.assertEqual(self.verdicts(), {"redirected": PACKETS, "passed": PACKETS})
+        self.assertNotIn(("warn", "vlan_tags"), self.check(generic))
+
+    def test_native(self):
+        """Takes the tag off with the rest of the tunnel, and says nothing of it."""
+        self.know_neighbour()
+        source = self.tag()
+        self.assertNotIn(("warn", "vlan_tags"), self.check())
+        daemon = self.start()
+        self.assertNotIn("VLAN", daemon.stderr)
+        source.send(*tunnels())
+        self.assertEqual(self.tags(PACKETS), [0] * PACKETS)
+
+
+class Policies(Ways):
+    """IPsec policies of the kernel, which XDP does not ask."""
+
+    ESP = "tmpl src 10.20.0.1 dst 10.20.0.2 proto esp mode tunnel"
+    # what is set up; what `check` then finds, and of which policy it speaks; its command mends it
+    ROWS = (
+        ("about the target", (f"dst 10.20.0.2 dir out priority 7 {ESP}",), "fail",
+         "dir out src 0.0.0.0/0 dst 10.20.0.2 priority 7) demands esp for packets to 10.20.0.2 "
+         "(rule 1)"),
+        ("about its network", (f"dst 10.20.0.0/24 dir out priority 7 {ESP}",), "fail",
+         "dst 10.20.0.0/24 priority 7"),
+        ("about some sources", (f"src 10.1.0.0/16 dst 10.20.0.2 dir out priority 7 {ESP}",), "fail",
+         "src 10.1.0.0/16 dst 10.20.0.2"),
+        ("about IPv6", ("dst fd20::2 dir out priority 7 tmpl src fd20::1 dst fd20::2 proto ah",),
+         "fail", "demands ah for packets to fd20::2 (rule 2)"),
+        ("about the port", (f"dst 10.20.0.2 proto udp dport 8081 dir out priority 7 {ESP}",),
+         "fail", "proto 17 dport 8081 priority 7"),
+        ("about where it leaves", (f"dst 10.20.0.2 dev out0 dir out priority 7 {ESP}",), "fail",
+         "dst 10.20.0.2 priority 7"),
+        ("that forbids it", ("dst 10.20.0.2 dir out priority 7 action block",), "fail",
+         "forbids packets to 10.20.0.2 (rule 1)"),
+        ("that forbids to forward it", ("dst 10.20.0.2 dir fwd priority 7 action block",), "fail",
+         "forbids packets to 10.20.0.2 (rule 1)"),
+        ("about how it came", (f"dst 10.20.0.2 dir fwd priority 7 {ESP}",), "warn",
+         "only if they came by esp"),
+        ("that came before one of its priority that allows it",
+         (f"dst 10.20.0.2 dir out priority 7 {ESP}", "dst 10.20.0.0/24 dir out priority 7"), "fail",
+         "demands esp"),
+        ("that comes before all", (f"dst 10.20.0.2 dir out {ESP}",), "fail", "priority 0)"),
+        ("about another host", (f"dst 10.20.0.3 dir out priority 7 {ESP}",), None, None),
+        ("about another port", (f"dst 10.20.0.2 proto udp dport 8082 dir out priority 7 {ESP}",),
+         None, None),
+        ("about another protocol", (f"dst 10.20.0.2 proto icmp dir out priority 7 {ESP}",), None,
+         None),
+        ("about another interface", (f"dst 10.20.0.2 dev in0 dir out priority 7 {ESP}",), None,
+         None),
+        ("about what comes in", (f"dst 10.20.0.2 dir in priority 7 {ESP}",), None, None),
+        ("about marked packets", (f"dst 10.20.0.2 dir out mark 5 priority 7 {ESP}",), None, None),
+        ("of a virtual interface", (f"dst 10.20.0.2 dir out if_id 5 priority 7 {ESP}",), None,
+         None),
+        ("behind one that allows it",
+         ("dst 10.20.0.2 dir out priority 6", f"dst 10.20.0.0/24 dir out priority 7 {ESP}"), None,
+         None),
+        ("behind one of its priority that allows it",
+         ("dst 10.20.0.2 dir out priority 7", f"dst 10.20.0.0/24 dir out priority 7 {ESP}"), None,
+         None),
+    )
+
+    def setUp(self):
+        super().setUp()
+        self.know_neighbour()
+        self.addCleanup(self.appliance.ip, "xfrm", "policy", "flush", check=False)
+        if self.appliance.ip("xfrm", "policy", "list", check=False).returncode:
+            self.skipTest("this kernel has no IPsec policies")
+
+    def found(self):
+        """(status, why, fix) of the finding."""
+        result = self.appliance.run(program.PROGRAM, "check", "-c", self.write(), "--json",
+                                    "--instance", self.instance, check=False)
+        return next((item["status"], item["why"], item["fix"])
+                    for item in json.loads(result.stdout)["findings"] if item["check"] == "ipsec")
+
+    def test_found_and_mended(self):
+        self.assertEqual(self.found()[0], "ok")
+        for sentence, policies, status, said in self.ROWS:
+            with self.subTest(sentence):
+                self.appliance.ip("xfrm", "policy", "flush")
+                for words in policies:
+                    self.appliance.ip("xfrm", "policy", "add", *words.split())
+                got, why, fix = self.found()
+                self.assertEqual(got, status or "ok", why)
+                if status:
+                    self.assertIn(said, why)
+                    self.assertIn("; name another target, or ", why)
+                    self.appliance.run("sh", "-c", fix)
+                    # where none can come before it, the command only shows it
+                    self.assertEqual(self.found()[0], status if "or remove it" in why else "ok")
+
+    def test_default(self):
+        """No policy is about them, and what none is about is blocked."""
+        if self.appliance.ip("xfrm", "policy", "setdefault", "out", "block",
+                             check=False).returncode:
+            self.skipTest("this kernel blocks nothing by default")
+        self.assertIn("an IPsec policy (default out block) forbids", self.found()[1])
+
+    def test_interface_without_ipsec(self):
+        self.appliance.ip("xfrm", "policy", "add", *self.ROWS[0][1][0].split())
+        self.assertEqual(self.found()[0], "fail")
+        self.appliance.sysctl("net.ipv4.conf.out0.disable_xfrm=1")
+        self.assertEqual(self.found()[0], "ok")
+
+    def test_without_privileges(self):
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                  "--inh-caps=-all", "--bounding-set=-all")
+        os.chmod(self.work.path, 0o755)
+        said = self.appliance.run(*nobody, program.PROGRAM, "check", "-c", self.write(),
+                                  "--instance", self.instance, check=False).stdout
+        self.assertRegex(said, "ok +ipsec +not known")
+
+    def test_told_at_the_start_and_on_reload(self):
+        """A running instance goes on; what leaves is what was told: plaintext."""
+        daemon = self.start()
+        self.assertNotIn("IPsec", daemon.stderr)
+        self.appliance.ip("xfrm", "policy", "add", *self.ROWS[0][1][0].split())
+        self.cli("reload", "--instance", self.instance)
+        said = "demands esp for packets to 10.20.0.2 (rule 1), but XDP asks no policies"
+        self.assertIn(said, daemon.stderr)
+        self.in_port.send(*tunnels())
+        self.assertEqual(len(self.out_port.receive(is_ip, PACKETS)), PACKETS)
+        self.assertEqual(daemon.terminate(), 0)
+        self.assertIn(said, self.start().stderr)
+
+
+class Here(Ways):
+    """Targets that are addresses of this host."""
+
+    ROWS = (
+        ("of the way out", "10.20.0.1"), ("of the way in", "10.9.0.2"), ("of IPv6", "fd20::1"),
+        ("of a network that is this host's whole", "10.40.1.2"),
+    )
+
+    def test_told(self):
+        self.appliance.ip("route", "add", "local", "10.40.0.0/16", "dev", "lo")
+        for sentence, target in self.ROWS:
+            with self.subTest(sentence):
+                rules = {"nat": [{"match": {"source_port": 999}, "to": "10.20.0.2"},
+                                 {"match": {"source_port": 1000}, "to": target}]}
+                said = f"{target} (rule 2) is an address of this host"
+                self.assertIn(said, self.check(rules)["warn", "targets"])
+                self.assertIn(said, self.check(rules, {
+                    "forward": {"next_hop": "02:00:5e:00:00:99"}})["warn", "targets"])
+                daemon = self.start(rules)
+                self.assertIn(f"{target}, which rules send to, is an address of this host: "
+                              "packets for it are passed to its own stack", daemon.stderr)
+                self.assertEqual(daemon.terminate(), 0)
+
+    def test_others(self):
+        self.assertNotIn(("warn", "targets"), self.check())
+        self.assertNotIn("address of this host", self.start().stderr)
+
+    def test_none_of_these(self):
+        """Which are addresses of no host, or of none that could be told from here."""
+        for target in ("127.0.0.1", "::1", "0.0.0.0", "240.0.0.1", "255.255.255.255", "224.0.0.1",
+                       "ff02::1", "fe80::1"):
+            with self.subTest(target):
+                said = self.refused({"nat": [{"match": {"source_port": 1}, "to": target}]},
+                                    status=2)
+                self.assertIn(f"nat[1].to: '{target}' is a", said.replace("is the", "is a"))
+
+
+class Bypassed(Ways):
+    """What docs/bypass.md says is not asked: each would stop every packet of the stack."""
+
+    ROWS = (
+        ("nftables, forward", ("nft add table inet t",
+                               "nft add chain inet t c {type filter hook forward priority 0;"
+                               "policy drop;}")),
+        ("nftables, postrouting", ("nft add table inet t",
+                                   "nft add chain inet t c {type filter hook postrouting "
+                                   "priority 0;policy drop;}")),
+        ("nftables, ingress", ("nft add table netdev t",
+                               "nft add chain netdev t c {type filter hook ingress device in0 "
+                               "priority 0;policy drop;}")),
+        ("nftables, egress", ("nft add table netdev t",
+                              "nft add chain netdev t c {type filter hook egress device out0 "
+                              "priority 0;policy drop;}")),
+        ("a queue that sends nothing", ("tc qdisc add dev out0 root tbf rate 8bit burst 1 "
+                                        "limit 1",)),
+        ("a routing rule by source", ("ip rule add from 10.1.0.1 blackhole",)),
+        ("no forwarding", ("sysctl -qw net.ipv4.conf.all.forwarding=0",
+                           "sysctl -qw net.ipv4.conf.in0.forwarding=0",
+                           "sysctl -qw net.ipv4.conf.out0.forwarding=1")),
+    )
+
+    def test_not_asked(self):
+        self.know_neighbour()
+        for mode in ("native", "generic"):
+            daemon = self.start({"listen": {"xdp_mode": mode}})
+            for sentence, commands in self.ROWS:
+                with self.subTest(f"{sentence}, {mode}"):
+                    self.stopped_by(sentence, commands)
+            self.assertEqual(daemon.terminate(), 0)
+
+    def stopped_by(self, sentence, commands):
+        try:
+            for words in commands:
+                need_commands(words.split()[0])
+                result = self.appliance.run(*words.split(" ", 5) if words.startswith("nft add chain")
+                                            else words.split(), check=False)
+                if result.returncode:
+                    self.skipTest(f"this kernel does not: {words}: {result.stderr.strip()}")
+            self.in_port.send(*tunnels())
+            self.assertEqual(len(self.out_port.receive(is_ip, PACKETS)), PACKETS, sentence)
+        finally:
+            for words in ("nft flush ruleset", "tc qdisc del dev out0 root",
+                          "ip rule del from 10.1.0.1", "sysctl -qw net.ipv4.ip_forward=1"):
+                self.appliance.run(*words.split(), check=False)

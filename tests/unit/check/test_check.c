@@ -141,6 +141,13 @@ static void words(void **state)
 		 "targets",
 		 "no route leads to fd00::9 (rule 2) out of ens6, nor for 2 rules more; give it "
 		 "one: ip route add fd00::9 via GATEWAY dev ens6"},
+		{{"which rule's target is here", "virtio",
+		  "{'host': {'local': 3, 'local_rule': 2, 'local_target': 'fd00::9'}}",
+		  LISTEN UNCUT RULES, NULL},
+		 "targets",
+		 "fd00::9 (rule 2, and 2 rules more) is an address of this host: packets for it "
+		 "are "
+		 "passed to its own stack, and none leaves by ens6"},
 		{{"reverse path filtering of both", "virtio",
 		  "{'host': {'rp_filter': 1}, 'listen': {'rp_filter': 2}}", LISTEN UNCUT, NULL},
 		 "rp_filter",
