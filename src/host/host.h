@@ -58,10 +58,14 @@ struct host_link {
 	enum answer rx_vlan_fixed; /* and that cannot be switched off */
 
 	/* the XDP program it carries */
-	int64_t xdp_id;     /* 0: none */
-	char xdp_name[16];  /* empty: none, or not for us to know */
-	char xdp_mode[8];   /* "native" or "generic" */
-	char xdp_owner[12]; /* "instance", "ours" (another instance's), "foreign" */
+	int64_t xdp_id;    /* 0: none */
+	char xdp_name[16]; /* empty: none, or not for us to know */
+	char xdp_mode[8];  /* "native" or "generic" */
+	/*
+	 * "instance", "ours" (another instance's), "foreign"; "passing": an instance sends by this
+	 * interface, and its program there does nothing
+	 */
+	char xdp_owner[12];
 	char xdp_instance[INSTANCE_NAME_MAX + 1]; /* whose, of ours */
 	int64_t xdp_link; /* the id of the BPF link that holds it; 0: none */
 

@@ -104,10 +104,15 @@ static void read_stats(struct host_link *link)
 }
 
 /* Names take CAP_SYS_ADMIN, the pins of this instance do not. */
-static void read_owner(struct host_link *link, const struct xdp_program *program,
+static void read_owner(struct host_link *link, int ifindex, const struct xdp_program *program,
 		       const char *instance)
 {
 	bool ours = *program->name && xdp_program_ours(program);
+
+	if (datapath_find_sender(ifindex, link->xdp_instance)) {
+		strcpy(link->xdp_owner, "passing");
+		return;
+	}
 
 	/* without a BPF file system there are no pins, but its daemon runs on */
 	if (datapath_owns(instance, program->id) ||
@@ -130,7 +135,7 @@ static void read_xdp(struct host_link *link, int ifindex, const char *instance)
 			  sizeof(program.name));
 		strcpy(link->xdp_mode, program.generic ? "generic" : "native");
 		link->xdp_link = program.link_known ? (int64_t)program.link : HOST_UNKNOWN;
-		read_owner(link, &program, instance);
+		read_owner(link, ifindex, &program, instance);
 	}
 	if (driver_xdp_features(ifindex, &features))
 		return;

@@ -10,13 +10,18 @@ import os
 import re
 import select
 import shlex
+import signal
 import socket
 import struct
+import threading
+import time
 
 from lib import frames, kernel, program
 from lib.command import need_commands, run, wait_for
-from lib.daemon import Daemon
+from lib.daemon import PINS, Daemon
 from lib.ground import Ground
+from lib.life import Traffic
+from lib.namespace import Namespace, unique, veth
 from lib.port import Port, is_ip
 
 SOL_PACKET, PACKET_AUXDATA = 263, 8
@@ -541,6 +546,252 @@ class Here(Ways):
                 said = self.refused({"nat": [{"match": {"source_port": 1}, "to": target}]},
                                     status=2)
                 self.assertIn(f"nat[1].to: '{target}' is a", said.replace("is the", "is a"))
+
+
+class Crosswise(Ways):
+    """Two instances, each of which listens where the other one sends."""
+
+    OTHER = {"listen": {"interface": "out0"}, "forward": {"interface": "in0"},
+             "nat": [{"match": {"source_port": 1000}, "to": "10.9.0.1:8081"}]}
+
+    def setUp(self):
+        super().setUp()
+        self.know_neighbour()
+        self.appliance.ip("neigh", "replace", "10.9.0.1", "lladdr", self.sender.mac("s0"), "dev",
+                          "in0", "nud", "permanent")
+        self.appliance.ip("link", "set", "out0", "mtu", str(self.MTU_IN))
+        self.collector.ip("link", "set", "c0", "mtu", str(self.MTU_IN))
+        self.names = {letter: unique(letter) for letter in "ab"}
+        self.changes = {"a": {}, "b": self.OTHER}
+        self.running, self.unattended, self.daemons = set(), set(), {}
+        for name in self.names.values():
+            self.addCleanup(self.remove_instance, name)
+
+    def do(self, step):
+        """One of: start, stop, cli (stop by command), kill, reload, linger; and of whom."""
+        verb, letter = step.split()
+        daemon, name = self.daemons.get(letter), self.names[letter]
+        if verb == "start":
+            self.daemons[letter] = Daemon(
+                self, self.appliance, "-c", self.write(self.changes[letter],
+                                                       name=f"{letter}.yaml"),
+                instance=name).ready()
+            self.running.add(letter)
+        elif verb == "stop":
+            self.assertEqual(daemon.terminate(), 0, daemon.stderr)
+            self.running.discard(letter)
+        elif verb == "cli":
+            self.cli("stop", "--instance", name)
+            self.running.discard(letter)
+        elif verb == "kill":
+            daemon.kill()
+        elif verb == "linger":
+            daemon.signal(signal.SIGUSR1)
+            self.assertEqual(daemon.wait(), 0)
+        elif verb == "reload":
+            self.cli("reload", "--instance", name)
+
+    def works(self, letter, quickly=False):
+        """Whether all packets of one of them arrive; `quickly`: it is expected that none does."""
+        if letter == "a":
+            source, target, mac = self.in_port, self.out_port, frames.OUTER_DESTINATION_MAC
+        else:
+            source, target, mac = self.out_port, self.in_port, self.appliance.mac("out0")
+        source.send(*tunnels(destination_mac=mac))
+        got = target.receive(lambda frame: is_ip(frame) and frame[34:36] == b"\x03\xe8", PACKETS,
+                             seconds=0.2 if quickly else 5, quiet=0.1)
+        return len(got) == PACKETS
+
+    def checks(self):
+        """Both forward, if they run; each interface has a program as long as one needs it."""
+        for letter in "ab":
+            runs = letter in self.running
+            self.assertEqual(self.works(letter, not runs), runs, letter)
+            state = json.loads(self.cli("status", "--json", "--instance", self.names[letter],
+                                        check=False).stdout or "{}").get("state")
+            self.assertEqual(state in ("running", "unattended"), runs)
+        for interface in ("in0", "out0"):
+            mode = self.appliance.xdp(interface)
+            self.assertEqual(bool(mode), bool(self.running), interface)
+            if mode:
+                self.assertEqual(mode["mode"], 1, "native")
+
+    ROWS = (
+        ("start a", "start b", "stop b", "stop a"),
+        ("start a", "start b", "stop a", "stop b"),
+        ("start b", "start a", "stop b", "stop a"),
+        ("start b", "start a", "stop a", "stop b"),
+        ("start a", "start b", "stop b", "start b", "stop a", "start a", "stop b", "stop a"),
+        ("start a", "start b", "reload a", "reload b", "reload a", "stop a", "reload b", "stop b"),
+        ("start a", "start b", "kill a", "start a", "kill b", "start b", "stop a", "stop b"),
+        ("start a", "start b", "kill b", "cli b", "kill a", "cli a"),
+        ("start a", "start b", "kill a", "kill b", "cli a", "cli b"),
+        ("start a", "kill a", "start b", "stop b", "start a", "stop a"),
+        ("start a", "start b", "linger b", "reload a", "start b", "linger a", "stop b", "cli a"),
+    )
+
+    def test_any_order(self):
+        for steps in self.ROWS:
+            with self.subTest(", ".join(steps)):
+                for step in steps:
+                    self.do(step)
+                    with self.subTest(step):
+                        self.checks()
+                self.assertEqual(self.appliance.xdp_interfaces(), [])
+                for name in self.names.values():
+                    self.assertFalse(os.path.exists(os.path.join(PINS, name)), "pins are left")
+
+    def test_no_packet_is_lost(self):
+        """Of the one, while the other comes, reloads and goes."""
+        self.do("start a")
+        with Traffic(self) as traffic:
+            for step in ("start b", "reload b", "stop b", "start b", "kill b", "cli b"):
+                self.do(step)
+                time.sleep(0.3)
+        self.assertEqual(traffic.arrived(), traffic.sent)
+
+    def test_at_the_same_time(self):
+        """One comes while the other goes: who is there in the end has its program."""
+        for turn in range(6):
+            self.do("start a")
+            going = threading.Timer(0.05 * turn, self.daemons["a"].signal, [signal.SIGTERM])
+            going.start()
+            self.do("start b")
+            going.join()
+            self.assertEqual(self.daemons["a"].wait(), 0)
+            self.running.discard("a")
+            self.checks()
+            self.do("stop b")
+            self.assertEqual(self.appliance.xdp_interfaces(), [])
+
+    def test_single_arm(self):
+        """Another sends by the interface of one that sends where it listens."""
+        self.changes["b"] = {**self.OTHER, "forward": {"interface": "out0"}}
+        for step in ("start a", "start b", "stop b", "start b", "stop a"):
+            self.do(step)
+            self.assertEqual(self.works("a", step == "stop a"), "a" in self.running, step)
+            self.assertTrue(self.appliance.xdp("out0"), step)
+        self.do("stop b")
+        self.assertEqual(self.appliance.xdp_interfaces(), [])
+
+    def test_both_send_by_one(self):
+        """Whoever goes first leaves the program to the other."""
+        veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        self.changes["b"] = {"listen": {"interface": "in1"}}
+        for first, second in ("ab", "ba"):
+            for step in ("start a", "start b", f"stop {first}"):
+                self.do(step)
+            self.assertTrue(self.appliance.xdp("out0"))
+            self.assertTrue(self.json_of(second)["healthy"])
+            self.do(f"stop {second}")
+            self.assertEqual(self.appliance.xdp_interfaces(), [])
+
+    def json_of(self, letter):
+        return json.loads(self.cli("status", "--json", "--instance", self.names[letter],
+                                   check=False).stdout)
+
+    def test_swapped(self):
+        """One instance whose interfaces change places by a reload, there and back."""
+        self.do("start a")
+        for change, letter in ((self.OTHER, "b"), ({}, "a"), (self.OTHER, "b")):
+            self.write(change, name="a.yaml")
+            self.do("reload a")
+            self.assertTrue(self.works(letter))
+            self.assertFalse(self.works("b" if letter == "a" else "a", True))
+            self.assertEqual(self.appliance.xdp_interfaces(), ["in0", "out0"])
+        self.do("stop a")
+        self.assertEqual(self.appliance.xdp_interfaces(), [])
+
+    def test_moves_away(self):
+        """The one that listened there listens elsewhere now; the other still sends."""
+        veth(self.sender, "s1", self.appliance, "in1", self.MTU_IN)
+        self.do("start a")
+        self.do("start b")
+        self.write(self.OTHER, {"listen": {"interface": "in1"}}, name="b.yaml")
+        self.do("reload b")
+        self.assertFalse(self.works("b", True), "it listens there no more")
+        self.assertTrue(self.works("a"))
+        self.assertTrue(self.appliance.xdp("out0"))
+        self.do("stop b")
+        self.do("stop a")
+        self.assertEqual(self.appliance.xdp_interfaces(), [])
+
+    def test_refused(self):
+        """A reload that fails leaves both as they were."""
+        self.do("start a")
+        self.do("start b")
+        foreign = Namespace(self, "f")
+        veth(foreign, "f0", self.appliance, "in1")
+        self.attach_program(self.appliance, "in1")
+        self.write(self.OTHER, {"listen": {"interface": "in1"}}, name="b.yaml")
+        self.assertEqual(self.cli("reload", "--instance", self.names["b"], check=False).returncode,
+                         1)
+        self.checks_but("in1")
+
+    def checks_but(self, interface):
+        self.appliance.ip("link", "delete", interface)
+        self.checks()
+
+    def test_generic(self):
+        """An interface takes no generic program beside a native one, and the one that is there stays."""
+        self.do("start a")
+        self.changes["b"] = {**self.OTHER, "listen": {"interface": "out0", "xdp_mode": "generic"}}
+        path = self.write(self.changes["b"], name="b.yaml")
+        said = self.cli("run", "-c", path, "--instance", self.names["b"], check=False)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn(f"while instance {self.names['a']} sends by it in native mode", said.stderr)
+        self.checks()
+        found = self.findings(path)
+        self.assertEqual(found["xdp_program"][0], "fail")
+        self.assertIn(self.names["a"], found["xdp_program"][1])
+        self.do("stop a")
+        self.do("start b")
+        self.do("start a")
+        self.assertTrue(self.works("a") and self.works("b"), "the other way round")
+
+    def test_mode_of_a_shared_one(self):
+        """Does not change while another sends by it."""
+        self.do("start a")
+        self.do("start b")
+        self.write(self.OTHER, {"listen": {"xdp_mode": "generic"}}, name="b.yaml")
+        said = self.cli("reload", "--instance", self.names["b"], check=False)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn(f"while instance {self.names['a']} sends by it", said.stderr)
+        self.checks()
+
+    def findings(self, path):
+        """{check: (status, why)} for the second instance."""
+        said = self.cli("check", "-c", path, "--json", "--instance", self.names["b"],
+                        check=False).stdout
+        return {item["check"]: (item["status"], item["why"])
+                for item in json.loads(said)["findings"]}
+
+    def test_check(self):
+        """Does not take the program that gives way for one that is in the way."""
+        self.do("start a")
+        path = self.write(self.OTHER, name="b.yaml")
+        status, why = self.findings(path)["xdp_program"]
+        self.assertEqual(status, "ok")
+        self.assertIn(f"instance {self.names['a']} sends by out0", why)
+        self.do("start b")
+        self.assertEqual(self.findings(path)["xdp_program"][0], "ok")
+        third = self.cli("check", "-c", path, "--json", "--instance", unique("c"),
+                         check=False).stdout
+        found = next(item for item in json.loads(third)["findings"]
+                     if item["check"] == "xdp_program")
+        self.assertEqual((found["status"], found["fix"]),
+                         ("fail", f"vxlan-pipeline stop --instance {self.names['b']}"))
+
+    def test_third(self):
+        """Is refused on an interface that another listens on."""
+        self.do("start a")
+        self.do("start b")
+        path = self.write(self.OTHER, name="c.yaml")
+        third = unique("c")
+        self.addCleanup(self.remove_instance, third)
+        self.assertEqual(self.cli("run", "-c", path, "--instance", third, "-d", "5",
+                                  check=False).returncode, 1)
+        self.checks()
 
 
 class Bypassed(Ways):

@@ -228,6 +228,14 @@ static const struct row drivers[] = {
 	{"somebody took the program off the way out", "ena-in-tree",
 	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'native'}}", LISTEN UNCUT,
 	 "warn egress: systemctl reload vxlan-pipeline\n" EC2},
+	{"another instance sends there, whose program gives way", "virtio",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'passing', 'xdp_mode': 'native',"
+	 " 'xdp_instance': 'other'}}",
+	 LISTEN CUT, ""},
+	{"but not to generic mode", "virtio",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'passing', 'xdp_mode': 'native',"
+	 " 'xdp_instance': 'other'}}",
+	 GENERIC UNCUT, "fail xdp_program: vxlan-pipeline stop --instance other\n"},
 	{"one arm on in-tree ENA", "ena-in-tree", "{'forward': {'name': 'ens5'}}",
 	 LISTEN "forward: {mtu: 1500, oversize: drop}\n", "warn single_arm: -\n" EC2},
 	{"the interface that one is logged in through", "ena-in-tree",
