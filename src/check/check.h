@@ -21,8 +21,10 @@
 	X(vnis, "packets come with VNIs that listen.vnis lists")                                 \
 	X(http, "http.listen can be had")                                                        \
 	X(interface, "the interfaces exist and are up")                                          \
+	X(ethernet, "the interfaces carry Ethernet frames, and can be asked for next hops")      \
 	X(driver, "no driver is of a version that is known to break")                            \
 	X(xdp_mode, "the interfaces take XDP programs in the mode that is asked for")            \
+	X(vlan_tags, "VLAN tags stay in the frames, or native mode takes them off")              \
 	X(xdp_program, "no foreign XDP program is in the way")                                   \
 	X(xdp_refused, "the kernel's log has no refusal of an XDP program")                      \
 	X(xdp_mtu, "the MTUs are within what the drivers take with an XDP program")              \
@@ -38,6 +40,7 @@
 	X(forwarding, "the kernel forwards what is left to it, and tells next hops")             \
 	X(silence, "the kernel is kept from answering captured packets, or can be")              \
 	X(targets, "routes lead to the rules' targets out of forward.interface")                 \
+	X(ipsec, "no IPsec policy demands what XDP does not do")                                 \
 	X(rp_filter, "reverse path filtering takes nothing from what is left to the kernel")     \
 	X(send_redirects, "the kernel sends no ICMP redirects to captured senders")              \
 	X(rx_ring, "the receive ring is as large as it can be")                                  \
@@ -46,7 +49,10 @@
 	X(losses, "the network card has counted no loss")                                        \
 	X(management, "attaching cannot cut off who is logged in")
 
-/* FAIL keeps the unit from starting: nothing that `run` gets over, or mends itself, may be one. */
+/*
+ * FAIL keeps the unit from starting: nothing that `run` gets over, or mends itself, may be one; what
+ * would leave although it must not, may.
+ */
 enum finding_status { FINDING_OK, FINDING_WARN, FINDING_FAIL };
 
 struct finding {

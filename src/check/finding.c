@@ -2,6 +2,7 @@
 /* How a check says what it found. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "check/internal.h"
 
@@ -51,4 +52,12 @@ void check_each_link(const struct check *check,
 const char *check_word(const struct check *check, const struct host_link *link)
 {
 	return link == &check->host->listen ? check->listen_word : check->forward_word;
+}
+
+bool check_is_target(const struct config *config, int64_t rule, const char *address)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	return rule >= 1 && (uint64_t)rule <= config->rule_count &&
+	       strcmp(ip_address_format(&config->rules[rule - 1].to.address, text), address) == 0;
 }

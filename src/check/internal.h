@@ -38,6 +38,9 @@ void check_fix(struct finding *finding, const char *format, ...)
 /* The name of an interface of check->host as a word of a command. */
 const char *check_word(const struct check *check, const struct host_link *link);
 
+/* Is that the target of that rule? Facts may have been written down for another configuration. */
+bool check_is_target(const struct config *config, int64_t rule, const char *address);
+
 /* The status of what keeps native mode from being had: auto makes do with generic mode. */
 enum finding_status check_native_status(const struct check *check);
 

@@ -59,46 +59,72 @@ void check_forwarding(const struct check *check)
 		judge_forwarding6(check, not_passed);
 }
 
-/* Facts may have been written down for another configuration. */
-static bool is_target(const struct config *config, int64_t rule, const char *address)
+/* Are there any, and of these rules? Then `more` is ", JOINT 2 rules more", or empty. */
+static bool count_targets(const struct check *check, const struct host_targets *targets,
+			  const char *joint, char *more, size_t size)
 {
-	char text[ADDR_TEXT_SIZE];
+	int64_t others = targets->rules - 1;
 
-	return rule >= 1 && (uint64_t)rule <= config->rule_count &&
-	       strcmp(ip_address_format(&config->rules[rule - 1].to.address, text), address) == 0;
+	*more = '\0';
+	if (targets->rules <= 0)
+		return false;
+	if (!check_is_target(check->config, targets->rule, targets->target)) {
+		check_find(check, FINDING_OK, "not known: routes were looked at for other rules");
+		return false;
+	}
+	if (others)
+		snprintf(more, size, ", %s %" PRId64 " rule%s more", joint, others,
+			 others == 1 ? "" : "s");
+	return true;
+}
+
+static void judge_unrouted(const struct check *check)
+{
+	const struct host_targets *unrouted = &check->host->unrouted;
+	const char *name = check->host->forward.name;
+	char more[64];
+
+	if (!count_targets(check, unrouted, "nor for", more, sizeof(more)))
+		return;
+	check_fix(check_find(check, FINDING_WARN,
+			     "no route leads to %s (rule %" PRId64 ") out of %s%s; give it one: ip "
+			     "route add %s via GATEWAY dev %s",
+			     unrouted->target, unrouted->rule, name, more, unrouted->target,
+			     check->forward_word),
+		  "ip%s route show dev %s", strchr(unrouted->target, ':') ? " -6" : "",
+		  check->forward_word);
+}
+
+/* The kernel says that the way ends here; or it is not asked. */
+static void judge_local(const struct check *check)
+{
+	const struct host_targets *local = &check->host->local;
+	bool asks = check->config->forward.next_hop == NEXT_HOP_ROUTE;
+	char more[64];
+
+	if (count_targets(check, local, "and", more, sizeof(more)))
+		check_find(check, FINDING_WARN,
+			   "%s (rule %" PRId64 "%s) is an address of this host: packets for it %s "
+			   "%s",
+			   local->target, local->rule, more,
+			   asks ? "are passed to its own stack, and none leaves by"
+				: "leave all the same, as forward.next_hop says, by",
+			   check->host->forward.name);
 }
 
 void check_targets(const struct check *check)
 {
-	const struct host *host = check->host;
-	int64_t more = host->unrouted - 1;
-	char others[48] = "";
+	const struct host_link *link = &check->host->forward;
 
-	if (check->config->forward.next_hop != NEXT_HOP_ROUTE) {
+	if (check->config->forward.next_hop != NEXT_HOP_ROUTE)
 		check_find(check, FINDING_OK, "forward.next_hop needs no routes");
-		return;
-	}
-	if (host->unrouted == HOST_UNKNOWN)
+	else if (check->host->unrouted.rules == HOST_UNKNOWN)
 		check_find(check, FINDING_OK, "not known: routes were not looked at%s%s",
-			   host->forward.up == ANSWER_NO ? ", there are none while it is down: "
-							 : "",
-			   host->forward.up == ANSWER_NO ? host->forward.name : "");
-	if (host->unrouted <= 0)
-		return;
-	if (!is_target(check->config, host->unrouted_rule, host->unrouted_target)) {
-		check_find(check, FINDING_OK, "not known: routes were looked at for other rules");
-		return;
-	}
-	if (more)
-		snprintf(others, sizeof(others), ", nor for %" PRId64 " rule%s more", more,
-			 more == 1 ? "" : "s");
-	check_fix(check_find(check, FINDING_WARN,
-			     "no route leads to %s (rule %" PRId64 ") out of %s%s; give it one: ip "
-			     "route add %s via GATEWAY dev %s",
-			     host->unrouted_target, host->unrouted_rule, host->forward.name, others,
-			     host->unrouted_target, check->forward_word),
-		  "ip%s route show dev %s", strchr(host->unrouted_target, ':') ? " -6" : "",
-		  check->forward_word);
+			   link->up == ANSWER_NO ? ", there are none while it is down: " : "",
+			   link->up == ANSWER_NO ? link->name : "");
+	else
+		judge_unrouted(check);
+	judge_local(check);
 }
 
 /* A setting that is to be 0 on `all` and on listen.interface, of which the larger one counts. */

@@ -118,6 +118,22 @@ static void judge_other_instance(const struct check *check, const struct host_li
 		check_fix(finding, "ls " INSTANCE_PINS);
 }
 
+/* The program that only passes packets gives way, but to none in generic mode beside it. */
+static void judge_passing(const struct check *check, const struct host_link *link)
+{
+	if (generic_wanted(check))
+		check_fix(
+			check_find(check, FINDING_FAIL,
+				   "%s takes no program in generic mode while instance %s sends by "
+				   "it in native mode; say `xdp_mode: native` under `listen`",
+				   link->name, link->xdp_instance),
+			"vxlan-pipeline stop --instance %s", link->xdp_instance);
+	else
+		check_find(check, FINDING_OK,
+			   "instance %s sends by %s, and shares the program there",
+			   link->xdp_instance, link->name);
+}
+
 /* On the way out any program will do. */
 void check_xdp_program(const struct check *check)
 {
@@ -132,6 +148,8 @@ void check_xdp_program(const struct check *check)
 				     "see whose",
 				     link->name, link->xdp_id),
 			  "sudo vxlan-pipeline check%s", check->options);
+	else if (strcmp(link->xdp_owner, "passing") == 0)
+		judge_passing(check, link);
 	else if (strcmp(link->xdp_owner, "ours") == 0)
 		judge_other_instance(check, link);
 	else

@@ -192,20 +192,41 @@ static int prefix_set(const struct config_key *key, void *base, const char *text
 	return 0;
 }
 
+/* Where no packet can be sent to (RFC 6890, RFC 4291); narrow prefixes stand before wide ones. */
+static const struct {
+	struct ip_prefix prefix;
+	const char *why;
+} config_no_targets[] = {
+#define ONE_HOST ": a rule sends to the address of one host"
+#define LOOPBACK                                                                                   \
+	"a loopback address: every kernel drops a packet for it that comes from outside; give an " \
+	"address of an interface"
+	{{{4, {0}}, 32}, "the unspecified address" ONE_HOST},
+	{{{4, {0}}, 8}, "an address of no host, as all of 0.0.0.0/8" ONE_HOST},
+	{{{4, {127}}, 8}, LOOPBACK},
+	{{{4, {224}}, 4}, "a multicast address" ONE_HOST},
+	{{{4, {255, 255, 255, 255}}, 32}, "the broadcast address" ONE_HOST},
+	{{{4, {240}}, 4}, "a reserved address, as all of 240.0.0.0/4" ONE_HOST},
+	{{{6, {0}}, 128}, "the unspecified address" ONE_HOST},
+	{{{6, {[15] = 1}}, 128}, LOOPBACK},
+	{{{6, {0xfe, 0x80}}, 10},
+	 "a link-local address, which is another host on each link: give one that is valid beyond "
+	 "the link"},
+	{{{6, {0xff}}, 8}, "a multicast address" ONE_HOST},
+#undef LOOPBACK
+#undef ONE_HOST
+};
+
 /* NULL: packets can be sent there. */
 static const char *target_wrong(const struct ip_address *address)
 {
-	static const struct ip_address none;
-	static const uint8_t broadcast[4] = {255, 255, 255, 255};
-	const uint8_t *bytes = address->bytes;
+	struct ip_prefix whole = ip_prefix_of(address, ip_address_bits(address));
 
-	if (memcmp(bytes, none.bytes, sizeof(none.bytes)) == 0)
-		return "the unspecified address";
-	if (address->version == 6)
-		return bytes[0] == 0xff ? "a multicast address" : NULL;
-	if (memcmp(bytes, broadcast, sizeof(broadcast)) == 0)
-		return "the broadcast address";
-	return bytes[0] >> 4 == 14 ? "a multicast address" : NULL;
+	for (size_t i = 0; i < sizeof(config_no_targets) / sizeof(config_no_targets[0]); i++) {
+		if (ip_prefix_contains(&config_no_targets[i].prefix, &whole))
+			return config_no_targets[i].why;
+	}
+	return NULL;
 }
 
 static int target_set(const struct config_key *key, void *base, const char *text,
@@ -221,8 +242,7 @@ static int target_set(const struct config_key *key, void *base, const char *text
 		return complain_mapped(complaint, text, &target.address);
 	wrong = target_wrong(&target.address);
 	if (wrong)
-		return complain(complaint, "%s is %s: a rule sends to the address of one host",
-				config_quote(text, quoted), wrong);
+		return complain(complaint, "%s is %s", config_quote(text, quoted), wrong);
 	memcpy(field(key, base), &target, sizeof(target));
 	return 0;
 }

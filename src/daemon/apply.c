@@ -215,6 +215,7 @@ static int apply_in_mode(struct applied *applied, const char *instance, const st
 		applied_release(applied);
 		*applied = fresh;
 		warn_of_fragmenting(config, datapath_fragmenting(datapath), links->egress_mtu);
+		warn_of_local_targets(config, &applied->control);
 		report_applied(config, &attached, mode->name);
 		if (!fresh.may_pass)
 			warn_of_answers(&fresh.unsilenced);
@@ -240,7 +241,7 @@ int apply_config(struct applied *applied, const char *instance, const struct con
 	log_set_level(config->log.level);
 	err = daemon_find_links(config, &links, &listen, &egress, error);
 	if (!err)
-		err = daemon_check_links(config, &egress, error);
+		err = daemon_check_links(config, &listen, &egress, error);
 	if (err)
 		return err;
 	kept = mode_kept(instance, &applied->links, &links);
@@ -252,15 +253,19 @@ int apply_config(struct applied *applied, const char *instance, const struct con
 		/* the first refusal is the one to mend: it says why the fastest mode is closed */
 		if (err == -EOPNOTSUPP && !*refusal.text)
 			refusal = *error;
-		if (!err && modes[i].generic)
+		if (!err && modes[i].generic) {
 			warn_of_generic_mode(instance, config, &refusal);
+			warn_of_vlan_tags(config, &listen);
+		}
 	}
 	if (err == -EOPNOTSUPP)
 		*error = refusal;
 	if (err && !applied->links.listen_ifindex && datapath_is_unpinned(instance))
 		silence_end(instance); /* nothing runs that it was for */
-	if (!err)
+	if (!err) {
 		warn_of_links(config, &listen, &egress);
+		warn_of_bypass(config, &applied->progress);
+	}
 	return err;
 }
 

@@ -4,9 +4,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <linux/if_arp.h>
+
 #include "daemon/links.h"
 #include "net/driver.h"
 #include "net/netdev.h"
+#include "net/rtnl_link.h"
 
 int daemon_find_links(const struct config *config, struct datapath_links *links,
 		      struct netdev *listen, struct netdev *egress, struct error *error)
@@ -29,11 +32,32 @@ int daemon_find_links(const struct config *config, struct datapath_links *links,
 	return 0;
 }
 
-int daemon_check_links(const struct config *config, const struct netdev *egress,
-		       struct error *error)
+/* The datapath takes and gives Ethernet frames. */
+static int daemon_check_type(const char *key, const char *interface, const struct netdev *netdev,
+			     struct error *error)
 {
-	if (config->forward.mtu <= egress->mtu)
+	struct rtnl_kind kind = {0};
+	char text[RTNL_KIND_SIZE];
+
+	if (netdev->type == ARPHRD_ETHER)
 		return 0;
+	rtnl_read_kind(netdev->ifindex, &kind);
+	return error_set(error, -ERANGE,
+			 "%s: %s is of type %s, and XDP would give and take Ethernet frames where "
+			 "it has none; name an Ethernet interface",
+			 key, interface, rtnl_kind_format(netdev->type, kind.name, text));
+}
+
+int daemon_check_links(const struct config *config, const struct netdev *listen,
+		       const struct netdev *egress, struct error *error)
+{
+	int err = daemon_check_type("listen.interface", config->listen.interface, listen, error);
+
+	if (!err)
+		err = daemon_check_type("forward.interface", config->forward.interface, egress,
+					error);
+	if (err || config->forward.mtu <= egress->mtu)
+		return err;
 	return error_set(error, -ERANGE,
 			 "forward.mtu: %" PRIu32 " is more than the MTU of %s, %" PRIu32
 			 "; lower it, or: ip link set dev %s mtu %" PRIu32,

@@ -15,8 +15,8 @@ int daemon_find_links(const struct config *config, struct datapath_links *links,
 		      struct netdev *listen, struct netdev *egress, struct error *error);
 
 /* 0; -ERANGE: the configuration asks for more than the interfaces can do. */
-int daemon_check_links(const struct config *config, const struct netdev *egress,
-		       struct error *error);
+int daemon_check_links(const struct config *config, const struct netdev *listen,
+		       const struct netdev *egress, struct error *error);
 
 /* Do they differ in what a loaded program was made for? Then *why says in what. */
 bool daemon_links_changed(const struct config *config, const struct datapath_links *then,

@@ -1,10 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/log.h"
+#include "base/quote.h"
 #include "daemon/warnings.h"
+#include "datapath/bypass.h"
 #include "instance/instance.h"
 #include "net/driver.h"
+#include "net/ethtool_features.h"
+#include "net/rtnl_link.h"
+
+/* A port of a bridge may be meant; one of several of a bond sees a share of the packets only. */
+static void warn_of_listen_port(const struct config *config, const struct netdev *listen)
+{
+	struct rtnl_kind kind;
+
+	if (rtnl_read_kind(listen->ifindex, &kind) == 0 && rtnl_kind_is_share(kind.master_kind))
+		log_warning("%s is a port of %s (%s): what comes in by its other ports is not "
+			    "seen; say `interface: %s` under `listen`",
+			    config->listen.interface, kind.master, kind.master_kind, kind.master);
+}
+
+/* What keeps the kernel from telling next hops, whatever its routes are. */
+static void warn_of_no_next_hops(const struct config *config, const struct netdev *egress)
+{
+	const char *name = config->forward.interface;
+	struct rtnl_kind kind;
+
+	if (rtnl_read_kind(egress->ifindex, &kind) == 0 &&
+	    rtnl_kind_has_no_routes(kind.master_kind))
+		log_warning("%s is a port of %s (%s), and the kernel's routes lead out of %s, not "
+			    "out of its ports; say `interface: %s` under `forward`, or the MAC of "
+			    "the next hop as `next_hop`",
+			    name, kind.master, kind.master_kind, kind.master, kind.master);
+	if (!egress->arp)
+		log_warning("%s has no ARP (NOARP): nobody is asked for the MAC of a next hop, and "
+			    "frames leave addressed to the interface itself; say that MAC as "
+			    "`next_hop` under `forward`, or: ip link set dev %s arp on",
+			    name, name);
+}
 
 void warn_of_links(const struct config *config, const struct netdev *listen,
 		   const struct netdev *egress)
@@ -15,6 +50,9 @@ void warn_of_links(const struct config *config, const struct netdev *listen,
 	if (!egress->up && egress->ifindex != listen->ifindex)
 		log_warning("%s is down; ip link set dev %s up", config->forward.interface,
 			    config->forward.interface);
+	warn_of_listen_port(config, listen);
+	if (config->forward.next_hop == NEXT_HOP_ROUTE)
+		warn_of_no_next_hops(config, egress);
 }
 
 void warn_of_sources(const struct config *config)
@@ -96,4 +134,60 @@ void warn_of_generic_mode(const char *instance, const struct config *config,
 			    "not tried again while packets flow; vxlan-pipeline check says what "
 			    "is in its way, then: systemctl stop %s; systemctl start %s",
 			    instance_unit(unit, instance), unit);
+}
+
+void warn_of_vlan_tags(const struct config *config, const struct netdev *listen)
+{
+	const char *name = config->listen.interface;
+	struct ethtool_feature vlan = {0}, stag = {0};
+
+	ethtool_read_feature(name, ETHTOOL_RX_VLAN, &vlan);
+	ethtool_read_feature(name, ETHTOOL_RX_VLAN_STAG, &stag);
+	if (vlan.on || stag.on)
+		log_warning(
+			"%s takes VLAN tags out of the frames before generic mode sees them: "
+			"where the tunnel has one it leaves with the inner packet, and packets "
+			"that are passed are lost; ethtool -K %s%s%s%s",
+			name, name, vlan.on ? " rxvlan off" : "",
+			stag.on ? " " ETHTOOL_RX_VLAN_STAG " off" : "",
+			driver_named(listen->driver).has_peer
+				? ", and on the peer, which decides that: ethtool -K PEER txvlan "
+				  "off"
+				: "");
+}
+
+void warn_of_local_targets(const struct config *config, const struct datapath_control *control)
+{
+	const struct ip_address *first = NULL;
+	char target[ADDR_TEXT_SIZE], more[32] = "";
+	size_t count = 0;
+
+	for (size_t i = 0; control->next_hops && i < control->target_count; i++) {
+		if (control->next_hops[i].word[1] >> NEXT_HOP_STATE_SHIFT != NEXT_HOP_LOCAL)
+			continue;
+		first = first ? first : &control->targets[i];
+		count++;
+	}
+	if (!count)
+		return;
+	if (count > 1)
+		snprintf(more, sizeof(more), " and %zu more", count - 1);
+	log_warning("%s%s, which rules send to, %s of this host: packets for it are passed to its "
+		    "own stack, and none leaves by %s",
+		    ip_address_format(first, target), more,
+		    count > 1 ? "are addresses" : "is an address", config->forward.interface);
+}
+
+void warn_of_bypass(const struct config *config, const struct progress *progress)
+{
+	char why[BYPASS_WHY_SIZE], command[BYPASS_COMMAND_SIZE];
+	char listen[QUOTE_SIZE(CONFIG_INTERFACE_SIZE)], forward[QUOTE_SIZE(CONFIG_INTERFACE_SIZE)];
+	struct bypass bypass;
+
+	if (bypass_find(&bypass, config, progress) <= 0)
+		return;
+	quote_word(listen, sizeof(listen), config->listen.interface);
+	quote_word(forward, sizeof(forward), config->forward.interface);
+	log_warning("%s: %s", bypass_explain(&bypass, why),
+		    bypass_allow(&bypass, listen, forward, command));
 }

@@ -4,8 +4,9 @@
 #define DAEMON_WARNINGS_H
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "config/config.h"
-#include "datapath/fragmenting.h"
+#include "datapath/datapath.h"
 #include "net/netdev.h"
 
 void warn_of_links(const struct config *config, const struct netdev *listen,
@@ -16,6 +17,11 @@ void warn_of_forwarding(const struct config *config);
 void warn_of_answers(const struct error *why);
 void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting,
 			 uint32_t egress_mtu);
+/* By the next hops that were found. */
+void warn_of_local_targets(const struct config *config, const struct datapath_control *control);
+void warn_of_bypass(const struct config *config, const struct progress *progress);
+/* In generic mode. */
+void warn_of_vlan_tags(const struct config *config, const struct netdev *listen);
 /* `refusal` says why native mode could not be had; empty: it was not tried. */
 void warn_of_generic_mode(const char *instance, const struct config *config,
 			  const struct error *refusal);

@@ -13,7 +13,7 @@
 #include <linux/membarrier.h>
 
 #include "base/cleanup.h"
-#include "datapath/internal.h"
+#include "datapath/share.h"
 #include "instance/pins.h"
 
 static void __attribute__((format(printf, 2, 3)))
@@ -311,17 +311,28 @@ int datapath_apply(struct datapath *datapath, struct datapath_pins *pins,
 	return err;
 }
 
-int datapath_remove(const char *instance, struct error *error)
+/* What others send by stays for them. */
+static void datapath_detach_links(const char *instance)
 {
 	_cleanup_close_ int link = datapath_open_pin(instance, PIN_LINK);
 	_cleanup_close_ int egress = datapath_open_pin(instance, PIN_EGRESS_LINK);
+	struct share share;
+
+	if (link >= 0)
+		share_leave(link, instance);
+	share_ask(egress, instance, &share);
+	/* whether others need it cannot be seen where the pins are gone: then it ends with its holders */
+	if (egress >= 0 && !*share.listener && !*share.sender &&
+	    datapath_is_pinned(instance, PIN_EGRESS_LINK))
+		bpf_link_detach(egress);
+}
+
+int datapath_remove(const char *instance, struct error *error)
+{
+	_cleanup_close_ int lock = share_lock();
 
 	libbpf_set_print(datapath_print_libbpf);
+	datapath_detach_links(instance);
 	datapath_release();
-	/* detached by force, so that nothing that holds the link by chance keeps it in place */
-	if (link >= 0)
-		bpf_link_detach(link);
-	if (egress >= 0)
-		bpf_link_detach(egress);
 	return instance_remove_pins(instance, error);
 }

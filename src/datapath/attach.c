@@ -8,7 +8,7 @@
 #include <linux/if_link.h>
 
 #include "base/cleanup.h"
-#include "datapath/internal.h"
+#include "datapath/share.h"
 #include "net/driver.h"
 #include "net/xdp_program.h"
 
@@ -88,16 +88,30 @@ static int pin_link(const struct datapath_change *change, const char *name, int 
 	return 0;
 }
 
+/* Any program will do; that of an instance stays for this one, too. */
+static int datapath_share_egress(struct datapath_change *change, const struct xdp_program *program)
+{
+	struct share share;
+	_cleanup_close_ int fd =
+		program->generic
+			? -ENOENT /* nothing that a driver sends by */
+			: share_find(change->datapath->links.egress_ifindex, change->pins, &share);
+	int err = fd < 0 ? 0 : pin_link(change, PIN_EGRESS_LINK, fd);
+
+	change->new_egress = fd >= 0 && !err;
+	return err;
+}
+
 /* Many drivers send redirected frames only while they have a program of their own. */
 static int attach_egress(struct datapath_change *change)
 {
-	int before = change->pins->egress_link;
 	const struct datapath_links *links = &change->datapath->links;
-	_cleanup_close_ int fd = -1;
+	int program_fd = bpf_program__fd(change->datapath->skeleton->progs.vxlan_pipeline_egress);
+	int err, before = change->pins->egress_link;
 	struct bpf_link_info link = {0};
 	uint32_t size = sizeof(link);
-	int program_fd = bpf_program__fd(change->datapath->skeleton->progs.vxlan_pipeline_egress);
-	int err;
+	struct xdp_program program;
+	_cleanup_close_ int fd = -1;
 
 	if (before >= 0 && bpf_obj_get_info_by_fd(before, &link, &size) == 0 &&
 	    (int)link.xdp.ifindex == links->egress_ifindex) {
@@ -106,8 +120,9 @@ static int attach_egress(struct datapath_change *change)
 			       ? 0
 			       : pin_link(change, PIN_EGRESS_LINK, before);
 	}
-	if (xdp_program_on(links->egress_ifindex).id)
-		return 0; /* any program will do */
+	program = xdp_program_on(links->egress_ifindex);
+	if (program.id)
+		return datapath_share_egress(change, &program);
 	fd = datapath_create_link(program_fd, links->egress_ifindex, false);
 	if (fd < 0)
 		return refused(change, change->config->forward.interface, links->egress_mtu,
@@ -131,6 +146,62 @@ static bool link_serves(const struct datapath_change *change)
 	       change->pins->info.generic == change->datapath->generic;
 }
 
+/* What is pinned under the name of the instance's link is what was. */
+static void datapath_put_back_link(const struct datapath_change *change)
+{
+	char path[INSTANCE_PATH_SIZE];
+
+	if (change->pins->link >= 0)
+		datapath_pin(change->instance, PIN_LINK, change->pins->link);
+	else
+		unlink(instance_pin_path(path, change->instance, PIN_LINK));
+}
+
+/*
+ * An instance that sends by listen.interface has a program there which only passes packets: this one
+ * takes its place, in the same link. -EBUSY: it is another program.
+ */
+static int datapath_take_over(const struct datapath_change *change, const char *mode)
+{
+	const struct datapath_links *links = &change->datapath->links;
+	const char *interface = change->config->listen.interface;
+	int program_fd = bpf_program__fd(change->datapath->skeleton->progs.vxlan_pipeline);
+	struct share share;
+	_cleanup_close_ int fd = share_find(links->listen_ifindex, change->pins, &share);
+	int err;
+
+	if (fd < 0 || *share.listener)
+		return xdp_program_in_the_way(links->listen_ifindex, interface, change->error);
+	if (change->datapath->generic)
+		return error_set(change->error, -EBUSY,
+				 "%s takes no program in generic mode while instance %s sends by "
+				 "it in native mode; listen.xdp_mode: native, or: vxlan-pipeline "
+				 "stop --instance %s",
+				 interface, share.sender, share.sender);
+	/* the pin first: it can fail, and nothing has changed then */
+	err = pin_link(change, PIN_LINK, fd);
+	if (!err && bpf_link_update(fd, program_fd, NULL)) {
+		err = refused(change, interface, links->listen_mtu, mode, -errno, "");
+		datapath_put_back_link(change);
+	}
+	return err;
+}
+
+/* A change of mode takes the program off its interface for a moment, also for who sends by it. */
+static int datapath_check_share(const struct datapath_change *change)
+{
+	const char *interface = change->config->listen.interface;
+	struct share share;
+
+	share_ask(change->pins->link, change->instance, &share);
+	if (!*share.sender)
+		return 0;
+	return error_set(change->error, -EBUSY,
+			 "%s cannot change between native and generic mode while instance %s sends "
+			 "by it; vxlan-pipeline stop --instance %s",
+			 interface, share.sender, share.sender);
+}
+
 static int attach_listen(struct datapath_change *change)
 {
 	bool generic = change->datapath->generic;
@@ -152,11 +223,15 @@ static int attach_listen(struct datapath_change *change)
 		return err;
 	}
 	/* one interface cannot carry a native and a generic program at once */
-	if (change->pins->link >= 0 && (int)change->link.xdp.ifindex == ifindex)
+	if (change->pins->link >= 0 && (int)change->link.xdp.ifindex == ifindex) {
+		err = datapath_check_share(change);
+		if (err)
+			return err;
 		change->detached = bpf_link_detach(change->pins->link) == 0;
+	}
 	fd = datapath_create_link(program_fd, ifindex, generic);
 	if (fd == -EBUSY || fd == -EEXIST)
-		return xdp_program_in_the_way(ifindex, interface, change->error);
+		return datapath_take_over(change, mode);
 	if (fd == -EPERM)
 		return error_set(
 			change->error, fd,
@@ -195,8 +270,19 @@ static void datapath_put_back(struct datapath_change *change)
 			 "; nor can the program before be attached again: %s", strerror(-err));
 }
 
+/* The interface before is no longer listened on, but an instance may send by it. */
+static void datapath_leave_before(const struct datapath_change *change)
+{
+	struct bpf_link_info now;
+
+	if (change->link.xdp.ifindex && !change->detached &&
+	    datapath_read_link(change->instance, PIN_LINK, &now) == 0 && now.id != change->link.id)
+		share_leave(change->pins->link, NULL);
+}
+
 int datapath_attach(struct datapath_change *change)
 {
+	_cleanup_close_ int lock = share_lock();
 	const struct datapath_links *links = &change->datapath->links;
 	bool wants_egress =
 		links->listen_ifindex != links->egress_ifindex && !change->datapath->generic;
@@ -204,9 +290,12 @@ int datapath_attach(struct datapath_change *change)
 
 	if (!err)
 		err = attach_listen(change);
-	if (err)
+	if (err) {
 		datapath_put_back(change);
-	else if (change->pins->egress_link >= 0 && !change->same_egress && !change->new_egress)
+		return err;
+	}
+	if (change->pins->egress_link >= 0 && !change->same_egress && !change->new_egress)
 		unpin_egress(change);
-	return err;
+	datapath_leave_before(change);
+	return 0;
 }

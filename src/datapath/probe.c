@@ -11,7 +11,7 @@
 #include <linux/if_link.h>
 
 #include "base/cleanup.h"
-#include "datapath/internal.h"
+#include "datapath/share.h"
 #include "datapath/probe.h"
 #include "instance/pins.h"
 
@@ -184,4 +184,15 @@ void datapath_find_owner(uint32_t program_id, char *instance)
 
 	*instance = '\0';
 	instance_each(try_owner, &search);
+}
+
+bool datapath_find_sender(int ifindex, char *instance)
+{
+	struct share share;
+	_cleanup_close_ int fd = share_find(ifindex, NULL, &share);
+
+	if (fd < 0 || *share.listener)
+		return false;
+	strcpy(instance, share.sender);
+	return true;
 }

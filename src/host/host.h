@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "config/config.h"
+#include "datapath/bypass.h"
 #include "datapath/probe.h"
 #include "base/error.h"
 #include "instance/instance.h"
@@ -23,7 +24,13 @@ struct host_link {
 	enum answer exists;
 	enum answer up; /* administratively */
 	enum answer carrier;
-	int64_t mtu; /* bytes */
+	int64_t type;  /* ARPHRD_x */
+	char kind[16]; /* "bond", "vlan", ...; empty: hardware's, or unknown */
+	char master
+		[CONFIG_INTERFACE_SIZE]; /* what it is a port of; empty: of nothing, or unknown */
+	char master_kind[16];            /* "bridge", "bond", ... */
+	enum answer arp;                 /* neighbours are asked for */
+	int64_t mtu;                     /* bytes */
 	char mac[18];
 	char driver[32];
 	char driver_version[32]; /* of in-tree drivers: the kernel's release */
@@ -45,11 +52,20 @@ struct host_link {
 	int64_t rx_usecs;
 	int64_t tx_usecs;
 
+	/* VLAN tags of what comes in go into the packet's metadata: 802.1Q, 802.1ad */
+	enum answer rx_vlan;
+	enum answer rx_stag;
+	enum answer rx_vlan_fixed; /* and that cannot be switched off */
+
 	/* the XDP program it carries */
-	int64_t xdp_id;     /* 0: none */
-	char xdp_name[16];  /* empty: none, or not for us to know */
-	char xdp_mode[8];   /* "native" or "generic" */
-	char xdp_owner[12]; /* "instance", "ours" (another instance's), "foreign" */
+	int64_t xdp_id;    /* 0: none */
+	char xdp_name[16]; /* empty: none, or not for us to know */
+	char xdp_mode[8];  /* "native" or "generic" */
+	/*
+	 * "instance", "ours" (another instance's), "foreign"; "passing": an instance sends by this
+	 * interface, and its program there does nothing
+	 */
+	char xdp_owner[12];
 	char xdp_instance[INSTANCE_NAME_MAX + 1]; /* whose, of ours */
 	int64_t xdp_link; /* the id of the BPF link that holds it; 0: none */
 
@@ -73,6 +89,13 @@ struct host_link {
 
 	char refusal[256];     /* why it last refused an XDP program, as the kernel logged it */
 	char interface_id[32]; /* EC2: "eni-0123456789abcdef0" */
+};
+
+/* Rules whose targets have something in common. */
+struct host_targets {
+	int64_t rules;
+	int64_t rule;                /* the first of them */
+	char target[ADDR_TEXT_SIZE]; /* and its target's address */
 };
 
 struct host {
@@ -99,10 +122,18 @@ struct host {
 		[80]; /* the configuration's, and whether it can be had or is ours already */
 	enum answer http_free;
 	char http_taken[256]; /* by whom, and what helps */
-	/* rules to whose targets no route leads out of forward.interface; unknown unless routes count */
-	int64_t unrouted;
-	int64_t unrouted_rule;                /* the first such rule */
-	char unrouted_target[ADDR_TEXT_SIZE]; /* and its target's address */
+	/* no route leads there out of forward.interface; unknown unless routes count */
+	struct host_targets unrouted;
+	/* addresses of this host itself */
+	struct host_targets local;
+	/* rules to whose targets an IPsec policy is about packets; unknown where it cannot be asked */
+	int64_t ipsec_rules;
+	int64_t ipsec_rule; /* the first such rule; 0: packets that no rule matches */
+	char ipsec_target[ADDR_TEXT_SIZE]; /* and its target's address */
+	char ipsec_policy[XFRM_POLICY_SIZE];
+	char ipsec_demand[8];    /* "esp", ...; "block" */
+	char ipsec_direction[4]; /* "out", "fwd" */
+	int64_t ipsec_priority;
 	/* what the instance has counted since it was attached: packets by whether listen.vnis had theirs */
 	int64_t listed_vni;
 	int64_t unlisted_vni;

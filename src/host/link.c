@@ -11,8 +11,10 @@
 #include "base/cleanup.h"
 #include "net/driver_features.h"
 #include "net/ethtool.h"
+#include "net/ethtool_features.h"
 #include "host/internal.h"
 #include "net/netdev.h"
+#include "net/rtnl_link.h"
 #include "net/xdp_program.h"
 #include "instance/lock.h"
 #include "instance/pins.h"
@@ -72,6 +74,18 @@ static void read_settings(struct host_link *link)
 	}
 }
 
+static void host_read_vlan(struct host_link *link)
+{
+	struct ethtool_feature vlan = {0}, stag = {0};
+
+	if (ethtool_read_feature(link->name, ETHTOOL_RX_VLAN, &vlan) ||
+	    ethtool_read_feature(link->name, ETHTOOL_RX_VLAN_STAG, &stag))
+		return;
+	link->rx_vlan = answer_of(vlan.on);
+	link->rx_stag = answer_of(stag.on);
+	link->rx_vlan_fixed = answer_of((vlan.on && vlan.fixed) || (stag.on && stag.fixed));
+}
+
 /* What was lost here. */
 static void read_stats(struct host_link *link)
 {
@@ -90,10 +104,15 @@ static void read_stats(struct host_link *link)
 }
 
 /* Names take CAP_SYS_ADMIN, the pins of this instance do not. */
-static void read_owner(struct host_link *link, const struct xdp_program *program,
+static void read_owner(struct host_link *link, int ifindex, const struct xdp_program *program,
 		       const char *instance)
 {
 	bool ours = *program->name && xdp_program_ours(program);
+
+	if (datapath_find_sender(ifindex, link->xdp_instance)) {
+		strcpy(link->xdp_owner, "passing");
+		return;
+	}
 
 	/* without a BPF file system there are no pins, but its daemon runs on */
 	if (datapath_owns(instance, program->id) ||
@@ -116,7 +135,7 @@ static void read_xdp(struct host_link *link, int ifindex, const char *instance)
 			  sizeof(program.name));
 		strcpy(link->xdp_mode, program.generic ? "generic" : "native");
 		link->xdp_link = program.link_known ? (int64_t)program.link : HOST_UNKNOWN;
-		read_owner(link, &program, instance);
+		read_owner(link, ifindex, &program, instance);
 	}
 	if (driver_xdp_features(ifindex, &features))
 		return;
@@ -156,6 +175,20 @@ static bool has_default6(const char *interface)
 	return false;
 }
 
+static void host_read_kind(struct host_link *link, const struct netdev *netdev)
+{
+	struct rtnl_kind kind;
+
+	link->type = netdev->type;
+	link->arp = answer_of(netdev->arp);
+	if (rtnl_read_kind(netdev->ifindex, &kind))
+		return;
+	copy_text(link->kind, sizeof(link->kind), kind.name, sizeof(kind.name));
+	copy_text(link->master, sizeof(link->master), kind.master, sizeof(kind.master));
+	copy_text(link->master_kind, sizeof(link->master_kind), kind.master_kind,
+		  sizeof(kind.master_kind));
+}
+
 static void read_sysctls(struct host_link *link)
 {
 	link->forwarding4 = host_read_number("/proc/sys/net/ipv4/conf/%s/forwarding", link->name);
@@ -184,8 +217,10 @@ void host_read_link(struct host_link *link, const char *instance)
 	snprintf(link->mac, sizeof(link->mac), "%02x:%02x:%02x:%02x:%02x:%02x", netdev.mac[0],
 		 netdev.mac[1], netdev.mac[2], netdev.mac[3], netdev.mac[4], netdev.mac[5]);
 	link->default_route = answer_of(has_default4(link->name) || has_default6(link->name));
+	host_read_kind(link, &netdev);
 	read_driver(link);
 	read_settings(link);
+	host_read_vlan(link);
 	read_stats(link);
 	read_xdp(link, netdev.ifindex, instance);
 	read_sysctls(link);
@@ -194,7 +229,7 @@ void host_read_link(struct host_link *link, const char *instance)
 struct driver host_link_driver(const struct host *host, const struct host_link *link)
 {
 	const struct driver_facts facts = {
-		.name = link->driver,
+		.name = *link->driver ? link->driver : link->kind,
 		.version = link->driver_version,
 		.kernel = host->kernel,
 		.native = link->native,

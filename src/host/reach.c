@@ -33,28 +33,37 @@ static enum answer http_free(struct host *host, const char *instance)
 	return ANSWER_NO;
 }
 
-/* One rule after the other; those of one target often stand together. */
-static void find_unrouted(struct host *host, const struct config *config, struct netlink *rtnl,
-			  int ifindex)
+static void host_note_target(struct host_targets *targets, size_t rule,
+			     const struct ip_address *target)
 {
+	if (targets->rules++)
+		return;
+	targets->rule = (int64_t)rule;
+	ip_address_format(target, targets->target);
+}
+
+/* One rule after the other; those of one target often stand together. */
+static void host_find_targets(struct host *host, const struct config *config,
+			      struct netlink *netlink, int ifindex)
+{
+	bool asks = config->forward.next_hop == NEXT_HOP_ROUTE;
 	const struct ip_address *known = NULL;
 	struct rtnl_route route;
-	bool routed = false;
 
-	host->unrouted = 0;
+	host->local.rules = 0;
+	if (asks)
+		host->unrouted.rules = 0;
 	for (size_t i = 0; i < config->rule_count; i++) {
 		const struct ip_address *target = &config->rules[i].to.address;
 
-		if (!known || memcmp(known, target, sizeof(*target)) != 0)
-			routed = rtnl_get_route(rtnl, target, ifindex, &route) ||
-				 route.type != RTNL_NO_ROUTE;
+		if ((!known || memcmp(known, target, sizeof(*target)) != 0) &&
+		    rtnl_get_route(netlink, target, ifindex, &route))
+			route.type = RTNL_UNICAST;
 		known = target;
-		if (routed)
-			continue;
-		if (!host->unrouted++) {
-			host->unrouted_rule = (int64_t)i + 1;
-			ip_address_format(target, host->unrouted_target);
-		}
+		if (route.type == RTNL_LOCAL)
+			host_note_target(&host->local, i + 1, target);
+		if (asks && route.type == RTNL_NO_ROUTE)
+			host_note_target(&host->unrouted, i + 1, target);
 	}
 }
 
@@ -77,6 +86,25 @@ static void read_silence(struct host *host, const struct config *config, const c
 	host->silenced = !err ? ANSWER_YES : err == -ENOENT ? ANSWER_NO : ANSWER_UNKNOWN;
 }
 
+/* Policies that packets pass by, as XDP asks none. */
+static void host_find_bypass(struct host *host, const struct config *config)
+{
+	struct bypass bypass;
+	int found = bypass_find(&bypass, config, &(struct progress){0});
+
+	if (found < 0)
+		return;
+	host->ipsec_rules = (int64_t)bypass.rules;
+	if (!found)
+		return;
+	host->ipsec_rule = (int64_t)bypass.rule;
+	host->ipsec_priority = bypass.priority;
+	memcpy(host->ipsec_target, bypass.target, sizeof(host->ipsec_target));
+	memcpy(host->ipsec_policy, bypass.policy, sizeof(host->ipsec_policy));
+	memcpy(host->ipsec_demand, bypass.demand, sizeof(host->ipsec_demand));
+	memcpy(host->ipsec_direction, bypass.direction, sizeof(host->ipsec_direction));
+}
+
 /* Verdicts stand in the order in which they are found: those after unknown_vni know the VNI. */
 static void count_vnis(struct host *host, const char *instance)
 {
@@ -94,18 +122,17 @@ static void count_vnis(struct host *host, const char *instance)
 
 void host_read_reach(struct host *host, const struct config *config, const char *instance)
 {
+	_cleanup_netlink_ struct netlink *netlink = NULL;
 	struct netdev egress;
 	struct error ignored;
-	struct netlink *rtnl;
 
 	snprintf(host->http_listen, sizeof(host->http_listen), "%s", config->http.listen);
 	host->http_free = http_free(host, instance);
 	count_vnis(host, instance);
 	read_silence(host, config, instance);
-	if (config->forward.next_hop != NEXT_HOP_ROUTE ||
-	    netdev_get(config->forward.interface, &egress, &ignored) || !egress.up ||
-	    rtnl_open(&rtnl))
-		return;
-	find_unrouted(host, config, rtnl, egress.ifindex);
-	netlink_close(rtnl);
+	host_find_bypass(host, config);
+	/* there are no routes out of an interface that is down */
+	if (netdev_get(config->forward.interface, &egress, &ignored) == 0 && egress.up &&
+	    rtnl_open(&netlink) == 0)
+		host_find_targets(host, config, netlink, egress.ifindex);
 }

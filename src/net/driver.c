@@ -21,7 +21,10 @@ static const char *const native_drivers[] = {
 };
 
 static const char *const helpless_drivers[] = {
-	"bridge", "e1000", "e1000e", "vmxnet3", "8139cp", "dummy", "vxlan", "802.1Q VLAN Support",
+	"bridge",    "e1000",   "e1000e", "vmxnet3",
+	"8139cp",    "dummy",   "vxlan",  "802.1Q VLAN Support",
+	"vlan",      "macvlan", "ipvlan", "gretap",
+	"ip6gretap", "geneve",  "team",   "ifb",
 };
 
 /* They take redirected frames with or without a program. */

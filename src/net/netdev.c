@@ -55,8 +55,10 @@ int netdev_get(const char *name, struct netdev *netdev, struct error *error)
 				 name);
 	found.ifindex = ifr.ifr_ifindex;
 	err = netdev_query(fd, SIOCGIFHWADDR, &ifr);
-	if (!err)
+	if (!err) {
+		found.type = ifr.ifr_hwaddr.sa_family;
 		memcpy(found.mac, ifr.ifr_hwaddr.sa_data, sizeof(found.mac));
+	}
 	if (!err)
 		err = netdev_query(fd, SIOCGIFMTU, &ifr);
 	if (!err)
@@ -67,6 +69,7 @@ int netdev_get(const char *name, struct netdev *netdev, struct error *error)
 		return error_set(error, err, "%s: cannot read its properties: %s", name,
 				 strerror(-err));
 	found.up = ifr.ifr_flags & IFF_UP;
+	found.arp = !(ifr.ifr_flags & IFF_NOARP);
 	found.carrier = netdev_has_carrier(name, ifr.ifr_flags & IFF_RUNNING);
 	netdev_read_driver(name, &found);
 	*netdev = found;
@@ -84,12 +87,29 @@ int netdev_set_mtu(const char *name, uint32_t mtu)
 	return netdev_query(fd, SIOCSIFMTU, &ifr);
 }
 
-bool netdev_forwards(const char *name, int version)
+static bool netdev_is_set(int version, const char *name, const char *setting)
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	char path[128];
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv%d/conf/%s/forwarding", version, name);
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv%d/conf/%s/%s", version, name, setting);
 	file = fopen(path, "re");
 	return file && fgetc(file) == '1';
+}
+
+bool netdev_forwards(const char *name, int version)
+{
+	return netdev_is_set(version, name, "forwarding");
+}
+
+/* net/ipv4/route.c asks the interface and `all`, and IPv6 has no such setting. */
+bool netdev_skips_policies(const char *egress)
+{
+	return netdev_is_set(4, egress, "disable_xfrm") || netdev_is_set(4, "all", "disable_xfrm");
+}
+
+bool netdev_skips_forward_policies(const char *listen)
+{
+	return netdev_is_set(4, listen, "disable_policy") ||
+	       netdev_is_set(4, "all", "disable_policy");
 }

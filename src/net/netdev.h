@@ -10,6 +10,8 @@
 
 struct netdev {
 	int ifindex;
+	uint16_t type;  /* ARPHRD_x */
+	bool arp;       /* neighbours are asked for */
 	uint8_t mac[6]; /* zero where the interface has none */
 	uint32_t mtu;   /* bytes */
 	bool up;        /* administratively */
@@ -22,6 +24,10 @@ int netdev_get(const char *name, struct netdev *netdev, struct error *error);
 
 /* 0 or -errno; -EINVAL: more or less than the driver takes now. */
 int netdev_set_mtu(const char *name, uint32_t mtu);
+
+/* Does IPsec leave alone what a host sends over IPv4 out of the one, having come in by the other? */
+bool netdev_skips_policies(const char *egress);
+bool netdev_skips_forward_policies(const char *listen);
 
 /* Is forwarding of this IP version (4 or 6) on for packets of this interface? */
 bool netdev_forwards(const char *name, int version);

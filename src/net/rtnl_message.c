@@ -137,6 +137,28 @@ static void rtnl_parse_stats(const struct nlattr *attribute, struct rtnl_link_st
 	       size < sizeof(*stats) ? size : sizeof(*stats));
 }
 
+static void rtnl_parse_text(const struct nlattr *attribute, char *text, size_t size)
+{
+	const char *value = mnl_attr_get_payload(attribute);
+	size_t length = strnlen(value, mnl_attr_get_payload_len(attribute));
+
+	if (length >= size)
+		return;
+	memcpy(text, value, length);
+	text[length] = '\0';
+}
+
+static void rtnl_parse_linkinfo(const struct nlattr *info, struct rtnl_link_message *link)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, info)
+	{
+		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
+			rtnl_parse_text(attribute, link->kind, sizeof(link->kind));
+	}
+}
+
 int rtnl_parse_link(const struct nlmsghdr *message, void *data)
 {
 	const struct ifinfomsg *header = netlink_header(message, sizeof(*header));
@@ -148,6 +170,15 @@ int rtnl_parse_link(const struct nlmsghdr *message, void *data)
 	mnl_attr_for_each(attribute, message, sizeof(*header))
 	{
 		switch (mnl_attr_get_type(attribute)) {
+		case IFLA_IFNAME:
+			rtnl_parse_text(attribute, link->name, sizeof(link->name));
+			break;
+		case IFLA_LINKINFO:
+			rtnl_parse_linkinfo(attribute, link);
+			break;
+		case IFLA_MASTER:
+			netlink_get(attribute, &link->master, sizeof(link->master));
+			break;
 		case IFLA_STATS64:
 			rtnl_parse_stats(attribute, &link->stats);
 			break;

@@ -83,7 +83,7 @@ def payload(kernel, script, directory):
     _copy(kernel.directory, modules)
     os.symlink("usr/lib", os.path.join(tree, "lib"))
     subprocess.run(["depmod", "-b", tree, kernel.version], check=True)
-    for name in ("lib", "packets", "netns"):
+    for name in ("lib", "packets", "netns", "hostile"):
         _copy(os.path.join(ROOT, "tests", name), os.path.join(home, "tests", name))
     _copy(os.path.join(HERE, "inside"), os.path.join(home, "tests", "inside"))
     shutil.copy(os.path.join(ROOT, "tests", "run"), os.path.join(home, "tests", "run"))

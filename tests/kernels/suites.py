@@ -67,6 +67,7 @@ SUITES = (
         "Interfaces.test_deleted_under_traffic": DELETED,
         "Unmounted.test_unmounted": NAPI,
     }),
+    Suite("hostile on veth", ["hostile/"]),
     Suite("a guest's own", ["inside/"], on_virtio=True),
 )
 

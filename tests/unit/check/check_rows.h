@@ -86,6 +86,108 @@ static const struct row right[] = {
 	 ""},
 };
 
+static const struct row ways[] = {
+	{"a tunnel without Ethernet on the way out", "virtio",
+	 "{'forward': {'type': 65534, 'kind': 'wireguard'}}", LISTEN UNCUT,
+	 "fail ethernet: ip -d link show dev ens6\n"},
+	{"the loopback interface where packets arrive", "virtio", "{'listen': {'type': 772}}",
+	 LISTEN UNCUT, "fail ethernet: ip -d link show dev ens5\n"},
+	{"one arm of no Ethernet is one finding", "virtio",
+	 "{'listen': {'type': 512}, 'forward': {'name': 'ens5', 'type': 512}}",
+	 LISTEN "forward: {mtu: 1500, oversize: drop}\n",
+	 "fail ethernet: ip -d link show dev ens5\n"},
+	{"Ethernet of any kind", "virtio",
+	 "{'listen': {'type': 1, 'kind': 'vlan', 'arp': false},"
+	 " 'forward': {'type': 1, 'kind': 'bond', 'arp': true}}",
+	 LISTEN UNCUT, ""},
+	{"nobody is asked for next hops", "virtio", "{'forward': {'type': 1, 'arp': false}}",
+	 LISTEN UNCUT, "warn ethernet: ip link set dev ens6 arp on\n"},
+	{"which matters to no MAC that is told", "virtio", "{'forward': {'type': 1, 'arp': false}}",
+	 LISTEN KEEP, ""},
+	{"one of a bond's ports sees a share", "virtio",
+	 "{'listen': {'master': 'bond0', 'master_kind': 'bond'}}", LISTEN UNCUT,
+	 "warn ethernet: -\n"},
+	{"a bridge's port may be meant", "virtio",
+	 "{'listen': {'master': 'br0', 'master_kind': 'bridge'}}", LISTEN UNCUT, ""},
+	{"routes lead out of the bridge", "virtio",
+	 "{'forward': {'master': 'br0', 'master_kind': 'bridge'}}", LISTEN UNCUT,
+	 "warn ethernet: -\n"},
+	{"and out of the bond", "virtio", "{'forward': {'master': 'bond0', 'master_kind': 'bond'}}",
+	 LISTEN UNCUT, "warn ethernet: -\n"},
+	{"where no routes are asked its ports will do", "virtio",
+	 "{'forward': {'master': 'br0', 'master_kind': 'bridge'}}", LISTEN KEEP, ""},
+	{"members of a VRF have routes", "virtio",
+	 "{'listen': {'master': 'red', 'master_kind': 'vrf'},"
+	 " 'forward': {'master': 'red', 'master_kind': 'vrf'}}",
+	 LISTEN UNCUT, ""},
+	{"tags that generic mode does not see", "virtio",
+	 "{'listen': {'rx_vlan': true, 'rx_stag': false, 'rx_vlan_fixed': false}}", GENERIC UNCUT,
+	 "warn vlan_tags: ethtool -K ens5 rxvlan off\n"},
+	{"of both sorts", "virtio",
+	 "{'listen': {'rx_vlan': true, 'rx_stag': true, 'rx_vlan_fixed': false}}", GENERIC UNCUT,
+	 "warn vlan_tags: ethtool -K ens5 rxvlan off rx-vlan-stag-hw-parse off\n"},
+	{"which cannot be had otherwise", "virtio",
+	 "{'listen': {'rx_vlan': true, 'rx_stag': false, 'rx_vlan_fixed': true}}", GENERIC UNCUT,
+	 "warn vlan_tags: -\n"},
+	{"native mode takes them off", "virtio",
+	 "{'listen': {'rx_vlan': true, 'rx_stag': true, 'rx_vlan_fixed': false}}", NATIVE UNCUT,
+	 ""},
+	{"on the way out there is none", "virtio",
+	 "{'listen': {'rx_vlan': false, 'rx_stag': false}, 'forward': {'rx_vlan': true}}",
+	 GENERIC UNCUT, ""},
+	{"where native mode is not to be had", "virtio",
+	 "{'listen': {'driver': 'e1000e', 'native': null, 'rx_vlan': true, 'rx_stag': false}}",
+	 LISTEN UNCUT, "warn xdp_mode: -\nwarn vlan_tags: ethtool -K ens5 rxvlan off\n"},
+	{"where this instance had to do without", "virtio",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'generic',"
+	 " 'rx_vlan': true, 'rx_stag': false}}",
+	 LISTEN UNCUT,
+	 "warn xdp_mode: systemctl stop vxlan-pipeline; systemctl start vxlan-pipeline\n"
+	 "warn vlan_tags: ethtool -K ens5 rxvlan off\n"},
+	{"an IPsec policy about a target", "virtio",
+	 "{'host': {'ipsec_rules': 1, 'ipsec_rule': 1, 'ipsec_target': '10.0.0.9',"
+	 " 'ipsec_policy': 'dir out src 0.0.0.0/0 dst 10.0.0.9 priority 5',"
+	 " 'ipsec_demand': 'esp', 'ipsec_direction': 'out', 'ipsec_priority': 5}}",
+	 LISTEN UNCUT,
+	 "fail ipsec: ip xfrm policy add dst 10.0.0.9 dev ens6 dir out priority 4 action allow\n"},
+	{"one that forbids what is forwarded", "virtio",
+	 "{'host': {'ipsec_rules': 1, 'ipsec_rule': 1, 'ipsec_target': '10.0.0.9',"
+	 " 'ipsec_policy': 'default fwd block',"
+	 " 'ipsec_demand': 'block', 'ipsec_direction': 'fwd', 'ipsec_priority': 4294967295}}",
+	 LISTEN UNCUT,
+	 "fail ipsec: ip xfrm policy add dst 10.0.0.9 dev ens5 dir fwd priority 1 action allow\n"},
+	{"one about how they came, after which nothing is in plaintext that was not", "virtio",
+	 "{'host': {'ipsec_rules': 1, 'ipsec_rule': 1, 'ipsec_target': '10.0.0.9',"
+	 " 'ipsec_policy': 'dir fwd src 0.0.0.0/0 dst 10.0.0.9 priority 0',"
+	 " 'ipsec_demand': 'esp', 'ipsec_direction': 'fwd', 'ipsec_priority': 0}}",
+	 LISTEN UNCUT, "warn ipsec: ip xfrm policy list dir fwd\n"},
+	{"one about unmatched packets", "virtio",
+	 "{'host': {'ipsec_rules': 1, 'ipsec_rule': 0, 'ipsec_target': null,"
+	 " 'ipsec_policy': 'dir out src 0.0.0.0/0 dst 0.0.0.0/0 priority 5',"
+	 " 'ipsec_demand': 'esp', 'ipsec_direction': 'out', 'ipsec_priority': 5}}",
+	 LISTEN "forward: {interface: ens6, mtu: 1500, unmatched: forward, oversize: drop}\n",
+	 "fail ipsec: ip xfrm policy add dev ens6 dir out priority 4 action allow\n"},
+	{"one that was found for other rules", "virtio",
+	 "{'host': {'ipsec_rules': 1, 'ipsec_rule': 7, 'ipsec_target': '10.0.0.9',"
+	 " 'ipsec_policy': 'dir out src 0.0.0.0/0 dst 10.0.0.9 priority 5',"
+	 " 'ipsec_demand': 'esp', 'ipsec_direction': 'out', 'ipsec_priority': 5}}",
+	 LISTEN UNCUT, ""},
+	{"none", "virtio", "{'host': {'ipsec_rules': 0}}", LISTEN UNCUT, ""},
+	{"a target that is this host", "virtio",
+	 "{'host': {'local': 1, 'local_rule': 2, 'local_target': 'fd00::9'}}", LISTEN UNCUT RULES,
+	 "warn targets: -\n"},
+	{"a target that is this host, whose packets leave", "virtio",
+	 "{'host': {'local': 1, 'local_rule': 1, 'local_target': '10.0.0.9'}}", LISTEN KEEP RULES,
+	 "warn targets: -\n"},
+	{"a target that was another rule's", "virtio",
+	 "{'host': {'local': 1, 'local_rule': 1, 'local_target': '10.0.0.8'}}", LISTEN UNCUT RULES,
+	 ""},
+	{"one without a route, and one that is this host", "virtio",
+	 "{'host': {'local': 1, 'local_rule': 2, 'local_target': 'fd00::9',"
+	 " 'unrouted': 1, 'unrouted_rule': 1, 'unrouted_target': '10.0.0.9'}}",
+	 LISTEN UNCUT RULES, "warn targets: ip route show dev ens6\nwarn targets: -\n"},
+};
+
 static const struct row drivers[] = {
 	{"ENA at EC2's own MTU, auto", "ena-in-tree", "{'listen': {'mtu': 9001}}", LISTEN UNCUT,
 	 "warn xdp_mtu: ip link set dev ens5 mtu 3498\n" EC2},
@@ -128,6 +230,14 @@ static const struct row drivers[] = {
 	{"somebody took the program off the way out", "ena-in-tree",
 	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'instance', 'xdp_mode': 'native'}}", LISTEN UNCUT,
 	 "warn egress: systemctl reload vxlan-pipeline\n" EC2},
+	{"another instance sends there, whose program gives way", "virtio",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'passing', 'xdp_mode': 'native',"
+	 " 'xdp_instance': 'other'}}",
+	 LISTEN CUT, ""},
+	{"but not to generic mode", "virtio",
+	 "{'listen': {'xdp_id': 7, 'xdp_owner': 'passing', 'xdp_mode': 'native',"
+	 " 'xdp_instance': 'other'}}",
+	 GENERIC UNCUT, "fail xdp_program: vxlan-pipeline stop --instance other\n"},
 	{"one arm on in-tree ENA", "ena-in-tree", "{'forward': {'name': 'ens5'}}",
 	 LISTEN "forward: {mtu: 1500, oversize: drop}\n", "warn single_arm: -\n" EC2},
 	{"the interface that one is logged in through", "ena-in-tree",

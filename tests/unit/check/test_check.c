@@ -63,6 +63,7 @@ static void check_rows(const struct row *rows, size_t count)
 	}
 
 TABLE_TEST(right)
+TABLE_TEST(ways)
 TABLE_TEST(drivers)
 TABLE_TEST(programs)
 TABLE_TEST(systems)
@@ -124,12 +125,29 @@ static void words(void **state)
 		 "Balancer's health check fails; where mirrored packets come through one, say "
 		 "`listen: 0.0.0.0:9790` under `http`, and have the security group let its subnets "
 		 "in"},
+		{{"of which type", "virtio", "{'forward': {'type': 778, 'kind': 'gre'}}",
+		  LISTEN UNCUT, NULL},
+		 "ethernet",
+		 "forward.interface: ens6 is of type gre (link/gre), and XDP would give and take "
+		 "Ethernet frames where it has none; name an Ethernet interface"},
+		{{"a port of which bond", "virtio",
+		  "{'listen': {'master': 'bond0', 'master_kind': 'bond'}}", LISTEN UNCUT, NULL},
+		 "ethernet",
+		 "ens5 is a port of bond0 (bond): what comes in by its other ports is not seen; "
+		 "say `interface: bond0` under `listen`"},
 		{{"which rule's target", "virtio",
 		  "{'host': {'unrouted': 3, 'unrouted_rule': 2, 'unrouted_target': 'fd00::9'}}",
 		  LISTEN UNCUT RULES, NULL},
 		 "targets",
 		 "no route leads to fd00::9 (rule 2) out of ens6, nor for 2 rules more; give it "
 		 "one: ip route add fd00::9 via GATEWAY dev ens6"},
+		{{"which rule's target is here", "virtio",
+		  "{'host': {'local': 3, 'local_rule': 2, 'local_target': 'fd00::9'}}",
+		  LISTEN UNCUT RULES, NULL},
+		 "targets",
+		 "fd00::9 (rule 2, and 2 rules more) is an address of this host: packets for it "
+		 "are "
+		 "passed to its own stack, and none leaves by ens6"},
 		{{"reverse path filtering of both", "virtio",
 		  "{'host': {'rp_filter': 1}, 'listen': {'rp_filter': 2}}", LISTEN UNCUT, NULL},
 		 "rp_filter",
@@ -294,11 +312,12 @@ static void log_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_right),    cmocka_unit_test(test_drivers),
-		cmocka_unit_test(test_programs), cmocka_unit_test(test_systems),
-		cmocka_unit_test(test_traffic),  cmocka_unit_test(test_wrong),
-		cmocka_unit_test(words),         cmocka_unit_test(ignorance),
-		cmocka_unit_test(records),       cmocka_unit_test(log_lines),
+		cmocka_unit_test(test_right),   cmocka_unit_test(test_ways),
+		cmocka_unit_test(test_drivers), cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_systems), cmocka_unit_test(test_traffic),
+		cmocka_unit_test(test_wrong),   cmocka_unit_test(words),
+		cmocka_unit_test(ignorance),    cmocka_unit_test(records),
+		cmocka_unit_test(log_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

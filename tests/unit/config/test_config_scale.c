@@ -90,7 +90,7 @@ static void most_shapes(void **state)
 	fprintf(text.stream, "listen: {interface: ens5}\nnat:\n");
 	for (unsigned int i = 0; i < PIPELINE_MAX_RULES; i++)
 		fprintf(text.stream,
-			"  - {match: {source: '2001:db8:%x:1:8000::/%u'}, to: '::1'}\n", i / 64,
+			"  - {match: {source: '2001:db8:%x:1:8000::/%u'}, to: 'fd00::1'}\n", i / 64,
 			128 - i % 64);
 	assert_loads(&text, "", PIPELINE_MAX_RULES);
 }
@@ -103,8 +103,8 @@ static void one_shape_too_many(void **state)
 	text_begin(&text);
 	fprintf(text.stream, "listen: {interface: ens5}\nnat:\n");
 	for (unsigned int i = 0; i < PIPELINE_MAX_SHAPES + 1; i++)
-		fprintf(text.stream, "  - {match: {source: '2001:db8:%x::/%u'}, to: '::1'}\n", i,
-			48 + i);
+		fprintf(text.stream, "  - {match: {source: '2001:db8:%x::/%u'}, to: 'fd00::1'}\n",
+			i, 48 + i);
 	assert_loads(&text,
 		     "t:67:6: nat[65].match: the IPv6 rules compare too many different things: at "
 		     "most 64 combinations of keys and prefix lengths\n",

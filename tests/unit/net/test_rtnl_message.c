@@ -2,9 +2,11 @@
 /* What rtnetlink's messages say of routes, neighbours and links; values of a wrong size say nothing. */
 #include <errno.h>
 
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 
+#include "net/rtnl_link.h"
 #include "net/rtnl_message.h"
 #include "tests/unit/net/datagram.h"
 
@@ -187,11 +189,18 @@ static void add_link(struct datagram *datagram, const void *stats, size_t size)
 {
 	const struct ifinfomsg header = {.ifi_index = 2};
 	struct nlmsghdr *message = add_message(datagram, RTM_NEWLINK, &header, sizeof(header));
+	struct nlattr *info;
 
 	mnl_attr_put(message, IFLA_ADDRESS, 6, MAC);
 	mnl_attr_put_u32(message, IFLA_LINK, 9);
 	mnl_attr_put_u32(message, IFLA_LINK_NETNSID, 0);
 	mnl_attr_put(message, IFLA_STATS64, size, stats);
+	mnl_attr_put_strz(message, IFLA_IFNAME, "ens5");
+	mnl_attr_put_u32(message, IFLA_MASTER, 4);
+	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+	mnl_attr_put_strz(message, IFLA_INFO_KIND, "vlan");
+	mnl_attr_put_strz(message, IFLA_INFO_SLAVE_KIND, "bond");
+	mnl_attr_nest_end(message, info);
 	datagram->length = message->nlmsg_len;
 }
 
@@ -230,8 +239,71 @@ static void links(void **state)
 		assert_int_equal(link.peer, 9);
 		assert_true(link.elsewhere);
 		assert_memory_equal(link.mac, MAC, 6);
+		assert_string_equal(link.name, "ens5");
+		assert_string_equal(link.kind, "vlan");
+		assert_int_equal(link.master, 4);
 		free(copy);
 	}
+}
+
+static void link_names(void **state)
+{
+	static const struct {
+		const char *sentence;
+		struct value name;
+		const char *expected;
+	} rows[] = {
+		{"as long as a name may be",
+		 {IFLA_IFNAME, 16, "123456789012345"},
+		 "123456789012345"},
+		{"without its end", {IFLA_IFNAME, 4, "ens5"}, "ens5"},
+		{"longer than names are", {IFLA_IFNAME, 17, "1234567890123456"}, ""},
+		{"empty", {IFLA_IFNAME, 0, ""}, ""},
+	};
+	const struct ifinfomsg header = {.ifi_index = 2};
+	int failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct rtnl_link_message link = {0};
+		struct datagram datagram = {0};
+		struct nlmsghdr *message =
+			add_message(&datagram, RTM_NEWLINK, &header, sizeof(header));
+
+		mnl_attr_put(message, rows[i].name.type, rows[i].name.size, rows[i].name.bytes);
+		assert_int_equal(rtnl_parse_link(message, &link), MNL_CB_STOP);
+		failed += row_differs(rows[i].sentence, link.name, rows[i].expected);
+	}
+	assert_int_equal(failed, 0);
+}
+
+static void kinds(void **state)
+{
+	static const struct {
+		uint16_t type;
+		const char *name;
+		const char *expected;
+	} rows[] = {
+		{ARPHRD_ETHER, "", "link/ether"},
+		{ARPHRD_ETHER, "bond", "bond (link/ether)"},
+		{ARPHRD_LOOPBACK, "", "link/loopback"},
+		{ARPHRD_NONE, "wireguard", "wireguard (link/none)"},
+		{ARPHRD_IEEE80211_RADIOTAP, "123456789012345",
+		 "123456789012345 (link/ieee802.11/radiotap)"},
+		{54321, "", "link/[54321]"},
+		{54321, "123456789012345", "123456789012345 (link/[54321])"},
+	};
+	int failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[RTNL_KIND_SIZE];
+
+		failed += row_differs(rows[i].expected,
+				      rtnl_kind_format(rows[i].type, rows[i].name, text),
+				      rows[i].expected);
+	}
+	assert_int_equal(failed, 0);
 }
 
 /* Whatever a message's length: it is refused, or read to its end and no further. */
@@ -273,10 +345,9 @@ static void every_length(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(routes),
-		cmocka_unit_test(neighbours),
-		cmocka_unit_test(links),
-		cmocka_unit_test(every_length),
+		cmocka_unit_test(routes), cmocka_unit_test(neighbours),
+		cmocka_unit_test(links),  cmocka_unit_test(link_names),
+		cmocka_unit_test(kinds),  cmocka_unit_test(every_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel's IPsec policies (ip xfrm policy) for packets that a host sends or forwards. What XDP
+ * sends passes them by.
+ */
+#ifndef NET_XFRM_H
+#define NET_XFRM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "net/netlink.h"
+
+enum xfrm_direction { XFRM_OUT, XFRM_FORWARD };
+
+/* A port of a packet matches if its bits under the mask do. */
+struct xfrm_port {
+	uint16_t value; /* host order */
+	uint16_t mask;  /* 0: any */
+};
+
+struct xfrm_policy {
+	enum xfrm_direction direction;
+	uint32_t priority; /* the lowest comes first */
+	size_t listed;     /* of equal ones the last comes first, which was added first */
+	bool is_default;   /* where no other is about a packet; it blocks */
+	bool blocks;
+	uint8_t demands; /* IPPROTO_ESP, _AH, _COMP; 0: nothing, as one that blocks or lets pass */
+	struct ip_prefix source; /* of the default: address.version 0, of each version */
+	struct ip_prefix destination;
+	uint8_t protocol; /* 0: any */
+	struct xfrm_port source_port;
+	struct xfrm_port destination_port;
+	int ifindex; /* out of which, or in by which they go; 0: any */
+};
+
+/* Those that are about packets without a mark, in the order in which the kernel asks them. */
+struct xfrm_policies {
+	struct xfrm_policy *list;
+	size_t count;
+};
+
+/* 0, also where the kernel knows no IPsec; -EPERM: it takes CAP_NET_ADMIN; -errno. */
+int xfrm_read_policies(struct xfrm_policies *policies);
+void xfrm_clear_policies(struct xfrm_policies *policies);
+
+/* Packets that a host would send or forward. Both prefixes have the same version. */
+struct xfrm_flow {
+	struct ip_prefix source;
+	struct ip_prefix destination;
+	uint8_t protocol;          /* 0: UDP and TCP */
+	bool any_protocol;         /* others, too */
+	uint16_t source_port;      /* 0: any */
+	uint16_t destination_port; /* likewise */
+	int listen_ifindex;
+	int egress_ifindex;
+};
+
+/*
+ * The first policy of the direction that protects or blocks at least some of these packets; NULL:
+ * there is none, or all of them are let pass before it comes. Pure.
+ */
+const struct xfrm_policy *xfrm_find_policy(const struct xfrm_policies *policies,
+					   enum xfrm_direction direction,
+					   const struct xfrm_flow *flow);
+
+/* As `ip xfrm policy` shows it, in a line. Returns `text`. */
+#define XFRM_POLICY_SIZE 176
+const char *xfrm_policy_format(const struct xfrm_policy *policy, char *text);
+/* "esp", "ah", "comp"; "block". */
+const char *xfrm_policy_demand(const struct xfrm_policy *policy);
+
+/* A policy of XFRM_MSG_GETPOLICY's answer. */
+struct xfrm_message {
+	struct xfrm_policy policy;
+	bool foreign; /* about packets of another direction, mark or virtual interface */
+};
+
+/* A netlink_visit whose `data` is a struct xfrm_message, zeroed by the caller. Does no I/O. */
+int xfrm_parse_policy(const struct nlmsghdr *message, void *data);
+
+#endif
