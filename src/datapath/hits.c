@@ -32,42 +32,72 @@ int datapath_read_percpu(int fd, const void *key, void *out, size_t size)
 	return 0;
 }
 
+/* A walk over a per-CPU array of struct hits, which adds up the CPUs' shares. */
+struct hits_walk {
+	int fd;
+	int cpus;
+	uint32_t entries;
+	uint32_t done;
+	uint32_t position; /* where the kernel goes on after a batch */
+	bool one_by_one;   /* per-CPU arrays know batches from Linux 5.13 on; and one has failed */
+	uint32_t *keys;
+	struct hits *values; /* BATCH times cpus */
+	struct hits *sums;   /* of all entries */
+};
+
+/* Reads the next elements; how many, or -errno. A batch that failed says nothing of where it ended. */
+static int hits_read_some(struct hits_walk *walk)
+{
+	uint32_t key = walk->done, number = BATCH;
+
+	if (!walk->one_by_one &&
+	    (bpf_map_lookup_batch(walk->fd, walk->done ? &walk->position : NULL, &walk->position,
+				  walk->keys, walk->values, &number, NULL) == 0 ||
+	     errno == ENOENT))
+		return number && number <= walk->entries - walk->done ? (int)number : -EPROTO;
+	walk->one_by_one = true;
+	return bpf_map_lookup_elem(walk->fd, &key, walk->values) ? -errno : 1;
+}
+
+static int hits_read_all(struct hits_walk *walk)
+{
+	while (walk->done < walk->entries) {
+		int number = hits_read_some(walk);
+
+		if (number < 0)
+			return number;
+		for (int i = 0; i < number; i++)
+			datapath_sum_cpus((const uint64_t *)&walk->values[(size_t)i * walk->cpus],
+					  2, walk->cpus, (uint64_t *)&walk->sums[walk->done + i]);
+		walk->done += number;
+	}
+	return 0;
+}
+
 int datapath_read_hits(int fd, struct hits **out, size_t *count)
 {
-	int cpus = libbpf_num_possible_cpus();
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info), position = 0;
+	struct hits_walk walk = {.fd = fd, .cpus = libbpf_num_possible_cpus()};
 	_cleanup_free_ uint32_t *keys = calloc(BATCH, sizeof(*keys));
 	_cleanup_free_ struct hits *values = NULL;
-	_cleanup_free_ struct hits *hits = NULL;
-	size_t done = 0;
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	int err = walk.cpus < 0 ? walk.cpus : datapath_check_value(fd, sizeof(*values));
 
-	if (cpus < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+	if (err)
+		return err;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
 		return -errno;
-	values = calloc((size_t)BATCH * cpus, sizeof(*values));
-	hits = calloc(info.max_entries, sizeof(*hits));
-	if (!keys || !values || !hits)
-		return -ENOMEM;
-	while (done < info.max_entries) {
-		uint32_t number = BATCH;
-
-		/* per-CPU arrays know batches from Linux 5.13 on */
-		if (bpf_map_lookup_batch(fd, done ? &position : NULL, &position, keys, values,
-					 &number, NULL) &&
-		    errno != ENOENT) {
-			uint32_t key = done;
-
-			if (bpf_map_lookup_elem(fd, &key, values))
-				return -errno;
-			number = 1;
-		}
-		for (uint32_t i = 0; i < number; i++)
-			datapath_sum_cpus((const uint64_t *)&values[(size_t)i * cpus], 2, cpus,
-					  (uint64_t *)&hits[done + i]);
-		done += number ? number : 1;
+	values = calloc((size_t)BATCH * walk.cpus, sizeof(*values));
+	walk.sums = calloc(info.max_entries, sizeof(*walk.sums));
+	walk.entries = info.max_entries;
+	walk.keys = keys;
+	walk.values = values;
+	err = keys && values && walk.sums ? hits_read_all(&walk) : -ENOMEM;
+	if (err) {
+		free(walk.sums);
+		return err;
 	}
-	*out = hits;
-	*count = info.max_entries;
-	hits = NULL;
+	*out = walk.sums;
+	*count = walk.entries;
 	return 0;
 }

@@ -142,7 +142,8 @@ int datapath_map_fits(int fd, const struct bpf_map *map)
 	if (bpf_obj_get_info_by_fd(fd, &info, &size))
 		return -errno;
 	return info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&
-	       info.value_size == bpf_map__value_size(map);
+	       info.value_size == bpf_map__value_size(map) &&
+	       info.max_entries == bpf_map__max_entries(map);
 }
 
 int datapath_check_value(int fd, size_t value_size)

@@ -36,21 +36,32 @@ static int ethtool_count_stats(int fd, const char *interface, uint32_t *count)
 	return *count ? 0 : -EOPNOTSUPP;
 }
 
-int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_t *count)
+/*
+ * Queues may come or go between the three questions. Kernels before commit 7b07be1ff1cb then write as
+ * many values as there are by now, whatever room they are told of; later ones write none.
+ */
+#define STATS_SPARE 8192
+#define STATS_TRIES 5
+
+static int ethtool_try_stats(int fd, const char *interface, struct ethtool_stat **stats,
+			     size_t *count)
 {
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	_cleanup_free_ struct ethtool_gstrings *names = NULL;
 	_cleanup_free_ struct ethtool_stats *values = NULL;
 	struct ethtool_stat *found;
-	uint32_t number = 0, known;
-	int err = fd < 0 ? -errno : ethtool_count_stats(fd, interface, &number);
+	uint32_t number = 0;
+	int err = ethtool_count_stats(fd, interface, &number);
 
 	if (err)
 		return err;
-	names = calloc(1, sizeof(*names) + (size_t)number * ETH_GSTRING_LEN);
-	values = calloc(1, sizeof(*values) + number * sizeof(values->data[0]));
-	if (!names || !values)
+	names = calloc(1, sizeof(*names) + ((size_t)number + STATS_SPARE) * ETH_GSTRING_LEN);
+	values = calloc(1,
+			sizeof(*values) + ((size_t)number + STATS_SPARE) * sizeof(values->data[0]));
+	found = calloc(number, sizeof(*found));
+	if (!names || !values || !found) {
+		free(found);
 		return -ENOMEM;
+	}
 	*names = (struct ethtool_gstrings){.cmd = ETHTOOL_GSTRINGS,
 					   .string_set = ETH_SS_STATS,
 					   .len = number};
@@ -58,22 +69,29 @@ int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_
 	err = ethtool_request_by(fd, interface, names);
 	if (!err)
 		err = ethtool_request_by(fd, interface, values);
-	if (err)
+	if (!err && (names->len != number || values->n_stats != number))
+		err = -EAGAIN;
+	if (err) {
+		free(found);
 		return err;
-	/* queues may have come or gone since they were counted */
-	known = names->len < values->n_stats ? names->len : values->n_stats;
-	if (known > number)
-		known = number;
-	found = calloc(known + 1, sizeof(*found));
-	if (!found)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < known; i++) {
+	}
+	for (uint32_t i = 0; i < number; i++) {
 		memcpy(found[i].name, names->data + (size_t)i * ETH_GSTRING_LEN, ETH_GSTRING_LEN);
 		found[i].value = values->data[i];
 	}
 	*stats = found;
-	*count = known;
+	*count = number;
 	return 0;
+}
+
+int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_t *count)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = fd < 0 ? -errno : -EAGAIN;
+
+	for (int tries = 0; err == -EAGAIN && tries < STATS_TRIES; tries++)
+		err = ethtool_try_stats(fd, interface, stats, count);
+	return err;
 }
 
 int ethtool_request(const char *interface, void *command)

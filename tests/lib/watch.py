@@ -9,6 +9,7 @@ import ctypes
 import http.client
 import json
 import os
+import platform
 import re
 import socket
 import sys
@@ -24,7 +25,8 @@ TOLD_WITHIN = 2.0 * PATIENCE
 PORT = 9789
 VERBOSE = bool({"-v", "--verbose"} & set(sys.argv))
 
-SYS_BPF, BPF_OBJ_GET, BPF_LINK_CREATE, BPF_LINK_UPDATE = 321, 7, 28, 29  # x86_64
+SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+BPF_OBJ_GET, BPF_LINK_CREATE, BPF_LINK_UPDATE = 7, 28, 29
 BPF_XDP = 37
 _libc = ctypes.CDLL(None, use_errno=True)
 
