@@ -14,6 +14,7 @@ struct trial *trial_new(const struct options *options, struct sums *sums)
 	trial->options = options;
 	trial->sums = sums;
 	trial->host = (struct model_host){.gateway_mac = {2, 0, 0, 0, 0, 0xfe},
+					  .pass_mac = {2, 0x56, 0, 0, 0, 0},
 					  .device_mtu = SANDBOX_DEFAULT_MTU};
 	compare_start();
 	return trial;
