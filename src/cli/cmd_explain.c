@@ -87,7 +87,8 @@ static bool parse_options(struct explain_options *options, int argc, char **argv
 		.about = about,
 		.rows = rows,
 		.count = sizeof(rows) / sizeof(rows[0]),
-		.after = "Exit status: 0 done; 1 failed, or a packet of the capture could not be judged:\n"
+		.after = "Exit status: 0 done; 1 failed, or a packet of the capture could not be "
+			 "judged:\n"
 			 "what could be is printed and written all the same; 2 bad usage or bad\n"
 			 "configuration.",
 		.has_operands = true,
@@ -247,8 +248,9 @@ static enum command_status explain_fail(const struct explain_run *run, const str
 	if ((!run->writer && !run->written) || strcmp(output, "-") == 0)
 		return command_fail(error);
 	/* behind the cause there may be a command */
-	error_set(&whole, 0, "%.80s %s: %.400s", output,
-		  run->written ? "holds what leaves of the others" : "was not written",
+	error_set(&whole, 0, "%.80s %s: %.600s", output,
+		  run->written ? "holds what leaves of those that could be judged"
+			       : "was not written",
 		  error->text);
 	return command_fail(&whole);
 }

@@ -56,8 +56,8 @@ struct datapath_options {
 	/* frames may come in several buffers (Linux 5.18, and the driver); with `generic`, too, those
 	 * of datapath_run(), though in generic mode the kernel joins them before */
 	bool multi_buffer;
-	bool trace;        /* datapath_run() is to tell what happened */
-	bool may_pass;     /* the kernel is kept from answering what is passed to it */
+	bool trace;    /* datapath_run() is to tell what happened */
+	bool may_pass; /* the kernel is kept from answering what is passed to it */
 	struct progress progress;
 };
 
@@ -75,7 +75,7 @@ void datapath_free(struct datapath *datapath); /* NULL is allowed; what is pinne
 
 #define DATAPATH_ONE_BUFFER 3520 /* bytes that BPF_PROG_RUN takes in one buffer at least */
 /* In several: that one and MAX_SKB_FRAGS pages. A longer frame is no VXLAN packet anyway. */
-#define DATAPATH_MAX_FRAME (DATAPATH_ONE_BUFFER + 17 * 4096)
+#define DATAPATH_MAX_FRAME  (DATAPATH_ONE_BUFFER + 17 * 4096)
 
 /* What the program made of one frame. */
 struct datapath_outcome {

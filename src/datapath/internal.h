@@ -15,7 +15,6 @@ struct datapath {
 	struct datapath_links links;
 	uint32_t generation;
 	bool generic;
-	bool multi_buffer;
 	enum fragmenting fragmenting;
 	struct ip_address *targets; /* of the rules; next_hops[i] is the way to targets[i] */
 	size_t target_count;

@@ -251,13 +251,6 @@ static int choose_mark(const struct datapath_pins *pins, __u64 *mark)
 	return getrandom(mark, sizeof(*mark), 0) == sizeof(*mark) ? 0 : -errno;
 }
 
-static enum buffers choose_buffers(const struct datapath_options *options)
-{
-	if (!options->multi_buffer)
-		return BUFFERS_ONE;
-	return options->generic ? BUFFERS_JOINED : BUFFERS_SEVERAL;
-}
-
 static int choose_constants(struct datapath *datapath, const struct config *config,
 			    const struct datapath_options *options, const struct tables *tables)
 {
@@ -269,7 +262,8 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	fill_constants(constants, config, &datapath->links, tables);
 	constants->generation = datapath->generation;
 	constants->trace = options->trace;
-	constants->buffers = choose_buffers(options);
+	if (options->multi_buffer)
+		constants->buffers = options->generic ? BUFFERS_JOINED : BUFFERS_SEVERAL;
 	constants->may_pass = options->may_pass;
 	datapath_pass_mac(options->pins ? datapath_pass_mark(options->pins) : 0,
 			  (uint8_t *)constants->pass_mac);
@@ -383,7 +377,6 @@ int datapath_load(struct datapath **out, const struct config *config,
 	libbpf_set_print(datapath_print_libbpf);
 	datapath->links = *links;
 	datapath->generic = options->generic;
-	datapath->multi_buffer = options->multi_buffer;
 	datapath->generation = next_generation(options->pins);
 	err = tables_build(&tables, config, error);
 	progress_step(&options->progress);

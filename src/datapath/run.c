@@ -92,11 +92,17 @@ static bool run_refused_size(int err, size_t length)
 	return length > DATAPATH_ONE_BUFFER && (err == -EINVAL || err == -ENOMEM);
 }
 
-static int run_explain_size(size_t length, bool multi_buffer, struct error *error)
+static bool run_takes_buffers(const struct datapath *datapath)
 {
-	if (multi_buffer)
+	return datapath->skeleton->rodata->config.buffers != BUFFERS_ONE;
+}
+
+static int run_explain_size(const struct datapath *datapath, size_t length, struct error *error)
+{
+	if (run_takes_buffers(datapath))
 		return error_set(error, -EMSGSIZE,
-				 "%zu bytes are more than this kernel takes for a trial run", length);
+				 "%zu bytes are more than this kernel takes for a trial run",
+				 length);
 	return error_set(error, -EMSGSIZE,
 			 "%zu bytes are more than the %d that this kernel takes for a trial run; "
 			 "Linux 5.18 takes more",
@@ -113,13 +119,13 @@ int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 
 	if (length < ETH_HLEN)
 		return error_set(error, -EINVAL, "shorter than an Ethernet header");
-	if (length > (datapath->multi_buffer ? DATAPATH_MAX_FRAME : DATAPATH_ONE_BUFFER))
-		return run_explain_size(length, datapath->multi_buffer, error);
+	if (length > (run_takes_buffers(datapath) ? DATAPATH_MAX_FRAME : DATAPATH_ONE_BUFFER))
+		return run_explain_size(datapath, length, error);
 	outcome->frame_count = 1;
 	err = run_once(datapath, program_fd, datapath->links.listen_ifindex, frame, length,
 		       &outcome->frames[0], &outcome->action, error);
 	if (run_refused_size(err, length))
-		return run_explain_size(length, datapath->multi_buffer, error);
+		return run_explain_size(datapath, length, error);
 	if (!err && bpf_map_lookup_elem(traces_fd, &zero, &outcome->trace))
 		err = error_set(error, -errno, "cannot read the trace: %s", strerror(errno));
 	if (!err && outcome->trace.verdict == VERDICT_FRAGMENTED)

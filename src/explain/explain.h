@@ -28,7 +28,8 @@ struct explain_out {
 struct explanation {
 	uint64_t number; /* from 1 */
 	struct capture_packet packet;
-	char problem[EXPLAIN_PROBLEM]; /* why it was not run; empty: it was, and what follows holds */
+	char problem
+		[EXPLAIN_PROBLEM]; /* why it was not run; empty: it was, and what follows holds */
 	struct datapath_outcome outcome;
 	const struct nat_rule *rule; /* NULL: none */
 	struct dissection outer;     /* holds even if the packet was not run */

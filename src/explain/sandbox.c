@@ -256,8 +256,7 @@ int sandbox_enter(const struct config *config, struct datapath_links *links, str
 		error_set(error, err, "sandbox: cannot reach rtnetlink: %s", strerror(-err));
 	} else {
 		sandbox.links.listen_mtu = LINK_MTU;
-		sandbox.links.egress_mtu =
-			config->forward.mtu ? LINK_MTU : SANDBOX_DEFAULT_MTU;
+		sandbox.links.egress_mtu = config->forward.mtu ? LINK_MTU : SANDBOX_DEFAULT_MTU;
 		err = furnish(&sandbox, error);
 	}
 	if (!err)

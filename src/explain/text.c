@@ -201,8 +201,8 @@ static void print_passed(const struct explain_text *text, const struct explanati
 		return;
 	if (length && strtoul(length->text, NULL, 10) > text->mtu)
 		print_remark(text, "larger than the MTU: the kernel is to fragment it");
-	print_remark(text, "by this source MAC nftables knows what the kernel must not answer; "
-			   "each instance has its own");
+	print_remark(text, "by the source MAC nftables knows that the kernel must not answer it; "
+			   "a running instance has another one");
 }
 
 static void print_out(const struct explain_text *text, const struct explain_out *out)

@@ -95,6 +95,12 @@ static const char *unreadable_command(const char *path, const char *command,
 	return text;
 }
 
+/* libpcap takes the beginning of a pcapng's first block for an unknown format. */
+static bool is_pcapng_cut(const uint8_t *head, size_t length)
+{
+	return length >= 4 && length < UNREADABLE_HEAD && memcmp(head, "\n\r\r\n", 4) == 0;
+}
+
 static bool is_text(const uint8_t *head, size_t length)
 {
 	for (size_t i = 0; i < length; i++) {
@@ -120,7 +126,7 @@ int unreadable_format(const char *path, const uint8_t *head, size_t length, cons
 	if (!length)
 		return error_set(error, -EINVAL, "%.150s: it is empty, and no capture (%s)", name,
 				 reason);
-	if (strncmp(reason, "truncated", strlen("truncated")) == 0)
+	if (strncmp(reason, "truncated", strlen("truncated")) == 0 || is_pcapng_cut(head, length))
 		return error_set(error, -EINVAL, "%.150s: cut off before the first packet (%s)",
 				 name, reason);
 	if (is_text(head, length))

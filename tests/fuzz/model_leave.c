@@ -120,7 +120,8 @@ static uint32_t fragmenting_verdicts(const struct model *model, const struct inn
 	size_t piece = (model_mtu(model) - header) / 8 * 8;
 
 	/* generic mode, several buffers, too small a device MTU, IP options, or too many pieces */
-	if (scenario->generic || answer->scattered || !scenario->mtu || header > 20 || payload > MOST_PIECES * piece)
+	if (scenario->generic || answer->scattered || !scenario->mtu || header > 20 ||
+	    payload > MOST_PIECES * piece)
 		return kernel_verdicts(model, inner);
 	/* docs/ does not say who fragments a truncated packet, or one that ends beyond 65535 */
 	if (inner->claimed > inner->present ||
