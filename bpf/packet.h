@@ -55,6 +55,7 @@ struct packet {
 	__u64 addresses[2]; /* the Ethernet addresses, as in struct next_hop; 0: they stay */
 
 	/* for `explain` */
+	bool scattered;
 	__u32 rule;
 	__u32 events;
 };
@@ -99,7 +100,8 @@ static __always_inline void *packet_forget_path(const struct packet *packet, voi
  */
 static __always_inline bool packet_is_scattered(const struct packet *packet)
 {
-	return config.multi_buffer && packet->length > bytes_between(packet->start, packet->end);
+	return config.buffers == BUFFERS_SEVERAL &&
+	       packet->length > bytes_between(packet->start, packet->end);
 }
 
 /*

@@ -28,8 +28,10 @@ static __always_inline enum verdict judge(struct packet *packet)
 	packet->end = cursor.end;
 	packet->mtu = config.mtu;
 	packet->length = bytes_between(cursor.at, cursor.end);
-	if (config.multi_buffer)
+	if (config.buffers != BUFFERS_ONE)
 		packet->length = bpf_xdp_get_buff_len(packet->ctx);
+	if (config.trace)
+		packet->scattered = packet_is_scattered(packet);
 	packet->ethernet = packet->ip = packet->transport = cursor.at;
 
 	verdict = tunnel_open(packet, &cursor);
@@ -87,6 +89,7 @@ static __always_inline void leave_trace(const struct packet *packet, enum verdic
 	trace->rule = packet->rule;
 	trace->vni = packet->inner_offset ? packet->vni : VNI_NONE;
 	trace->inner_offset = packet->inner_offset;
+	trace->scattered = packet->scattered;
 }
 
 SEC("xdp")

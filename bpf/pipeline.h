@@ -343,6 +343,16 @@ enum vni_mode {
 enum next_hop_mode { NEXT_HOP_ROUTE, NEXT_HOP_KEEP, NEXT_HOP_MAC };
 enum oversize_mode { OVERSIZE_FRAGMENT, OVERSIZE_PASS, OVERSIZE_DROP };
 enum fallback { FALLBACK_DROP, FALLBACK_PASS, FALLBACK_FORWARD };
+/* In how many buffers the program gets a frame. */
+enum buffers {
+	BUFFERS_ONE,
+	BUFFERS_SEVERAL, /* a long frame, in native mode */
+	/*
+	 * A long frame that stands for one in one buffer: in generic mode the kernel joins the buffers
+	 * before it runs the program, but not for a trial run by `explain`.
+	 */
+	BUFFERS_JOINED,
+};
 enum udp_checksum_mode { UDP_CHECKSUM_UPDATE, UDP_CHECKSUM_ZERO, UDP_CHECKSUM_PRESERVE };
 
 #define CLEAR_DF_NEVER 0xffffffffU
@@ -379,7 +389,7 @@ struct pipeline_config {
 	__u16 pass_mac[3];         /* its source, by which nftables knows it (src/net/silence.h) */
 	__u16 next_hop_mac[3];     /* with NEXT_HOP_MAC */
 	__u16 egress_mac[3];       /* source address with NEXT_HOP_MAC */
-	__u8 multi_buffer;         /* frames may come in several buffers */
+	__u8 buffers;              /* enum buffers */
 	__u8 transmit_by_redirect; /* single_arm: through the devmap, not by XDP_TX */
 	__u8 may_pass;             /* the kernel is kept from answering what is passed to it */
 	__u8 mtu_is_devices;       /* forward.mtu is auto: it changes with device_mtu */
@@ -404,6 +414,7 @@ struct trace {
 	__u32 rule;         /* 0: none */
 	__u32 vni;          /* VNI_NONE: did not get that far */
 	__u32 inner_offset; /* of the inner Ethernet header in the frame as it came; 0: none */
+	__u32 scattered;    /* 1: it came in several buffers */
 };
 
 /* What a pinned instance says of itself: the value of map `instance`, written by user space. */
@@ -437,7 +448,7 @@ _Static_assert(NEXT_HOP_STATES <= 1 << (NEXT_HOP_ZERO_SHIFT - NEXT_HOP_STATE_SHI
 PIPELINE_SIZE_IS(struct fragment_shim, 16);
 PIPELINE_SIZE_IS(struct source_key, 24);
 PIPELINE_SIZE_IS(struct pipeline_config, 4792); /* another one: another PIPELINE_CONFIG_LAYOUT */
-PIPELINE_SIZE_IS(struct trace, 20);
+PIPELINE_SIZE_IS(struct trace, 24);
 PIPELINE_SIZE_IS(struct heartbeat, 16);
 PIPELINE_SIZE_IS(struct instance_info, 96);
 

@@ -8,7 +8,7 @@
 #define BASE_ERROR_H
 
 struct error {
-	char text[512]; /* one line, no newline at its end */
+	char text[768]; /* one line, no newline at its end; room for a command that mends it */
 };
 
 /* Stores the text and returns `code` (a negative errno), so that `return error_set(...)` reads. */

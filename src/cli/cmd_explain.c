@@ -11,7 +11,9 @@
 #include "explain/explain.h"
 #include "explain/json.h"
 #include "explain/text.h"
+#include "explain/unreadable.h"
 #include "cli/interrupt.h"
+#include "datapath/probe.h"
 #include "cli/options.h"
 #include "explain/sandbox.h"
 
@@ -33,6 +35,9 @@ struct explain_run {
 	struct explanation *explanation;
 	struct explain_text text;
 	struct explain_totals totals;
+	struct error end; /* with ends_early: what keeps the rest of the capture from being read */
+	bool ends_early;
+	bool written; /* the output is in its place */
 };
 
 static const char about[] =
@@ -82,7 +87,10 @@ static bool parse_options(struct explain_options *options, int argc, char **argv
 		.about = about,
 		.rows = rows,
 		.count = sizeof(rows) / sizeof(rows[0]),
-		.after = "Exit status: 0 done, 1 failed, 2 bad usage or bad configuration.",
+		.after = "Exit status: 0 done; 1 failed, or a packet of the capture could not be "
+			 "judged:\n"
+			 "what could be is printed and written all the same; 2 bad usage or bad\n"
+			 "configuration.",
 		.has_operands = true,
 	};
 
@@ -122,19 +130,22 @@ static int explain_next(struct explain_run *run, const struct capture_packet *pa
 	return 0;
 }
 
+/* A capture that cannot be read to its end is no failure here: its end is what can be read of it. */
 static int explain_all(struct explain_run *run, struct error *error)
 {
 	struct capture_packet packet;
-	int got;
 
 	while (!interrupt_caught && !ferror(stdout)) {
-		got = capture_next(run->capture, &packet, error);
-		if (got <= 0 && !interrupt_caught)
-			return got;
+		int got = capture_next(run->capture, &packet, &run->end), err = 0;
+
+		if (got <= 0 && !interrupt_caught) {
+			run->ends_early = got < 0;
+			return 0;
+		}
 		if (got > 0)
-			got = explain_next(run, &packet, error);
-		if (got < 0 && !interrupt_caught)
-			return got;
+			err = explain_next(run, &packet, error);
+		if (err && !interrupt_caught)
+			return err;
 	}
 	if (!interrupt_caught)
 		return 0; /* standard output failed: explain_finish() says why */
@@ -150,21 +161,56 @@ static void explain_begin(const struct explain_run *run)
 		explain_text_begin(&run->text, run->options->input, &run->config);
 }
 
-/* Ends what explain_begin() began, also when the packets ended in a failure. */
+/* Says which packets of the capture have no verdict. False: each of them has one. */
+static bool explain_is_partial(const struct explain_run *run, struct error *error)
+{
+	const struct explain_totals *totals = &run->totals;
+	char unjudged[EXPLAIN_PROBLEM + 96] = "";
+
+	if (totals->not_run)
+		snprintf(unjudged, sizeof(unjudged),
+			 "%llu of %llu packets could not be judged; the first is #%llu: %s",
+			 (unsigned long long)totals->not_run, (unsigned long long)totals->packets,
+			 (unsigned long long)totals->first_not_run, totals->problem);
+	if (!totals->not_run)
+		*error = run->end;
+	else
+		error_set(error, 0, "%.100s: %s%s%s", unreadable_name(run->options->input),
+			  unjudged, run->ends_early ? "; " : "", run->end.text);
+	return run->ends_early || totals->not_run;
+}
+
+/* Puts the output in its place, unless nothing could be read that would be in it. */
+static int explain_commit(struct explain_run *run, struct error *error)
+{
+	int err;
+
+	if (!run->writer || (run->ends_early && !run->totals.packets))
+		return 0;
+	err = capture_commit(run->writer, error);
+	run->writer = NULL;
+	run->written = !err;
+	return err;
+}
+
+/*
+ * Ends what explain_begin() began, also when the packets ended in a failure. -ENODATA: packets of the
+ * capture could not be judged; the others are told and written.
+ */
 static int explain_finish(struct explain_run *run, int err, struct error *error)
 {
+	bool partial = !err && explain_is_partial(run, error);
+
 	errno = 0;
 	if (run->options->json)
-		explain_json_end(stdout, &run->totals, err ? error->text : NULL);
+		explain_json_end(stdout, &run->totals, err || partial ? error->text : NULL);
 	else if (has_text(run->options))
 		explain_text_end(&run->text, &run->totals);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && !err)
 		err = error_set(error, -EIO, "standard output: %s", strerror(errno ? errno : EIO));
-	if (err || !run->writer)
-		return err;
-	err = capture_commit(run->writer, error);
-	run->writer = NULL;
-	return err;
+	if (!err)
+		err = explain_commit(run, error);
+	return !err && partial ? -ENODATA : err;
 }
 
 /* Everything that can be refused is, before a packet is read. */
@@ -172,6 +218,7 @@ static int prepare(struct explain_run *run, struct error *error)
 {
 	const struct datapath_options options = {
 		.generic = run->config.listen.xdp_mode == XDP_MODE_GENERIC,
+		.multi_buffer = datapath_can_take_buffers(),
 		.trace = true,
 		.may_pass = true,
 	};
@@ -195,11 +242,16 @@ static int prepare(struct explain_run *run, struct error *error)
 
 static enum command_status explain_fail(const struct explain_run *run, const struct error *error)
 {
+	const char *output = run->options->output;
 	struct error whole;
 
-	if (!run->writer)
+	if ((!run->writer && !run->written) || strcmp(output, "-") == 0)
 		return command_fail(error);
-	error_set(&whole, 0, "%.400s; %.80s was not written", error->text, run->options->output);
+	/* behind the cause there may be a command */
+	error_set(&whole, 0, "%.80s %s: %.600s", output,
+		  run->written ? "holds what leaves of those that could be judged"
+			       : "was not written",
+		  error->text);
 	return command_fail(&whole);
 }
 

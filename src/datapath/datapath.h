@@ -53,9 +53,11 @@ void datapath_pass_mac(uint32_t mark, uint8_t mac[6]);
 struct datapath_options {
 	const struct datapath_pins *pins; /* it goes on counting in their maps; NULL: in its own */
 	bool generic;                     /* it will be attached in generic XDP mode */
-	bool multi_buffer; /* frames may come in several buffers (Linux 5.18, and the driver) */
-	bool trace;        /* datapath_run() is to tell what happened */
-	bool may_pass;     /* the kernel is kept from answering what is passed to it */
+	/* frames may come in several buffers (Linux 5.18, and the driver); with `generic`, too, those
+	 * of datapath_run(), though in generic mode the kernel joins them before */
+	bool multi_buffer;
+	bool trace;    /* datapath_run() is to tell what happened */
+	bool may_pass; /* the kernel is kept from answering what is passed to it */
 	struct progress progress;
 };
 
@@ -71,7 +73,9 @@ enum fragmenting datapath_fragmenting(const struct datapath *datapath);
 
 void datapath_free(struct datapath *datapath); /* NULL is allowed; what is pinned stays */
 
-#define DATAPATH_MAX_FRAME 3520 /* bytes that BPF_PROG_RUN takes in one buffer */
+#define DATAPATH_ONE_BUFFER 3520 /* bytes that BPF_PROG_RUN takes in one buffer at least */
+/* In several: that one and MAX_SKB_FRAGS pages. A longer frame is no VXLAN packet anyway. */
+#define DATAPATH_MAX_FRAME  (DATAPATH_ONE_BUFFER + 17 * 4096)
 
 /* What the program made of one frame. */
 struct datapath_outcome {
@@ -95,8 +99,9 @@ void datapath_park(struct datapath *datapath);
 
 /*
  * Runs the program once on a frame as if it had come in on listen_ifindex; what leaves is in
- * outcome->frames, also when the program drops it. Needs trace. -EMSGSIZE: longer than the kernel
- * takes; -EINVAL: shorter than an Ethernet header. The process must be bound to one CPU: fragments are counted there.
+ * outcome->frames, also when the program drops it. Needs trace. -EMSGSIZE: longer than this kernel
+ * takes, which without multi_buffer is DATAPATH_ONE_BUFFER; -EINVAL: shorter than an Ethernet header.
+ * The process must be bound to one CPU: fragments are counted there.
  */
 int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 		 struct datapath_outcome *outcome, struct error *error);

@@ -262,7 +262,8 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	fill_constants(constants, config, &datapath->links, tables);
 	constants->generation = datapath->generation;
 	constants->trace = options->trace;
-	constants->multi_buffer = options->multi_buffer;
+	if (options->multi_buffer)
+		constants->buffers = options->generic ? BUFFERS_JOINED : BUFFERS_SEVERAL;
 	constants->may_pass = options->may_pass;
 	datapath_pass_mac(options->pins ? datapath_pass_mark(options->pins) : 0,
 			  (uint8_t *)constants->pass_mac);

@@ -105,6 +105,11 @@ int datapath_can_multi_buffer(void)
 	return probe_result(fd);
 }
 
+bool datapath_can_take_buffers(void)
+{
+	return loads(BPF_XDP, BPF_F_XDP_HAS_FRAGS) == ANSWER_YES;
+}
+
 /* What is interpreted has no compiled length. */
 static enum answer probe_jit(void)
 {

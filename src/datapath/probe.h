@@ -21,6 +21,9 @@ struct datapath_features {
 /* Finds out by trying, on nothing that carries traffic. */
 void datapath_probe(struct datapath_features *features);
 
+/* Does the kernel run programs on frames in several buffers (Linux 5.18)? */
+bool datapath_can_take_buffers(void);
+
 /* Is it a program of this instance, of the current generation or an earlier one? */
 bool datapath_owns(const char *instance, uint32_t program_id);
 /* The instance whose program it is: its name, or an empty text. INSTANCE_NAME_MAX + 1 bytes. */

@@ -32,7 +32,7 @@ static int test_run(struct datapath *datapath, int program_fd, struct bpf_test_r
 
 	if (!datapath->contextless)
 		err = bpf_prog_test_run_opts(program_fd, options);
-	if (err != -EINVAL)
+	if (err != -EINVAL || options->data_size_in > DATAPATH_ONE_BUFFER)
 		return err;
 	options->ctx_in = NULL;
 	options->ctx_size_in = 0;
@@ -66,13 +66,16 @@ static int run_fragments(struct datapath *datapath, struct datapath_outcome *out
 			 struct error *error)
 {
 	int program_fd = bpf_program__fd(datapath->skeleton->progs.vxlan_pipeline_explain);
-	const struct datapath_frame shimmed = outcome->frames[0];
+	uint8_t shimmed[DATAPATH_ONE_BUFFER]; /* only what came in one buffer is fragmented */
+	size_t length = outcome->frames[0].length;
 	uint32_t action;
 
+	if (length > sizeof(shimmed))
+		return error_set(error, -EMSGSIZE, "a frame of %zu bytes to be fragmented", length);
+	memcpy(shimmed, outcome->frames[0].bytes, length);
 	for (size_t i = 0; i < MAX_FRAGMENTS; i++) {
-		int err = run_once(datapath, program_fd, datapath->links.egress_ifindex,
-				   shimmed.bytes, shimmed.length, &outcome->frames[i], &action,
-				   error);
+		int err = run_once(datapath, program_fd, datapath->links.egress_ifindex, shimmed,
+				   length, &outcome->frames[i], &action, error);
 
 		if (err)
 			return err;
@@ -81,6 +84,29 @@ static int run_fragments(struct datapath *datapath, struct datapath_outcome *out
 		outcome->frame_count = i + 1;
 	}
 	return 0;
+}
+
+/* What the kernel says of a frame in more buffers than it takes, or than the program was loaded for. */
+static bool run_refused_size(int err, size_t length)
+{
+	return length > DATAPATH_ONE_BUFFER && (err == -EINVAL || err == -ENOMEM);
+}
+
+static bool run_takes_buffers(const struct datapath *datapath)
+{
+	return datapath->skeleton->rodata->config.buffers != BUFFERS_ONE;
+}
+
+static int run_explain_size(const struct datapath *datapath, size_t length, struct error *error)
+{
+	if (run_takes_buffers(datapath))
+		return error_set(error, -EMSGSIZE,
+				 "%zu bytes are more than this kernel takes for a trial run",
+				 length);
+	return error_set(error, -EMSGSIZE,
+			 "%zu bytes are more than the %d that this kernel takes for a trial run; "
+			 "Linux 5.18 takes more",
+			 length, DATAPATH_ONE_BUFFER);
 }
 
 int datapath_run(struct datapath *datapath, const void *frame, size_t length,
@@ -93,13 +119,13 @@ int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 
 	if (length < ETH_HLEN)
 		return error_set(error, -EINVAL, "shorter than an Ethernet header");
-	if (length > DATAPATH_MAX_FRAME)
-		return error_set(error, -EMSGSIZE,
-				 "longer than the %d bytes XDP takes in one buffer",
-				 DATAPATH_MAX_FRAME);
+	if (length > (run_takes_buffers(datapath) ? DATAPATH_MAX_FRAME : DATAPATH_ONE_BUFFER))
+		return run_explain_size(datapath, length, error);
 	outcome->frame_count = 1;
 	err = run_once(datapath, program_fd, datapath->links.listen_ifindex, frame, length,
 		       &outcome->frames[0], &outcome->action, error);
+	if (run_refused_size(err, length))
+		return run_explain_size(datapath, length, error);
 	if (!err && bpf_map_lookup_elem(traces_fd, &zero, &outcome->trace))
 		err = error_set(error, -errno, "cannot read the trace: %s", strerror(errno));
 	if (!err && outcome->trace.verdict == VERDICT_FRAGMENTED)

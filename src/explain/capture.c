@@ -11,13 +11,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "explain/unreadable.h"
+
 #define MAGIC_MICROSECONDS 0xa1b2c3d4U
+#define MAGIC_KUZNETZOV    0xa1b2cd34U /* libpcap's "modified" pcap, with microseconds, too */
+#define MAGIC_PCAPNG       0x0a0d0d0aU /* the same in both byte orders */
 
 struct capture {
 	pcap_t *pcap;
-	char *name; /* for messages */
+	char *path;
 	struct stat stat;
+	uint64_t count; /* of the packets read */
 	bool microseconds;
+	bool narrow_seconds; /* 32 bits without a sign, as pcap has them */
 };
 
 struct capture_writer {
@@ -35,51 +41,86 @@ static const char *cause(int err)
 	return strerror(err < 0 ? -err : err);
 }
 
-/* Only a regular file lets its magic be looked at without taking it from libpcap. */
-static bool has_microseconds(int fd)
+/* Looks at the first bytes and gives them back: libpcap is to read them, also from a pipe. */
+static size_t capture_peek(FILE *stream, uint8_t head[UNREADABLE_HEAD])
 {
-	uint32_t magic;
+	size_t length = fread(head, 1, UNREADABLE_HEAD, stream);
 
-	if (pread(fd, &magic, sizeof(magic), 0) != sizeof(magic))
+	for (size_t i = length; i; i--)
+		ungetc(head[i - 1], stream);
+	return length;
+}
+
+static void note_format(struct capture *capture, const uint8_t *head)
+{
+	uint32_t magic, swapped;
+
+	memcpy(&magic, head, sizeof(magic));
+	swapped = __builtin_bswap32(magic);
+	capture->microseconds = magic == MAGIC_MICROSECONDS || swapped == MAGIC_MICROSECONDS ||
+				magic == MAGIC_KUZNETZOV || swapped == MAGIC_KUZNETZOV;
+	capture->narrow_seconds = magic != MAGIC_PCAPNG;
+}
+
+/*
+ * Does a file of another link type go on with interfaces of other ones? libpcap says so when it gets
+ * there; what it reads until then is of no use anyway.
+ */
+static bool capture_is_mixed(const struct capture *capture)
+{
+	struct pcap_pkthdr *header;
+	const u_char *bytes;
+
+	if (!S_ISREG(capture->stat.st_mode))
 		return false;
-	return magic == MAGIC_MICROSECONDS || magic == __builtin_bswap32(MAGIC_MICROSECONDS);
+	while (pcap_next_ex(capture->pcap, &header, &bytes) == 1)
+		;
+	return unreadable_is_mixed(pcap_geterr(capture->pcap));
 }
 
 static int check_link_type(const struct capture *capture, struct error *error)
 {
 	int type = pcap_datalink(capture->pcap);
-	const char *name = pcap_datalink_val_to_name(type);
-	const char *description = pcap_datalink_val_to_description_or_dlt(type);
 
 	if (type == DLT_EN10MB)
 		return 0;
-	return error_set(error, -EPROTOTYPE,
-			 "%s: link type is %s (%s), but the program sees Ethernet frames only; "
-			 "capture on an Ethernet interface, not on 'any'",
-			 capture->name, name ? name : "unnamed", description);
+	if (capture_is_mixed(capture))
+		return unreadable_packet(capture->path, 1, pcap_geterr(capture->pcap), error);
+	return unreadable_link_type(capture->path, type, pcap_datalink_val_to_name(type),
+				    pcap_datalink_val_to_description_or_dlt(type), error);
 }
 
 /* Takes over `stream`. */
 static int open_stream(struct capture *capture, FILE *stream, struct error *error)
 {
+	uint8_t head[UNREADABLE_HEAD] = {0};
 	char reason[PCAP_ERRBUF_SIZE];
+	size_t length;
 
-	if (fstat(fileno(stream), &capture->stat) == 0 && S_ISREG(capture->stat.st_mode))
-		capture->microseconds = has_microseconds(fileno(stream));
+	fstat(fileno(stream), &capture->stat);
+	errno = 0;
+	length = capture_peek(stream, head);
+	if (ferror(stream)) {
+		int err = errno ? errno : EIO;
+
+		if (stream != stdin)
+			fclose(stream);
+		return error_set(error, -err, "%s: %s", unreadable_name(capture->path), cause(err));
+	}
+	note_format(capture, head);
 	capture->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO,
 								 reason);
 	if (!capture->pcap) {
 		if (stream != stdin)
 			fclose(stream);
-		return error_set(error, -EINVAL, "%s: no capture that can be read: %s",
-				 capture->name, reason);
+		return unreadable_format(capture->path, head, length, reason, error);
 	}
 	return check_link_type(capture, error);
 }
 
 int capture_open(struct capture **capture, const char *path, struct error *error)
 {
-	bool standard = strcmp(path, "-") == 0;
+	bool standard = strcmp(path, UNREADABLE_STANDARD_INPUT) == 0;
 	struct capture *opened;
 	FILE *stream = standard ? stdin : fopen(path, "re");
 	int err;
@@ -88,8 +129,8 @@ int capture_open(struct capture **capture, const char *path, struct error *error
 		return error_set(error, -errno, "%s: %s", path, cause(errno));
 	opened = calloc(1, sizeof(*opened));
 	if (opened)
-		opened->name = strdup(standard ? "standard input" : path);
-	if (!opened || !opened->name) {
+		opened->path = strdup(path);
+	if (!opened || !opened->path) {
 		if (!standard)
 			fclose(stream);
 		free(opened);
@@ -113,9 +154,12 @@ int capture_next(struct capture *capture, struct capture_packet *packet, struct 
 	if (got == PCAP_ERROR_BREAK)
 		return 0;
 	if (got != 1)
-		return error_set(error, -EIO, "%s: damaged or cut off here: %s", capture->name,
-				 pcap_geterr(capture->pcap));
+		return unreadable_packet(capture->path, capture->count + 1,
+					 pcap_geterr(capture->pcap), error);
+	capture->count++;
 	packet->time.tv_sec = header->ts.tv_sec;
+	if (capture->narrow_seconds) /* libpcap takes those from 2038 on for negative ones */
+		packet->time.tv_sec = (uint32_t)header->ts.tv_sec;
 	packet->time.tv_nsec = header->ts.tv_usec; /* asked for as nanoseconds */
 	if (packet->time.tv_nsec < 0 || packet->time.tv_nsec >= 1000000000)
 		packet->time.tv_nsec = 0; /* damaged, and no reason to stop */
@@ -131,7 +175,7 @@ void capture_close(struct capture *capture)
 		return;
 	if (capture->pcap)
 		pcap_close(capture->pcap);
-	free(capture->name);
+	free(capture->path);
 	free(capture);
 }
 

@@ -18,9 +18,15 @@ struct capture_packet {
 	const uint8_t *bytes; /* valid until the next packet is read */
 };
 
-/* "-" is standard input. Fails for what is no capture, and for link types other than Ethernet. */
+/*
+ * "-" is standard input. Fails for what is no capture, and for link types other than Ethernet, with
+ * the command that converts it where there is one.
+ */
 int capture_open(struct capture **capture, const char *path, struct error *error);
-/* 1: a packet; 0: the end; -EIO: the capture is cut off or damaged here. */
+/*
+ * 1: a packet; 0: the end; -EIO: nothing more can be read, as the capture is cut off or damaged here
+ * or goes on with what libpcap does not read. What came before is whole.
+ */
 int capture_next(struct capture *capture, struct capture_packet *packet, struct error *error);
 void capture_close(struct capture *capture); /* NULL is allowed */
 

@@ -127,9 +127,7 @@ static int explain_run(struct explanation *explanation, struct datapath *datapat
 	}
 	err = datapath_run(datapath, packet->bytes, packet->captured, &explanation->outcome, error);
 	if (err == -EMSGSIZE) {
-		snprintf(explanation->problem, sizeof(explanation->problem),
-			 "%zu bytes are more than the %d that the kernel takes for a trial run",
-			 packet->captured, DATAPATH_MAX_FRAME);
+		snprintf(explanation->problem, sizeof(explanation->problem), "%.159s", error->text);
 		return 0;
 	}
 	return err;
@@ -169,10 +167,14 @@ int explain_packet(struct explanation *explanation, struct datapath *datapath,
 void explain_count(struct explain_totals *totals, const struct explanation *explanation)
 {
 	totals->packets++;
-	if (*explanation->problem)
-		totals->not_run++;
-	else
+	if (!*explanation->problem) {
 		totals->verdicts[explanation->outcome.trace.verdict]++;
+		return;
+	}
+	if (!totals->not_run++) {
+		totals->first_not_run = explanation->number;
+		memcpy(totals->problem, explanation->problem, sizeof(totals->problem));
+	}
 }
 
 bool explain_forwarded(const struct explanation *explanation)

@@ -7,6 +7,8 @@
 #include "datapath/datapath.h"
 #include "explain/dissect.h"
 
+#define EXPLAIN_PROBLEM 160
+
 /* A field that is another one on the way out. `from` or `to` is NULL where the field is not there. */
 struct explain_change {
 	const struct dissect_field *from;
@@ -26,7 +28,8 @@ struct explain_out {
 struct explanation {
 	uint64_t number; /* from 1 */
 	struct capture_packet packet;
-	char problem[128]; /* why it was not run; empty: it was, and what follows holds */
+	char problem
+		[EXPLAIN_PROBLEM]; /* why it was not run; empty: it was, and what follows holds */
 	struct datapath_outcome outcome;
 	const struct nat_rule *rule; /* NULL: none */
 	struct dissection outer;     /* holds even if the packet was not run */
@@ -39,6 +42,8 @@ struct explanation {
 struct explain_totals {
 	uint64_t packets;
 	uint64_t not_run;
+	uint64_t first_not_run; /* its number, and its problem */
+	char problem[EXPLAIN_PROBLEM];
 	uint64_t verdicts[VERDICT_COUNT];
 };
 

@@ -164,6 +164,7 @@ static void set_outcome(json_t *object, const struct explanation *explanation)
 						  : NULL));
 	json_object_set_new(object, "vni",
 			    trace->vni == VNI_NONE ? json_null() : json_integer(trace->vni));
+	json_object_set_new(object, "scattered", json_boolean(trace->scattered));
 	json_object_set_new(object, "events", events_value(trace->events));
 }
 

@@ -14,6 +14,12 @@
 
 #define LOOPBACK 1 /* its ifindex in every namespace */
 
+/*
+ * The largest MTU that a veth interface takes: every frame that the program can be run on fits. What is
+ * too long is for the route to say.
+ */
+#define LINK_MTU 65535
+
 static const uint8_t listen_mac[6] = {0x02, 0, 0, 0, 0, 0x01};
 static const uint8_t egress_mac[6] = {0x02, 0, 0, 0, 0, 0x02};
 static const uint8_t gateway_mac[6] = {0x02, 0, 0, 0, 0, 0xfe}; /* SANDBOX_GATEWAY_MAC */
@@ -118,7 +124,6 @@ static int silence(const char *peer)
 	return err;
 }
 
-/* Every frame that the program can be run on fits; what is too long is for the route to say. */
 static int create_interface(struct sandbox *sandbox, const char *name, const uint8_t mac[6],
 			    int *ifindex, struct error *error)
 {
@@ -126,7 +131,7 @@ static int create_interface(struct sandbox *sandbox, const char *name, const uin
 	int err;
 
 	choose_peer_name(sandbox->config, peer);
-	err = rtnl_create_veth(sandbox->rtnl, name, peer, mac, DATAPATH_MAX_FRAME);
+	err = rtnl_create_veth(sandbox->rtnl, name, peer, mac, LINK_MTU);
 	if (!err)
 		err = silence(peer);
 	/* The peer cannot be started before it is one; until it is, the interface has no carrier. */
@@ -250,9 +255,8 @@ int sandbox_enter(const struct config *config, struct datapath_links *links, str
 	if (err) {
 		error_set(error, err, "sandbox: cannot reach rtnetlink: %s", strerror(-err));
 	} else {
-		sandbox.links.listen_mtu = DATAPATH_MAX_FRAME;
-		sandbox.links.egress_mtu =
-			config->forward.mtu ? DATAPATH_MAX_FRAME : SANDBOX_DEFAULT_MTU;
+		sandbox.links.listen_mtu = LINK_MTU;
+		sandbox.links.egress_mtu = config->forward.mtu ? LINK_MTU : SANDBOX_DEFAULT_MTU;
 		err = furnish(&sandbox, error);
 	}
 	if (!err)

@@ -17,6 +17,9 @@
 #define YELLOW "\033[33m"
 #define CYAN   "\033[36m"
 
+/* With the largest MTU that XDP is used with (ENA: 9001, others: 9216) and two VLAN tags, in bytes. */
+#define WIRE_FRAME (9216 + 14 + 2 * 4)
+
 static void print_colored(const struct explain_text *text, const char *color, const char *format,
 			  ...) __attribute__((format(printf, 3, 4)));
 
@@ -91,7 +94,15 @@ static void print_headline(const struct explain_text *text, const struct explana
 		print_label(text, "note");
 		print_colored(text, YELLOW, "the capture kept only %zu of %zu bytes",
 			      packet->captured, packet->length);
-		fputs("; the program sees those\n", text->stream);
+		fputs("; the program sees those, and may judge the whole otherwise\n",
+		      text->stream);
+	}
+	if (packet->length > WIRE_FRAME) {
+		print_label(text, "note");
+		print_colored(text, YELLOW, "longer than any frame on a wire");
+		fputs(": the host that captured it had joined packets before\n"
+		      "             (GRO, TSO); in native mode `run` gets each of them alone\n",
+		      text->stream);
 	}
 }
 
@@ -166,16 +177,32 @@ static void print_change(const struct explain_text *text, const struct explain_c
 	fputc('\n', text->stream);
 }
 
-/* The verdict does not say why the kernel got it. */
-static void print_oversize(const struct explain_text *text, const struct explanation *explanation)
+static void print_remark(const struct explain_text *text, const char *remark)
+{
+	fprintf(text->stream, "             %s\n", remark);
+}
+
+/* The verdict does not say why XDP did not send it. */
+static void print_scattered(const struct explain_text *text, const struct trace *trace)
+{
+	if (trace->scattered &&
+	    (trace->verdict == VERDICT_PASSED || trace->verdict == VERDICT_OVERSIZE))
+		print_remark(text, "it comes in several buffers (multi-buffer XDP), which XDP "
+				   "neither fragments nor redirects");
+}
+
+/* Nor why the kernel got it. */
+static void print_passed(const struct explain_text *text, const struct explanation *explanation)
 {
 	const struct dissect_field *length =
 		dissect_find(&explanation->outs[0].fields, "ip.len", 1);
 
-	if (explanation->outcome.trace.verdict != VERDICT_PASSED || !length ||
-	    strtoul(length->text, NULL, 10) <= text->mtu)
+	if (explanation->outcome.trace.verdict != VERDICT_PASSED)
 		return;
-	fprintf(text->stream, "             larger than the MTU: the kernel is to fragment it\n");
+	if (length && strtoul(length->text, NULL, 10) > text->mtu)
+		print_remark(text, "larger than the MTU: the kernel is to fragment it");
+	print_remark(text, "by the source MAC nftables knows that the kernel must not answer it; "
+			   "a running instance has another one");
 }
 
 static void print_out(const struct explain_text *text, const struct explain_out *out)
@@ -203,7 +230,7 @@ static void print_departure(const struct explain_text *text, const struct explan
 		return; /* the verdict says it: untouched */
 	for (size_t i = 0; i < explanation->out_count; i++)
 		print_out(text, &explanation->outs[i]);
-	print_oversize(text, explanation);
+	print_passed(text, explanation);
 }
 
 void explain_text_packet(const struct explain_text *text, const struct explanation *explanation)
@@ -223,6 +250,7 @@ void explain_text_packet(const struct explain_text *text, const struct explanati
 	print_label(text, "verdict");
 	print_colored(text, verdict_color(verdict), "%s", verdict_name(verdict));
 	fprintf(text->stream, ": %s\n", verdict_meaning(verdict));
+	print_scattered(text, &explanation->outcome.trace);
 	print_departure(text, explanation);
 }
 

@@ -112,6 +112,7 @@ void model_judge(struct model *model, const uint8_t *frame, size_t length, struc
 	answer->verdicts = answer->rule = answer->events = 0;
 	answer->vni = NO_VNI;
 	answer->may_cut = answer->fresh_id = answer->as_it_came = answer->behind = false;
+	answer->scattered = length > SCENARIO_ONE_BUFFER && !model->scenario->generic;
 	answer->length = 0;
 	if (!model_open(model, frame, length, answer, &start, &carried))
 		return;

@@ -9,7 +9,7 @@
 
 #include "scenario.h"
 
-#define MODEL_FRAME     3600
+#define MODEL_FRAME     9600
 #define MODEL_DECISIONS 16384 /* more than a scenario has fragments */
 #define NO_VNI          UINT32_MAX
 
@@ -78,8 +78,9 @@ struct answer {
 	size_t padded;     /* length of the frame that leaves, with all padding */
 	bool fresh_id;     /* its ID may be any but 0; the checksum matches the ID */
 	bool as_it_came;   /* the kernel gets the frame untouched */
-	size_t ip_length;  /* of the inner packet, by its header */
-	size_t length;     /* of the frame that leaves, before fragmentation; 0: none leaves */
+	bool scattered;   /* it came in several buffers: XDP can neither fragment nor redirect it */
+	size_t ip_length; /* of the inner packet, by its header */
+	size_t length;    /* of the frame that leaves, before fragmentation; 0: none leaves */
 	uint8_t frame[MODEL_FRAME];
 };
 

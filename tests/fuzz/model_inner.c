@@ -30,8 +30,11 @@ static void judge_stranger(const struct model *model, const struct inner *inner,
 	}
 	answer->verdicts = ONE_OF(scenario->single_arm ? IS_transmitted : IS_redirected);
 	/* a frame above the MTU cannot be sent, and nobody can fragment it */
-	if (inner->present <= model_mtu(model))
+	if (inner->present <= model_mtu(model)) {
+		if (answer->scattered)
+			answer->verdicts = ONE_OF(IS_passed);
 		return;
+	}
 	if (scenario->oversize == PASS_OVERSIZE)
 		answer->verdicts = ONE_OF(IS_passed);
 	else

@@ -111,15 +111,17 @@ static void clear_df(const struct model *model, const struct inner *inner, struc
 }
 
 /* The verdicts of a packet to be fragmented: by the program, or by the kernel if that cannot. */
-static uint32_t fragmenting_verdicts(const struct model *model, const struct inner *inner)
+static uint32_t fragmenting_verdicts(const struct model *model, const struct inner *inner,
+				     const struct answer *answer)
 {
 	const struct scenario *scenario = model->scenario;
 	const uint8_t *ip = inner->frame + IP;
 	size_t header = 4 * (size_t)(ip[0] & 15), payload = inner->claimed - header;
 	size_t piece = (model_mtu(model) - header) / 8 * 8;
 
-	/* generic mode, too small a device MTU, IP options, or too many pieces */
-	if (scenario->generic || !scenario->mtu || header > 20 || payload > MOST_PIECES * piece)
+	/* generic mode, several buffers, too small a device MTU, IP options, or too many pieces */
+	if (scenario->generic || answer->scattered || !scenario->mtu || header > 20 ||
+	    payload > MOST_PIECES * piece)
 		return kernel_verdicts(model, inner);
 	/* docs/ does not say who fragments a truncated packet, or one that ends beyond 65535 */
 	if (inner->claimed > inner->present ||
@@ -145,7 +147,10 @@ void model_leave(const struct model *model, struct inner *inner, struct answer *
 		else if (scenario->oversize == DROP_OVERSIZE || !may_be_cut(inner))
 			answer->verdicts |= ONE_OF(IS_oversize);
 		else
-			answer->verdicts |= fragmenting_verdicts(model, inner);
+			answer->verdicts |= fragmenting_verdicts(model, inner, answer);
+	} else if (answer->scattered) {
+		answer->verdicts &= ONE_OF(IS_no_route);
+		answer->verdicts |= kernel_verdicts(model, inner);
 	}
 	cut_padding(model, inner, answer);
 	drop_if_certain(answer);

@@ -205,7 +205,9 @@ void scenario_draw(struct scenario *scenario, uint64_t seed)
 	draw_forward(scenario, &random);
 	draw_inner(scenario, &random);
 	draw_rules(scenario, &random);
-	scenario->multi_buffer = !scenario->generic && random_chance(&random, 10);
+	scenario->multi_buffer = random_chance(&random, 10);
+	if (scenario->multi_buffer && scenario->mtu && random_chance(&random, 40))
+		scenario->mtu = random_from(&random, 3000, 9100);
 	scenario->rings_each = random_chance(&random, 30);
 }
 

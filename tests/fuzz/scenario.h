@@ -17,6 +17,8 @@
 #define SCENARIO_POOL    8 /* addresses, ports and VNIs that rules and packets are made of */
 #define NEVER            UINT32_MAX
 
+#define SCENARIO_ONE_BUFFER 3520 /* bytes of a longer frame come in several buffers */
+
 struct network {
 	uint8_t version; /* 4 or 6; 0: everything */
 	uint8_t length;

@@ -67,11 +67,14 @@ def block(order, kind, body):
     return struct.pack(order + "I", kind) + length + body + length
 
 
+def interface(order, link=1, snap=0):
+    return block(order, 1, struct.pack(order + "HHI", link, 0, snap)
+                 + struct.pack(order + "HHI", 9, 1, 9) + struct.pack(order + "HH", 0, 0))
+
+
 def pcapng(packets, order):
     section = block(order, 0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
-    interface = block(order, 1, struct.pack(order + "HHI", 1, 0, 0)
-                      + struct.pack(order + "HHI", 9, 1, 9) + struct.pack(order + "HH", 0, 0))
-    return section + interface + b"".join(
+    return section + interface(order) + b"".join(
         block(order, 6, struct.pack(order + "IIIII", 0, 0, 5, len(packet), len(packet)) + packet)
         for packet in packets) + block(order, 3, struct.pack(order + "I", 60) + packets[0][:60])
 
@@ -81,7 +84,15 @@ def captures():
     yield pcap(packets, "<", 0xA1B2C3D4)
     yield pcap(packets[:2], ">", 0xA1B23C4D)
     yield pcap(packets[:1], "<", 0xA1B2C3D4, link=113)
+    # Kuznetzov's, with a longer header for each packet
+    yield pcap([], "<", 0xA1B2CD34) + struct.pack("<IIIIIHBB", 1, 2, 60, 60, 2, 0x800, 0, 0) \
+        + packets[0][:60]
     yield pcapng(packets, "<")
+    yield pcapng(packets[:1], "<") + interface("<", snap=65535) + pcapng(packets[:1], "<")
+    yield pcapng(packets[:1], "<") + interface("<", link=276)
+    yield pcapng(packets[:1], "<") + pcapng(packets[:1], ">")
+    for head in (b"\x1f\x8b\x08", b"BZh9", b"\x28\xb5\x2f\xfd", b"snoop\0\0\0\0\0\0\x02", b"text\n"):
+        yield head + bytes(20)
     yield pcapng(packets[:2], ">")
 
 

@@ -58,6 +58,8 @@ MUTANTS = (
      "return found && found - 1 > rule - 1;"),
     ("a byte of each packet is not counted", "packet.h",
      "hits->bytes += packet->length;", "hits->bytes += packet->length - 1;"),
+    ("a frame in several buffers is redirected", "packet.h",
+     "config.buffers == BUFFERS_SEVERAL &&", "config.buffers == BUFFERS_JOINED &&"),
     ("rules count nothing", "nat.h", "\t\thits_add(hits, packet);", "\t\t;"),
     ("the last fragment says that more follow", "fragment.h", "\tif (!last)\n", "\tif (last)\n"),
     ("a fragment's payload begins eight bytes late", "fragment.h",

@@ -8,7 +8,7 @@
 
 #include "scenario.h"
 
-#define TRAFFIC_MAX_FRAME 3520 /* the largest that the kernel takes for a test run */
+#define TRAFFIC_MAX_FRAME 9600
 #define TRAFFIC_PIECES    16
 
 /* An inner IP packet. */
@@ -28,8 +28,14 @@ struct traffic {
 };
 
 void traffic_start(struct traffic *traffic, const struct scenario *scenario, uint64_t seed);
-/* Writes the next frame, of 14 to TRAFFIC_MAX_FRAME bytes, and returns its length. */
+/* Writes the next frame, of 14 to traffic_longest() bytes, and returns its length. */
 size_t traffic_next(struct traffic *traffic, uint8_t *frame);
+
+/* The longest frame that the program is loaded for. */
+static inline size_t traffic_longest(const struct traffic *traffic)
+{
+	return traffic->scenario->multi_buffer ? TRAFFIC_MAX_FRAME : SCENARIO_ONE_BUFFER;
+}
 
 /* Offsets of a frame's headers, for mutations. */
 struct frame_layout {

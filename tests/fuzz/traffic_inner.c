@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* What the headers around a payload take at the most, with some room for them to be more. */
+#define HEADERS 320
+
 /* The values of a packet, before they are written as bytes. */
 struct plan {
 	uint8_t version;
@@ -44,7 +47,7 @@ static size_t draw_payload_length(struct traffic *traffic)
 	const struct scenario *scenario = traffic->scenario;
 	struct random *random = &traffic->random;
 	uint32_t mtu = scenario->mtu ? scenario->mtu : 1500;
-	uint32_t around = 0;
+	uint32_t longest = (uint32_t)traffic_longest(traffic) - HEADERS, around = 0;
 
 	switch (random_below(random, 10)) {
 	case 0:
@@ -57,11 +60,11 @@ static size_t draw_payload_length(struct traffic *traffic)
 		around = (mtu - 20) / 8 * 8 * random_from(random, 1, 9);
 		break;
 	case 3:
-		return random_below(random, 3200);
+		return random_below(random, longest);
 	default:
 		return random_below(random, 120);
 	}
-	around = around > 3200 ? 3200 : around;
+	around = around > longest ? longest : around;
 	around += random_below(random, 24);
 	return around > 60 ? around - random_below(random, 60) : around;
 }
@@ -168,7 +171,8 @@ static uint8_t draw_ttl(struct random *random)
 	return random_chance(random, 85) ? 64 : RANDOM_PICK(random, values);
 }
 
-static void put_ipv4(struct random *random, const struct plan *plan, struct inner_packet *packet)
+static void put_ipv4(struct random *random, const struct plan *plan, size_t room,
+		     struct inner_packet *packet)
 {
 	uint8_t *ip = packet->bytes;
 	size_t header = 20;
@@ -189,7 +193,7 @@ static void put_ipv4(struct random *random, const struct plan *plan, struct inne
 	memcpy(ip + 12, plan->source, 4);
 	memcpy(ip + 16, plan->destination, 4);
 	packet->upper = header;
-	packet->length = header + put_upper(random, plan, ip + header, 3300);
+	packet->length = header + put_upper(random, plan, ip + header, room);
 	put16(ip + 2, packet->length);
 	put16(ip + 10, (uint16_t)~fold16(sum16(ip, header, 0)));
 }
@@ -212,7 +216,8 @@ static size_t put_extension(struct random *random, uint8_t kind, uint8_t *at)
 	return 8 + 8 * units;
 }
 
-static void put_ipv6(struct random *random, const struct plan *plan, struct inner_packet *packet)
+static void put_ipv6(struct random *random, const struct plan *plan, size_t room,
+		     struct inner_packet *packet)
 {
 	static const uint8_t kinds[] = {0, 43, 60, 44, 60, 0};
 	uint32_t count = random_chance(random, 25) ? random_from(random, 1, 8) : 0;
@@ -236,19 +241,20 @@ static void put_ipv6(struct random *random, const struct plan *plan, struct inne
 	}
 	*next = plan->protocol;
 	packet->upper = length;
-	packet->length = length + put_upper(random, plan, ip + length, 3300 - length);
+	packet->length = length + put_upper(random, plan, ip + length, room - length);
 	put16(ip + 4, packet->length - 40);
 }
 
 void traffic_draw_packet(struct traffic *traffic, struct inner_packet *packet)
 {
+	size_t room = traffic_longest(traffic) - HEADERS + 100;
 	struct plan plan;
 
 	draw_plan(traffic, &plan);
 	packet->version = plan.version;
 	packet->vni = plan.vni;
 	if (plan.version == 4)
-		put_ipv4(&traffic->random, &plan, packet);
+		put_ipv4(&traffic->random, &plan, room, packet);
 	else
-		put_ipv6(&traffic->random, &plan, packet);
+		put_ipv6(&traffic->random, &plan, room, packet);
 }

@@ -137,8 +137,9 @@ static size_t mutate_cut_short(struct random *random, uint8_t *frame, size_t len
 }
 
 /* Inserts or removes a few bytes somewhere. */
-static size_t mutate_shift(struct random *random, uint8_t *frame, size_t length)
+static size_t mutate_shift(struct traffic *traffic, uint8_t *frame, size_t length)
 {
+	struct random *random = &traffic->random;
 	size_t by = random_from(random, 1, 12);
 	size_t at = 12 + random_below(random, (uint32_t)(length < 150 ? length : 150) - 12);
 
@@ -148,7 +149,7 @@ static size_t mutate_shift(struct random *random, uint8_t *frame, size_t length)
 		memmove(frame + at, frame + at + by, length - at - by);
 		return length - by;
 	}
-	if (length + by > TRAFFIC_MAX_FRAME)
+	if (length + by > traffic_longest(traffic))
 		return length;
 	memmove(frame + at + by, frame + at, length - at);
 	random_fill(random, frame + at, by);
@@ -169,12 +170,12 @@ static size_t mutate_once(struct traffic *traffic, uint8_t *frame, size_t length
 		return mutate_cut_short(random, frame, length, layout);
 	case 3:
 		more = random_from(random, 1, 64);
-		if (length + more > TRAFFIC_MAX_FRAME)
+		if (length + more > traffic_longest(traffic))
 			return length;
 		random_fill(random, frame + length, more);
 		return length + more;
 	case 4:
-		return mutate_shift(random, frame, length);
+		return mutate_shift(traffic, frame, length);
 	case 5:
 	case 6:
 		mutate_byte(random, frame, length);

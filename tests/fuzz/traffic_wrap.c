@@ -125,10 +125,12 @@ static size_t draw_padding(struct traffic *traffic, size_t length)
 	return random_below(&traffic->random, random_chance(&traffic->random, 50) ? 20 : 2000);
 }
 
-static size_t append(struct random *random, uint8_t *frame, size_t length, size_t more)
+static size_t append(struct traffic *traffic, uint8_t *frame, size_t length, size_t more)
 {
-	more = length + more > TRAFFIC_MAX_FRAME ? TRAFFIC_MAX_FRAME - length : more;
-	random_fill(random, frame + length, more);
+	size_t room = traffic_longest(traffic) - length;
+
+	more = more > room ? room : more;
+	random_fill(&traffic->random, frame + length, more);
 	return length + more;
 }
 
@@ -152,14 +154,14 @@ size_t traffic_wrap(struct traffic *traffic, const struct inner_packet *packet, 
 		put16(frame + at + 12, packet->version == 4 ? 0x0800 : 0x86dd);
 		at += ETHERNET;
 	}
-	room = TRAFFIC_MAX_FRAME - at;
+	room = traffic_longest(traffic) - at;
 	length = packet->length < room ? packet->length : room;
 	layout->inner_upper = at + (packet->version ? packet->upper : 0);
 	memcpy(frame + at, packet->bytes, length);
-	at = append(random, frame, at + length, draw_padding(traffic, length));
+	at = append(traffic, frame, at + length, draw_padding(traffic, length));
 	put_outer_lengths(frame + layout->outer_ip, version, layout->outer_upper - layout->outer_ip,
 			  at - layout->outer_upper);
 	if (random_chance(random, 5)) /* behind the end of the outer packet */
-		at = append(random, frame, at, random_from(random, 1, 60));
+		at = append(traffic, frame, at, random_from(random, 1, 60));
 	return at;
 }

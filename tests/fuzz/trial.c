@@ -150,7 +150,7 @@ static bool run_frame(struct trial *trial, const struct trial_frame *frame, char
 
 	model_judge(&trial->model, frame->bytes, frame->length, &trial->answer);
 	if (datapath_run(trial->datapath, frame->bytes, frame->length, &trial->outcome, &error)) {
-		snprintf(why, COMPARE_TEXT, "%s", error.text);
+		snprintf(why, COMPARE_TEXT, "%.500s", error.text);
 		return false;
 	}
 	return compare_answers(&trial->model, &trial->answer, &trial->outcome, frame->bytes,

@@ -109,9 +109,9 @@ void trial_keep(const struct trial *trial)
 			trial->count > 1 ? ", its last packet" : "");
 	else
 		fprintf(stderr, "see: the packet above; %s cannot be written\n", name);
-	if (trial->scenario.multi_buffer || trial->scenario.rings_each)
+	if (!trial->scenario.multi_buffer || trial->scenario.rings_each)
 		fprintf(stderr, "     (loaded%s%s, which explain does not do)\n",
-			trial->scenario.multi_buffer ? " for several buffers" : "",
+			trial->scenario.multi_buffer ? "" : " for one buffer",
 			trial->scenario.rings_each ? " for a driver that rings for each" : "");
 	free(text);
 }

@@ -16,6 +16,10 @@ from .frames import (ETH_IPV4, ETH_IPV6, ETH_QINQ, ETH_VLAN, FRAGMENT, ROUTING, 
 # the kernel has to. This is the only place that admits both.
 CUT_TO_FIT = frozenset({"fragmented", "passed"})
 
+# A longer frame comes in several buffers, unless in generic mode: XDP neither fragments nor
+# redirects it.
+ONE_BUFFER = 3520
+
 # IPv6 extension headers are followed up to this many.
 MOST_EXTENSIONS = 6
 
@@ -132,9 +136,12 @@ class Reference:
         self.udp_checksum = inner.get("udp_checksum", "update")
         self.truncated = inner.get("truncated", "drop")
         self.decisions = {}
+        self.generic = listen.get("xdp_mode", "auto") == "generic"
+        self.scattered = False  # whether the last frame came in several buffers
         self.behind = False  # whether the last frame had bytes behind its outer UDP datagram
 
     def judge(self, frame):
+        self.scattered = len(frame) > ONE_BUFFER and not self.generic
         outcome, udp = self._outer(frame)
         if outcome:
             return outcome
@@ -255,6 +262,8 @@ class Reference:
             if not self.keep or self.unmatched != "forward":
                 return Outcome("inner_not_ip", vni=packet.vni)
             outcome = self._sent(packet.vni)
+            if self.scattered:
+                outcome.verdicts = frozenset({"passed"})
             if packet.present > self.mtu:  # nobody can cut it
                 outcome.verdicts = frozenset(
                     {"passed" if self.oversize == "pass" else "oversize"})
@@ -450,10 +459,12 @@ class Reference:
             elif self.oversize == "drop" or packet.version == 6 or dont_fragment:
                 outcome.verdicts = frozenset({"oversize"})
             else:
-                outcome.verdicts = CUT_TO_FIT
+                outcome.verdicts = frozenset({"passed"}) if self.scattered else CUT_TO_FIT
                 if frame[22] <= 1 or self.kernel_exceeds:
                     outcome.verdicts |= {"oversize"}
                 outcome.bytes_open = packet.fragment is not None
+        elif self.scattered:
+            outcome.verdicts = frozenset(self._passed(packet))
         if self.route and not self._is_routed(packet, by_rule="nat_applied" in events):
             outcome.verdicts |= {"no_route"}
         outcome.events |= events

@@ -238,17 +238,18 @@ class Input(ExplainCase):
         self.assertEqual(document["packets"][0]["verdict"], "redirected")
 
     def test_cut_off_in_the_middle(self):
+        """What came before the end is told and written."""
         self.needs_root()
         for name, data in (("cut.pcap", pcap([HELLO, PLAIN])[:-3]),
                            ("header.pcap", pcap([HELLO, PLAIN])[:-len(PLAIN) - 5]),
                            ("cut.pcapng", pcapng([HELLO, PLAIN])[:-3])):
             with self.subTest(name):
                 path = self.file(name, data)
-                before = sorted(os.listdir(self.work))
-                text = self.refused(1, "cut off.*out.pcap was not written", path, "-w", "out.pcap")
+                text = self.refused(1, "out.pcap holds what leaves.*cut off within packet 2", path,
+                                    "-w", "out.pcap")
                 self.assertIn("#1", text)
                 self.assertRegex(text, r"total +1\n\Z")
-                self.assertEqual(sorted(os.listdir(self.work)), before)
+                self.assertEqual(len(read_pcap(self.data("out.pcap"))), 1)
                 document = json.loads(self.refused(1, "cut off", path, "--json"))
                 self.assertEqual(len(document["packets"]), 1)
                 self.assertIn("cut off", document["problem"])
@@ -264,16 +265,19 @@ class Input(ExplainCase):
 
     def test_frames_that_cannot_be_run(self):
         """`explain` says so of each, and runs the others."""
-        path = self.file("in.pcap", pcap([bytes(9), b"", bytes(14), MACS + bytes(4000), HELLO]))
-        document = self.document(path)
+        self.needs_root()
+        path = self.file("in.pcap", pcap([bytes(9), b"", bytes(14), MACS + bytes(80000), HELLO]))
+        said = "3 of 5 packets could not be judged; the first is #1: 9 bytes are less than"
+        document = json.loads(self.refused(1, said, path, "--json"))
         self.assertEqual([p["verdict"] for p in document["packets"]],
                          [None, None, "not_tunnel", None, "redirected"])
         self.assertIn("Ethernet header", document["packets"][0]["problem"])
-        self.assertIn("4012 bytes", document["packets"][3]["problem"])
+        self.assertIn("80012 bytes", document["packets"][3]["problem"])
         self.assertNotIn("problem", document["packets"][4])
         self.assertEqual(sum(document["verdicts"].values()), 2)
         self.assertEqual(document["not_run"], 3)
-        text = self.explain(path)
+        self.assertIn(said, document["problem"])
+        text = self.refused(1, said, path)
         self.assertEqual(text.count("not run  "), 3)
         self.assertRegex(text, r"\(not run\) +3\n")
 
