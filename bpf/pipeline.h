@@ -32,7 +32,8 @@
 	X(FRAGMENTED, fragmented, FORWARDED, "sent as two or more IPv4 fragments")        \
 	X(PASSED, passed, FORWARDED, "decapsulated and handed to the kernel")             \
 	X(OVERSIZE, oversize, DROPPED, "larger than forward.mtu")                         \
-	X(NO_ROUTE, no_route, ERROR, "no route to the destination")                       \
+	X(NO_ROUTE, no_route, ERROR,                                                      \
+	  "no way to the destination: no route, or a next hop that does not answer")      \
 	X(ERROR, error, ERROR, "the program itself failed")
 
 enum verdict {
@@ -62,7 +63,8 @@ enum verdict_class {
 	X(DF_CLEARED, df_cleared, "DF was cleared")                                               \
 	X(ID_ASSIGNED, id_assigned, "an IP ID of 0 was replaced")                                 \
 	X(TRAILER_CUT, trailer_cut, "bytes behind the end of the packet were cut off")            \
-	X(NEIGHBOUR_UNKNOWN, neighbour_unknown, "the next hop's MAC is not known yet")
+	X(NEIGHBOUR_UNKNOWN, neighbour_unknown,                                                   \
+	  "the next hop's MAC is not known: it does not answer, or has not yet")
 
 enum event {
 #define X(upper, name, meaning) EVENT_##upper,
