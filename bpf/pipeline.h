@@ -405,13 +405,15 @@ struct trace {
 	__u32 inner_offset; /* of the inner Ethernet header in the frame as it came; 0: none */
 };
 
+#define GENERIC_FALLBACK 2 /* generic mode, since native mode was refused and xdp_mode is auto */
+
 /* What a pinned instance says of itself: the value of map `instance`, written by user space. */
 struct instance_info {
 	__u64 attached_at;       /* CLOCK_REALTIME, ns */
 	__u64 attached_boottime; /* CLOCK_BOOTTIME, ns */
 	__u64 configured_at;     /* CLOCK_REALTIME, ns: when the generation was applied */
 	__u32 generation;
-	__u32 generic; /* XDP mode: 0 native, 1 generic */
+	__u32 generic; /* XDP mode: 0 native, 1 generic, GENERIC_FALLBACK */
 	__u32 listen_ifindex;
 	__u32 egress_ifindex;
 	char listen[16];

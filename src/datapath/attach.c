@@ -107,7 +107,7 @@ static bool link_serves(const struct datapath_change *change)
 {
 	return change->attached->adopted &&
 	       (int)change->link.xdp.ifindex == change->datapath->links.listen_ifindex &&
-	       change->pins->info.generic == change->datapath->generic;
+	       !!change->pins->info.generic == change->datapath->generic;
 }
 
 static int attach_listen(struct datapath_change *change)
