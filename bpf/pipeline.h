@@ -32,7 +32,8 @@
 	X(FRAGMENTED, fragmented, FORWARDED, "sent as two or more IPv4 fragments")        \
 	X(PASSED, passed, FORWARDED, "decapsulated and handed to the kernel")             \
 	X(OVERSIZE, oversize, DROPPED, "larger than forward.mtu")                         \
-	X(NO_ROUTE, no_route, ERROR, "no route to the destination")                       \
+	X(NO_ROUTE, no_route, ERROR,                                                      \
+	  "no way to the destination: no route, or a next hop that does not answer")      \
 	X(ERROR, error, ERROR, "the program itself failed")
 
 enum verdict {
@@ -64,7 +65,8 @@ enum verdict_class {
 	X(DF_CLEARED, df_cleared, "DF was cleared")                                               \
 	X(ID_ASSIGNED, id_assigned, "an IP ID of 0 was replaced")                                 \
 	X(TRAILER_CUT, trailer_cut, "bytes behind the end of the packet were cut off")            \
-	X(NEIGHBOUR_UNKNOWN, neighbour_unknown, "the next hop's MAC is not known yet")
+	X(NEIGHBOUR_UNKNOWN, neighbour_unknown,                                                   \
+	  "the next hop's MAC is not known: it does not answer, or has not yet")
 
 enum event {
 #define X(upper, name, meaning) EVENT_##upper,
@@ -417,13 +419,15 @@ struct trace {
 	__u32 scattered;    /* 1: it came in several buffers */
 };
 
+#define GENERIC_FALLBACK 2 /* generic mode, since native mode was refused and xdp_mode is auto */
+
 /* What a pinned instance says of itself: the value of map `instance`, written by user space. */
 struct instance_info {
 	__u64 attached_at;       /* CLOCK_REALTIME, ns */
 	__u64 attached_boottime; /* CLOCK_BOOTTIME, ns */
 	__u64 configured_at;     /* CLOCK_REALTIME, ns: when the generation was applied */
 	__u32 generation;
-	__u32 generic; /* XDP mode: 0 native, 1 generic */
+	__u32 generic; /* XDP mode: 0 native, 1 generic, GENERIC_FALLBACK */
 	__u32 listen_ifindex;
 	__u32 egress_ifindex;
 	char listen[16];

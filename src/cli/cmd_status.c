@@ -11,16 +11,18 @@
 #include "instance/drained.h"
 #include "instance/lock.h"
 #include "observe/loss.h"
+#include "observe/published.h"
 #include "observe/monitor.h"
 #include "cli/options.h"
 
-/* Between readings of health: as many as tell a leak from a burst. Of the rate, the first and last. */
+/* Readings of health: as many as tell a leak from a burst. Of the rate, the first and last. */
 #define READINGS  4
 #define SAMPLE_NS 170000000L
 
 static const char about[] =
-	"Says whether an instance is attached, in which mode, since when, whether it is healthy\n"
-	"or why not, how many packets a second arrive, and where packets are lost.";
+	"Says whether an instance is attached, in which mode, since when, its condition (good,\n"
+	"degraded or bad) with the reasons, how many packets a second arrive, and where packets\n"
+	"are lost. Exits with 1 where /healthz would not answer 200: bad, or no daemon to ask.";
 
 struct status {
 	struct datapath_condition condition;
@@ -66,6 +68,10 @@ static int find_out(const char *instance, struct status *status, struct error *e
 		if (reading < READINGS - 1)
 			nanosleep(&pause, NULL);
 	}
+	/* the daemon knows more, and is what /healthz goes by; a dead or stalled one leaves it to us */
+	if (status->pid && status->condition.beat_age_ms >= 0 &&
+	    status->condition.beat_age_ms <= HEALTH_STALLED_MS)
+		health_read_published(instance, &status->health);
 	if (loss_collect(&status->losses, &status->condition.counters, &status->condition.losses,
 			 &status->condition.info))
 		return error_set(error, -ENOMEM, "no memory");
@@ -86,23 +92,26 @@ static const char *format_time(uint64_t ns, char *text, size_t size)
 static void status_print_json(const char *instance, const struct status *status)
 {
 	const struct instance_info *info = &status->condition.info;
+	enum health_severity condition = health_condition(&status->health);
 	json_t *reasons = json_array(), *document;
 	bool attached = is_attached(status);
 	char since[32], configured[32];
 
 	for (size_t i = 0; i < status->health.count; i++)
-		json_array_append_new(reasons, json_string(status->health.reasons[i]));
+		json_array_append_new(reasons, json_string(status->health.reasons[i].text));
 	document = json_pack(
-		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:b, s:b, s:o, s:f, s:I, s:o, s:b}", "instance",
-		instance, "state", state_of(status), "mode", attached ? stats_mode(info) : NULL,
-		"pid", status->pid ? json_integer(status->pid) : json_null(), "since",
+		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:b, s:s, s:b, s:o, s:f, s:I, s:o, s:b}",
+		"instance", instance, "state", state_of(status), "mode",
+		attached ? stats_mode(info) : NULL, "pid",
+		status->pid ? json_integer(status->pid) : json_null(), "since",
 		attached ? format_time(info->attached_at, since, sizeof(since)) : NULL,
 		"configured",
 		attached ? format_time(info->configured_at, configured, sizeof(configured)) : NULL,
-		"healthy", status->health.count == 0, "draining", instance_is_drained(instance),
-		"reasons", reasons, "pps", status->pps, "other_vni_packets",
-		(json_int_t)status->condition.other_vnis, "losses", loss_json(&status->losses),
-		"transmit_losses_counted", status->condition.losses.counted);
+		"healthy", condition != HEALTH_BAD, "condition", health_severity_name(condition),
+		"draining", instance_is_drained(instance), "reasons", reasons, "pps", status->pps,
+		"other_vni_packets", (json_int_t)status->condition.other_vnis, "losses",
+		loss_json(&status->losses), "transmit_losses_counted",
+		status->condition.losses.counted);
 	json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	putchar('\n');
 	json_decref(document);
@@ -110,12 +119,17 @@ static void status_print_json(const char *instance, const struct status *status)
 
 static void print_health(const struct health *health, bool color)
 {
-	bool healthy = health->count == 0;
+	static const char *const colors[] = {
+		[HEALTH_GOOD] = "\033[32m",
+		[HEALTH_DEGRADED] = "\033[33m",
+		[HEALTH_BAD] = "\033[31m",
+	};
+	enum health_severity condition = health_condition(health);
 
-	printf("  health      %s%s%s\n", color ? (healthy ? "\033[32m" : "\033[31m") : "",
-	       healthy ? "good" : "bad", color ? "\033[0m" : "");
+	printf("  health      %s%s%s\n", color ? colors[condition] : "",
+	       health_severity_name(condition), color ? "\033[0m" : "");
 	for (size_t i = 0; i < health->count; i++)
-		printf("              %s\n", health->reasons[i]);
+		printf("              %s\n", health->reasons[i].text);
 }
 
 static void status_print_losses(const struct loss_table *losses, bool transmit_counted)
@@ -199,5 +213,5 @@ enum command_status cmd_status(int argc, char **argv)
 	else
 		status_print_text(instance, &found, command_color_on(color, stdout));
 	loss_table_clear(&found.losses);
-	return COMMAND_DONE;
+	return health_condition(&found.health) == HEALTH_BAD ? COMMAND_FAILED : COMMAND_DONE;
 }

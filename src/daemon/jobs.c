@@ -14,10 +14,11 @@
 #include "daemon/notify.h"
 #include "instance/drained.h"
 #include "base/log.h"
+#include "observe/published.h"
 
 #define FOLLOW_MS  200  /* how often the interfaces are looked at */
 #define RETRY_MS   1000 /* after the configuration could not be applied again */
-#define HEALTH_MS  500
+#define HEALTH_MS  400  /* a fault and its end are told within five readings */
 #define SILENCE_MS 2000 /* between two looks at the rules of nftables, where no event tells */
 
 /* What nobody reads in time is left out. */
@@ -145,6 +146,12 @@ static int64_t job_follow(struct daemon *daemon, int64_t now)
 	return now + RETRY_MS;
 }
 
+/* How the log and the service manager begin a reason. */
+static const char *condition_word(enum health_severity severity)
+{
+	return severity == HEALTH_BAD ? "not well" : health_severity_name(severity);
+}
+
 /* Tells the log and the service manager of what has changed. */
 static void tell_health(struct daemon *daemon, const struct health *before)
 {
@@ -155,7 +162,8 @@ static void tell_health(struct daemon *daemon, const struct health *before)
 	if (!health->count)
 		log_info("well again");
 	for (size_t i = 0; i < health->count; i++)
-		log_warning("not well: %s", health->reasons[i]);
+		log_warning("%s: %s", condition_word(health->reasons[i].severity),
+			    health->reasons[i].text);
 	daemon_notify_status(daemon, "");
 }
 
@@ -176,7 +184,7 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 
 	if (datapath_inspect(daemon->options->instance, &condition, &error)) {
 		memset(&daemon->health, 0, sizeof(daemon->health));
-		health_add(&daemon->health, "%s", error.text);
+		health_add(&daemon->health, HEALTH_BAD, "%s", error.text);
 	} else {
 		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
 			     &condition, getpid(), &daemon->reloads);
@@ -185,11 +193,12 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 			daemon->drained = instance_is_drained(daemon->options->instance);
 	}
 	if (applied_any(&daemon->applied) && !daemon->applied.may_pass)
-		health_add(&daemon->health,
+		health_add(&daemon->health, HEALTH_DEGRADED,
 			   "no packet is passed to the kernel, as it cannot be kept from answering "
 			   "captured packets: %s",
 			   daemon->applied.unsilenced.text);
 	pages_publish(daemon->web.pages, &daemon->health);
+	health_publish(daemon->options->instance, &daemon->health);
 	tell_health(daemon, &before);
 	return now + HEALTH_MS;
 }
@@ -258,11 +267,12 @@ void daemon_start_jobs(struct daemon *daemon)
 
 void daemon_notify_status(const struct daemon *daemon, const char *state)
 {
-	const struct health *health = &daemon->health;
+	const char *reason = health_worst_reason(&daemon->health);
+	const char *word = condition_word(health_condition(&daemon->health));
 
-	notify_manager("%sSTATUS=%s -> %s, %zu rule%s%s%s", state, daemon->config.listen.interface,
-		       daemon->config.forward.interface, daemon->config.rule_count,
-		       daemon->config.rule_count == 1 ? "" : "s",
-		       health->count ? "; not well: " : "",
-		       health->count ? health->reasons[0] : "");
+	notify_manager("%sSTATUS=%s -> %s, %zu rule%s%s%s%s%s", state,
+		       daemon->config.listen.interface, daemon->config.forward.interface,
+		       daemon->config.rule_count, daemon->config.rule_count == 1 ? "" : "s",
+		       reason ? "; " : "", reason ? word : "", reason ? ": " : "",
+		       reason ? reason : "");
 }

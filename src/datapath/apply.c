@@ -156,6 +156,8 @@ static int write_info(const struct datapath_change *change)
 	info.configured_at = now(CLOCK_REALTIME);
 	info.generation = change->datapath->generation;
 	info.generic = change->datapath->generic;
+	if (info.generic && change->config->listen.xdp_mode == XDP_MODE_AUTO)
+		info.generic = GENERIC_FALLBACK;
 	info.listen_ifindex = change->datapath->links.listen_ifindex;
 	info.egress_ifindex = change->datapath->links.egress_ifindex;
 	info.pass_mark = change->pins->pass_mark;

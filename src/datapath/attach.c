@@ -143,7 +143,7 @@ static bool link_serves(const struct datapath_change *change)
 {
 	return change->attached->adopted &&
 	       (int)change->link.xdp.ifindex == change->datapath->links.listen_ifindex &&
-	       change->pins->info.generic == change->datapath->generic;
+	       !!change->pins->info.generic == change->datapath->generic;
 }
 
 /* What is pinned under the name of the instance's link is what was. */

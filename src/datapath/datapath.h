@@ -242,8 +242,9 @@ int datapath_read_losses(const char *instance, struct datapath_losses *losses);
 /* A rule's target that the datapath knows no way to. */
 struct datapath_unresolved {
 	struct ip_address target;
-	uint32_t rule; /* the lowest that names it */
-	bool failed;   /* nobody answers; else the kernel is asked for each packet */
+	uint32_t rule;    /* the lowest that names it */
+	bool failed;      /* nobody answers; else the kernel is asked for each packet */
+	uint64_t packets; /* that its rules have re-addressed in this generation */
 };
 
 #define DATAPATH_UNRESOLVED_SHOWN 4
@@ -257,10 +258,14 @@ struct datapath_condition {
 	int64_t beat_age_ms;       /* since the daemon's last sign of life; -1: there was none */
 	uint32_t mtu;              /* largest IP packet that is sent; 0: not known */
 	uint64_t other_vnis;       /* with `vnis: any`: packets of VNIs without a row */
+	enum oversize_mode oversize;
+	enum fallback truncated;
 	struct datapath_losses losses;
 	size_t next_hops[NEXT_HOP_STATES];
 	struct datapath_unresolved unresolved[DATAPATH_UNRESOLVED_SHOWN];
-	size_t unresolved_count; /* of those shown */
+	size_t unresolved_count;     /* of those shown */
+	uint64_t unresolved_packets; /* like unresolved[].packets, of all of them */
+	bool unresolved_counted;     /* false: they are too many to add that up */
 };
 
 int datapath_inspect(const char *instance, struct datapath_condition *condition,

@@ -22,20 +22,48 @@ static int64_t beat_age(const char *instance)
 	return clock_ms() - (int64_t)(beat.beaten_at / 1000000);
 }
 
+/* Of more rules the packets are not added up: each takes a system call or two. */
+#define MAX_COUNTED 256
+
+/* Looking for the rules whose next hop is not known. */
+struct unresolved_search {
+	struct datapath_condition *condition;
+	int hits_fd; /* of the generation's rule_hits */
+	unsigned int counted;
+};
+
+static uint64_t inspect_count_packets(struct unresolved_search *search, uint32_t rule)
+{
+	uint32_t key = rule - 1;
+	struct hits hits;
+
+	if (search->hits_fd < 0 || search->counted++ >= MAX_COUNTED ||
+	    datapath_read_percpu(search->hits_fd, &key, &hits, sizeof(hits))) {
+		search->condition->unresolved_counted = false;
+		return 0;
+	}
+	search->condition->unresolved_packets += hits.packets;
+	return hits.packets;
+}
+
 /* Notes which rule suffers from a next hop that is not known; the lowest of each. */
 static void note_unresolved(void *data, uint32_t rule, const struct ip_address *target,
 			    const struct next_hop *hop)
 {
-	struct datapath_condition *condition = data;
+	struct unresolved_search *search = data;
+	struct datapath_condition *condition = search->condition;
 	enum next_hop_state state = hop->word[1] >> NEXT_HOP_STATE_SHIFT;
+	uint64_t packets;
 
 	if (state == NEXT_HOP_RESOLVED || state == NEXT_HOP_LOCAL)
 		return;
+	packets = inspect_count_packets(search, rule);
 	for (size_t i = 0; i < condition->unresolved_count; i++) {
 		struct datapath_unresolved *known = &condition->unresolved[i];
 
 		if (memcmp(&known->target, target, sizeof(*target)) != 0)
 			continue;
+		known->packets += packets;
 		if (rule < known->rule)
 			known->rule = rule;
 		return;
@@ -44,7 +72,19 @@ static void note_unresolved(void *data, uint32_t rule, const struct ip_address *
 		condition->unresolved[condition->unresolved_count++] =
 			(struct datapath_unresolved){.target = *target,
 						     .rule = rule,
-						     .failed = state == NEXT_HOP_FAILED};
+						     .failed = state == NEXT_HOP_FAILED,
+						     .packets = packets};
+}
+
+static void find_unresolved(const char *instance, uint32_t generation,
+			    struct datapath_condition *condition)
+{
+	_cleanup_close_ int hits_fd =
+		datapath_open_generation_pin(instance, generation, "rule_hits");
+	struct unresolved_search search = {.condition = condition, .hits_fd = hits_fd};
+
+	condition->unresolved_counted = true;
+	datapath_each_target(instance, generation, note_unresolved, &search);
 }
 
 static void read_next_hops(const char *instance, uint32_t generation,
@@ -73,7 +113,7 @@ static void read_next_hops(const char *instance, uint32_t generation,
 	}
 	munmap((void *)hops, size);
 	if (condition->next_hops[NEXT_HOP_UNKNOWN] || condition->next_hops[NEXT_HOP_FAILED])
-		datapath_each_target(instance, generation, note_unresolved, condition);
+		find_unresolved(instance, generation, condition);
 }
 
 static void inspect_generation(const char *instance, struct datapath_condition *condition)
@@ -87,11 +127,14 @@ static void inspect_generation(const char *instance, struct datapath_condition *
 			return;
 		memset(condition->next_hops, 0, sizeof(condition->next_hops));
 		condition->unresolved_count = 0;
+		condition->unresolved_packets = 0;
 		if (datapath_read_constants(instance, generation, config) == 0) {
 			condition->mtu = config->mtu;
 			if (config->vni_mode == VNI_ANY)
 				condition->other_vnis =
 					datapath_read_other_vnis(instance, generation);
+			condition->oversize = config->oversize;
+			condition->truncated = config->truncated;
 			read_next_hops(instance, generation, config, condition);
 		}
 		if (datapath_current_generation(instance, &after) || after == generation)

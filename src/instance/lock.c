@@ -97,6 +97,7 @@ int instance_lock(const char *name, struct error *error)
 		return error_set(error, fd, "cannot lock %s: %s%s", path, strerror(-fd),
 				 fd == -EACCES ? "; run as root" : "");
 	/* instead of what a daemon that was killed has left, before this one can be found */
+	unlink(instance_run_path(path, name, INSTANCE_HEALTH));
 	err = instance_write_reloads(name, &(struct instance_reloads){0});
 	if (err)
 		error_set(error, err, "cannot write %s: %s",
@@ -115,6 +116,7 @@ void instance_unlock(const char *name, int fd)
 	char path[INSTANCE_PATH_SIZE];
 
 	unlink(instance_run_path(path, name, INSTANCE_RELOADS));
+	unlink(instance_run_path(path, name, INSTANCE_HEALTH));
 	/* unlinked while still locked, so that nobody can take a lock that is about to vanish */
 	unlink(instance_run_path(path, name, "lock"));
 	close(fd);

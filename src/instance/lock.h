@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+#define INSTANCE_HEALTH "health" /* the daemon's record, below INSTANCE_RUN/NAME, of how it is */
+
 /*
  * Makes this process the instance's only daemon, until it ends or calls instance_unlock(), with no
  * reloads so far. Returns a file descriptor; -EBUSY when another process is its daemon, or an

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "observe/metrics.h"
 #include "datapath/names.h"
@@ -9,7 +11,7 @@
 
 #define LABEL_SIZE 40 /* holds every interface's name, escaped */
 
-/* An interface's name, the only text in a label that this program does not choose. */
+/* An interface's name. */
 static const char *interface_label(const char *name, char *text)
 {
 	size_t used = 0;
@@ -18,6 +20,20 @@ static const char *interface_label(const char *name, char *text)
 		if (*name == '"' || *name == '\\')
 			text[used++] = '\\';
 		text[used++] = *name;
+	}
+	text[used] = '\0';
+	return text;
+}
+
+/* A reason. It may hold what others have named: a byte that is no ASCII would spoil the scrape. */
+static const char *reason_label(const char *reason, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (; *reason && used + 3 < size; reason++) {
+		if (*reason == '"' || *reason == '\\')
+			text[used++] = '\\';
+		text[used++] = isprint((unsigned char)*reason) ? *reason : '?';
 	}
 	text[used] = '\0';
 	return text;
@@ -41,9 +57,47 @@ static void print_build(FILE *stream)
 	fprintf(stream, PREFIX "build_info{version=\"%s\"} 1\n", VERSION);
 }
 
+static bool has_reason(const struct health *health, enum health_severity severity, const char *text)
+{
+	for (size_t i = 0; i < health->count; i++) {
+		if (health->reasons[i].severity == severity &&
+		    strcmp(health->reasons[i].text, text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Each reason is a series. What changes between two readings is no part of it, and two reasons that
+ * differ in nothing else are one.
+ */
+static void print_condition(const struct health *health, FILE *stream)
+{
+	char text[HEALTH_REASON_SIZE], label[2 * HEALTH_REASON_SIZE];
+	struct health printed = {0};
+
+	if (!health->count)
+		return;
+	family(stream, "condition", "gauge",
+	       "1 for each reason why the condition is degraded or bad; numbers are shown as N.");
+	for (size_t i = 0; i < health->count; i++) {
+		const struct health_reason *reason = &health->reasons[i];
+
+		health_reason_constant(reason, text, sizeof(text));
+		if (has_reason(&printed, reason->severity, text))
+			continue;
+		health_add(&printed, reason->severity, "%s", text);
+		fprintf(stream, PREFIX "condition{condition=\"%s\",reason=\"%s\"} 1\n",
+			health_severity_name(reason->severity),
+			reason_label(text, label, sizeof(label)));
+	}
+}
+
 static void print_control(const struct metrics *metrics, FILE *stream)
 {
-	gauge(stream, "healthy", metrics->health->count == 0, "1 while /healthz answers 200.");
+	gauge(stream, "healthy", health_condition(metrics->health) != HEALTH_BAD,
+	      "1 while /healthz answers 200.");
+	print_condition(metrics->health, stream);
 	gauge(stream, "draining", metrics->draining, "1 after `vxlan-pipeline drain`.");
 	if (metrics->reloaded_at) {
 		gauge(stream, "last_reload_timestamp_seconds", metrics->reloaded_at,

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "web/http.h"
+#include "web/request.h"
 
 #define MAX_PATHS     8
 #define MAX_CLIENTS   512   /* more than that, and the oldest is cut off */
@@ -167,21 +168,73 @@ static int refresh(struct http_server *server, size_t number)
 	return 0;
 }
 
-static enum MHD_Result answer(void *data, struct MHD_Connection *connection, const char *url,
-			      const char *method, const char *version, const char *upload,
-			      size_t *upload_size, /* NOLINT(readability-non-const-parameter) */
-			      void **context)
+/*
+ * Called with the whole request target, query included, before the library takes it apart. Returns
+ * the request's context: what is behind the target, or NULL for a target that is malformed.
+ */
+static void *note_target(void *data, const char *target, struct MHD_Connection *connection)
 {
-	struct http_server *server = data;
+	(void)data;
+	(void)connection;
+	return target && request_target_is_clean(target) ? (void *)(target + strlen(target) + 1)
+							 : NULL;
+}
 
-	(void)version;
-	(void)upload;
-	(void)upload_size;
-	(void)context;
-	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+/*
+ * The library reads a request line into a buffer and ends each of its words with a zero byte. So the
+ * next word stands right behind that, unless the client wrote a zero byte, which hides the rest of
+ * the word from us, or several spaces.
+ */
+static bool is_next_word(const char *behind, const char *next)
+{
+	uintptr_t between = (uintptr_t)next - (uintptr_t)behind;
+
+	return !between || between >= CLIENT_MEMORY; /* far away: no buffer in common */
+}
+
+/* `target_end`: what note_target() returned */
+static bool request_line_is_valid(const char *method, const char *url, const char *target_end,
+				  const char *version)
+{
+	return target_end && is_next_word(method + strlen(method) + 1, url) &&
+	       is_next_word(target_end, version);
+}
+
+struct header_check {
+	unsigned int hosts;
+	bool malformed;
+};
+
+static enum MHD_Result check_header(void *data, enum MHD_ValueKind kind, const char *name,
+				    const char *value)
+{
+	struct header_check *check = data;
+
+	(void)kind;
+	if (!request_header_is_valid(name, value ? value : ""))
+		check->malformed = true;
+	if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
+		check->hosts++;
+		check->malformed |= !request_host_is_valid(value ? value : "");
+	}
+	return MHD_YES;
+}
+
+/* Every request has one valid Host at the most, and later ones than HTTP/1.0 have one. */
+static bool headers_are_valid(struct MHD_Connection *connection, const char *version)
+{
+	struct header_check check = {0};
+
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, check_header, &check);
+	return !check.malformed &&
+	       (check.hosts == 1 || (!check.hosts && strcmp(version, MHD_HTTP_VERSION_1_0) == 0));
+}
+
+static enum MHD_Result answer_path(struct http_server *server, struct MHD_Connection *connection,
+				   const char *path)
+{
 	for (size_t i = 0; server->site.paths[i].path; i++) {
-		if (strcmp(url, server->site.paths[i].path) != 0)
+		if (strcmp(path, server->site.paths[i].path) != 0)
 			continue;
 		if (refresh(server, i))
 			return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
@@ -190,6 +243,27 @@ static enum MHD_Result answer(void *data, struct MHD_Connection *connection, con
 					  server->pages[i].response);
 	}
 	return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
+}
+
+static enum MHD_Result answer(void *data, struct MHD_Connection *connection, const char *url,
+			      const char *method, const char *version, const char *upload,
+			      size_t *upload_size, /* NOLINT(readability-non-const-parameter) */
+			      void **context)
+{
+	const char *path = request_path(url);
+
+	(void)upload;
+	(void)upload_size;
+	if (!request_line_is_valid(method, url, *context, version))
+		return refuse(connection, MHD_HTTP_BAD_REQUEST, "malformed request line\n");
+	if (!headers_are_valid(connection, version))
+		return refuse(connection, MHD_HTTP_BAD_REQUEST,
+			      "malformed headers, or not one Host among them\n");
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+	if (!path)
+		return refuse(connection, MHD_HTTP_BAD_REQUEST, "malformed request target\n");
+	return answer_path(data, connection, path);
 }
 
 /* Paths are compared as they came: no path that is served has anything to unescape. */
@@ -207,6 +281,7 @@ int http_start(struct http_server **out, int socket, const struct http_site *sit
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
 	struct MHD_OptionItem options[] = {
 		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)note_connection, server},
+		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)note_target, NULL},
 		{MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, HARD_LIMIT, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL},

@@ -38,9 +38,10 @@ static void add_stall(struct health *health, int64_t alive_at)
 	int64_t age = clock_ms() - alive_at;
 
 	if (!alive_at)
-		health_add(health, "starting");
+		health_add(health, HEALTH_BAD, "starting");
 	else if (age > HEALTH_STALLED_MS)
-		health_add(health, "the control loop has stalled for %.1f s", age / 1e3);
+		health_add(health, HEALTH_BAD, "the control loop has stalled for %.1f s",
+			   age / 1e3);
 }
 
 static struct health current_health(struct pages *pages)
@@ -97,11 +98,11 @@ static int render_health(void *data, struct http_page *page)
 	if (!stream)
 		return -errno;
 	page->type = "text/plain; charset=utf-8";
-	page->status = health.count ? 503 : 200;
+	page->status = health_condition(&health) == HEALTH_BAD ? 503 : 200;
 	if (!health.count)
 		fputs("healthy\n", stream);
 	for (size_t i = 0; i < health.count; i++)
-		fprintf(stream, "%s\n", health.reasons[i]);
+		fprintf(stream, "%s\n", health.reasons[i].text);
 	return fclose(stream) ? -ENOMEM : 0;
 }
 
@@ -174,9 +175,9 @@ static int render_index(void *data, struct http_page *page)
 	if (!stream)
 		return -errno;
 	page->type = "text/html; charset=utf-8";
-	/* names and reasons come from this host's configuration and hold no markup */
-	fprintf(stream, "%s" VERSION "</h1>\n<p>Instance %s is %s.</p>\n%s", head, pages->instance,
-		health.count ? "not well" : "well", links);
+	/* an instance's name holds no markup */
+	fprintf(stream, "%s" VERSION "</h1>\n<p>The condition of instance %s is %s.</p>\n%s", head,
+		pages->instance, health_severity_name(health_condition(&health)), links);
 	return fclose(stream) ? -ENOMEM : 0;
 }
 

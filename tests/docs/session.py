@@ -46,7 +46,10 @@ def sh(command):
 
 
 def prepare(directory):
-    """A machine of our own: /etc, /run, bpffs and two interfaces, gone with the namespaces."""
+    """
+    A machine of our own: /etc, /run, bpffs and two interfaces, gone with the namespaces. All
+    collectors are behind a router at ens6.
+    """
     sh("mount -t tmpfs tmpfs /run && mount -t bpf bpf /sys/fs/bpf && mkdir /run/etc"
        " && cp -a /etc/. /run/etc && mount --bind /run/etc /etc")
     os.makedirs("/etc/vxlan-pipeline", exist_ok=True)
@@ -55,6 +58,8 @@ def prepare(directory):
     for name in ("ens5", "ens6"):
         sh(f"ip link add {name} type veth peer name {name}-peer"
            f" && ip link set {name}-peer up && ip link set {name} up")
+    sh("ip addr add 192.0.2.2/24 dev ens6 && ip route add default via 192.0.2.1 && ip neigh add"
+       " 192.0.2.1 lladdr 02:00:00:00:00:01 dev ens6 nud permanent")
 
 
 class Session:

@@ -129,6 +129,23 @@ static bool has_method(const uint8_t *data, size_t size, const char *method)
 	return false;
 }
 
+/* Does the first line that begins with GET or HEAD hold a zero byte? */
+static bool target_has_zero(const uint8_t *data, size_t size)
+{
+	const uint8_t *line = data, *end = data + size;
+
+	while (line < end) {
+		const uint8_t *newline = memchr(line, '\n', end - line);
+		const uint8_t *behind = newline ? newline : end;
+
+		if ((behind - line >= 3 && memcmp(line, "GET", 3) == 0) ||
+		    (behind - line >= 4 && memcmp(line, "HEAD", 4) == 0))
+			return memchr(line, 0, behind - line) != NULL;
+		line = behind + 1;
+	}
+	return false;
+}
+
 static bool status_is_known(int status)
 {
 	static const int known[] = {200, 400, 404, 405, 411, 413, 414, 431, 500, 501, 503, 505};
@@ -151,6 +168,7 @@ static void check_answer(const uint8_t *request, size_t size, struct answer *ans
 	must(sscanf(answer->text, "HTTP/1.%*1[01] %d ", &status) == 1, "an answer has a status");
 	must(status_is_known(status), "the status is one that is given here");
 	must(status != 200 || is_get || is_head, "only GET and HEAD get a page");
+	must(status != 200 || !target_has_zero(request, size), "a zero byte hides nothing");
 	body = strstr(answer->text, "\r\n\r\n");
 	must(body, "headers end");
 	if (status != 200)

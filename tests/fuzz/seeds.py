@@ -98,7 +98,9 @@ def captures():
 
 def requests():
     for start in ("GET / HTTP/1.1", "HEAD /metrics HTTP/1.1", "GET /healthz?a=b HTTP/1.0",
-                  "GET /stats.json HTTP/1.1", "GET /nothing HTTP/1.1", "DELETE / HTTP/1.1"):
+                  "GET /stats.json HTTP/1.1", "GET /nothing HTTP/1.1", "DELETE / HTTP/1.1",
+                  "GET http://a:80/healthz?a HTTP/1.1", "GET /healthz\0 HTTP/1.1",
+                  "GET / HTTP/1.1\r\nHost: b", "GET / HTTP/1.1\rX: y"):
         yield b"\0" + f"{start}\r\nHost: a\r\n\r\n".encode()
     yield b"\1POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
     yield (b"\2PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"

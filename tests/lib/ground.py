@@ -140,7 +140,13 @@ class Ground(unittest.TestCase):
         return self.appliance.run(program.PROGRAM, *words, **options)
 
     def json(self, command):
-        return json.loads(self.cli(command, "--json", "--instance", self.instance).stdout)
+        """The document; the exit status of `status` must say what the document says."""
+        result = self.cli(command, "--json", "--instance", self.instance,
+                          check=command != "status")
+        document = json.loads(result.stdout)
+        if command == "status":
+            self.assertEqual(result.returncode, 0 if document["healthy"] else 1, document)
+        return document
 
     def stats(self):
         return self.json("stats")

@@ -181,9 +181,10 @@ class Watched(Lifecycle):
         self.assertLessEqual(took - starved, seconds, what)
 
     def reasons(self):
-        """Why `status` finds the instance not well, in one line; empty: it is well."""
+        """Why `status` finds the instance degraded or bad, in one line; empty: it is good."""
         status = self.json("status")
-        self.assertIs(status["healthy"], not status["reasons"], status)
+        self.assertEqual(status["condition"] == "good", not status["reasons"], status)
+        self.assertIs(status["healthy"], status["condition"] != "bad", status)
         return " / ".join(status["reasons"])
 
     def reload(self, daemon):

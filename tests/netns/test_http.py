@@ -225,7 +225,7 @@ class Metrics(Watched):
         self.assertEqual(set(series), {(("place", row["place"]),
                                         ("interface", row["interface"] or ""),
                                         ("reason", row["reason"])) for row in rows})
-        self.assertEqual({row["place"] for row in rows}, {"nic", "program", "transmit"})
+        self.assertEqual({row["place"] for row in rows}, {"nic", "program", "transmit", "kernel"})
         text = self.cli("status", "--instance", self.instance).stdout
         for word in ("NetworkPacketsSkipMirrorIn", "NetworkPacketsSkipMirrorOut"):
             self.assertIn(word, text)

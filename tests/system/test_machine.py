@@ -112,7 +112,8 @@ class Machine(unittest.TestCase):
         self.counted = 0
 
     def healthy(self):
-        status = json.loads(self.machine.run("vxlan-pipeline", "status", "--json").stdout)
+        status = json.loads(self.machine.run("vxlan-pipeline", "status", "--json",
+                                             check=False).stdout)
         return status if status["healthy"] else None
 
     def redirected(self):

@@ -63,12 +63,47 @@ static void nothing_attached(void **state)
 	char *text;
 
 	(void)state;
-	health_add(&made->health, "nothing is attached");
+	health_add(&made->health, HEALTH_BAD, "nothing is attached");
 	text = print(made);
 	assert_has(text, "vxlan_pipeline_healthy 0");
 	assert_has(text, "vxlan_pipeline_draining 0");
 	assert_int_equal(count(text, "packets_total"), 0);
 	assert_int_equal(count(text, "last_reload"), 0);
+	free(text);
+	free(made);
+}
+
+/* Each reason is a series, the same one while its numbers change. */
+static void conditions(void **state)
+{
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	char *text = print(made);
+
+	(void)state;
+	assert_has(text, "vxlan_pipeline_healthy 1");
+	assert_int_equal(count(text, "vxlan_pipeline_condition"), 0);
+	free(text);
+	health_add(&made->health, HEALTH_DEGRADED, "5 of 10 packets ended as error");
+	health_add(&made->health, HEALTH_DEGRADED, "7 of 10 packets ended as error");
+	health_add(&made->health, HEALTH_DEGRADED, "a\"b\\c\n\xff is down");
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_healthy 1");
+	assert_has(text, "vxlan_pipeline_condition{condition=\"degraded\","
+			 "reason=\"N of N packets ended as error\"} 1");
+	assert_has(text, "vxlan_pipeline_condition{condition=\"degraded\","
+			 "reason=\"a\\\"b\\\\c?? is down\"} 1");
+	assert_int_equal(count(text, "\nvxlan_pipeline_condition{"), 2);
+	free(text);
+	health_add(&made->health, HEALTH_BAD, "8 of 10 packets ended as error");
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_healthy 0");
+	assert_has(text, "vxlan_pipeline_condition{condition=\"bad\","
+			 "reason=\"N of N packets ended as error\"} 1");
+	free(text);
+	for (int i = 0; i < 2 * HEALTH_MAX_REASONS; i++)
+		health_add(&made->health, HEALTH_BAD, "reason%02d%0*d", i, HEALTH_REASON_SIZE, 0);
+	text = print(made);
+	assert_int_equal(count(text, "\nvxlan_pipeline_condition{"), HEALTH_MAX_REASONS);
 	free(text);
 	free(made);
 }
@@ -198,6 +233,8 @@ static char *print_everything(void)
 	made->losses.allowances[1] = (struct loss_allowance){"ens6", 136813};
 	made->losses.allowance_count = 2;
 	made->metrics.reloaded_at = 1764000000;
+	health_add(&made->health, HEALTH_DEGRADED, "one of two collectors is down");
+	health_add(&made->health, HEALTH_BAD, "ens5 is down; ip link set dev ens5 up");
 	text = print(made);
 	free(made);
 	return text;
@@ -225,9 +262,10 @@ static void promtool(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_attached), cmocka_unit_test(numbers),
-		cmocka_unit_test(many_rules),       cmocka_unit_test(allowances),
-		cmocka_unit_test(other_vnis),       cmocka_unit_test(promtool),
+		cmocka_unit_test(nothing_attached), cmocka_unit_test(conditions),
+		cmocka_unit_test(numbers),          cmocka_unit_test(many_rules),
+		cmocka_unit_test(allowances),       cmocka_unit_test(other_vnis),
+		cmocka_unit_test(promtool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The HTTP server's pages: how long one serves before it is made anew. */
+/* The HTTP server: what a request gets, and how long a page serves before it is made anew. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -53,21 +53,30 @@ static const struct http_path paths[] = {
 	{0},
 };
 
-/* Asks and waits for the end of the answer, which is a good one. */
-static void ask(struct http_server *server, const char *path)
+/* Sends a request and waits for the end of the answer. */
+static void send_request(struct http_server *server, const char *request, size_t length, char *text,
+			 size_t size)
 {
-	char text[1024];
 	size_t used = 0;
 	ssize_t got;
 	int ends[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	assert_int_equal(http_adopt(server, ends[1]), 0);
-	assert_true(dprintf(ends[0], "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path) > 0);
-	while ((got = read(ends[0], text + used, sizeof(text) - 1 - used)) > 0)
+	assert_int_equal(write(ends[0], request, length), length);
+	while ((got = read(ends[0], text + used, size - 1 - used)) > 0)
 		used += (size_t)got;
 	text[used] = '\0';
 	close(ends[0]);
+}
+
+/* Asks for a path; the answer is a good one. */
+static void ask(struct http_server *server, const char *path)
+{
+	char request[256], text[1024];
+	int length = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+
+	send_request(server, request, length, text, sizeof(text));
 	assert_non_null(strstr(text, "HTTP/1.1 200"));
 	assert_non_null(strstr(text, "\r\n\r\na page\n"));
 }
@@ -102,9 +111,127 @@ static void pages(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* RFC 9112; what differs from it is what libmicrohttpd takes in good faith. */
+static void requests(void **state)
+{
+#define REQUEST(text) text, sizeof(text) - 1
+	static const struct {
+		const char *sentence;
+		const char *request;
+		size_t length;
+		int status;
+	} rows[] = {
+		{"one host", REQUEST("GET /lasting HTTP/1.1\r\nHost: a\r\n\r\n"), 200},
+		{"a host and a port", REQUEST("GET /lasting HTTP/1.1\r\nhost: a:80\r\n\r\n"), 200},
+		{"an IPv6 address", REQUEST("GET /lasting HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"),
+		 200},
+		{"an empty host", REQUEST("GET /lasting HTTP/1.1\r\nHost:\r\n\r\n"), 200},
+		{"spaces around the host", REQUEST("GET /lasting HTTP/1.1\r\nHost: \ta \r\n\r\n"),
+		 200},
+		{"no host", REQUEST("GET /lasting HTTP/1.1\r\n\r\n"), 400},
+		{"no host, HTTP/1.2", REQUEST("GET /lasting HTTP/1.2\r\n\r\n"), 400},
+		{"no host, HTTP/1.0", REQUEST("GET /lasting HTTP/1.0\r\n\r\n"), 200},
+		{"two hosts", REQUEST("GET /lasting HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400},
+		{"twice the same host",
+		 REQUEST("GET /lasting HTTP/1.1\r\nHost: a\r\nX: y\r\nhOST: a\r\n\r\n"), 400},
+		{"two hosts, HTTP/1.0",
+		 REQUEST("GET /lasting HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"), 400},
+		{"no host, another method", REQUEST("POST / HTTP/1.1\r\n\r\n"), 400},
+		{"a host with a path", REQUEST("GET /lasting HTTP/1.1\r\nHost: a/b\r\n\r\n"), 400},
+		{"a host with a user", REQUEST("GET /lasting HTTP/1.1\r\nHost: u@a\r\n\r\n"), 400},
+		{"two words for a host", REQUEST("GET /lasting HTTP/1.1\r\nHost: a b\r\n\r\n"),
+		 400},
+		{"a space before the colon",
+		 REQUEST("GET /lasting HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n"), 400},
+		{"a header without a name, which to the library ends the headers",
+		 REQUEST("GET /lasting HTTP/1.1\r\nHost: a\r\n: y\r\n\r\n"), 200},
+		{"a first header that continues",
+		 REQUEST("GET /lasting HTTP/1.1\r\n X: y\r\nHost: a\r\n\r\n"), 400},
+		{"a header that continues on the next line",
+		 REQUEST("GET /lasting HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n\r\n"), 200},
+		{"a CR alone between headers",
+		 REQUEST("GET /lasting HTTP/1.1\r\nX: y\rHost: a\r\n\r\n"), 400},
+		{"a CR alone within a header",
+		 REQUEST("GET /lasting HTTP/1.1\r\nHost: a\r\nX: y\rz\r\n\r\n"), 400},
+		{"a CR alone behind the request line",
+		 REQUEST("GET /lasting HTTP/1.1\rHost: a\r\n\r\n"), 400},
+		{"lines that end with LF alone", REQUEST("GET /lasting HTTP/1.1\nHost: a\n\n"),
+		 200},
+		{"an empty line before", REQUEST("\r\nGET /lasting HTTP/1.1\r\nHost: a\r\n\r\n"),
+		 200},
+		{"HEAD", REQUEST("HEAD /lasting HTTP/1.1\r\nHost: a\r\n\r\n"), 200},
+		{"a method in small letters", REQUEST("get /lasting HTTP/1.1\r\nHost: a\r\n\r\n"),
+		 405},
+		{"a method that begins like one", REQUEST("GETS / HTTP/1.1\r\nHost: a\r\n\r\n"),
+		 405},
+		{"the version in small letters",
+		 REQUEST("GET /lasting http/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"a zero byte behind the method",
+		 REQUEST("GET\0 /lasting HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"two spaces behind the method",
+		 REQUEST("GET  /lasting HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"a query", REQUEST("GET /lasting?a=b&c HTTP/1.1\r\nHost: a\r\n\r\n"), 200},
+		{"an absolute target", REQUEST("GET http://a/lasting HTTP/1.1\r\nHost: a\r\n\r\n"),
+		 200},
+		{"an absolute target with a port and a query",
+		 REQUEST("GET HTTPS://a:80/lasting?x HTTP/1.1\r\nHost: b\r\n\r\n"), 200},
+		{"an absolute target without a path",
+		 REQUEST("GET http://a HTTP/1.1\r\nHost: a\r\n\r\n"), 404},
+		{"an absolute target and no host", REQUEST("GET http://a/lasting HTTP/1.1\r\n\r\n"),
+		 400},
+		{"an absolute target of no host",
+		 REQUEST("GET http:///lasting HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"an absolute target of a port alone",
+		 REQUEST("GET http://:80/lasting HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"an absolute target with a user",
+		 REQUEST("GET http://u@a/lasting HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"another scheme", REQUEST("GET ftp://a/lasting HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"a path without its slash", REQUEST("GET lasting HTTP/1.1\r\nHost: a\r\n\r\n"),
+		 400},
+		{"a star", REQUEST("GET * HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"two slashes", REQUEST("GET //lasting HTTP/1.1\r\nHost: a\r\n\r\n"), 404},
+		{"a fragment", REQUEST("GET /lasting#x HTTP/1.1\r\nHost: a\r\n\r\n"), 404},
+		{"an escaped letter", REQUEST("GET /%6casting HTTP/1.1\r\nHost: a\r\n\r\n"), 404},
+		{"a zero byte behind the path",
+		 REQUEST("GET /lasting\0 HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"a zero byte and more behind the path",
+		 REQUEST("GET /lasting\0x?y HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"a zero byte that pretends to be the end",
+		 REQUEST("GET /lasting\0HTTP/1.1\0 HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"a zero byte in the query",
+		 REQUEST("GET /lasting?x\0 HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"a zero byte before the path",
+		 REQUEST("GET \0/lasting HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"a space in the path", REQUEST("GET /lasting x HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"a tab behind the path", REQUEST("GET /lasting\t HTTP/1.1\r\nHost: a\r\n\r\n"),
+		 400},
+		{"a CR in the path", REQUEST("GET /lasting\r HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+		{"two spaces before the version",
+		 REQUEST("GET /lasting  HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
+	};
+#undef REQUEST
+	const struct http_site site = {paths, NULL};
+	struct http_server *server;
+	struct error error;
+	int failures = 0;
+
+	(void)state;
+	assert_int_equal(http_start(&server, -1, &site, &error), 0);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[1024], expected[32] = "";
+
+		send_request(server, rows[i].request, rows[i].length, text, sizeof(text));
+		snprintf(expected, sizeof(expected), "HTTP/1.1 %d ", rows[i].status);
+		if (strncmp(text, expected, strlen(expected)) != 0)
+			failures += row_differs(rows[i].sentence, text, expected);
+	}
+	http_stop(server);
+	assert_int_equal(failures, 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(pages)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(pages), cmocka_unit_test(requests)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
