@@ -12,16 +12,33 @@
 static enum model_verdict verdict_of[VERDICT_COUNT];
 static uint32_t event_of[EVENT_COUNT];
 
-void compare_start(void)
+/* The model's number for a name of the product; -1, and it is said: the model has no such name. */
+static int find_name(const char *const *names, unsigned int count, const char *name)
 {
-	for (unsigned int i = 1; i < VERDICT_COUNT; i++)
-		for (unsigned int m = 0; m < MODEL_VERDICT_COUNT; m++)
-			if (strcmp(verdict_name(i), model_verdict_names[m]) == 0)
-				verdict_of[i] = m;
-	for (unsigned int i = 0; i < EVENT_COUNT; i++)
-		for (unsigned int m = 0; m < MODEL_EVENT_COUNT; m++)
-			if (strcmp(event_name(i), model_event_names[m]) == 0)
-				event_of[i] = ONE_OF(m);
+	for (unsigned int i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return (int)i;
+	fprintf(stderr, "tests/fuzz/model.h knows no %s\n", name);
+	return -1;
+}
+
+bool compare_start(void)
+{
+	bool known = true;
+
+	for (unsigned int i = 1; i < VERDICT_COUNT; i++) {
+		int found = find_name(model_verdict_names, MODEL_VERDICT_COUNT, verdict_name(i));
+
+		verdict_of[i] = (enum model_verdict)found;
+		known = known && found >= 0;
+	}
+	for (unsigned int i = 0; i < EVENT_COUNT; i++) {
+		int found = find_name(model_event_names, MODEL_EVENT_COUNT, event_name(i));
+
+		event_of[i] = found < 0 ? 0 : ONE_OF(found);
+		known = known && found >= 0;
+	}
+	return known;
 }
 
 enum model_verdict compare_verdict(const struct trace *trace)

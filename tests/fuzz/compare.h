@@ -8,8 +8,11 @@
 
 #define COMPARE_TEXT 512
 
-/* The product's numbers of verdicts and events are turned into the model's, by their names. */
-void compare_start(void);
+/*
+ * Finds the model's numbers of the product's verdicts and events, by their names. False: the model
+ * lacks one; its name is printed.
+ */
+bool compare_start(void);
 enum model_verdict compare_verdict(const struct trace *trace);
 uint32_t compare_events(const struct trace *trace);
 

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "compare.h"
 #include "differential.h"
 
 static uint64_t now(void)
@@ -212,5 +213,5 @@ int main(int argc, char **argv)
 	}
 	if (options.scenario != NO_SCENARIO || options.model)
 		options.processes = 1;
-	return run_all(&options) ? 0 : 1;
+	return compare_start() && run_all(&options) ? 0 : 1;
 }
