@@ -16,6 +16,8 @@ import tempfile
 import time
 import unittest
 
+from lib import program
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.abspath(
     os.environ.get("VXLAN_PIPELINE") or os.path.join(ROOT, "build", "vxlan-pipeline"))
@@ -31,10 +33,6 @@ nat:
   - match: {source_port: 5000}
     to: 10.2.41.17:8081
 """
-
-VERDICTS = {"not_tunnel", "outer_fragment", "source_denied", "malformed", "bad_vxlan",
-            "unknown_vni", "inner_not_ip", "truncated", "unmatched", "redirected", "transmitted",
-            "fragmented", "passed", "oversize", "no_route", "error"}
 
 MACS = bytes.fromhex("02000000000b02000000000a")
 GATEWAY, LISTEN, EGRESS = "02:00:00:00:00:fe", "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -350,7 +348,7 @@ class Json(ExplainCase):
         document = self.document(path)
         self.assertEqual(document["file"], path)
         self.assertIs(document["simulated_next_hops"], True)
-        self.assertEqual(set(document["verdicts"]), VERDICTS)
+        self.assertEqual(set(document["verdicts"]), program.VERDICTS)
         self.assertEqual(document["verdicts"]["unmatched"], 1)
         self.assertEqual(sum(document["verdicts"].values()), 4)
         hello, unmatched, plain, other = document["packets"]
