@@ -103,7 +103,7 @@ static void records_that_are_not_whole(void **state)
 	private_or_skip();
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct instance_reloads reloads = some_reloads(), untouched = {.begun = 99}, got;
-		unsigned char record[2048];
+		unsigned char record[4096];
 		uint32_t sum;
 		ssize_t size;
 		char text[64];
