@@ -188,9 +188,10 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 	} else {
 		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
 			     &condition, getpid(), &daemon->reloads);
-		note_passed(daemon, &condition.counters, now);
-		if (condition.state != DATAPATH_ABSENT)
+		if (condition.state != DATAPATH_ABSENT) {
+			note_passed(daemon, &condition.counters, now);
 			daemon->drained = instance_is_drained(daemon->options->instance);
+		}
 	}
 	if (applied_any(&daemon->applied) && !daemon->applied.may_pass)
 		health_add(&daemon->health, HEALTH_DEGRADED,

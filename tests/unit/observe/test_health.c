@@ -22,21 +22,26 @@ static struct datapath_condition good(void)
 }
 
 /* `text`: the reasons, each on a line behind its severity. */
-static void judge(struct health_watch *watch, const struct datapath_condition *condition,
-		  pid_t daemon, char *text, size_t size)
+static void health_text(const struct health *health, char *text, size_t size)
 {
-	struct health health;
-
-	health_judge(&health, watch, INSTANCE, condition, daemon, NULL);
 	*text = '\0';
-	for (size_t i = 0; i < health.count; i++) {
-		const struct health_reason *reason = &health.reasons[i];
+	for (size_t i = 0; i < health->count; i++) {
+		const struct health_reason *reason = &health->reasons[i];
 
 		/* where the tests run loopback may be down */
 		if (strcmp(reason->text, "lo is down; ip link set dev lo up") != 0)
 			snprintf(text + strlen(text), size - strlen(text), "%s: %s\n",
 				 health_severity_name(reason->severity), reason->text);
 	}
+}
+
+static void judge(struct health_watch *watch, const struct datapath_condition *condition,
+		  pid_t daemon, char *text, size_t size)
+{
+	struct health health;
+
+	health_judge(&health, watch, INSTANCE, condition, daemon, NULL);
+	health_text(&health, text, size);
 }
 
 static void one_reading(void **state)
@@ -79,6 +84,59 @@ static void one_reading(void **state)
 		judge(&watch, &condition, rows[i].daemon, text, sizeof(text));
 		if (!*rows[i].expected || !strstr(text, rows[i].expected))
 			failures += row_differs(rows[i].sentence, text, rows[i].expected);
+	}
+	assert_int_equal(failures, 0);
+}
+
+/* What only the daemon knows. */
+static void said_by_the_daemon(void **state)
+{
+	static const struct {
+		const char *sentence;
+		enum datapath_state state;
+		struct instance_reloads said;
+		const char *expected; /* all reasons */
+	} rows[] = {
+		{"nothing", DATAPATH_ATTACHED, {.ended = 1}, ""},
+		{"it has not begun",
+		 DATAPATH_ATTACHED,
+		 {.ended = 0},
+		 "bad: the daemon, process 4711, is starting\n"},
+		{"nor attached anything",
+		 DATAPATH_ABSENT,
+		 {.ended = 0},
+		 "bad: the daemon, process 4711, is starting\n"},
+		{"an interface is waited for",
+		 DATAPATH_ABSENT,
+		 {.ended = 1, .trouble = "no interface ens6"},
+		 "bad: waiting for its interfaces: no interface ens6\n"},
+		{"an interface has changed",
+		 DATAPATH_ATTACHED,
+		 {.ended = 1, .trouble = "ens6's MTU"},
+		 "bad: the configuration cannot be applied again: ens6's MTU\n"},
+		{"HTTP comes last",
+		 DATAPATH_ABSENT,
+		 {.ended = 1, .trouble = "no ens6", .unserved = "taken"},
+		 "bad: waiting for its interfaces: no ens6\n"
+		 "degraded: HTTP is not served, which is tried again every second: taken\n"},
+		{"HTTP alone",
+		 DATAPATH_ATTACHED,
+		 {.ended = 1, .unserved = "taken"},
+		 "degraded: HTTP is not served, which is tried again every second: taken\n"},
+	};
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct datapath_condition condition = well();
+		struct health_watch watch = {0};
+		struct health health;
+		char text[2000];
+
+		condition.state = rows[i].state;
+		health_judge(&health, &watch, INSTANCE, &condition, DAEMON, &rows[i].said);
+		health_text(&health, text, sizeof(text));
+		failures += row_differs(rows[i].sentence, text, rows[i].expected);
 	}
 	assert_int_equal(failures, 0);
 }
@@ -255,10 +313,17 @@ static void egress(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+<<<<<<< HEAD
 		cmocka_unit_test(one_reading),  cmocka_unit_test(interfaces),
 		cmocka_unit_test(same_reasons), cmocka_unit_test(more_reasons_than_fit),
 		cmocka_unit_test(condition),    cmocka_unit_test(constant_reasons),
 		cmocka_unit_test(generic_mode), cmocka_unit_test(egress),
+=======
+		cmocka_unit_test(one_reading),   cmocka_unit_test(said_by_the_daemon),
+		cmocka_unit_test(interfaces),    cmocka_unit_test(losses),
+		cmocka_unit_test(losses_of_few), cmocka_unit_test(leaks),
+		cmocka_unit_test(same_reasons),  cmocka_unit_test(more_reasons_than_fit),
+>>>>>>> loop
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
