@@ -8,6 +8,7 @@
  * in every kernel from Linux 5.10 on; of a device two fields are read, wherever they are (CO-RE).
  */
 #include <linux/bpf.h>
+#include <stdbool.h>
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -150,6 +151,13 @@ int loss_exception(__u64 *arguments)
 	return 0;
 }
 
+/* One of those that are made for who listens on the way out. */
+static __always_inline bool is_outgoing_copy(const struct sk_buff *skb)
+{
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): it does not know libbpf's macro */
+	return BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_OUTGOING;
+}
+
 /*
  * arguments: skb, ... Whatever the kernel frees because it dropped it; what arrived is consumed instead
  * (consume_skb). nftables gave the mark on the way in (src/net/silence.h). The kernel's own answers have
@@ -166,8 +174,7 @@ int loss_passed(const __u64 *arguments)
 		return 0;
 	watch = bpf_map_lookup_elem(&watched, &zero);
 	if (!watch || mark != watch->pass_mark || (__u32)skb->skb_iif != watch->listen_ifindex ||
-	    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): libbpf's macro */
-	    BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_OUTGOING)
+	    is_outgoing_copy(skb))
 		return 0;
 	count(LOSS_PASSED, 1, 0);
 	return 0;
