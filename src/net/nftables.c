@@ -226,10 +226,10 @@ int nftables_commit(struct nftables *nft)
 	struct nlmsghdr *last = NULL, *message = (void *)nft->bytes;
 	int left = (int)nft->used, err;
 
-	if (!nft_room(nft))
-		return -ENOMEM;
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
 		last = message;
+	if (!last || !nft_room(nft))
+		return -ENOMEM;
 	last->nlmsg_flags |= NLM_F_ACK;
 	nft_take(nft, nftnl_batch_end(nft->bytes + nft->used, 0));
 	err = netlink_open(&netlink, NETLINK_NETFILTER, 0);

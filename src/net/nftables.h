@@ -28,7 +28,7 @@ void nftables_add_table(struct nftables *nft, uint8_t family, const char *table)
 void nftables_remove_table(struct nftables *nft, uint8_t family, const char *table);
 
 /* `hook`: NF_x; -1: a chain that nothing calls. `interface`: with NFPROTO_NETDEV. */
-void nftables_add_chain(struct nftables *nft, uint8_t family, const char *table, const char *chain,
+void nftables_add_chain(struct nftables *nft, uint8_t family, const char *table, const char *name,
 			int hook, int priority, const char *interface);
 
 /* A rule under way; its conditions and statements apply from the first to the last. */
