@@ -13,10 +13,11 @@
 #define TEXT_SIZE 1024
 #define LINE_SIZE (TEXT_SIZE + 32) /* with what goes before the text */
 
-#define PATIENCE_MS 100 /* until lines are lost; 0 from then until one is taken */
+#define PATIENCE_MS \
+	100 /* for the reader of stderr; none after a line was lost, until one gets out */
 
 static enum log_level threshold = LOG_LEVEL_INFO;
-static unsigned long lost; /* lines since one was taken */
+static unsigned long lost; /* lines since the last one that got out */
 
 static const struct {
 	const char *name;
@@ -33,7 +34,7 @@ void log_set_level(enum log_level level)
 	threshold = level;
 }
 
-/* The line as it is written; returns its length. `text` is printable. */
+/* Makes a line of the message, with its prefix. Returns the length. */
 static size_t log_format(char *line, enum log_level level, const char *text)
 {
 	int length;
@@ -51,13 +52,13 @@ static bool log_put(const char *line, size_t length)
 	return output_write(STDERR_FILENO, line, length, lost ? 0 : PATIENCE_MS) == 0;
 }
 
-/* Says first what was lost; a line that is lost itself counts. */
+/* Writes the line, and before it how many were lost. */
 static void log_take(const char *line, size_t length)
 {
 	char text[TEXT_SIZE], before[LINE_SIZE];
 
 	if (lost) {
-		snprintf(text, sizeof(text), "%lu lines of the log were lost: nobody took them",
+		snprintf(text, sizeof(text), "%lu lines of the log were lost: nobody read them",
 			 lost);
 		if (log_put(before, log_format(before, LOG_LEVEL_WARNING, text)))
 			lost = 0;

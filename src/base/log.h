@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The daemon's log: a line each on stderr, with the journal's priority prefix below systemd. Where
- * nobody takes what is written, lines are lost rather than waited for, and the next line that is taken
- * says how many.
+ * The daemon's log: one line a message on stderr, with the journal's priority prefix under systemd. If
+ * nobody reads stderr, the log drops lines instead of blocking, and says later how many.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -11,10 +10,10 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 
 void log_set_level(enum log_level level); /* the least urgent that is written; info at first */
 
-/* What steers a terminal is not written as it is. */
+/* Writes '?' for control characters. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Lines as they are, each with its end. */
+/* Writes lines without prefix; `lines` holds their newlines. */
 void log_text(const char *lines);
 
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)

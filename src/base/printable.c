@@ -14,8 +14,8 @@ static bool printable_continues(const unsigned char *at, size_t count)
 }
 
 /*
- * The bytes of the printable character at the beginning of `text`; 0: there is none. Of UTF-8
- * (RFC 3629) it takes neither the control characters U+0080 to U+009F nor longer forms than need be.
+ * Returns how many bytes the character at the beginning of `text` has; 0: it is not printable. Refuses
+ * the control characters U+0080 to U+009F, and encodings that RFC 3629 forbids: too long, surrogates.
  */
 static size_t printable_length(const char *text)
 {

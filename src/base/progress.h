@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What takes long says between its steps that it gets on, so that nobody takes it for a stall, and
- * asks whether it is to go on.
+ * Long operations call progress_step() now and then, so that the daemon can beat and answer /healthz
+ * meanwhile, and so that it can call them off.
  */
 #ifndef BASE_PROGRESS_H
 #define BASE_PROGRESS_H
@@ -11,7 +11,8 @@
 #define PROGRESS_EVERY 256 /* of what there are many of */
 
 struct progress {
-	bool (*step)(void *data); /* false: not wanted any more; NULL: nobody wants to know */
+	bool (*step)(
+		void *data); /* returns false to call the operation off; NULL: nobody listens */
 	void *data;
 };
 

@@ -27,25 +27,25 @@
 #define MOST_FILES 65536 /* open ones, where a filter of system calls forbids close_range(2) */
 #define REAP_TRIES 100   /* 1 ms apart, until a process that was killed is gone */
 
-/* Kinds of what is no file are told by errors that opening and reading a file never has. */
+/* Errors that stand for what the path names; opening or reading a regular file returns none of them. */
 #define IS_FIFO   ESPIPE
 #define IS_DEVICE ENOTBLK
 #define IS_SOCKET ENOTSOCK
 
-/* What was read so far. */
+/* The bytes read so far. */
 struct file_text {
 	char *bytes;
 	size_t used;
 	size_t size;
 };
 
-/* Room for more, and for a zero byte. 0 or -errno. */
+/* Makes room for at least one more byte and a zero byte. 0 or -errno. */
 static int file_text_grow(struct file_text *text)
 {
 	size_t size = text->size ? 2 * text->size : FIRST_SIZE;
 	char *larger;
 
-	if (text->used > CONFIG_MAX_FILE_SIZE + sizeof(int)) /* a reader's error counts, too */
+	if (text->used > CONFIG_MAX_FILE_SIZE + sizeof(int)) /* the child's error counts, too */
 		return -EFBIG;
 	if (text->used + 1 < text->size)
 		return 0;
@@ -62,7 +62,7 @@ static bool file_is_null(const struct stat *status)
 	return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
 }
 
-/* Only a pipe without a name is on this file system: who gives us one writes to it. */
+/* Pipes without a name lie on pipefs, FIFOs on the file system of their directory. */
 static bool file_is_pipe(int fd)
 {
 	struct statfs fs;
@@ -70,7 +70,7 @@ static bool file_is_pipe(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
 }
 
-/* A FIFO, which may be a pipe without a name, is let through. */
+/* Refuses what is neither a file nor a pipe. stat(2) shows FIFOs and pipes alike: it lets both through. */
 static int file_judge(const struct stat *status)
 {
 	if (S_ISREG(status->st_mode) || S_ISFIFO(status->st_mode) || file_is_null(status))
@@ -80,13 +80,13 @@ static int file_judge(const struct stat *status)
 	return S_ISSOCK(status->st_mode) ? -IS_SOCKET : -IS_DEVICE;
 }
 
-/* The opened file, from which reading does not wait, and whether it is a pipe; or -errno. */
+/* Opens the file without blocking, and says whether it is a pipe. A file descriptor, or -errno. */
 static int file_open(const char *path, bool *is_pipe)
 {
 	struct stat status;
 	int fd, err;
 
-	/* a device may do something when it is opened: a watchdog, a tape */
+	/* before open(2): opening a device may start something, as it does a watchdog or a tape */
 	if (stat(path, &status) < 0)
 		return -errno;
 	err = file_judge(&status);
@@ -105,7 +105,7 @@ static int file_open(const char *path, bool *is_pipe)
 	return err;
 }
 
-/* The next bytes; 0: the end; -errno. Waits for a pipe until `deadline` (CLOCK_MONOTONIC, ms). */
+/* Reads the next bytes. 0: end of file. Waits for a pipe until `deadline` (CLOCK_MONOTONIC, ms). */
 static ssize_t file_next(int fd, bool is_pipe, int64_t deadline, char *bytes, size_t size)
 {
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
@@ -128,7 +128,7 @@ static int64_t file_deadline(void)
 	return clock_ms() + CONFIG_FILE_PATIENCE * 1000LL;
 }
 
-/* Reads it in this process. */
+/* Reads the file in this process. */
 static int file_read_here(const char *path, struct file_text *text)
 {
 	const int64_t deadline = file_deadline();
@@ -166,7 +166,10 @@ static int file_write(int fd, const void *bytes, size_t length)
 	return 0;
 }
 
-/* Writes the file to `out`, and behind it the error. Calls only what is safe in a signal handler. */
+/*
+ * Copies the file to `out` and appends the error, an int. Only async-signal-safe calls: this runs in the
+ * child of a process with threads.
+ */
 static void file_copy(const char *path, int out)
 {
 	static char bytes[FIRST_SIZE];
@@ -179,15 +182,15 @@ static void file_copy(const char *path, int out)
 		got = file_next(fd, is_pipe, deadline, bytes, sizeof(bytes));
 		err = got < 0 ? (int)got : file_write(out, bytes, (size_t)got);
 	}
-	/* may wait as well, so before the reader takes this process for done */
+	/* close(2) may hang, too: call it before the error tells the parent that this is done */
 	if (fd >= 0)
 		close(fd);
 	file_write(out, &err, sizeof(err));
 }
 
 /*
- * The process that reads, for good. It may hang for as long as the file system does, so it holds
- * nothing: no lock, no socket, no pipe that somebody waits for the end of.
+ * The child that reads; does not return. It may hang as long as the file system hangs, so it closes
+ * every other file first: the instance's lock, the HTTP socket, pipes whose end somebody waits for.
  */
 static void file_be_reader(const char *path, int out)
 {
@@ -205,7 +208,7 @@ static void file_be_reader(const char *path, int out)
 	_exit(0);
 }
 
-/* Takes what the reader writes, and its error out of it. */
+/* Reads what the child writes and cuts off the error at its end. */
 static int file_collect(int fd, const struct progress *progress, struct file_text *text)
 {
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
@@ -229,13 +232,13 @@ static int file_collect(int fd, const struct progress *progress, struct file_tex
 		text->used += (size_t)got;
 	}
 	if (text->used < sizeof(err))
-		return -EIO; /* it was killed */
+		return -EIO; /* somebody killed the child */
 	text->used -= sizeof(err);
 	memcpy(&err, text->bytes + text->used, sizeof(err));
 	return err;
 }
 
-/* A reader that hangs in the kernel stays until that lets it go: it is not waited for. */
+/* Kills the child. One that hangs in the kernel stays until the kernel lets it go: do not wait for it. */
 static void file_end_reader(pid_t reader)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
@@ -253,7 +256,7 @@ static int file_read_apart(const char *path, const struct progress *progress,
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	/* not fork(), for the time of which malloc() would be locked for other threads */
+	/* fork() would lock malloc() for the other threads meanwhile */
 	reader = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (reader == 0)
 		file_be_reader(path, ends[1]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Reading files whole: those that the user names, which may be anything. */
+/* Reads whole files whose names the user gives: they may turn out to be anything. */
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H
 
@@ -8,22 +8,23 @@
 #include "base/progress.h"
 
 #define CONFIG_MAX_FILE_SIZE (64u << 20) /* no sensible configuration is larger */
-#define CONFIG_FILE_PATIENCE 10 /* seconds for a pipe, and for a caller that has others to serve */
+#define CONFIG_FILE_PATIENCE 10          /* seconds until a pipe, or a read apart, is given up */
 
 /*
- * The whole of a file, with a zero byte behind it; to be freed. Of what is no file it reads a pipe without a name, as
- * /dev/stdin and the shell's <(...) are, and /dev/null. Nothing is opened that could wait for
- * somebody else.
+ * Reads the whole file into *text, which the caller frees, and appends a zero byte. Takes regular files,
+ * pipes without a name (/dev/stdin, the shell's <(...)) and /dev/null. Refuses FIFOs, devices and
+ * sockets without opening them: opening or reading them may wait for another process.
  *
- * `progress` with a step: it is told ten times a second, and another process reads the file, so that not even a
- * network file system whose server is gone holds up the caller. Else NULL is as good.
+ * With progress->step set, a child process reads the file ("apart"), and progress_step() is called ten
+ * times a second: a network file system without a server does not hold up the caller. Without it, or with
+ * `progress` NULL, the calling process reads.
  *
- * 0; or -errno, for config_file_objection(); -ECANCELED: progress_step() said so.
+ * 0 or -errno, which config_file_objection() explains. -ECANCELED: progress_step() returned false.
  */
 int config_file_read(const char *path, const struct progress *progress, char **text,
 		     size_t *length);
 
-/* What is said of the file then: "cannot be read: ...". */
+/* Writes why the file was not read: "cannot be read: ...". Returns `buffer`. */
 const char *config_file_objection(int err, char *buffer, size_t size);
 
 #endif

@@ -26,8 +26,8 @@ static void debug_line(const char *line)
 }
 
 /*
- * Stands in for the loop's jobs while a configuration is loaded: gives the signs of life, one of
- * which has next hops trusted, so follows these, too. false: the load is given up.
+ * Does the most urgent jobs of the control loop while it loads a configuration. The heartbeat makes the
+ * datapath trust its next hops, so this follows them, too. Returns false to call the load off.
  */
 static bool note_progress(void *data)
 {
@@ -50,7 +50,7 @@ static void daemon_apply_settings(struct daemon *daemon, struct config *config)
 		daemon->options->verbose ? clock_ms() + config->monitor.interval * 1000LL : NEVER;
 }
 
-/* The datapath as a whole, or nothing; then the rest. On success *config is the daemon's. */
+/* Applies the datapath as a whole or not at all, then the rest. On success it takes over *config. */
 static int daemon_apply(struct daemon *daemon, struct config *config, struct error *error)
 {
 	int err = daemon_apply_datapath(daemon, config, error);
@@ -238,7 +238,7 @@ static int start(struct daemon *daemon, struct config *config, struct error *err
 	return err;
 }
 
-/* Waits for the signal that is to end this process; a reload that was asked for before is none. */
+/* Waits for the signal that ends this process, past those that ask for a reload. */
 static void take_last_signal(struct daemon *daemon, int signals)
 {
 	struct signalfd_siginfo signal = {.ssi_signo = SIGHUP};

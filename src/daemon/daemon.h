@@ -15,13 +15,14 @@ struct daemon_options {
 	size_t override_count;
 	unsigned int duration; /* seconds; 0: until a signal comes */
 	bool verbose;          /* print the dashboard every monitor.interval */
-	bool wait;             /* for interfaces that are not there yet, instead of failing */
+	bool wait;             /* for missing interfaces, instead of failing */
 	bool linger;           /* leave the datapath attached at the end */
 	bool color;            /* in the dashboard */
 };
 
 /*
- * Attaches with *config, which it takes over, and runs until a signal or the duration ends it. 0, or -errno; -ERANGE: the configuration asks for more than its interfaces can do.
+ * Attaches with *config, which it takes over, and runs until a signal or the duration ends it. 0, or
+ * -errno; -ERANGE: the configuration asks for more than its interfaces can do.
  */
 int daemon_run(const struct daemon_options *options, struct config *config, struct error *error);
 

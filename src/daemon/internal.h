@@ -30,7 +30,7 @@ enum job {
 
 struct daemon {
 	const struct daemon_options *options;
-	struct config config; /* as applied last; while none is, the one that is to be */
+	struct config config; /* as applied last; while it waits for interfaces, the one to apply */
 	struct applied applied;
 	struct monitor monitor;
 	struct web web;
@@ -52,9 +52,9 @@ struct daemon {
 
 /* Does what is due now; returns false at the end of the duration. */
 bool daemon_run_jobs(struct daemon *daemon);
-/* Has a signal come that ends this process? What is under way is given up. */
+/* Is a signal pending that ends this process? Then it gives up what it is doing. */
 bool daemon_is_to_end(void);
-/* Tells the service manager that this process lives, if that is due. */
+/* Pings the watchdog of the service manager, if that is due. */
 void daemon_keep_watchdog(struct daemon *daemon);
 /* How long nothing is due, in ms. */
 int daemon_idle_time(const struct daemon *daemon);
@@ -69,21 +69,21 @@ void daemon_ask_neighbours(struct daemon *daemon);
 
 /* Applies the configuration to the datapath; 0, or -errno and nothing has changed. */
 int daemon_apply_datapath(struct daemon *daemon, const struct config *config, struct error *error);
-/* May a start that failed with this error wait for its interfaces? */
+/* Is this the error of a start that --wait has wait for its interfaces? */
 bool daemon_may_wait(const struct daemon *daemon, int err);
-/* Nothing is attached yet; `why` says what is waited for. */
+/* Begins to wait; `why` says for what. */
 void daemon_begin_waiting(struct daemon *daemon, const struct error *why);
-/* Looks whether the wait is over; returns when to look again. */
+/* Attaches if the interfaces have come; returns when to try again. */
 int64_t daemon_try_to_attach(struct daemon *daemon, int64_t now);
 
-/* Has HTTP served where the configuration wants it; what is in the way is told, and tried again. */
+/* Serves HTTP where daemon->config wants it. If that fails, daemon_serve_again() tries again. */
 void daemon_serve(struct daemon *daemon);
-/* Tries again, if it has to; returns when next. */
+/* Tries again if HTTP is not served; returns when to call it next. */
 int64_t daemon_serve_again(struct daemon *daemon, int64_t now);
 
 /* Writes down daemon->reloads for other commands. */
 void daemon_note_reloads(const struct daemon *daemon);
-/* Likewise, with why the configuration cannot be applied now, a reason of health; empty: it is. */
+/* Notes why the configuration cannot be applied now, a reason of health; empty: it is applied. */
 void daemon_note_trouble(struct daemon *daemon, const char *why);
 
 /* Tells the service manager how it is; `state` is empty, or its lines end with newlines. */

@@ -15,7 +15,7 @@
 
 #define PATIENCE_MS 100
 
-/* $NOTIFY_SOCKET: a path, or, with '@', an abstract name. 0: there is none, or it is of another kind. */
+/* Reads $NOTIFY_SOCKET: a path, or '@' and an abstract name. 0: unset, or another kind of address. */
 static socklen_t notify_address(struct sockaddr_un *address)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
@@ -30,7 +30,7 @@ static socklen_t notify_address(struct sockaddr_un *address)
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
 }
 
-/* sd_notify() would wait until the service manager has taken what came before. */
+/* sd_notify() would block until the service manager has read the messages before. */
 void notify_manager(const char *format, ...)
 {
 	struct sockaddr_un address;
@@ -45,7 +45,7 @@ void notify_manager(const char *format, ...)
 	va_end(args);
 	if (!size)
 		sd_notify(0, text);
-	/* of a socket that is connected, poll(2) tells whether the other one has room */
+	/* on a connected socket poll(2) tells whether the receiver has room */
 	else if (fd >= 0 && connect(fd, (void *)&address, size) == 0 &&
 		 poll(&ready, 1, PATIENCE_MS) > 0)
 		send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);

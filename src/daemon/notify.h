@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the service manager is told: sd_notify(3), but for the waiting. */
+/* Messages to the service manager: sd_notify(3) without blocking. */
 #ifndef DAEMON_NOTIFY_H
 #define DAEMON_NOTIFY_H
 
-/* Lines as in sd_notify(3). Lost where the service manager takes nothing. */
+/* Sends lines as in sd_notify(3). The message is lost if the service manager reads none. */
 void notify_manager(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* HTTP beside the datapath: what keeps it from being served is told, and holds nothing else up. */
+/* Serves HTTP beside the datapath: a failure is a reason of health, and delays nothing else. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 #define RETRY_MS 1000
 
-/* `before`: what was in the way until now. What is now is a reason of health, which is logged. */
+/* `before`: why HTTP was not served until now. The health job logs the new reason. */
 static void tell_serving(struct daemon *daemon, const struct error *before)
 {
 	const struct web *web = &daemon->web;
@@ -28,7 +28,7 @@ void daemon_serve(struct daemon *daemon)
 	struct error failure;
 
 	web_move(&daemon->web, daemon->config.http.listen);
-	/* threads have what capabilities this one has when it starts them */
+	/* the server's thread inherits the capabilities of this one */
 	if (privilege_drop(&failure))
 		log_warning("%s", failure.text);
 	web_serve(&daemon->web);

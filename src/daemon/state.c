@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the daemon is doing, for its other files and for other commands. */
+/* The state of the daemon, for its files and, written down, for other commands. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A start whose interfaces are not there yet, or not yet as they are to be: `run --wait`. */
+/* `run --wait`: a start whose interfaces are missing, or have a smaller MTU than forward.mtu. */
 #include <errno.h>
 
 #include "base/log.h"
 #include "daemon/internal.h"
 #include "instance/pins.h"
 
-#define LOOK_MS  200  /* how often the interfaces are looked at */
-#define RETRY_MS 1000 /* after an attempt that failed for another reason */
+#define LOOK_MS  200  /* between two looks at the interfaces */
+#define RETRY_MS 1000 /* after an attempt failed for another reason */
 
 bool daemon_may_wait(const struct daemon *daemon, int err)
 {
@@ -20,7 +20,7 @@ void daemon_begin_waiting(struct daemon *daemon, const struct error *why)
 	struct error failure;
 
 	daemon->due[JOB_BEAT] = daemon->due[JOB_NEXT_HOPS] = NEVER;
-	/* while this process may: it is about to give up what attaching does not need */
+	/* mount now: daemon_serve() drops CAP_SYS_ADMIN */
 	if (instance_mount_bpffs(&failure))
 		log_warning("%s", failure.text);
 	daemon_note_trouble(daemon, why->text);

@@ -35,7 +35,7 @@ static const char *ask_refusal(int program_fd, int ifindex)
 	return datapath_kernel_message();
 }
 
-/* What says nothing of what a driver can do, and may pass. */
+/* Is this an error that may pass, and that says nothing of what the driver can do? */
 static bool attach_may_pass(int err)
 {
 	static const int passing[] = {ENOMEM, EAGAIN, EINTR, EBUSY, EMFILE, ENFILE, ENODEV, EPERM};
@@ -48,15 +48,16 @@ static bool attach_may_pass(int err)
 }
 
 /*
- * Says why an interface does not take a program, and what would help. `kernel`: the driver's own words, where it
- * has any. Returns -EOPNOTSUPP, which has another mode tried, or an error that may pass.
+ * Says why an interface does not take a program, and what would help. `kernel`: the driver's own words;
+ * empty: it gave none. Returns -EOPNOTSUPP, so that the caller tries another mode, or an error that may
+ * pass.
  */
 static int refused(const struct datapath_change *change, const char *interface, uint32_t mtu,
 		   const char *mode, int err, const char *kernel)
 {
 	const char *reason = *kernel ? kernel : strerror(-err);
 
-	/* a driver that gives a reason has made up its mind, whatever the number */
+	/* a driver that gives a reason does not take the program, whatever errno says */
 	if (!*kernel && attach_may_pass(err))
 		return error_set(change->error, err,
 				 "cannot attach to %s in %s mode now: %s; if it stays so, "

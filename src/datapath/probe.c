@@ -35,8 +35,8 @@ static int load_broadcast(int map_fd)
 }
 
 /*
- * What a kernel says of what it does not know; anything else, as want of memory or of permission, it
- * may say of what it knows well.
+ * Does the kernel answer so to what it does not know? Other errors, such as want of memory or of
+ * permission, say nothing about what it knows.
  */
 static bool probe_is_refusal(int err)
 {
@@ -56,7 +56,7 @@ static enum answer probe_answer(int err)
 	return probe_is_refusal(err) ? ANSWER_NO : ANSWER_UNKNOWN;
 }
 
-/* The same, the cause of what is not known being said: 1 and 0 for yes and no, or -errno. */
+/* The same as a number: 1, 0, or -errno where the answer is not known. */
 static int probe_result(int err)
 {
 	if (err >= 0)

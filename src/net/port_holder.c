@@ -21,7 +21,7 @@
 #include "net/port_holder.h"
 
 #define PATIENCE_MS 200
-#define LISTENING   10 /* TCP_LISTEN of the kernel's enum, which its headers for users do not have */
+#define LISTENING   10 /* the kernel's TCP_LISTEN, which its user-space headers lack */
 
 /* The socket that was found. */
 struct holder_search {
@@ -39,7 +39,7 @@ static bool holder_is_any(const void *address, size_t size)
 	return memcmp(address, zeros, size) == 0;
 }
 
-/* Can the two not be bound at once? An IPv6 socket without an address may serve IPv4 as well. */
+/* Does this socket keep another one from the endpoint? One bound to :: may take IPv4 as well. */
 static bool holder_collides(const struct inet_diag_msg *socket, const struct ip_endpoint *endpoint)
 {
 	bool is_ipv6 = socket->idiag_family == AF_INET6;
@@ -60,7 +60,7 @@ static int holder_take_socket(const struct nlmsghdr *message, void *data)
 
 	if (!socket)
 		return MNL_CB_ERROR;
-	/* one that listens explains most; one without an inode belongs to nobody any more */
+	/* prefer one that listens; one without an inode belongs to no process any more */
 	if (!socket->idiag_inode || search->listens || !holder_collides(socket, search->endpoint))
 		return MNL_CB_OK;
 	search->found = true;
@@ -83,7 +83,7 @@ static int holder_find_socket(struct netlink *netlink, int family, struct holder
 	return netlink_ask(netlink, &request, holder_take_socket, search);
 }
 
-/* Is that socket open in the process? */
+/* Does the process have the socket open? */
 static bool holder_has_socket(int process, uint32_t inode)
 {
 	int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

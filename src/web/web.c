@@ -53,7 +53,6 @@ static void web_note(struct web *web, int err)
 		*web->why.text = '\0';
 }
 
-/* The socket is there before the old server is gone: a client finds one or the other. */
 static void web_bind(struct web *web)
 {
 	web->socket = listen_open(web->listen);
@@ -73,7 +72,7 @@ void web_move(struct web *web, const char *listen)
 
 	if (strcmp(listen, web->listen) == 0)
 		return;
-	/* to the kernel the two may be one: 127.0.0.1:9789 and 0.0.0.0:9789 */
+	/* the old socket would be in the way of the new one: 127.0.0.1:9789 and 0.0.0.0:9789 */
 	if (!*listen || same_port(listen, web->listen)) {
 		web_stop(web);
 		before = NULL;

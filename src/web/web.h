@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The daemon's HTTP server: where the configuration wants it, or on its way there. */
+/* The daemon's HTTP server: moves to where the configuration wants it, or keeps trying. */
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
 
@@ -10,7 +10,7 @@
 struct web {
 	struct pages *pages;
 	struct http_server *server; /* NULL: nothing is served */
-	char listen[80];            /* where it is to be; empty: nowhere */
+	char listen[80];            /* the address that the configuration wants; empty: off */
 	int socket;                 /* that listens there and is not served yet, or -1 */
 	int err;                    /* why it is not served there; 0: it is, or is not to be */
 	struct error why;           /* the same in words; empty when `err` is 0 */
@@ -26,13 +26,13 @@ int web_open(struct web *web, const char *instance, struct error *error);
 void web_close(struct web *web);
 
 /*
- * Has the server leave where it is, unless that is `listen` (empty: off), and takes the address, which
- * may need privileges. What is in its way stands in web->why.
+ * Opens the socket at `listen` (empty: HTTP is off), which may need privileges, and ends the server at
+ * the address before. On failure web->why says why.
  */
 void web_move(struct web *web, const char *listen);
-/* Serves there, in a thread that has the privileges of this one. */
+/* Starts the server on that socket. Its thread inherits the privileges of the caller. */
 void web_serve(struct web *web);
-/* Tries both again, if it has to. */
+/* Tries both again if they failed. */
 void web_retry(struct web *web);
 
 #endif
