@@ -7,9 +7,9 @@
 #include <jansson.h>
 
 #include "observe/health.h"
+#include "instance/daemon.h"
 #include "instance/instance.h"
 #include "instance/drained.h"
-#include "instance/lock.h"
 #include "observe/loss.h"
 #include "observe/published.h"
 #include "observe/monitor.h"
@@ -28,7 +28,7 @@ struct status {
 	struct datapath_condition condition;
 	struct health health;
 	struct loss_table losses;
-	pid_t pid; /* 0: no daemon */
+	struct instance_daemon daemon;
 	double pps;
 };
 
@@ -39,7 +39,7 @@ static const char *state_of(const struct status *status)
 
 	if (state != DATAPATH_ATTACHED && state != DATAPATH_REPLACED)
 		return "detached";
-	return status->pid ? "running" : "unattended";
+	return status->daemon.place == DAEMON_NOWHERE ? "unattended" : "running";
 }
 
 static bool is_attached(const struct status *status)
@@ -58,8 +58,8 @@ static int find_out(const char *instance, struct status *status, struct error *e
 
 		if (err)
 			return err;
-		status->pid = instance_daemon(instance);
-		health_judge(&status->health, &watch, instance, &status->condition, status->pid,
+		instance_see_daemon(instance, &status->daemon);
+		health_judge(&status->health, &watch, instance, &status->condition, &status->daemon,
 			     NULL);
 		if (status->condition.state == DATAPATH_ABSENT)
 			return 0;
@@ -69,7 +69,7 @@ static int find_out(const char *instance, struct status *status, struct error *e
 			nanosleep(&pause, NULL);
 	}
 	/* the daemon knows more, and is what /healthz goes by; a dead or stalled one leaves it to us */
-	if (status->pid && status->condition.beat_age_ms >= 0 &&
+	if (status->daemon.place != DAEMON_NOWHERE && status->condition.beat_age_ms >= 0 &&
 	    status->condition.beat_age_ms <= HEALTH_STALLED_MS)
 		health_read_published(instance, &status->health);
 	if (loss_collect(&status->losses, &status->condition.counters, &status->condition.losses,
@@ -89,6 +89,12 @@ static const char *format_time(uint64_t ns, char *text, size_t size)
 	return text;
 }
 
+/* Null: none runs, or one of another PID namespace, where its id means another process than here. */
+static json_t *status_pid(const struct status *status)
+{
+	return status->daemon.place == DAEMON_HERE ? json_integer(status->daemon.pid) : json_null();
+}
+
 static void status_print_json(const char *instance, const struct status *status)
 {
 	const struct instance_info *info = &status->condition.info;
@@ -102,8 +108,7 @@ static void status_print_json(const char *instance, const struct status *status)
 	document = json_pack(
 		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:b, s:s, s:b, s:o, s:f, s:I, s:o, s:b}",
 		"instance", instance, "state", state_of(status), "mode",
-		attached ? stats_mode(info) : NULL, "pid",
-		status->pid ? json_integer(status->pid) : json_null(), "since",
+		attached ? stats_mode(info) : NULL, "pid", status_pid(status), "since",
 		attached ? format_time(info->attached_at, since, sizeof(since)) : NULL,
 		"configured",
 		attached ? format_time(info->configured_at, configured, sizeof(configured)) : NULL,
@@ -161,7 +166,7 @@ static void status_print_text(const char *instance, const struct status *status,
 {
 	const struct instance_info *info = &status->condition.info;
 	bool attached = is_attached(status);
-	char since[32], configured[32];
+	char since[32], configured[32], daemon[DAEMON_TEXT_SIZE];
 
 	printf("instance %s: %s\n", instance, state_of(status));
 	if (attached)
@@ -169,8 +174,8 @@ static void status_print_text(const char *instance, const struct status *status,
 		       info->listen, info->egress, stats_mode(info),
 		       format_time(info->attached_at, since, sizeof(since)),
 		       format_time(info->configured_at, configured, sizeof(configured)));
-	if (status->pid)
-		printf("  daemon      process %d\n", (int)status->pid);
+	if (status->daemon.place != DAEMON_NOWHERE)
+		printf("  daemon      %s\n", instance_daemon_text(&status->daemon, daemon));
 	else if (attached)
 		printf("  daemon      none; the datapath goes on without it\n");
 	if (attached)

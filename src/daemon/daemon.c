@@ -274,6 +274,7 @@ static int run_locked(struct daemon *daemon, struct config *config, int signals,
 int daemon_run(const struct daemon_options *options, struct config *config, struct error *error)
 {
 	struct daemon daemon = {.options = options,
+				.self = instance_this_daemon(),
 				.applied = APPLIED_NONE,
 				.web = WEB_NONE,
 				.monitor.color = options->color,

@@ -30,6 +30,7 @@ enum job {
 
 struct daemon {
 	const struct daemon_options *options;
+	struct instance_daemon self;
 	struct config config; /* as applied last; while none is, the one that is to be */
 	struct applied applied;
 	struct monitor monitor;

@@ -187,7 +187,7 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 		health_add(&daemon->health, HEALTH_BAD, "%s", error.text);
 	} else {
 		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
-			     &condition, getpid(), &daemon->reloads);
+			     &condition, &daemon->self, &daemon->reloads);
 		note_passed(daemon, &condition.counters, now);
 		if (condition.state != DATAPATH_ABSENT)
 			daemon->drained = instance_is_drained(daemon->options->instance);

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "instance/instance.h"
 
+#define INSTANCE_LOCK "lock" /* the file, below INSTANCE_RUN/NAME */
+
 /* INSTANCE_RUN/NAME, or below it. Returns `path`, which holds INSTANCE_PATH_SIZE bytes. */
 const char *instance_run_path(char *path, const char *name, const char *below);
 

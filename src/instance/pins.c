@@ -12,8 +12,8 @@
 
 #include <linux/magic.h>
 
+#include "instance/daemon.h"
 #include "instance/internal.h"
-#include "instance/lock.h"
 #include "instance/pins.h"
 #include "instance/reloads.h"
 
@@ -109,20 +109,22 @@ static void list_name(const char *name, void *data)
 
 int instance_not_attached(const char *name, struct error *error)
 {
-	char unit[INSTANCE_UNIT_SIZE];
+	char unit[INSTANCE_UNIT_SIZE], text[DAEMON_TEXT_SIZE];
 	struct name_list attached = {0};
-	pid_t daemon = instance_daemon(name);
 	struct instance_reloads reloads;
+	struct instance_daemon daemon;
 
-	if (daemon && !instance_read_reloads(name, &reloads) && *reloads.trouble)
+	instance_see_daemon(name, &daemon);
+	if (daemon.place != DAEMON_NOWHERE && !instance_read_reloads(name, &reloads) &&
+	    *reloads.trouble)
 		return error_set(error, -ENOENT, "instance %s is not attached yet: %s", name,
 				 reloads.trouble);
-	if (daemon && !instance_has_bpffs())
+	if (daemon.place != DAEMON_NOWHERE && !instance_has_bpffs())
 		return error_set(error, -ENOENT,
 				 "the pinned state of instance %s is gone, as " INSTANCE_BPFFS
 				 " was unmounted; mount -t bpf bpf " INSTANCE_BPFFS
-				 ", and its daemon, process %d, pins it again",
-				 name, (int)daemon);
+				 ", and its daemon, %s, pins it again",
+				 name, instance_daemon_text(&daemon, text));
 	instance_each(list_name, &attached);
 	return error_set(error, -ENOENT,
 			 "instance %s is not attached%s%s%s; to start it: systemctl start %s, or "

@@ -25,9 +25,11 @@ static struct datapath_condition good(void)
 static void judge(struct health_watch *watch, const struct datapath_condition *condition,
 		  pid_t daemon, char *text, size_t size)
 {
+	const struct instance_daemon judged = {.place = daemon ? DAEMON_HERE : DAEMON_NOWHERE,
+					       .pid = daemon};
 	struct health health;
 
-	health_judge(&health, watch, INSTANCE, condition, daemon, NULL);
+	health_judge(&health, watch, INSTANCE, condition, &judged, NULL);
 	*text = '\0';
 	for (size_t i = 0; i < health.count; i++) {
 		const struct health_reason *reason = &health.reasons[i];
