@@ -15,6 +15,8 @@
 #include "datapath/datapath.h"
 #include "instance/instance.h"
 #include "instance/lock.h"
+#include "instance/pins.h"
+#include "instance/pins_lock.h"
 #include "instance/reloads.h"
 #include "base/log.h"
 
@@ -271,6 +273,17 @@ static int run_locked(struct daemon *daemon, struct config *config, int signals,
 	return err;
 }
 
+/* Keeps other daemons out, here and wherever the pins are seen: the lock's descriptor, or -errno. */
+static int lock_instance(const char *instance, struct error *error)
+{
+	int lock = instance_lock(instance, error);
+	int err = lock < 0 ? lock : instance_make_pins(instance, error);
+
+	if (lock >= 0 && err)
+		instance_unlock(instance, lock);
+	return err ? err : lock;
+}
+
 int daemon_run(const struct daemon_options *options, struct config *config, struct error *error)
 {
 	struct daemon daemon = {.options = options,
@@ -286,13 +299,14 @@ int daemon_run(const struct daemon_options *options, struct config *config, stru
 	silence_open_events(&daemon.rules);
 	/* before the lock says which process to send them to */
 	signals = open_signals(error);
-	lock = signals < 0 ? signals : instance_lock(options->instance, error);
+	lock = signals < 0 ? signals : lock_instance(options->instance, error);
 	if (lock < 0) {
 		config_clear(config);
 		return lock;
 	}
 	err = run_locked(&daemon, config, signals, error);
 	netlink_close(daemon.rules);
+	instance_unlock_pins(options->instance);
 	instance_unlock(options->instance, lock);
 	return err;
 }

@@ -20,20 +20,22 @@ enum instance_daemon_place {
 
 struct instance_daemon {
 	enum instance_daemon_place place;
-	pid_t pid;              /* in its own PID namespace; 0: not known */
+	bool apart; /* the lock of its pins tells of it alone: its /run is not this one */
+	pid_t pid;  /* in its own PID namespace; 0: not known */
 	uint64_t pid_namespace; /* its inode number; 0: not known */
+	pid_t seen_as;          /* its process id here; 0: it cannot be seen from here */
 };
 
 /* This process, as the daemon that it is. */
 struct instance_daemon instance_this_daemon(void);
 
-/* Who holds the instance's lock. */
+/* Who holds the instance's locks: the one in INSTANCE_RUN, or else that of its pins. */
 void instance_see_daemon(const char *name, struct instance_daemon *daemon);
 /* For a caller that needs one: 0; -ESRCH: none runs; -EACCES: it takes root to see. */
 int instance_find_daemon(const char *name, struct instance_daemon *daemon, struct error *error);
 
 /* "process 7", or how else to tell of it. Returns `text`, which holds DAEMON_TEXT_SIZE bytes. */
-#define DAEMON_TEXT_SIZE 128
+#define DAEMON_TEXT_SIZE 160
 const char *instance_daemon_text(const struct instance_daemon *daemon, char *text);
 
 /*

@@ -42,6 +42,14 @@ const char *instance_run_path(char *path, const char *name, const char *below)
 	return path;
 }
 
+bool instance_is_file(int fd, const char *path)
+{
+	struct stat ours, theirs;
+
+	return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
+	       ours.st_dev == theirs.st_dev;
+}
+
 static int instance_make_directory(const char *path, mode_t mode, struct error *error)
 {
 	if (mkdir(path, mode) == 0 || errno == EEXIST)

@@ -23,14 +23,6 @@ static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET}
 #define LOCK_TRIES    50
 #define LOCK_PAUSE_NS 20000000L
 
-static bool same_file(int fd, const char *path)
-{
-	struct stat ours, theirs;
-
-	return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
-	       ours.st_dev == theirs.st_dev;
-}
-
 /* The locked file; another daemon may have removed the one opened, so it looks again. */
 static int open_locked(const char *path)
 {
@@ -47,7 +39,7 @@ static int open_locked(const char *path)
 			close(fd);
 			return err;
 		}
-		if (same_file(fd, path))
+		if (instance_is_file(fd, path))
 			return fd;
 		close(fd);
 	}

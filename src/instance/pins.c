@@ -15,6 +15,7 @@
 #include "instance/daemon.h"
 #include "instance/internal.h"
 #include "instance/pins.h"
+#include "instance/pins_lock.h"
 #include "instance/reloads.h"
 
 bool instance_has_bpffs(void)
@@ -38,13 +39,9 @@ int instance_mount_bpffs(struct error *error)
 
 int instance_make_pins(const char *name, struct error *error)
 {
-	char path[INSTANCE_PATH_SIZE];
 	int err = instance_mount_bpffs(error);
 
-	if (!err)
-		err = instance_make_directories(INSTANCE_PINS, instance_pin_path(path, name, NULL),
-						0700, error);
-	return err;
+	return err ? err : instance_lock_pins(name, error);
 }
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)

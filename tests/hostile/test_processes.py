@@ -7,12 +7,13 @@ who is not the daemon, and what is where is told.
 import fcntl
 import os
 import re
+import signal
 import struct
 
 from lib import program
-from lib.command import need_commands, wait_for
-from lib.container import ContainedDaemon, contained, namespace
-from lib.daemon import STATE
+from lib.command import need_commands, run, wait_for
+from lib.container import OWN_BPFFS, OWN_RUN, ContainedDaemon, contained, namespace
+from lib.daemon import PINS, STATE, Daemon
 from lib.life import TARGETS, rules
 from lib.watch import Watched
 
@@ -73,8 +74,8 @@ class OtherPids(Processes):
                 result, signals = self.traced(command)
                 self.assert_one_line(
                     result, r"process 1 of another PID namespace", rf"pid:\[{number}\]",
-                    "container", rf"`vxlan-pipeline {command} --instance {self.instance}` there",
-                    rf"lsns {number}")
+                    "container", rf"; nsenter --target {daemon.pid} --all vxlan-pipeline {command} "
+                    rf"--instance {self.instance}$")
                 self.assertEqual(signals, [])
                 self.assert_runs_on(daemon)
         with self.subTest("a second daemon"):
@@ -157,3 +158,160 @@ class OwnPids(Processes):
             self.assertIn(f"pidfd_open({daemon.pid}, ", calls[0])
         self.assertEqual(daemon.wait(), 0)
         self.assert_nothing_left()
+
+
+class OtherRun(Processes):
+    """The pins are shared, and /run is not, as with containers: one daemon an instance all the same."""
+
+    THREE = ("setpriv", "--bounding-set=-all,+bpf,+net_admin,+perfmon", "--inh-caps=-all")
+    UNSERVED = {"http": {"listen": "off"}}  # so that no port is in a second daemon's way
+    SHAPES = (  # a sentence, whether the first and the second one have a PID namespace of their own
+        ("both in the host's PID namespace", False, False),
+        ("the first one in a container", True, False),
+        ("the second one in a container", False, True),
+        ("each in a container", True, True))
+
+    def contain(self, *mounts, pids=True):
+        self.daemon = ContainedDaemon(self, self.write(rules(TARGETS[0]), self.UNSERVED), OWN_RUN,
+                                      *mounts, pids=pids).ready()
+        return self.daemon
+
+    def second(self, pids=True, before=()):
+        """A second daemon, with another /run; prints what it leaves there."""
+        return self.appliance.run(*contained(OWN_RUN, pids=pids), "sh", "-c",
+                                  '"$@"; status=$?; find /run -mindepth 1; exit $status', "sh",
+                                  *before, program.PROGRAM, "run", "-c",
+                                  self.write(rules(TARGETS[1]), self.UNSERVED), "--instance",
+                                  self.instance, "-d", "5", check=False)
+
+    def assert_refused(self, result):
+        self.assert_one_line(result, f"instance {self.instance} already has a daemon",
+                             "with another /run", "container", f"{PINS}/{self.instance}")
+
+    def test_a_second_daemon(self):
+        for sentence, first, second in self.SHAPES:
+            with self.subTest(sentence):
+                daemon = self.contain(pids=first)
+                result = self.second(second)
+                self.assert_refused(result)
+                if not second:  # who sees the process is told which one it is
+                    self.assertIn(f"process {daemon.pid},", result.stderr)
+                self.assert_runs_on(daemon)
+                daemon.signal(signal.SIGTERM)
+                self.assertEqual(daemon.wait(), 0)
+                self.assert_nothing_left()
+
+    def test_a_second_daemon_without_other_privileges(self):
+        """The three capabilities suffice for the lock, on both sides."""
+        daemon = Daemon(self, self.appliance, *self.THREE[1:], program.PROGRAM, "run", "-c",
+                        self.write(rules(TARGETS[0]), self.UNSERVED), instance=self.instance, name=None,
+                        executable=self.THREE[0]).ready()
+        self.assert_refused(self.second(before=self.THREE))
+        self.assert_runs_on(daemon)
+
+    def test_a_second_daemon_while_the_first_is_stopped(self):
+        """A daemon that hangs is a daemon: only its end lets another one take over."""
+        daemon = self.contain()
+        daemon.signal(signal.SIGSTOP)
+        self.assert_refused(self.second())
+        daemon.signal(signal.SIGCONT)
+        self.assert_runs_on(daemon)
+
+    def test_daemons_that_start_together(self):
+        """Each with another /run: one wins, and the others leave everything to it."""
+        for _ in range(4):
+            daemons = [ContainedDaemon(self, self.write(rules(TARGETS[0]), self.UNSERVED), OWN_RUN)
+                       for _ in range(3)]
+            wait_for(lambda some=daemons: sum(one.process.poll() is None for one in some) == 1,
+                     20, "all but one to end")
+            winner, = (one for one in daemons if one.process.poll() is None)
+            winner.ready()
+            for loser in daemons:
+                if loser is not winner:
+                    self.assertEqual(loser.wait(), 1)
+                    self.assertIn("already has a daemon", loser.stderr)
+            self.assert_runs_on(winner)
+            winner.signal(signal.SIGTERM)
+            self.assertEqual(winner.wait(), 0)
+            self.assert_nothing_left()
+
+    def test_a_daemon_after_one_that_was_killed(self):
+        """The next one, in another container, adopts the datapath at once."""
+        daemon = self.contain()
+        self.assertTrue(self.forwards(5))
+        daemon.kill()
+        self.assertTrue(self.forwards(5))
+        daemon = self.contain()
+        self.assertIn("program replaced", daemon.stderr)
+        self.assert_runs_on(daemon)
+        self.assertEqual(self.verdicts(), {"redirected": 13})
+
+    def test_a_daemon_after_the_file_system_was_mounted_anew(self):
+        """The daemon pins everything again, and locks that, too."""
+        daemon = self.contain(OWN_BPFFS, pids=False)
+        inside = ("nsenter", f"--target={daemon.pid}", "--mount")
+        for command in (("umount", "/sys/fs/bpf"), ("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")):
+            self.appliance.run(*inside, *command)
+        wait_for(lambda: self.appliance.run(*inside, "ls", f"{PINS}/{self.instance}/link",
+                                            check=False).returncode == 0, 10, "the pins")
+        result = self.appliance.run(*inside, *contained(OWN_RUN), program.PROGRAM, "run", "-c",
+                                    self.write(rules(TARGETS[1]), self.UNSERVED), "--instance",
+                                    self.instance, "-d", "5", check=False)
+        self.assert_refused(result)
+        self.assertIsNone(daemon.process.poll())
+        self.assertTrue(self.forwards(3))
+
+    def test_commands(self):
+        """Commands with another /run find the daemon by its pins; where they see it, they reach it."""
+        for sentence, contained_too, end in (("in a container", True, 1), ("beside it", False, 0)):
+            with self.subTest(sentence):
+                daemon = self.contain(pids=contained_too)
+                found = self.json("status")
+                self.assertEqual((found["state"], found["pid"]),
+                                 ("running", None if contained_too else daemon.pid))
+                said = self.cli("status", "--instance", self.instance).stdout
+                self.assertIn("with another /run", said)
+                result, signals = self.traced("stop")
+                if contained_too:
+                    self.assert_one_line(result, "with another /run",
+                                         f"; nsenter --target {daemon.pid} --all vxlan-pipeline "
+                                         "stop")
+                    self.assertEqual(signals, [])
+                    self.assert_runs_on(daemon)
+                    result, signals = self.traced("stop", before=contained())
+                    self.assert_one_line(result, "on the host, which says how")
+                    self.assert_runs_on(daemon)
+                    daemon.signal(signal.SIGTERM)
+                self.assertEqual(daemon.wait(), 0)
+                self.assertEqual(result.returncode, end, result.stderr)
+                self.assert_nothing_left()
+
+    def test_the_way_that_is_told(self):
+        """The command that `reload` tells does what was asked for."""
+        daemon = self.contain()
+        os.symlink(program.PROGRAM, os.path.join(self.work.path, "vxlan-pipeline"))
+        self.write(rules(TARGETS[1]), self.UNSERVED)
+        result, _ = self.traced("reload")
+        way = result.stderr.strip().rpartition("; ")[2]
+        self.assertTrue(way.startswith("nsenter "), result.stderr)
+        self.appliance.run("env", f"PATH={self.work.path}:{os.environ['PATH']}", "sh", "-c", way)
+        self.assert_runs_on(daemon, TARGETS[1])
+
+    def test_a_start_that_fails(self):
+        """It leaves no directory of pins, locked or not."""
+        self.start_fails({"listen": {"interface": "nic9"}})
+        self.assert_nothing_left()
+        self.assertFalse(os.path.exists(PINS))
+
+    def test_nobody_else_can_hold_the_lock(self):
+        """Who may not read the pins may not lock them; a directory of another user is no place for them."""
+        self.start()
+        self.assertEqual(os.stat(f"{PINS}/{self.instance}").st_mode & 0o077, 0)
+        self.daemon.terminate()
+        for sentence, uid, mode in (("another user's", 65534, 0o700), ("open to others", 0, 0o777)):
+            with self.subTest(sentence):
+                os.mkdir(PINS)
+                os.chmod(PINS, mode)
+                os.chown(PINS, uid, uid)
+                self.assertIn(f"{PINS} is not safe: user {uid}", self.start_fails())
+                run("rmdir", PINS)
