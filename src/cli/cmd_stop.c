@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "datapath/datapath.h"
+#include "instance/bpffs.h"
 #include "instance/daemon.h"
 #include "instance/instance.h"
 #include "instance/lock.h"
@@ -79,5 +80,6 @@ enum command_status cmd_stop(int argc, char **argv)
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
+	instance_follow_daemon(instance);
 	return stop(instance, &error) ? command_fail(&error) : COMMAND_DONE;
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "daemon/internal.h"
 #include "daemon/notify.h"
+#include "daemon/warnings.h"
 #include "datapath/datapath.h"
 #include "instance/instance.h"
 #include "instance/lock.h"
@@ -235,6 +236,8 @@ static int start(struct daemon *daemon, struct config *config, struct error *err
 	daemon_note_reloads(daemon);
 	if (!err)
 		err = daemon_apply(daemon, config, error);
+	if (!err)
+		warn_of_bpffs(daemon->options->instance);
 	daemon->reloads.ended = 1;
 	daemon_note_reloads(daemon);
 	return err;

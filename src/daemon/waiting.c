@@ -2,9 +2,7 @@
 /* A start whose interfaces are not there yet, or not yet as they are to be: `run --wait`. */
 #include <errno.h>
 
-#include "base/log.h"
 #include "daemon/internal.h"
-#include "instance/pins.h"
 
 #define LOOK_MS  200  /* how often the interfaces are looked at */
 #define RETRY_MS 1000 /* after an attempt that failed for another reason */
@@ -17,12 +15,7 @@ bool daemon_may_wait(const struct daemon *daemon, int err)
 
 void daemon_begin_waiting(struct daemon *daemon, const struct error *why)
 {
-	struct error failure;
-
 	daemon->due[JOB_BEAT] = daemon->due[JOB_NEXT_HOPS] = NEVER;
-	/* while this process may: it is about to give up what attaching does not need */
-	if (instance_mount_bpffs(&failure))
-		log_warning("%s", failure.text);
 	daemon_note_trouble(daemon, why->text);
 }
 

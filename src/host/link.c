@@ -13,11 +13,12 @@
 #include "net/ethtool.h"
 #include "net/ethtool_features.h"
 #include "host/internal.h"
+#include "datapath/owner.h"
 #include "net/netdev.h"
 #include "net/rtnl_link.h"
 #include "net/xdp_program.h"
 #include "instance/daemon.h"
-#include "instance/pins.h"
+#include "instance/bpffs.h"
 
 static enum answer answer_of(bool yes)
 {

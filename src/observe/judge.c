@@ -5,14 +5,31 @@
 
 #include "observe/delivery.h"
 #include "observe/health.h"
+#include "datapath/owner.h"
+#include "instance/bpffs.h"
 #include "instance/daemon.h"
 #include "instance/instance.h"
 #include "instance/drained.h"
-#include "instance/pins.h"
 #include "instance/reloads.h"
 #include "net/netdev.h"
 #include "base/quote.h"
 #include "net/xdp_program.h"
+
+/* No daemon is known: that is all, unless an interface carries what somebody else attached. */
+static void judge_nothing(struct health *health, const char *unit)
+{
+	char program[XDP_PROGRAM_TEXT_SIZE];
+	struct datapath_stray stray;
+
+	if (datapath_find_stray(&stray))
+		health_add(
+			health, HEALTH_BAD,
+			"nothing of this instance is pinned here, but %s carries the XDP program "
+			"%s, " INSTANCE_PINNED_ELSEWHERE " ask there",
+			stray.interface, xdp_program_format(&stray.program, program));
+	else
+		health_add(health, HEALTH_BAD, "nothing is attached; systemctl start %s", unit);
+}
 
 static void judge_absence(struct health *health, const char *instance,
 			  const struct instance_reloads *said, const struct instance_daemon *daemon)
@@ -22,11 +39,16 @@ static void judge_absence(struct health *health, const char *instance,
 	instance_unit(unit, instance);
 	instance_daemon_text(daemon, text);
 	if (daemon->place == DAEMON_NOWHERE)
-		health_add(health, HEALTH_BAD, "nothing is attached; systemctl start %s", unit);
+		judge_nothing(health, unit);
 	else if (!said->ended)
 		health_add(health, HEALTH_BAD, "the daemon, %s, is starting", text);
 	else if (*said->trouble)
 		health_add(health, HEALTH_BAD, "waiting for its interfaces: %s", said->trouble);
+	else if (daemon->place == DAEMON_FOREIGN)
+		health_add(health, HEALTH_BAD,
+			   "the pins are not in the BPF file system of this mount namespace; the "
+			   "daemon, %s, sees them: ask there",
+			   text);
 	else if (instance_has_bpffs())
 		health_add(health, HEALTH_BAD,
 			   "the pinned state is gone; the daemon, %s, pins it again within "
