@@ -282,9 +282,11 @@ static int lock_instance(const char *instance, struct error *error)
 	int lock = instance_lock(instance, error);
 	int err = lock < 0 ? lock : instance_make_pins(instance, error);
 
-	if (lock >= 0 && err)
+	if (!err)
+		return lock;
+	if (lock >= 0)
 		instance_unlock(instance, lock);
-	return err ? err : lock;
+	return err;
 }
 
 int daemon_run(const struct daemon_options *options, struct config *config, struct error *error)
@@ -302,7 +304,9 @@ int daemon_run(const struct daemon_options *options, struct config *config, stru
 	silence_open_events(&daemon.rules);
 	/* before the lock says which process to send them to */
 	signals = open_signals(error);
-	lock = signals < 0 ? signals : lock_instance(options->instance, error);
+	lock = signals < 0 ? signals : privilege_check(error);
+	if (!lock)
+		lock = lock_instance(options->instance, error);
 	if (lock < 0) {
 		config_clear(config);
 		return lock;

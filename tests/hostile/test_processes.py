@@ -5,6 +5,7 @@ who is not the daemon, and what is where is told.
 """
 
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -453,6 +454,62 @@ class OtherPins(Processes):
                          "namespace; its daemon, process 1 of")
         daemon.signal(signal.SIGTERM)
         self.assertEqual(daemon.wait(), 0)
+
+
+class Privileges(Processes):
+    """A start succeeds with what reloads, scrapes and the end need, or says what is missing."""
+
+    # include/uapi/linux/capability.h
+    BITS = {"net_admin": 12, "sys_admin": 21, "perfmon": 38, "bpf": 39}
+    NEEDED = (("bpf", True), ("net_admin", False), ("perfmon", True))  # may sys_admin stand for it?
+
+    def missing(self, held):
+        return [f"CAP_{name.upper()}" for name, implied in self.NEEDED
+                if name not in held and not (implied and "sys_admin" in held)]
+
+    def kept(self, held):
+        """What a daemon that begins with these keeps, as the kernel writes it."""
+        stands_in = any(implied and name not in held for name, implied in self.NEEDED)
+        return sum(1 << bit for name, bit in self.BITS.items()
+                   if name in held and (name != "sys_admin" or stands_in))
+
+    def test_every_combination(self):
+        """Of the four capabilities that count; 5 of 16 suffice."""
+        need_commands("setpriv")
+        for count in range(len(self.BITS) + 1):
+            for held in itertools.combinations(self.BITS, count):
+                with self.subTest(", ".join(held) or "none"):
+                    self.begins_with(held)
+
+    def begins_with(self, held):
+        words = ("setpriv", "--inh-caps=-all", "--bounding-set=" + ",".join(
+            ["-all", *(f"+{name}" for name in held)]))
+        missing = self.missing(held)
+        path = self.write(rules(TARGETS[0]))
+        if missing:
+            result = self.appliance.run(*words, program.PROGRAM, "run", "-c", path, "--instance",
+                                        self.instance, "-d", "1", check=False)
+            self.assert_one_line(result, f"this process lacks {', '.join(missing)}; run as root")
+            self.assert_nothing_left()
+            return
+        self.daemon = Daemon(self, self.appliance, *words[1:], program.PROGRAM, "run", "-c", path,
+                             instance=self.instance, name=None, executable=words[0]).ready()
+        with open(f"/proc/{self.daemon.pid}/status", encoding="ascii") as file:
+            status = dict(line.split(":\t", 1) for line in file.read().splitlines())
+        self.assertEqual([int(status[name], 16) for name in ("CapPrm", "CapEff")],
+                         [self.kept(held)] * 2)
+        wait_for(self.is_well, 10, "health")
+        for number in (1, 0):
+            self.write(rules(TARGETS[number]))
+            self.assertEqual(self.cli("reload", "--instance", self.instance).stderr, "")
+            self.assert_runs_on(self.daemon, TARGETS[number])
+        for page in ("/metrics", "/stats.json"):
+            self.assertEqual(self.get(page).status, 200)
+        self.assertEqual(self.reasons(), "")
+        self.cli("stop", "--instance", self.instance)
+        self.assertEqual(self.daemon.wait(), 0)
+        self.assertNotIn("not permitted", self.daemon.stderr)
+        self.assert_nothing_left()
 
 
 class NetnsExecDaemon(Daemon):
