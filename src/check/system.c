@@ -99,7 +99,13 @@ void check_libbpf(const struct check *check)
 
 void check_bpffs(const struct check *check)
 {
-	if (check->host->bpffs == ANSWER_NO)
+	if (check->host->pins_at_risk == ANSWER_YES)
+		check_fix(check_find(check, FINDING_WARN,
+				     "this instance is pinned in a BPF file system that only its "
+				     "daemon's mount namespace has: if the daemon is killed, "
+				     "forwarding ends; start it with the host's instead"),
+			  "nsenter --net=/run/netns/NAME vxlan-pipeline run");
+	else if (check->host->bpffs == ANSWER_NO)
 		check_fix(check_find(check, FINDING_WARN,
 				     "no BPF file system is mounted at /sys/fs/bpf; `run` mounts "
 				     "one, which takes root"),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check/internal.h"
+#include "instance/bpffs.h"
 #include "net/xdp_program.h"
 
 #define LOWER_FIRST "; forward.mtu is more than that: lower it first"
@@ -105,17 +106,18 @@ static void judge_foreign(const struct check *check, const struct host_link *lin
 
 static void judge_other_instance(const struct check *check, const struct host_link *link)
 {
-	struct finding *finding =
-		check_find(check, FINDING_FAIL,
-			   "%s serves another instance already%s%s (program '%s', "
-			   "id %" PRId64 ")",
-			   link->name, *link->xdp_instance ? ", " : "", link->xdp_instance,
-			   link->xdp_name, link->xdp_id);
-
 	if (*link->xdp_instance)
-		check_fix(finding, "vxlan-pipeline stop --instance %s", link->xdp_instance);
+		check_fix(check_find(check, FINDING_FAIL,
+				     "%s serves another instance already, %s (program '%s', "
+				     "id %" PRId64 ")",
+				     link->name, link->xdp_instance, link->xdp_name, link->xdp_id),
+			  "vxlan-pipeline stop --instance %s", link->xdp_instance);
 	else
-		check_fix(finding, "ls " INSTANCE_PINS);
+		check_fix(check_find(check, FINDING_FAIL,
+				     "%s serves an instance already (program '%s', id %" PRId64
+				     ") " INSTANCE_PINNED_ELSEWHERE " stop it there",
+				     link->name, link->xdp_name, link->xdp_id),
+			  "ls " INSTANCE_PINS);
 }
 
 /* The program that only passes packets gives way, but to none in generic mode beside it. */

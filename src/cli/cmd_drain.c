@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "instance/bpffs.h"
 #include "instance/instance.h"
 #include "instance/drained.h"
 #include "cli/options.h"
@@ -27,6 +28,7 @@ enum command_status cmd_drain(int argc, char **argv)
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
+	instance_follow_daemon(instance);
 	if (instance_set_drained(instance, !undo, &error))
 		return command_fail(&error);
 	return COMMAND_DONE;

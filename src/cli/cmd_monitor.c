@@ -2,6 +2,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "instance/bpffs.h"
 #include "observe/monitor.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
@@ -85,6 +86,7 @@ enum command_status cmd_monitor(int argc, char **argv)
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
+	instance_follow_daemon(options.instance);
 	interrupt_catch(0);
 	return monitor_watch(&options);
 }

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "instance/daemon.h"
 #include "instance/instance.h"
-#include "instance/lock.h"
 #include "instance/reloads.h"
 #include "cli/options.h"
 
@@ -20,19 +20,16 @@ static const char about[] =
 	"a whole, or refused as a whole; then the one before stays, and the exit status is 1.";
 
 /* Waits for the end of a reload that began after `before` was read. */
-static int wait_for_outcome(const char *instance, pid_t daemon,
+static int wait_for_outcome(const char *instance, pid_t daemon, int pidfd,
 			    const struct instance_reloads *before, unsigned int timeout,
 			    struct error *error)
 {
-	const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
 	const int64_t deadline = clock_ms() + timeout * 1000LL;
 	char unit[INSTANCE_UNIT_SIZE];
 	struct instance_reloads now = *before;
 
-	for (;;) {
-		if (!instance_read_reloads(instance, &now) && now.ended > before->begun)
-			break;
-		if (instance_daemon(instance) != daemon)
+	while (instance_read_reloads(instance, &now) || now.ended <= before->begun) {
+		if (instance_daemon_ends(pidfd, STEP_MS))
 			return error_set(error, -ESRCH, "the daemon, process %d, has ended",
 					 (int)daemon);
 		if (clock_ms() > deadline && now.begun > before->begun)
@@ -44,11 +41,34 @@ static int wait_for_outcome(const char *instance, pid_t daemon,
 					 "reloads as soon as it answers, and if it does not: "
 					 "systemctl restart %s",
 					 (int)daemon, timeout, instance_unit(unit, instance));
-		nanosleep(&step, NULL);
 	}
 	return now.failed ? error_set(error, -EINVAL,
 				      "not reloaded: %s; the configuration before stays", now.why)
 			  : 0;
+}
+
+static int reload(const char *instance, unsigned int timeout, struct error *error)
+{
+	struct instance_reloads before;
+	struct instance_daemon daemon;
+	/* in this order: what a daemon finds of another's reloads it clears before it is found */
+	_cleanup_close_ int pidfd = instance_open_daemon(instance, "reload", &daemon, error);
+	int err = pidfd < 0 ? pidfd : instance_read_reloads(instance, &before);
+
+	if (pidfd < 0)
+		return pidfd;
+	if (err)
+		return error_set(
+			error, err,
+			"process %d, the daemon of instance %s, does not say how reloads went%s; "
+			"for a reload all the same: kill -HUP %d",
+			(int)daemon.pid, instance,
+			err == -EBADMSG ? ": it is of another version" : "", (int)daemon.pid);
+	err = instance_signal_daemon(pidfd, SIGHUP);
+	if (err)
+		return error_set(error, err, "process %d, the daemon of instance %s: %s",
+				 (int)daemon.pid, instance, strerror(-err));
+	return wait_for_outcome(instance, daemon.pid, pidfd, &before, timeout, error);
 }
 
 enum command_status cmd_reload(int argc, char **argv)
@@ -67,31 +87,10 @@ enum command_status cmd_reload(int argc, char **argv)
 		.rows = rows,
 		.count = sizeof(rows) / sizeof(rows[0]),
 	};
-	struct instance_reloads before;
 	enum command_status status;
 	struct error error;
-	pid_t daemon;
-	int err;
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
-	/* in this order: what a daemon finds of another's reloads it clears before it is found */
-	if (instance_find_daemon(instance, &daemon, &error))
-		return command_fail(&error);
-	err = instance_read_reloads(instance, &before);
-	if (err) {
-		error_set(&error, err,
-			  "process %d, the daemon of instance %s, does not say how reloads went%s; "
-			  "for a reload all the same: kill -HUP %d",
-			  (int)daemon, instance,
-			  err == -EBADMSG ? ": it is of another version" : "", (int)daemon);
-		return command_fail(&error);
-	}
-	if (kill(daemon, SIGHUP) < 0) {
-		error_set(&error, -errno, "process %d, the daemon of instance %s: %s", (int)daemon,
-			  instance, strerror(errno));
-		return command_fail(&error);
-	}
-	return wait_for_outcome(instance, daemon, &before, timeout, &error) ? command_fail(&error)
-									    : COMMAND_DONE;
+	return reload(instance, timeout, &error) ? command_fail(&error) : COMMAND_DONE;
 }

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "daemon/daemon.h"
 #include "datapath/datapath.h"
+#include "instance/bpffs.h"
 #include "cli/options.h"
 #include "observe/stats.h"
 
@@ -117,6 +118,7 @@ static enum command_status dump_stats(const char *instance)
 	struct datapath_stats stats = {0};
 	struct error error;
 
+	instance_follow_daemon(instance);
 	if (datapath_read_counters(instance, &stats.counters, &stats.info, &error))
 		return command_fail(&error);
 	stats_dump(&stats, stdout);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/options.h"
 #include "observe/stats.h"
-#include "instance/pins.h"
+#include "datapath/owner.h"
+#include "instance/bpffs.h"
 
 static const char about[] = "Prints every counter of an instance, whether or not its daemon runs.";
 
@@ -23,10 +24,11 @@ enum command_status cmd_stats(int argc, char **argv)
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
+	instance_follow_daemon(instance);
 	if (datapath_read(instance, &stats, &error))
 		return command_fail(&error);
 	if (stats.state == DATAPATH_ABSENT) {
-		instance_not_attached(instance, &error);
+		datapath_not_attached(instance, &error);
 		return command_fail(&error);
 	}
 	if (json) {

@@ -7,9 +7,11 @@
 #include <jansson.h>
 
 #include "observe/health.h"
+#include "instance/bpffs.h"
+#include "instance/daemon.h"
 #include "instance/instance.h"
 #include "instance/drained.h"
-#include "instance/lock.h"
+#include "instance/reloads.h"
 #include "observe/loss.h"
 #include "observe/published.h"
 #include "observe/monitor.h"
@@ -28,7 +30,9 @@ struct status {
 	struct datapath_condition condition;
 	struct health health;
 	struct loss_table losses;
-	pid_t pid; /* 0: no daemon */
+	struct instance_daemon daemon;
+	bool followed; /* the pins are read where the daemon sees them */
+	bool started;  /* the daemon: it has something attached, and keeps it so */
 	double pps;
 };
 
@@ -37,14 +41,32 @@ static const char *state_of(const struct status *status)
 {
 	enum datapath_state state = status->condition.state;
 
+	/* where this process sees no pins, the daemon keeps attached what it has attached */
+	if (state == DATAPATH_ABSENT && status->started)
+		return "running";
 	if (state != DATAPATH_ATTACHED && state != DATAPATH_REPLACED)
 		return "detached";
-	return status->pid ? "running" : "unattended";
+	return status->daemon.place == DAEMON_NOWHERE ? "unattended" : "running";
 }
 
+/* Is there anything to be said of it but that? */
 static bool is_attached(const struct status *status)
 {
-	return strcmp(state_of(status), "detached") != 0;
+	return status->condition.state == DATAPATH_ATTACHED ||
+	       status->condition.state == DATAPATH_REPLACED;
+}
+
+static bool has_started(const char *instance, const struct instance_daemon *daemon)
+{
+	struct instance_reloads reloads;
+
+	return daemon->place != DAEMON_NOWHERE && !daemon->apart &&
+	       instance_read_reloads(instance, &reloads) == 0 && reloads.ended && !*reloads.trouble;
+}
+
+static bool has_beaten(const struct datapath_condition *condition)
+{
+	return condition->beat_age_ms >= 0 && condition->beat_age_ms <= HEALTH_STALLED_MS;
 }
 
 static int find_out(const char *instance, struct status *status, struct error *error)
@@ -52,28 +74,31 @@ static int find_out(const char *instance, struct status *status, struct error *e
 	const struct timespec pause = {.tv_nsec = SAMPLE_NS};
 	struct health_watch watch = {0};
 	struct monitor monitor = {0};
+	bool absent = false;
 
 	for (int reading = 0; reading < READINGS; reading++) {
 		int err = datapath_inspect(instance, &status->condition, error);
 
 		if (err)
 			return err;
-		status->pid = instance_daemon(instance);
-		health_judge(&status->health, &watch, instance, &status->condition, status->pid,
+		instance_see_daemon(instance, &status->daemon);
+		health_judge(&status->health, &watch, instance, &status->condition, &status->daemon,
 			     NULL);
-		if (status->condition.state == DATAPATH_ABSENT)
-			return 0;
+		status->started = has_started(instance, &status->daemon);
+		absent = status->condition.state == DATAPATH_ABSENT;
+		if (absent)
+			break;
 		if (reading == 0 || reading == READINGS - 1)
 			status->pps = monitor_take(&monitor, &status->condition.counters).pps;
 		if (reading < READINGS - 1)
 			nanosleep(&pause, NULL);
 	}
 	/* the daemon knows more, and is what /healthz goes by; a dead or stalled one leaves it to us */
-	if (status->pid && status->condition.beat_age_ms >= 0 &&
-	    status->condition.beat_age_ms <= HEALTH_STALLED_MS)
+	if (status->daemon.place != DAEMON_NOWHERE &&
+	    (absent ? status->started : has_beaten(&status->condition)))
 		health_read_published(instance, &status->health);
-	if (loss_collect(&status->losses, &status->condition.counters, &status->condition.losses,
-			 &status->condition.info))
+	if (!absent && loss_collect(&status->losses, &status->condition.counters,
+				    &status->condition.losses, &status->condition.info))
 		return error_set(error, -ENOMEM, "no memory");
 	return 0;
 }
@@ -89,6 +114,20 @@ static const char *format_time(uint64_t ns, char *text, size_t size)
 	return text;
 }
 
+/* Null: nothing, as far as is known. */
+static const char *status_pinned(const struct status *status)
+{
+	if (status->condition.state == DATAPATH_ABSENT)
+		return status->started ? "elsewhere" : NULL;
+	return status->followed ? "elsewhere" : "here";
+}
+
+/* Null: none runs, or one of another PID namespace, where its id means another process than here. */
+static json_t *status_pid(const struct status *status)
+{
+	return status->daemon.place == DAEMON_HERE ? json_integer(status->daemon.pid) : json_null();
+}
+
 static void status_print_json(const char *instance, const struct status *status)
 {
 	const struct instance_info *info = &status->condition.info;
@@ -100,10 +139,10 @@ static void status_print_json(const char *instance, const struct status *status)
 	for (size_t i = 0; i < status->health.count; i++)
 		json_array_append_new(reasons, json_string(status->health.reasons[i].text));
 	document = json_pack(
-		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:b, s:s, s:b, s:o, s:f, s:I, s:o, s:b}",
+		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:s?, s:b, s:s, s:b, s:o, s:f, s:I, s:o, s:b}",
 		"instance", instance, "state", state_of(status), "mode",
-		attached ? stats_mode(info) : NULL, "pid",
-		status->pid ? json_integer(status->pid) : json_null(), "since",
+		attached ? stats_mode(info) : NULL, "pid", status_pid(status), "pinned",
+		status_pinned(status), "since",
 		attached ? format_time(info->attached_at, since, sizeof(since)) : NULL,
 		"configured",
 		attached ? format_time(info->configured_at, configured, sizeof(configured)) : NULL,
@@ -161,7 +200,8 @@ static void status_print_text(const char *instance, const struct status *status,
 {
 	const struct instance_info *info = &status->condition.info;
 	bool attached = is_attached(status);
-	char since[32], configured[32];
+	const char *doubt = attached ? instance_bpffs_doubt(instance) : NULL;
+	char since[32], configured[32], daemon[DAEMON_TEXT_SIZE];
 
 	printf("instance %s: %s\n", instance, state_of(status));
 	if (attached)
@@ -169,10 +209,15 @@ static void status_print_text(const char *instance, const struct status *status,
 		       info->listen, info->egress, stats_mode(info),
 		       format_time(info->attached_at, since, sizeof(since)),
 		       format_time(info->configured_at, configured, sizeof(configured)));
-	if (status->pid)
-		printf("  daemon      process %d\n", (int)status->pid);
+	if (status->daemon.place != DAEMON_NOWHERE)
+		printf("  daemon      %s\n", instance_daemon_text(&status->daemon, daemon));
 	else if (attached)
 		printf("  daemon      none; the datapath goes on without it\n");
+	if (doubt)
+		printf("  pins        %s\n", doubt);
+	else if (!attached && status->started)
+		printf("  pins        not in the BPF file system of this mount namespace; the "
+		       "daemon sees them\n");
 	if (attached)
 		printf("  rate        %.0f packets a second\n", status->pps);
 	if (status->condition.other_vnis)
@@ -204,6 +249,7 @@ enum command_status cmd_status(int argc, char **argv)
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
+	found.followed = instance_follow_daemon(instance);
 	if (find_out(instance, &found, &error)) {
 		loss_table_clear(&found.losses);
 		return command_fail(&error);

@@ -2,33 +2,66 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
+#include <string.h>
 
+#include "base/cleanup.h"
 #include "datapath/datapath.h"
+#include "instance/bpffs.h"
+#include "instance/daemon.h"
 #include "instance/instance.h"
 #include "instance/lock.h"
 #include "cli/options.h"
 #include "net/silence.h"
 
 #define PATIENCE_MS 5000 /* for a daemon to end */
-#define STEP_MS     20
 
 static const char about[] =
 	"Ends the instance's daemon, if one runs, detaches the datapath and removes its state.";
 
-/* Asks the daemon to end and waits for it; false: it does not. */
-static bool end_daemon(const char *instance, pid_t pid)
+/*
+ * Asks the daemon to end and waits for that. 0; -ESRCH: none runs; -ETIMEDOUT: *daemon does not end;
+ * else -errno and why it is not asked.
+ */
+static int end_daemon(const char *instance, struct instance_daemon *daemon, int *pidfd,
+		      struct error *error)
 {
-	const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+	int err;
 
-	if (!pid || kill(pid, SIGTERM) < 0)
-		return true;
-	for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
-		if (instance_daemon(instance) != pid)
-			return true;
-		nanosleep(&step, NULL);
-	}
-	return false;
+	*pidfd = instance_open_daemon(instance, "stop", daemon, error);
+	if (*pidfd < 0)
+		return *pidfd;
+	err = instance_signal_daemon(*pidfd, SIGTERM);
+	if (err && err != -ESRCH)
+		return error_set(error, err, "process %d, the daemon of instance %s: %s",
+				 (int)daemon->pid, instance, strerror(-err));
+	return instance_daemon_ends(*pidfd, PATIENCE_MS) ? 0 : -ETIMEDOUT;
+}
+
+/* The daemon takes its state along, unless it lingers, was killed before, or does not end. */
+static int stop(const char *instance, struct error *error)
+{
+	_cleanup_close_ int pidfd = -1;
+	struct instance_daemon daemon;
+	int ended = end_daemon(instance, &daemon, &pidfd, error);
+	int err;
+
+	/* who may not see the daemon may not remove anything either, which is what is told */
+	if (ended && ended != -ESRCH && ended != -EACCES && ended != -ETIMEDOUT)
+		return ended;
+	err = datapath_remove(instance, error);
+	if (err && err != -ENOENT)
+		return err;
+	silence_end(instance);
+	if (ended == -ETIMEDOUT && !instance_daemon_ends(pidfd, 0))
+		return error_set(error, -ETIMEDOUT,
+				 "detached, but the daemon, process %d, does not end: if it is "
+				 "stopped, kill -CONT %d lets it, and else kill -KILL %d",
+				 (int)daemon.pid, (int)daemon.pid, (int)daemon.pid);
+	if (err && ended == -ESRCH)
+		fprintf(stderr, "vxlan-pipeline: instance %s: there was nothing to stop\n",
+			instance);
+	instance_tidy(instance);
+	return 0;
 }
 
 enum command_status cmd_stop(int argc, char **argv)
@@ -44,29 +77,9 @@ enum command_status cmd_stop(int argc, char **argv)
 	};
 	enum command_status status;
 	struct error error;
-	pid_t daemon;
-	bool ended;
-	int err;
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
-	daemon = instance_daemon(instance);
-	ended = end_daemon(instance, daemon);
-	/* the daemon takes its state along, unless it lingers or was killed before */
-	err = datapath_remove(instance, &error);
-	if (err && err != -ENOENT)
-		return command_fail(&error);
-	silence_end(instance);
-	if (!ended && instance_daemon(instance) == daemon) {
-		error_set(&error, -ETIMEDOUT,
-			  "detached, but the daemon, process %d, does not end: if it is stopped, "
-			  "kill -CONT %d lets it, and else kill -KILL %d",
-			  (int)daemon, (int)daemon, (int)daemon);
-		return command_fail(&error);
-	}
-	if (err && !daemon)
-		fprintf(stderr, "vxlan-pipeline: instance %s: there was nothing to stop\n",
-			instance);
-	instance_tidy(instance);
-	return COMMAND_DONE;
+	instance_follow_daemon(instance);
+	return stop(instance, &error) ? command_fail(&error) : COMMAND_DONE;
 }

@@ -9,8 +9,9 @@
 #include "daemon/links.h"
 #include "daemon/mode.h"
 #include "daemon/warnings.h"
+#include "datapath/owner.h"
 #include "instance/instance.h"
-#include "instance/pins.h"
+#include "instance/bpffs.h"
 
 #define START_PATIENCE_MS 1000 /* of a start, with neighbours that have not answered yet */
 
@@ -242,6 +243,10 @@ int apply_config(struct applied *applied, const char *instance, const struct con
 	err = daemon_find_links(config, &links, &listen, &egress, error);
 	if (!err)
 		err = daemon_check_links(config, &listen, &egress, error);
+	/* before the rules of nftables, which may be another daemon's of that name in this namespace */
+	if (!err)
+		err = datapath_check_free(instance, links.listen_ifindex, config->listen.interface,
+					  error);
 	if (err)
 		return err;
 	kept = mode_kept(instance, &applied->links, &links);

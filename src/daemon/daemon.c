@@ -12,11 +12,15 @@
 #include "base/clock.h"
 #include "daemon/internal.h"
 #include "daemon/notify.h"
+#include "daemon/warnings.h"
 #include "datapath/datapath.h"
 #include "instance/instance.h"
 #include "instance/lock.h"
+#include "instance/pins.h"
+#include "instance/pins_lock.h"
 #include "instance/reloads.h"
 #include "base/log.h"
+#include "base/privilege.h"
 
 #define HOLDING_MS 3500
 
@@ -233,6 +237,8 @@ static int start(struct daemon *daemon, struct config *config, struct error *err
 	daemon_note_reloads(daemon);
 	if (!err)
 		err = daemon_apply(daemon, config, error);
+	if (!err)
+		warn_of_bpffs(daemon->options->instance);
 	daemon->reloads.ended = 1;
 	daemon_note_reloads(daemon);
 	return err;
@@ -271,9 +277,23 @@ static int run_locked(struct daemon *daemon, struct config *config, int signals,
 	return err;
 }
 
+/* Keeps other daemons out, here and wherever the pins are seen: the lock's descriptor, or -errno. */
+static int lock_instance(const char *instance, struct error *error)
+{
+	int lock = instance_lock(instance, error);
+	int err = lock < 0 ? lock : instance_make_pins(instance, error);
+
+	if (!err)
+		return lock;
+	if (lock >= 0)
+		instance_unlock(instance, lock);
+	return err;
+}
+
 int daemon_run(const struct daemon_options *options, struct config *config, struct error *error)
 {
 	struct daemon daemon = {.options = options,
+				.self = instance_this_daemon(),
 				.applied = APPLIED_NONE,
 				.web = WEB_NONE,
 				.monitor.color = options->color,
@@ -285,13 +305,16 @@ int daemon_run(const struct daemon_options *options, struct config *config, stru
 	silence_open_events(&daemon.rules);
 	/* before the lock says which process to send them to */
 	signals = open_signals(error);
-	lock = signals < 0 ? signals : instance_lock(options->instance, error);
+	lock = signals < 0 ? signals : privilege_check(error);
+	if (!lock)
+		lock = lock_instance(options->instance, error);
 	if (lock < 0) {
 		config_clear(config);
 		return lock;
 	}
 	err = run_locked(&daemon, config, signals, error);
 	netlink_close(daemon.rules);
+	instance_unlock_pins(options->instance);
 	instance_unlock(options->instance, lock);
 	return err;
 }

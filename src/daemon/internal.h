@@ -30,6 +30,7 @@ enum job {
 
 struct daemon {
 	const struct daemon_options *options;
+	struct instance_daemon self;
 	struct config config; /* as applied last; while it waits for interfaces, the one to apply */
 	struct applied applied;
 	struct monitor monitor;

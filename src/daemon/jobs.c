@@ -187,7 +187,7 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 		health_add(&daemon->health, HEALTH_BAD, "%s", error.text);
 	} else {
 		health_judge(&daemon->health, &daemon->health_watch, daemon->options->instance,
-			     &condition, getpid(), &daemon->reloads);
+			     &condition, &daemon->self, &daemon->reloads);
 		if (condition.state != DATAPATH_ABSENT) {
 			note_passed(daemon, &condition.counters, now);
 			daemon->drained = instance_is_drained(daemon->options->instance);

@@ -2,9 +2,7 @@
 /* `run --wait`: a start whose interfaces are missing, or have a smaller MTU than forward.mtu. */
 #include <errno.h>
 
-#include "base/log.h"
 #include "daemon/internal.h"
-#include "instance/pins.h"
 
 #define LOOK_MS  200  /* between two looks at the interfaces */
 #define RETRY_MS 1000 /* after an attempt failed for another reason */
@@ -17,12 +15,7 @@ bool daemon_may_wait(const struct daemon *daemon, int err)
 
 void daemon_begin_waiting(struct daemon *daemon, const struct error *why)
 {
-	struct error failure;
-
 	daemon->due[JOB_BEAT] = daemon->due[JOB_NEXT_HOPS] = NEVER;
-	/* mount now: daemon_serve() drops CAP_SYS_ADMIN */
-	if (instance_mount_bpffs(&failure))
-		log_warning("%s", failure.text);
 	daemon_note_trouble(daemon, why->text);
 }
 

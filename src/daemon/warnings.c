@@ -6,6 +6,7 @@
 #include "base/quote.h"
 #include "daemon/warnings.h"
 #include "datapath/bypass.h"
+#include "instance/bpffs.h"
 #include "instance/instance.h"
 #include "net/driver.h"
 #include "net/ethtool_features.h"
@@ -62,6 +63,14 @@ void warn_of_sources(const struct config *config)
 			"listen.sources is not set: whoever reaches UDP port %u of this host has "
 			"packets of their making delivered; list the mirror sources there",
 			config->listen.port);
+}
+
+void warn_of_bpffs(const char *instance)
+{
+	const char *doubt = instance_bpffs_doubt(instance);
+
+	if (doubt)
+		log_warning("%s", doubt);
 }
 
 /* The kernel answers routing questions only for interfaces that forward. */

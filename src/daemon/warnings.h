@@ -12,6 +12,8 @@
 void warn_of_links(const struct config *config, const struct netdev *listen,
 		   const struct netdev *egress);
 void warn_of_sources(const struct config *config);
+/* Of a BPF file system that may end before the host does. */
+void warn_of_bpffs(const char *instance);
 void warn_of_forwarding(const struct config *config);
 /* `why` the kernel cannot be kept from answering captured packets. */
 void warn_of_answers(const struct error *why);

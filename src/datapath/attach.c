@@ -8,6 +8,7 @@
 #include <linux/if_link.h>
 
 #include "base/cleanup.h"
+#include "datapath/owner.h"
 #include "datapath/share.h"
 #include "net/driver.h"
 #include "net/xdp_program.h"
@@ -172,7 +173,7 @@ static int datapath_take_over(const struct datapath_change *change, const char *
 	int err;
 
 	if (fd < 0 || *share.listener)
-		return xdp_program_in_the_way(links->listen_ifindex, interface, change->error);
+		return datapath_in_the_way(links->listen_ifindex, interface, change->error);
 	if (change->datapath->generic)
 		return error_set(change->error, -EBUSY,
 				 "%s takes no program in generic mode while instance %s sends by "

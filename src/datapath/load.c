@@ -288,16 +288,17 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 
 static int explain_refusal(struct error *error)
 {
+	char missing[PRIVILEGE_TEXT_SIZE];
 	struct rlimit limit;
 
-	if (privilege_is_enough() && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
+	if (!*privilege_missing(missing) && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY)
 		return error_set(error, -EPERM,
 				 "not permitted to load BPF programs; before Linux 5.11 they may "
 				 "take no more than the limit of locked memory, %ju KiB here: "
 				 "ulimit -l unlimited",
 				 (uintmax_t)limit.rlim_cur / 1024);
-	return privilege_explain_refusal("CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", error);
+	return privilege_explain_refusal(PRIVILEGE_NEEDED, error);
 }
 
 static int explain_load_failure(int err, struct error *error)

@@ -13,7 +13,6 @@
 #include "base/cleanup.h"
 #include "datapath/share.h"
 #include "datapath/probe.h"
-#include "instance/pins.h"
 
 /* r1 = map, r2 = 0, r3 = BPF_F_BROADCAST, return bpf_redirect_map(r1, r2, r3) */
 static int load_broadcast(int map_fd)
@@ -163,41 +162,4 @@ void datapath_probe(struct datapath_features *features)
 	broadcast = datapath_can_broadcast();
 	if (broadcast >= 0)
 		features->broadcast = broadcast ? ANSWER_YES : ANSWER_NO;
-}
-
-bool datapath_owns(const char *instance, uint32_t program_id)
-{
-	return datapath_generation_of(instance, program_id) != 0;
-}
-
-struct owner_search {
-	uint32_t program_id;
-	char *found;
-};
-
-static void try_owner(const char *instance, void *data)
-{
-	const struct owner_search *search = data;
-
-	if (datapath_owns(instance, search->program_id))
-		strcpy(search->found, instance);
-}
-
-void datapath_find_owner(uint32_t program_id, char *instance)
-{
-	struct owner_search search = {.program_id = program_id, .found = instance};
-
-	*instance = '\0';
-	instance_each(try_owner, &search);
-}
-
-bool datapath_find_sender(int ifindex, char *instance)
-{
-	struct share share;
-	_cleanup_close_ int fd = share_find(ifindex, NULL, &share);
-
-	if (fd < 0 || *share.listener)
-		return false;
-	strcpy(instance, share.sender);
-	return true;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the kernel below the datapath can do, and whose a program is. */
+/* What the kernel below the datapath can do. */
 #ifndef DATAPATH_PROBE_H
 #define DATAPATH_PROBE_H
 
@@ -23,15 +23,5 @@ void datapath_probe(struct datapath_features *features);
 
 /* Does the kernel run programs on frames in several buffers (Linux 5.18)? */
 bool datapath_can_take_buffers(void);
-
-/* Is it a program of this instance, of the current generation or an earlier one? */
-bool datapath_owns(const char *instance, uint32_t program_id);
-/* The instance whose program it is: its name, or an empty text. INSTANCE_NAME_MAX + 1 bytes. */
-void datapath_find_owner(uint32_t program_id, char *instance);
-/*
- * Does the interface carry a program that only passes packets, for instances that send by it? It gives
- * way to one that listens. Then *instance is one of them; INSTANCE_NAME_MAX + 1 bytes.
- */
-bool datapath_find_sender(int ifindex, char *instance);
 
 #endif

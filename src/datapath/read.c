@@ -10,8 +10,8 @@
 
 #include "base/cleanup.h"
 #include "datapath/internal.h"
+#include "datapath/owner.h"
 #include "instance/instance.h"
-#include "instance/pins.h"
 
 int datapath_read_constants(const char *instance, uint32_t generation,
 			    struct pipeline_config *config)
@@ -167,7 +167,7 @@ static int read_failure(const char *instance, int err, struct error *error)
 
 	switch (err) {
 	case -ENOENT:
-		return instance_not_attached(instance, error);
+		return datapath_not_attached(instance, error);
 	case -EACCES:
 	case -EPERM:
 		return error_set(error, err,

@@ -2,10 +2,13 @@
 #include <string.h>
 
 #include "host/internal.h"
+#include "instance/bpffs.h"
 
 void host_read(struct host *host, const struct config *config, const char *instance)
 {
 	host_init(host);
+	if (instance_follow_daemon(instance))
+		host->pins_at_risk = instance_bpffs_doubt(instance) ? ANSWER_YES : ANSWER_NO;
 	strcpy(host->listen.name, config->listen.interface);
 	strcpy(host->forward.name, config->forward.interface);
 	host_read_system(host);

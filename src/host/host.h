@@ -107,7 +107,9 @@ struct host {
 	enum answer nftables; /* the kernel takes its rules */
 	enum answer silenced; /* by those of the running instance; unknown: none is attached */
 	enum answer bpffs;
-	enum answer cap_bpf; /* this process's; CAP_SYS_ADMIN stands for it and for CAP_PERFMON */
+	enum answer
+		pins_at_risk; /* the running instance's, as their file system is the daemon's own */
+	enum answer cap_bpf;  /* this process's; CAP_SYS_ADMIN stands for it and for CAP_PERFMON */
 	enum answer cap_net_admin;
 	enum answer cap_perfmon;
 	enum answer kernel_log; /* may be read */

@@ -13,11 +13,12 @@
 #include "net/ethtool.h"
 #include "net/ethtool_features.h"
 #include "host/internal.h"
+#include "datapath/owner.h"
 #include "net/netdev.h"
 #include "net/rtnl_link.h"
 #include "net/xdp_program.h"
-#include "instance/lock.h"
-#include "instance/pins.h"
+#include "instance/daemon.h"
+#include "instance/bpffs.h"
 
 static enum answer answer_of(bool yes)
 {
@@ -108,15 +109,16 @@ static void read_owner(struct host_link *link, int ifindex, const struct xdp_pro
 		       const char *instance)
 {
 	bool ours = *program->name && xdp_program_ours(program);
+	struct instance_daemon daemon;
 
 	if (datapath_find_sender(ifindex, link->xdp_instance)) {
 		strcpy(link->xdp_owner, "passing");
 		return;
 	}
-
+	instance_see_daemon(instance, &daemon);
 	/* without a BPF file system there are no pins, but its daemon runs on */
 	if (datapath_owns(instance, program->id) ||
-	    (ours && !instance_has_bpffs() && instance_daemon(instance)))
+	    (ours && !instance_has_bpffs() && daemon.place != DAEMON_NOWHERE))
 		strcpy(link->xdp_owner, "instance");
 	else if (*program->name)
 		strcpy(link->xdp_owner, ours ? "ours" : "foreign");

@@ -14,13 +14,13 @@
 #include "net/nftables.h"
 #include "net/rtnl.h"
 #include "net/silence.h"
-#include "instance/lock.h"
+#include "instance/daemon.h"
 
 static enum answer http_free(struct host *host, const char *instance)
 {
 	struct port_holder holder = {0};
 	struct error ignored;
-	pid_t daemon;
+	struct instance_daemon daemon;
 	int err, found = instance_find_daemon(instance, &daemon, &ignored);
 
 	if (!*host->http_listen || !found)

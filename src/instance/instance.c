@@ -6,6 +6,12 @@
 
 #include "instance/internal.h"
 
+/* An instance whose pins are below another root directory than this process's. */
+static struct {
+	char name[INSTANCE_NAME_MAX + 1]; /* empty: there is none */
+	char root[32];
+} elsewhere;
+
 bool instance_name_valid(const char *name)
 {
 	size_t length = strlen(name);
@@ -21,9 +27,19 @@ bool instance_name_valid(const char *name)
 
 const char *instance_pin_path(char *path, const char *name, const char *below)
 {
-	snprintf(path, INSTANCE_PATH_SIZE, "%s/%s%s%s", INSTANCE_PINS, name, below ? "/" : "",
+	snprintf(path, INSTANCE_PATH_SIZE, "%s" INSTANCE_PINS "/%s%s%s",
+		 strcmp(name, elsewhere.name) == 0 ? elsewhere.root : "", name, below ? "/" : "",
 		 below ? below : "");
 	return path;
+}
+
+void instance_set_root(const char *name, int fd)
+{
+	*elsewhere.name = '\0';
+	if (fd < 0)
+		return;
+	snprintf(elsewhere.name, sizeof(elsewhere.name), "%s", name);
+	snprintf(elsewhere.root, sizeof(elsewhere.root), "/proc/self/fd/%d", fd);
 }
 
 const char *instance_unit(char *text, const char *name)
@@ -40,6 +56,14 @@ const char *instance_run_path(char *path, const char *name, const char *below)
 	snprintf(path, INSTANCE_PATH_SIZE, "%s/%s%s%s", INSTANCE_RUN, name, below ? "/" : "",
 		 below ? below : "");
 	return path;
+}
+
+bool instance_is_file(int fd, const char *path)
+{
+	struct stat ours, theirs;
+
+	return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
+	       ours.st_dev == theirs.st_dev;
 }
 
 static int instance_make_directory(const char *path, mode_t mode, struct error *error)

@@ -8,8 +8,16 @@
 #include "base/error.h"
 #include "instance/instance.h"
 
+#define INSTANCE_LOCK "lock" /* the file, below INSTANCE_RUN/NAME */
+
 /* INSTANCE_RUN/NAME, or below it. Returns `path`, which holds INSTANCE_PATH_SIZE bytes. */
 const char *instance_run_path(char *path, const char *name, const char *below);
+
+/* The instance's pins are below this directory from now on; -1: below this process's root. */
+void instance_set_root(const char *name, int fd);
+
+/* Is what is open the file that is at `path` now? */
+bool instance_is_file(int fd, const char *path);
 
 /* Makes `above`, and `path` in it; neither has to be new. 0 or -errno. */
 int instance_make_directories(const char *above, const char *path, mode_t mode,

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which process controls an instance: at most one. */
+/* At most one process controls an instance: the one that has its lock. */
 #ifndef INSTANCE_LOCK_H
 #define INSTANCE_LOCK_H
-
-#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -19,13 +17,5 @@ void instance_unlock(const char *name, int fd);
 
 /* Removes what a daemon that was killed left in INSTANCE_RUN; nothing while one runs. */
 void instance_tidy(const char *name);
-
-/*
- * The process id of the instance's daemon, in that daemon's PID namespace; 0 when none runs, or none
- * that can be asked for anything yet.
- */
-pid_t instance_daemon(const char *name);
-/* For a caller that needs one: -ESRCH when none runs, -EACCES when it takes root to see. */
-int instance_find_daemon(const char *name, pid_t *daemon, struct error *error);
 
 #endif

@@ -5,46 +5,21 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include <linux/magic.h>
-
+#include "instance/bpffs.h"
+#include "instance/daemon.h"
 #include "instance/internal.h"
-#include "instance/lock.h"
 #include "instance/pins.h"
+#include "instance/pins_lock.h"
 #include "instance/reloads.h"
-
-bool instance_has_bpffs(void)
-{
-	struct statfs fs;
-
-	return statfs(INSTANCE_BPFFS, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
-}
-
-int instance_mount_bpffs(struct error *error)
-{
-	if (instance_has_bpffs())
-		return 0;
-	if (mount("bpf", INSTANCE_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0)
-		return 0;
-	return error_set(error, -errno,
-			 "no BPF file system at %s and mounting it failed: %s; as root: "
-			 "mount -t bpf bpf %s",
-			 INSTANCE_BPFFS, strerror(errno), INSTANCE_BPFFS);
-}
 
 int instance_make_pins(const char *name, struct error *error)
 {
-	char path[INSTANCE_PATH_SIZE];
 	int err = instance_mount_bpffs(error);
 
-	if (!err)
-		err = instance_make_directories(INSTANCE_PINS, instance_pin_path(path, name, NULL),
-						0700, error);
-	return err;
+	return err ? err : instance_lock_pins(name, error);
 }
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
@@ -77,13 +52,27 @@ int instance_remove_pins(const char *name, struct error *error)
 	return 0;
 }
 
+bool instance_has_pins(const char *name)
+{
+	char path[INSTANCE_PATH_SIZE];
+	DIR *directory = opendir(instance_pin_path(path, name, NULL));
+	struct dirent *entry;
+	bool found = false;
+
+	while (directory && !found && (entry = readdir(directory)))
+		found = *entry->d_name != '.';
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
 void instance_each(void (*visit)(const char *name, void *data), void *data)
 {
 	DIR *directory = opendir(INSTANCE_PINS);
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory))) {
-		if (instance_name_valid(entry->d_name))
+		if (instance_name_valid(entry->d_name) && instance_has_pins(entry->d_name))
 			visit(entry->d_name, data);
 	}
 	if (directory)
@@ -109,20 +98,28 @@ static void list_name(const char *name, void *data)
 
 int instance_not_attached(const char *name, struct error *error)
 {
-	char unit[INSTANCE_UNIT_SIZE];
+	char unit[INSTANCE_UNIT_SIZE], text[DAEMON_TEXT_SIZE];
 	struct name_list attached = {0};
-	pid_t daemon = instance_daemon(name);
 	struct instance_reloads reloads;
+	struct instance_daemon daemon;
 
-	if (daemon && !instance_read_reloads(name, &reloads) && *reloads.trouble)
+	instance_see_daemon(name, &daemon);
+	if (daemon.place != DAEMON_NOWHERE && !instance_read_reloads(name, &reloads) &&
+	    *reloads.trouble)
 		return error_set(error, -ENOENT, "instance %s is not attached yet: %s", name,
 				 reloads.trouble);
-	if (daemon && !instance_has_bpffs())
+	if (daemon.place == DAEMON_FOREIGN)
+		return error_set(
+			error, -ENOENT,
+			"the pins of instance %s are not in the BPF file system of this mount "
+			"namespace; its daemon, %s, sees them: ask there",
+			name, instance_daemon_text(&daemon, text));
+	if (daemon.place == DAEMON_HERE && !instance_has_bpffs())
 		return error_set(error, -ENOENT,
 				 "the pinned state of instance %s is gone, as " INSTANCE_BPFFS
 				 " was unmounted; mount -t bpf bpf " INSTANCE_BPFFS
-				 ", and its daemon, process %d, pins it again",
-				 name, (int)daemon);
+				 ", and its daemon, %s, pins it again",
+				 name, instance_daemon_text(&daemon, text));
 	instance_each(list_name, &attached);
 	return error_set(error, -ENOENT,
 			 "instance %s is not attached%s%s%s; to start it: systemctl start %s, or "

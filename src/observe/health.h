@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "datapath/datapath.h"
+#include "instance/daemon.h"
 #include "instance/reloads.h"
 
 #define HEALTH_MAX_REASONS 16
@@ -86,11 +87,11 @@ struct health_watch {
 };
 
 /*
- * Judges a reading and makes it the earlier one. `daemon` is the process id of the instance's
- * daemon, or 0; `said` is what it says of itself, NULL where that is still to be read.
+ * Judges a reading and makes it the earlier one. `said` is what the daemon says of itself, NULL where
+ * that is still to be read.
  */
 void health_judge(struct health *health, struct health_watch *watch, const char *instance,
-		  const struct datapath_condition *condition, pid_t daemon,
+		  const struct datapath_condition *condition, const struct instance_daemon *daemon,
 		  const struct instance_reloads *said);
 
 #endif

@@ -5,31 +5,55 @@
 
 #include "observe/delivery.h"
 #include "observe/health.h"
+#include "datapath/owner.h"
+#include "instance/bpffs.h"
+#include "instance/daemon.h"
 #include "instance/instance.h"
 #include "instance/drained.h"
-#include "instance/pins.h"
 #include "instance/reloads.h"
 #include "net/netdev.h"
 #include "base/quote.h"
 #include "net/xdp_program.h"
 
-static void judge_absence(struct health *health, const char *instance,
-			  const struct instance_reloads *said, pid_t daemon)
+/* No daemon is known: that is all, unless an interface carries what somebody else attached. */
+static void judge_nothing(struct health *health, const char *unit)
 {
-	char unit[INSTANCE_UNIT_SIZE];
+	char program[XDP_PROGRAM_TEXT_SIZE];
+	struct datapath_stray stray;
+
+	if (datapath_find_stray(&stray))
+		health_add(
+			health, HEALTH_BAD,
+			"nothing of this instance is pinned here, but %s carries the XDP program "
+			"%s, " INSTANCE_PINNED_ELSEWHERE " ask there",
+			stray.interface, xdp_program_format(&stray.program, program));
+	else
+		health_add(health, HEALTH_BAD, "nothing is attached; systemctl start %s", unit);
+}
+
+static void judge_absence(struct health *health, const char *instance,
+			  const struct instance_reloads *said, const struct instance_daemon *daemon)
+{
+	char unit[INSTANCE_UNIT_SIZE], text[DAEMON_TEXT_SIZE];
 
 	instance_unit(unit, instance);
-	if (!daemon)
-		health_add(health, HEALTH_BAD, "nothing is attached; systemctl start %s", unit);
+	instance_daemon_text(daemon, text);
+	if (daemon->place == DAEMON_NOWHERE)
+		judge_nothing(health, unit);
 	else if (!said->ended)
-		health_add(health, HEALTH_BAD, "the daemon, process %d, is starting", (int)daemon);
+		health_add(health, HEALTH_BAD, "the daemon, %s, is starting", text);
 	else if (*said->trouble)
 		health_add(health, HEALTH_BAD, "waiting for its interfaces: %s", said->trouble);
+	else if (daemon->place == DAEMON_FOREIGN)
+		health_add(health, HEALTH_BAD,
+			   "the pins are not in the BPF file system of this mount namespace; the "
+			   "daemon, %s, sees them: ask there",
+			   text);
 	else if (instance_has_bpffs())
 		health_add(health, HEALTH_BAD,
-			   "the pinned state is gone; the daemon, process %d, pins it again within "
+			   "the pinned state is gone; the daemon, %s, pins it again within "
 			   "seconds, or does not respond: systemctl restart %s",
-			   (int)daemon, unit);
+			   text, unit);
 	else
 		health_add(health, HEALTH_BAD,
 			   "the pinned state is gone, as " INSTANCE_BPFFS
@@ -39,7 +63,8 @@ static void judge_absence(struct health *health, const char *instance,
 
 static void judge_attachment(struct health *health, const char *instance,
 			     const struct datapath_condition *condition,
-			     const struct instance_reloads *said, pid_t daemon)
+			     const struct instance_reloads *said,
+			     const struct instance_daemon *daemon)
 {
 	const char *listen = condition->info.listen;
 	struct xdp_program other;
@@ -131,26 +156,26 @@ static void judge_mode(struct health *health, const struct instance_info *info)
 
 static void judge_control(struct health *health, const char *instance,
 			  const struct datapath_condition *condition,
-			  const struct instance_reloads *said, pid_t daemon)
+			  const struct instance_reloads *said, const struct instance_daemon *daemon)
 {
-	char unit[INSTANCE_UNIT_SIZE];
+	char unit[INSTANCE_UNIT_SIZE], text[DAEMON_TEXT_SIZE];
 
 	instance_unit(unit, instance);
-	if (!daemon)
+	instance_daemon_text(daemon, text);
+	if (daemon->place == DAEMON_NOWHERE)
 		health_add(health, HEALTH_BAD,
 			   "no daemon runs, so that nothing follows changes of interfaces, routes "
 			   "and neighbours; systemctl start %s",
 			   unit);
 	else if (!said->ended)
-		health_add(health, HEALTH_BAD, "the daemon, process %d, is starting", (int)daemon);
+		health_add(health, HEALTH_BAD, "the daemon, %s, is starting", text);
 	else if (condition->beat_age_ms < 0)
-		health_add(health, HEALTH_BAD, "the daemon, process %d, has given no sign of life",
-			   (int)daemon);
+		health_add(health, HEALTH_BAD, "the daemon, %s, has given no sign of life", text);
 	else if (condition->beat_age_ms > HEALTH_STALLED_MS)
 		health_add(health, HEALTH_BAD,
-			   "the daemon, process %d, has stalled: its last sign of life was "
+			   "the daemon, %s, has stalled: its last sign of life was "
 			   "%.1f s ago; systemctl restart %s, during which packets go on",
-			   (int)daemon, condition->beat_age_ms / 1e3, unit);
+			   text, condition->beat_age_ms / 1e3, unit);
 	if (*said->trouble)
 		health_add(health, HEALTH_BAD, "the configuration cannot be applied again: %s",
 			   said->trouble);
@@ -159,7 +184,8 @@ static void judge_control(struct health *health, const char *instance,
 /* What is pinned, and the daemon that controls it. */
 static void judge_datapath(struct health *health, struct health_watch *watch, const char *instance,
 			   const struct datapath_condition *condition,
-			   const struct instance_reloads *said, pid_t daemon)
+			   const struct instance_reloads *said,
+			   const struct instance_daemon *daemon)
 {
 	const struct instance_info *info = &condition->info;
 	struct netdev listen, egress;
@@ -180,13 +206,13 @@ static void judge_datapath(struct health *health, struct health_watch *watch, co
 }
 
 void health_judge(struct health *health, struct health_watch *watch, const char *instance,
-		  const struct datapath_condition *condition, pid_t daemon,
+		  const struct datapath_condition *condition, const struct instance_daemon *daemon,
 		  const struct instance_reloads *said)
 {
 	struct instance_reloads read = {.ended = 1};
 
 	memset(health, 0, sizeof(*health));
-	if (daemon && !said)
+	if (daemon->place != DAEMON_NOWHERE && !said)
 		instance_read_reloads(instance, &read);
 	if (!said)
 		said = &read;

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "instance/daemon.h"
 #include "instance/lock.h"
 #include "instance/reloads.h"
 #include "tests/unit/instance/private_paths.h"
@@ -11,6 +12,15 @@
 #define DIRECTORY INSTANCE_RUN "/blue"
 #define LOCK      DIRECTORY "/lock"
 #define RELOADS   DIRECTORY "/reloads"
+
+/* The process id; 0: there is none, or none in this PID namespace. */
+static pid_t daemon_of(const char *name)
+{
+	struct instance_daemon daemon;
+
+	instance_see_daemon(name, &daemon);
+	return daemon.place == DAEMON_HERE ? daemon.pid : 0;
+}
 
 /* Starts a process that holds the lock, in the middle of its third reload, until it is killed. */
 static pid_t start_daemon(const char *name)
@@ -50,27 +60,27 @@ static void lock_and_unlock(void **state)
 {
 	struct instance_reloads reloads;
 	struct error error;
-	pid_t daemon = 1;
+	struct instance_daemon daemon;
 	int fd;
 
 	(void)state;
 	private_or_skip();
-	assert_int_equal(instance_daemon("blue"), 0);
+	assert_int_equal(daemon_of("blue"), 0);
 	assert_int_equal(instance_find_daemon("blue", &daemon, &error), -ESRCH);
-	assert_int_equal(daemon, 0);
+	assert_int_equal(daemon.place, DAEMON_NOWHERE);
 	assert_string_equal(error.text,
 			    "no daemon of instance blue runs; to start one: systemctl start "
 			    "vxlan-pipeline@blue, or vxlan-pipeline run --instance blue");
 	fd = instance_lock("blue", &error);
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	assert_int_equal(instance_daemon("blue"), getpid());
+	assert_int_equal(daemon_of("blue"), getpid());
 	assert_int_equal(instance_find_daemon("blue", &daemon, &error), 0);
-	assert_int_equal(daemon, getpid());
+	assert_int_equal(daemon.pid, getpid());
 	assert_int_equal(instance_read_reloads("blue", &reloads), 0);
 	assert_int_equal(reloads.begun, 0);
 	instance_unlock("blue", fd);
-	assert_int_equal(instance_daemon("blue"), 0);
+	assert_int_equal(daemon_of("blue"), 0);
 	assert_false(exists(INSTANCE_RUN));
 }
 
@@ -83,14 +93,14 @@ static void a_second_daemon(void **state)
 	(void)state;
 	private_or_skip();
 	daemon = start_daemon("blue");
-	assert_int_equal(instance_daemon("blue"), daemon);
+	assert_int_equal(daemon_of("blue"), daemon);
 	assert_int_equal(instance_lock("blue", &error), -EBUSY);
 	snprintf(expected, sizeof(expected),
 		 "instance blue already has a daemon, process %d; stop that one, or name another "
 		 "instance with --instance",
 		 (int)daemon);
 	assert_string_equal(error.text, expected);
-	assert_int_equal(instance_daemon("blue"), daemon);
+	assert_int_equal(daemon_of("blue"), daemon);
 	kill_daemon(daemon);
 }
 
@@ -108,8 +118,8 @@ static void two_instances(void **state)
 	assert_true(config >= 0 && blue >= 0);
 	instance_unlock("config", config);
 	assert_false(exists(INSTANCE_RUN "/config"));
-	assert_int_equal(instance_daemon("blue"), getpid());
-	assert_int_equal(instance_daemon("green"), daemon);
+	assert_int_equal(daemon_of("blue"), getpid());
+	assert_int_equal(daemon_of("green"), daemon);
 	instance_unlock("blue", blue);
 	assert_true(exists(INSTANCE_RUN "/green/lock"));
 	kill_daemon(daemon);
@@ -128,12 +138,12 @@ static void after_a_daemon_that_was_killed(void **state)
 	daemon = start_daemon("blue");
 	kill_daemon(daemon);
 	assert_true(exists(LOCK));
-	assert_int_equal(instance_daemon("blue"), 0);
+	assert_int_equal(daemon_of("blue"), 0);
 	assert_int_equal(instance_read_reloads("blue", &reloads), 0);
 	assert_int_equal(reloads.begun, 3);
 	fd = instance_lock("blue", &error);
 	assert_true(fd >= 0);
-	assert_int_equal(instance_daemon("blue"), getpid());
+	assert_int_equal(daemon_of("blue"), getpid());
 	assert_int_equal(instance_read_reloads("blue", &reloads), 0);
 	assert_int_equal(reloads.begun, 0);
 	instance_unlock("blue", fd);
@@ -151,7 +161,7 @@ static void tidying(void **state)
 	instance_tidy("blue"); /* a daemon runs */
 	assert_true(exists(LOCK));
 	assert_true(exists(RELOADS));
-	assert_int_equal(instance_daemon("blue"), daemon);
+	assert_int_equal(daemon_of("blue"), daemon);
 	kill_daemon(daemon);
 	instance_tidy("blue");
 	assert_false(exists(INSTANCE_RUN));
@@ -188,7 +198,7 @@ static void nobody_says_who_it_is(void **state)
 	(void)state;
 	private_or_skip();
 	fd = hold_whole_file();
-	assert_int_equal(instance_daemon("blue"), 0);
+	assert_int_equal(daemon_of("blue"), 0);
 	begin = monotonic();
 	assert_int_equal(instance_lock("blue", &error), -EBUSY);
 	assert_true(monotonic() - begin >= 0.9);
@@ -217,7 +227,7 @@ static void it_is_waited_for(void **state)
 	close(held); /* the child still holds it */
 	fd = instance_lock("blue", &error);
 	assert_true(fd >= 0);
-	assert_int_equal(instance_daemon("blue"), getpid());
+	assert_int_equal(daemon_of("blue"), getpid());
 	instance_unlock("blue", fd);
 	assert_int_equal(waitpid(child, &status, 0), child);
 }
@@ -246,10 +256,10 @@ static void contend(struct contest *contest)
 			continue;
 		}
 		clash = __atomic_add_fetch(&contest->holders, 1, __ATOMIC_SEQ_CST) != 1 ||
-			instance_daemon("blue") != getpid();
+			daemon_of("blue") != getpid();
 		nanosleep(&pause, NULL);
 		/* nobody has removed the locked file meanwhile */
-		if (clash || instance_daemon("blue") != getpid())
+		if (clash || daemon_of("blue") != getpid())
 			__atomic_add_fetch(&contest->clashes, 1, __ATOMIC_SEQ_CST);
 		__atomic_sub_fetch(&contest->holders, 1, __ATOMIC_SEQ_CST);
 		instance_unlock("blue", fd);
@@ -295,7 +305,7 @@ static bool lock_and_unlock_blue(void)
 
 /* What other processes see while a daemon locks and unlocks. */
 struct sight {
-	bool found; /* instance_daemon() has found the daemon */
+	bool found; /* instance_see_daemon() has found the daemon */
 	bool stale; /* the daemon was found, and the reloads were those of a killed daemon */
 	bool loose; /* the daemon no longer held the lock file, which still existed */
 };
@@ -303,7 +313,7 @@ struct sight {
 static void look(void *data, pid_t daemon)
 {
 	struct instance_reloads reloads = {.begun = 0};
-	bool found = instance_daemon("blue") == daemon;
+	bool found = daemon_of("blue") == daemon;
 	struct sight *sight = data;
 
 	sight->loose |= sight->found && !found && exists(LOCK);
@@ -363,7 +373,7 @@ static void a_full_disk(void **state)
 static bool may_not_see_the_daemon(void)
 {
 	struct error error;
-	pid_t daemon;
+	struct instance_daemon daemon;
 
 	return instance_find_daemon("blue", &daemon, &error) == -EACCES &&
 	       strcmp(error.text,

@@ -7,14 +7,16 @@
 
 #define NAMED_32 "a-name-of-thirty-two-characters-"
 
-/* Makes the directories of these instances; NULL ends the list. */
+/* Makes the directories of these instances, with something in each; NULL ends the list. */
 static void pin(const char *const *names)
 {
 	char path[INSTANCE_PATH_SIZE];
 
 	mkdir(INSTANCE_PINS, 0700);
-	for (; *names; names++)
+	for (; *names; names++) {
 		assert_int_equal(mkdir(instance_pin_path(path, *names, NULL), 0700), 0);
+		assert_int_equal(mkdir(instance_pin_path(path, *names, "generation-1"), 0700), 0);
+	}
 }
 
 static void pin_one(const char *name)

@@ -38,9 +38,11 @@ static void health_text(const struct health *health, char *text, size_t size)
 static void judge(struct health_watch *watch, const struct datapath_condition *condition,
 		  pid_t daemon, char *text, size_t size)
 {
+	const struct instance_daemon judged = {.place = daemon ? DAEMON_HERE : DAEMON_NOWHERE,
+					       .pid = daemon};
 	struct health health;
 
-	health_judge(&health, watch, INSTANCE, condition, daemon, NULL);
+	health_judge(&health, watch, INSTANCE, condition, &judged, NULL);
 	health_text(&health, text, size);
 }
 
@@ -128,13 +130,15 @@ static void said_by_the_daemon(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct datapath_condition condition = well();
+		struct datapath_condition condition = good();
 		struct health_watch watch = {0};
 		struct health health;
 		char text[2000];
 
 		condition.state = rows[i].state;
-		health_judge(&health, &watch, INSTANCE, &condition, DAEMON, &rows[i].said);
+		health_judge(&health, &watch, INSTANCE, &condition,
+			     &(struct instance_daemon){.place = DAEMON_HERE, .pid = DAEMON},
+			     &rows[i].said);
 		health_text(&health, text, sizeof(text));
 		failures += row_differs(rows[i].sentence, text, rows[i].expected);
 	}
@@ -313,17 +317,15 @@ static void egress(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-<<<<<<< HEAD
-		cmocka_unit_test(one_reading),  cmocka_unit_test(interfaces),
-		cmocka_unit_test(same_reasons), cmocka_unit_test(more_reasons_than_fit),
-		cmocka_unit_test(condition),    cmocka_unit_test(constant_reasons),
-		cmocka_unit_test(generic_mode), cmocka_unit_test(egress),
-=======
-		cmocka_unit_test(one_reading),   cmocka_unit_test(said_by_the_daemon),
-		cmocka_unit_test(interfaces),    cmocka_unit_test(losses),
-		cmocka_unit_test(losses_of_few), cmocka_unit_test(leaks),
-		cmocka_unit_test(same_reasons),  cmocka_unit_test(more_reasons_than_fit),
->>>>>>> loop
+		cmocka_unit_test(one_reading),
+		cmocka_unit_test(said_by_the_daemon),
+		cmocka_unit_test(interfaces),
+		cmocka_unit_test(same_reasons),
+		cmocka_unit_test(more_reasons_than_fit),
+		cmocka_unit_test(condition),
+		cmocka_unit_test(constant_reasons),
+		cmocka_unit_test(generic_mode),
+		cmocka_unit_test(egress),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
