@@ -130,7 +130,7 @@ static int explain_next(struct explain_run *run, const struct capture_packet *pa
 	return 0;
 }
 
-/* A capture that cannot be read to its end is no failure here: its end is what can be read of it. */
+/* Explains packets until the capture ends, or until the rest of it cannot be read: no failure here. */
 static int explain_all(struct explain_run *run, struct error *error)
 {
 	struct capture_packet packet;

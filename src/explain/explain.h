@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the program did with one packet, ready to be told; explain_text.c and explain_json.c tell it. */
+/* What the program did with one packet, ready to be told: text.c and json.c tell it. */
 #ifndef EXPLAIN_EXPLAIN_H
 #define EXPLAIN_EXPLAIN_H
 

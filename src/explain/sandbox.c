@@ -15,7 +15,7 @@
 #define LOOPBACK 1 /* its ifindex in every namespace */
 
 /*
- * The largest MTU that a veth interface takes: every frame that the program can be run on fits. What is
+ * The largest MTU that a veth interface takes: every IP packet that comes out of a tunnel fits. What is
  * too long is for the route to say.
  */
 #define LINK_MTU 65535

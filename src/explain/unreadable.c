@@ -11,10 +11,12 @@
 #define OPERAND_SIZE 128
 #define COMMAND_SIZE 320
 
-/* Commands write to a file of this name, which is not there yet. */
-#define CONVERTED "converted.pcap"
+/* What commands write to; the second is for what an earlier one has written. */
+#define CONVERTED       "converted.pcap"
+#define CONVERTED_AGAIN "converted-again.pcap"
 
-#define EDITCAP "editcap -F pcap %s " CONVERTED
+/* In every command the first %s is the capture, the second the file to write. */
+#define EDITCAP "editcap -F pcap %s %s"
 
 /*
  * tcpdump prints what is behind the link layer's header in hexadecimal, and text2pcap puts an Ethernet
@@ -22,22 +24,22 @@
  */
 #define BY_HEX(ethertype)                                                            \
 	"tcpdump -nnxr %s | sed -nE 's/^\\t0x(....): /\\1/;T;s/\\w\\w\\B/& /2gp' | " \
-	"text2pcap -qe " ethertype " - " CONVERTED
+	"text2pcap -qe " ethertype " - %s"
 
-/* Formats by their first bytes, each with the command that converts it; %s: the file. */
+/* Formats by their first bytes, each with the command that converts it. */
 static const struct {
 	const char *head;
 	size_t length;
 	const char *what;
 	const char *command;
 } formats[] = {
-	{"\x1f\x8b", 2, "it is compressed with gzip", "zcat %s > " CONVERTED},
-	{"\x1f\x9d", 2, "it is compressed with compress", "zcat %s > " CONVERTED},
-	{"BZh", 3, "it is compressed with bzip2", "bzcat %s > " CONVERTED},
-	{"\xfd\x37zXZ\0", 6, "it is compressed with xz", "xzcat %s > " CONVERTED},
-	{"\x28\xb5\x2f\xfd", 4, "it is compressed with zstd", "zstdcat %s > " CONVERTED},
-	{"\x04\x22\x4d\x18", 4, "it is compressed with lz4", "lz4cat %s > " CONVERTED},
-	{"PK\x03\x04", 4, "it is a zip archive", "unzip -p %s > " CONVERTED},
+	{"\x1f\x8b", 2, "it is compressed with gzip", "zcat %s > %s"},
+	{"\x1f\x9d", 2, "it is compressed with compress", "zcat %s > %s"},
+	{"BZh", 3, "it is compressed with bzip2", "bzcat %s > %s"},
+	{"\xfd\x37zXZ\0", 6, "it is compressed with xz", "xzcat %s > %s"},
+	{"\x28\xb5\x2f\xfd", 4, "it is compressed with zstd", "zstdcat %s > %s"},
+	{"\x04\x22\x4d\x18", 4, "it is compressed with lz4", "lz4cat %s > %s"},
+	{"PK\x03\x04", 4, "it is a zip archive", "unzip -p %s > %s"},
 	{"snoop\0\0\0", 8, "it is a capture of snoop", EDITCAP},
 	{"iptrace ", 8, "it is a capture of iptrace", EDITCAP},
 	{"TRSNIFF data    ", 16, "it is a capture of a Sniffer", EDITCAP},
@@ -52,8 +54,8 @@ static const struct {
 	const char *command;
 } link_types[] = {
 	/* the last 14 bytes of this header are as long as an Ethernet header and end as one */
-	{113 /* LINUX_SLL */, "editcap -C 2 -L -T ether -F pcap %s " CONVERTED},
-	{197 /* ERF */, "editcap -T ether -F pcap %s " CONVERTED},
+	{113 /* LINUX_SLL */, "editcap -C 2 -L -T ether -F pcap %s %s"},
+	{197 /* ERF */, "editcap -T ether -F pcap %s %s"},
 	{0 /* NULL */, BY_HEX("0x800")},
 	{12 /* RAW */, BY_HEX("0x800")},
 	{105 /* IEEE802_11 */, BY_HEX("0x800")},
@@ -89,9 +91,12 @@ static const char *unreadable_operand(const char *path, char text[OPERAND_SIZE])
 static const char *unreadable_command(const char *path, const char *command,
 				      char text[COMMAND_SIZE])
 {
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 	char operand[OPERAND_SIZE];
 
-	snprintf(text, COMMAND_SIZE, command, unreadable_operand(path, operand));
+	/* no command reads what it is writing */
+	snprintf(text, COMMAND_SIZE, command, unreadable_operand(path, operand),
+		 strcmp(base, CONVERTED) == 0 ? CONVERTED_AGAIN : CONVERTED);
 	return text;
 }
 
@@ -189,7 +194,7 @@ int unreadable_packet(const char *path, uint64_t number, const char *reason, str
 			name, at,
 			unreadable_command(path,
 					   "tshark -r %s -Y 'frame.encap_type==1' -w - | "
-					   "editcap -T ether -F pcap - " CONVERTED,
+					   "editcap -T ether -F pcap - %s",
 					   command));
 	return error_set(error, -EIO, "%.150s: damaged or cut off at packet %llu (%s)", name, at,
 			 reason);

@@ -42,6 +42,10 @@ static void formats(void **state)
 		{"a b.pcap", "BZh9", 4, "unknown file format",
 		 "a b.pcap: it is compressed with bzip2; convert it: bzcat 'a b.pcap' > "
 		 "converted.pcap"},
+		/* no command reads what it is writing */
+		{"/tmp/converted.pcap", "BZh9", 4, "unknown file format",
+		 "/tmp/converted.pcap: it is compressed with bzip2; convert it: bzcat "
+		 "/tmp/converted.pcap > converted-again.pcap"},
 		/* no shell could be given these names in a message */
 		{"-", "BZh9", 4, "unknown file format",
 		 "standard input: it is compressed with bzip2; convert it: bzcat FILE > "
