@@ -37,9 +37,9 @@ static __always_inline bool vni_find(__u32 vni, __u32 *index)
 	return true;
 }
 
-/* What the rules say of a packet; rule 0: none matches. */
+/* The first rule that matches a packet, and its target; rule 0: none matches. */
 struct nat_target {
-	__be32 address[4]; /* IPv4: the first */
+	__be32 address[4]; /* IPv4: the first element */
 	__u32 rule;
 	__be16 port;
 	__u16 next_hop;
@@ -72,7 +72,7 @@ static __always_inline void nat4_compare(const struct nat4_key *key, struct nat_
 	target->next_hop = only->next_hop;
 }
 
-/* What the table says of a packet in one shape, unless an earlier rule was found before. */
+/* Looks a packet up in one shape; keeps the rule found there if it comes before `target`'s. */
 static __always_inline void nat4_look_up(const struct nat4_key *key, __u32 number, __u64 zero,
 					 struct nat_target *target)
 {

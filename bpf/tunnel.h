@@ -11,11 +11,11 @@
 #define ETHERTYPE_QINQ 0x88a8
 #define MAX_VLAN_TAGS  2
 
-/* The outer addresses and lengths, as far as later steps ask for them. */
+/* The outer addresses and lengths that later steps need. */
 struct outer {
 	struct source_key source;
 	void *start;        /* of the IP header */
-	__u32 ip_length;    /* as the IP header says */
+	__u32 ip_length;    /* by the IP header */
 	__u32 upper_offset; /* of the UDP header, from the IP header's start */
 };
 
