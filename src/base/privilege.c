@@ -19,7 +19,7 @@ static bool is_kept(cap_value_t capability)
 	return false;
 }
 
-/* What a program that is executed could get back. Needs CAP_SETPCAP; without it nothing is there. */
+/* Programs that this process executes cannot regain more. Does nothing without CAP_SETPCAP. */
 static void shrink_bounding_set(void)
 {
 	for (cap_value_t capability = 0; capability < cap_max_bits(); capability++) {
@@ -28,7 +28,7 @@ static void shrink_bounding_set(void)
 	}
 }
 
-/* The kept ones, as far as they are permitted now. */
+/* Sets in `to` those of the kept capabilities that are permitted in `from`. */
 static int reduce(cap_t to, cap_t from)
 {
 	for (size_t i = 0; i < KEPT; i++) {

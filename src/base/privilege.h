@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Capabilities: whether there are enough, and giving up those that nothing needs any more. */
+/* Capabilities: does this process have enough, and giving up those that it no longer needs. */
 #ifndef BASE_PRIVILEGE_H
 #define BASE_PRIVILEGE_H
 
@@ -8,12 +8,13 @@
 #include "base/error.h"
 
 /*
- * Keeps CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON of what this thread has, which reloads need, and
- * lets nothing that it may start have more. Threads that run already keep theirs. 0 or -errno.
+ * Keeps of this thread's capabilities only CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, which reloads
+ * need. Threads and programs that it starts cannot have more; threads that run already keep theirs.
+ * 0 or -errno.
  */
 int privilege_drop(struct error *error);
 
-/* Whether those three are in effect. */
+/* Are those three in effect? */
 bool privilege_is_enough(void);
 
 /* Says that this process may not load BPF programs without `capabilities`; returns -EPERM. */
