@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Everything that `check` and `tune` know of a host, gathered once. It can be written to a JSON
- * document and read back, so that a host can be judged elsewhere than on itself.
+ * document and read back, so that a host can be judged on another one.
  */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
@@ -16,7 +16,7 @@
 #include "net/driver.h"
 #include "net/driver_counters.h"
 
-#define HOST_UNKNOWN (-1) /* of numbers; a text that is not known is empty */
+#define HOST_UNKNOWN (-1) /* a number that is not known; such a text is empty */
 
 /* One of the two interfaces. */
 struct host_link {
@@ -69,7 +69,7 @@ struct host_link {
 	char xdp_instance[INSTANCE_NAME_MAX + 1]; /* whose, of ours */
 	int64_t xdp_link; /* the id of the BPF link that holds it; 0: none */
 
-	/* what the driver says that it can do (Linux 6.3) */
+	/* what the driver says it can do (Linux 6.3) */
 	enum answer native;
 	enum answer redirect;
 	enum answer transmit; /* takes redirected frames now */
@@ -78,12 +78,12 @@ struct host_link {
 	enum answer default_route; /* this host's own traffic leaves here */
 	int64_t forwarding4;
 	int64_t forwarding6;
-	int64_t force_forwarding6; /* what arrives here is forwarded whatever `all` says (6.17) */
+	int64_t force_forwarding6; /* forwards packets from here, whatever `all` says (6.17) */
 	int64_t rp_filter;
 	int64_t send_redirects;
 	int64_t accept_ra;
 
-	/* since the driver was loaded */
+	/* counted since the driver was loaded */
 	int64_t exceeded[DRIVER_ALLOWANCES]; /* packets lost to each allowance */
 	int64_t rx_overruns;
 
@@ -101,22 +101,22 @@ struct host_targets {
 struct host {
 	char kernel[65];
 	char machine[65];
-	int64_t cpus; /* that there may be: the kernel's nr_cpu_ids, not those online */
+	int64_t cpus; /* possible ones: the kernel's nr_cpu_ids, not those online */
 	struct datapath_features features;
 	enum answer btf;
-	enum answer nftables; /* the kernel takes its rules */
-	enum answer silenced; /* by those of the running instance; unknown: none is attached */
+	enum answer nftables; /* the kernel has it */
+	enum answer silenced; /* the attached instance's silence is in place; unknown: none is */
 	enum answer bpffs;
-	enum answer cap_bpf; /* this process's; CAP_SYS_ADMIN stands for it and for CAP_PERFMON */
+	enum answer cap_bpf; /* this process has it; CAP_SYS_ADMIN includes it and CAP_PERFMON */
 	enum answer cap_net_admin;
 	enum answer cap_perfmon;
-	enum answer kernel_log; /* may be read */
+	enum answer kernel_log; /* this process may read it */
 	int64_t ip_forward;
 	int64_t forwarding6;    /* of `all` */
 	int64_t rp_filter;      /* of `all` */
 	int64_t send_redirects; /* of `all` */
 	int64_t frag_bypass;    /* module parameter DRIVER_ENA_BYPASS; 0 or 1 */
-	int64_t idle_state;     /* the deepest that a CPU may enter */
+	int64_t idle_state;     /* the deepest idle state that a CPU may enter */
 	enum answer irqbalance; /* runs */
 	char http_listen
 		[80]; /* the configuration's, and whether it can be had or is ours already */
@@ -138,39 +138,40 @@ struct host {
 	int64_t listed_vni;
 	int64_t unlisted_vni;
 	enum answer ec2;
-	enum answer metadata; /* answers */
+	enum answer metadata; /* the service answers */
 	char instance_id[32]; /* EC2 */
 	struct host_link listen;
 	struct host_link forward; /* the same as listen in single-arm mode */
 };
 
-/* Where EC2's instance metadata is, unless this variable names another place, as it does for AWS's
- * own tools; http://ADDRESS:PORT. */
+/* Names another place for EC2's instance metadata, as for AWS's own tools: http://ADDRESS:PORT. */
 #define HOST_METADATA_VARIABLE "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 
 /*
- * Looks at this host with the eyes of one configuration of one instance. Changes nothing, needs no
- * root, and never fails: what cannot be found out is unknown. Only on EC2 it asks over the network,
- * the instance metadata, and for at most a few seconds.
+ * Gathers what matters of this host for one configuration of one instance. Changes nothing, needs
+ * no root, and never fails: facts that cannot be found out are unknown. Uses the network on EC2
+ * only, to ask the instance metadata, for at most a few seconds.
  */
 void host_read(struct host *host, const struct config *config, const char *instance);
 
-/* All of `link` but its name, which is given; `instance` for whose its XDP program is. */
+/*
+ * Fills in `link`, whose name is given. `instance`: to tell whether the XDP program belongs to it.
+ */
 void host_read_link(struct host_link *link, const char *instance);
 
 /* What is known of the driver of one of the host's interfaces. Pure. */
 struct driver host_link_driver(const struct host *host, const struct host_link *link);
 
-/* Everything unknown. */
+/* Makes everything unknown. */
 void host_init(struct host *host);
 
 json_t *host_json(const struct host *host);
-/* 0; -EINVAL: not what host_json() makes. What the document leaves out is unknown. */
+/* 0; -EINVAL: not a document of host_json(). Facts that the document leaves out are unknown. */
 int host_from_json(struct host *host, const json_t *document, struct error *error);
 
 /* The same through files; `path` "-" is standard output or input. */
 int host_save(const struct host *host, const char *path, struct error *error);
-/* -EINVAL, too, when they are facts of other interfaces than the configuration's. */
+/* Also -EINVAL: the facts are about other interfaces than the configuration's. */
 int host_load_for(struct host *host, const char *path, const struct config *config,
 		  struct error *error);
 

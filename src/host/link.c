@@ -24,7 +24,7 @@ static enum answer answer_of(bool yes)
 	return yes ? ANSWER_YES : ANSWER_NO;
 }
 
-/* Texts of drivers: printable ASCII, so that they can be shown and written down. */
+/* Copies a text of a driver, and makes it printable ASCII for messages and JSON. */
 static void copy_text(char *to, size_t size, const char *from, size_t length)
 {
 	size_t used = 0;

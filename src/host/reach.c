@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a configuration reaches from this host: the address to serve on, routes to the targets of rules,
- * and the VNIs that packets came with.
+ * How a configuration fits this host's network: the address to serve on, routes to the targets of
+ * rules, silence, and the VNIs of packets that arrived.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -67,7 +67,7 @@ static void host_find_targets(struct host *host, const struct config *config,
 	}
 }
 
-/* Is the kernel kept from answering captured packets, or could it be? */
+/* Has the kernel nftables, and if the instance is attached, is its silence in place? */
 static void read_silence(struct host *host, const struct config *config, const char *instance)
 {
 	struct silence silence = {.port = config->listen.port};

@@ -7,9 +7,9 @@
 #define BOTH (LOST_RECEIVING | LOST_SENDING)
 
 /*
- * Names: ena_ethtool.c, virtio_net.c; meanings: ENA_Linux_Best_Practices.rst of amzn-drivers, and EC2's
- * documentation of the allowances. ENA's tx_drops is the kernel's tx_dropped again; veth's drops are
- * what it could not redirect, which the tracepoints tell, too.
+ * Names: ena_ethtool.c, virtio_net.c; meanings: ENA_Linux_Best_Practices.rst of amzn-drivers, and
+ * EC2's documentation of the allowances. Left out: ENA's tx_drops, which repeats the kernel's
+ * tx_dropped, and veth's drops, frames that it could not redirect, which the tracepoints count.
  */
 static const struct driver_counter {
 	const char *driver;
@@ -56,7 +56,7 @@ static const struct driver_counter {
 
 #define DRIVER_COUNTERS (sizeof(driver_counters) / sizeof(driver_counters[0]))
 
-/* Is `name` the statistic of one queue that `generic` stands for? */
+/* Is `name` the statistic `generic` of some queue? */
 static bool driver_counters_match(const char *name, const char *generic)
 {
 	for (; *generic; generic++) {
@@ -73,7 +73,7 @@ static bool driver_counters_match(const char *name, const char *generic)
 	return !*name;
 }
 
-/* Of all queues together; false, and `total` is untouched: there is none. */
+/* Adds up a statistic over all queues. False, and `total` is untouched: there is none. */
 static bool driver_counters_sum(const struct ethtool_stat *stats, size_t count, const char *generic,
 				uint64_t *total)
 {
@@ -106,7 +106,7 @@ bool driver_counters_next_loss(const char *driver, unsigned int sides,
 			driver_counters_sum(stats, count, row->without, &without);
 		*loss = (struct driver_loss){
 			.name = row->name,
-			/* they are not read at one instant */
+			/* the two are not read at one instant */
 			.packets = packets > without ? packets - without : 0,
 			.meaning = row->meaning,
 		};
@@ -137,7 +137,7 @@ bool driver_counters_connections_left(const struct ethtool_stat *stats, size_t c
 	return driver_counters_sum(stats, count, "conntrack_allowance_available", connections);
 }
 
-/* Drivers call it rx_overruns, rx_overrun_errors, or the like. */
+/* Drivers call the statistic rx_overruns, rx_overrun_errors, or the like. */
 bool driver_counters_overruns(const struct ethtool_stat *stats, size_t count, uint64_t *packets)
 {
 	bool found = false;

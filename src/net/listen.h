@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Sockets that listen on "address:port" or "[v6]:port", also where the host has no such address yet. */
+/*
+ * Sockets that listen on "address:port" or "[v6]:port", even if the host does not have the address
+ * yet.
+ */
 #ifndef NET_LISTEN_H
 #define NET_LISTEN_H
 

@@ -11,7 +11,7 @@
 #include "net/rtnl_link.h"
 #include "net/rtnl_message.h"
 
-/* `beside`: the link is in the namespace that this one names for its peer; NULL: in this one. */
+/* `beside`: the link is in the namespace of that link's peer; NULL: in this process's. */
 static int rtnl_ask_link(struct netlink *netlink, int ifindex,
 			 const struct rtnl_link_message *beside, struct rtnl_link_message *link)
 {
