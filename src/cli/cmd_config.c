@@ -9,7 +9,7 @@
 #include "config/schema.h"
 #include "import/import.h"
 
-/* Which configuration: a file's, or an instance's. */
+/* Which configuration the user means: that of a file, or of an instance. */
 struct config_choice {
 	const char *file;
 	const char *instance;

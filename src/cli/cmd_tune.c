@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* `tune`: host settings that help a configuration, and their way back. */
+/* `tune`: sets what helps a configuration, and puts it back. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -136,7 +136,7 @@ static enum command_status report(const struct tune_results *results,
 	return command_fail(&error);
 }
 
-/* Of this host, or of one that was written down. */
+/* Prints the plan for this host, or for the one that a file of facts describes. */
 static int tune_print_plan(const struct tune_options *options, const struct config *config,
 			   struct tune_plan *planned, struct error *error)
 {
@@ -157,7 +157,7 @@ static int tune_print_plan(const struct tune_options *options, const struct conf
 	return err;
 }
 
-/* 0; -errno and *status says how the command ends. */
+/* 0; or -errno, and *status is the exit status of the command. */
 static int tune(const struct tune_options *options, struct tune_results *results,
 		enum command_status *status)
 {

@@ -12,7 +12,7 @@
 #define DISPLACEMENTS   (1U << TABLE_DISPLACEMENT_BITS)
 #define FREE_SLOT       UINT32_MAX
 
-/* What a build works with. Bucket b's keys are order[start[b]] .. order[start[b + 1] - 1]. */
+/* The state of a build. Bucket b's keys are order[start[b]] .. order[start[b + 1] - 1]. */
 struct build {
 	struct perfect_hash_layout *layout;
 	struct table_place *place; /* of each key */
@@ -91,7 +91,7 @@ static void sort_buckets(struct build *build)
 	}
 }
 
-/* Puts all keys of the bucket into free slots, or none. */
+/* Puts all keys of the bucket into free slots, or none of them and returns false. */
 static bool place_bucket(struct build *build, size_t bucket, uint16_t displacement)
 {
 	const struct table *geometry = &build->layout->geometry;

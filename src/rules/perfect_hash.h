@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Builds perfect-hash tables for the datapath (bpf/pipeline.h, struct table; read by bpf/lookup.h):
- * every key gets a slot of its own. The method is hash and displace: keys fall into buckets, and
- * bucket by bucket, the fullest first, a displacement is searched that puts all its keys into slots
- * still free.
+ * every key gets a slot of its own. The method is hash and displace: keys are hashed into buckets;
+ * for each bucket, the fullest first, the build searches a displacement that puts all its keys into
+ * free slots.
  */
 #ifndef RULES_PERFECT_HASH_H
 #define RULES_PERFECT_HASH_H
@@ -32,8 +32,8 @@ struct perfect_hash_table {
 };
 
 /*
- * `keys` holds `count` different keys of `words` words each. 0, -ENOMEM, or -EEXIST: no seed puts
- * them apart, as when two are equal.
+ * `keys` holds `count` different keys of `words` words each. 0, -ENOMEM, or -EEXIST: no seed
+ * separates all keys, as when two are equal.
  */
 int perfect_hash_build(struct perfect_hash_layout *layout, const uint64_t *keys, size_t words,
 		       size_t count);

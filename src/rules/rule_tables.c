@@ -10,7 +10,7 @@
 #define IPV4_WORDS 2
 #define IPV6_WORDS 5
 
-/* A rule as key and mask of its family, before its shape is known. */
+/* A rule as a key and a mask, before its shape is known. */
 struct rule_key {
 	uint64_t key[IPV6_WORDS];
 	uint64_t mask[IPV6_WORDS];
@@ -27,7 +27,7 @@ static void put_prefix(const struct ip_prefix *prefix, uint8_t *key, uint8_t *ma
 		mask[i / 8] |= 0x80 >> i % 8;
 }
 
-/* Addresses fill the first words in the order of the packet, the rest is the last word. */
+/* The first words are the addresses as in a packet; the last word holds everything else. */
 static void rule_key_of(const struct nat_rule *rule, struct rule_key *out)
 {
 	size_t words = rule->to.address.version == 4 ? IPV4_WORDS : IPV6_WORDS;
@@ -47,7 +47,7 @@ static void rule_key_of(const struct nat_rule *rule, struct rule_key *out)
 		out->key[i] &= out->mask[i];
 }
 
-/* One family's table in the making. Shape i has the mask masks[i]. */
+/* One family's table while it is built. Shape i has the mask masks[i]. */
 struct family {
 	size_t words;
 	size_t slot_size;
@@ -59,7 +59,7 @@ struct family {
 	size_t count;
 };
 
-/* The shape with this mask; a new one belongs to `rule`. */
+/* Finds the shape with this mask, or adds it; `rule` is then its first rule. */
 static int rule_shape_of(struct family *family, const uint64_t *mask, uint32_t rule, size_t *shape)
 {
 	size_t size = family->words * sizeof(*mask);
@@ -182,7 +182,7 @@ static int family_build(struct family *family, const struct nat_rule *rules, siz
 	return err;
 }
 
-/* The slot of a single rule, for the datapath's constants. */
+/* Keeps the slot of a single IPv4 rule, for the datapath's constants. */
 static void keep_only(struct rule_tables *tables, size_t rules)
 {
 	const struct nat4_slot *slots = tables->ipv4.slots;
