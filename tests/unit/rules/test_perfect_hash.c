@@ -9,7 +9,7 @@
 #define STRANGERS 1000 /* keys that are looked up and are not in the table */
 #define FREE_SLOT UINT32_MAX
 
-/* The slot that the datapath reads for a key: as table_find() in bpf/lookup.h, without maps. */
+/* The slot that the datapath reads for a key: like table_find() in bpf/lookup.h, without maps. */
 static uint32_t read_slot(const struct perfect_hash_layout *layout, const uint64_t *key,
 			  size_t words)
 {

@@ -18,7 +18,7 @@ struct answer {
 	uint16_t next_hop;
 };
 
-/* The slot that the datapath reads for a key: as table_find() in bpf/lookup.h, without maps. */
+/* The slot that the datapath reads for a key: like table_find() in bpf/lookup.h, without maps. */
 static const void *read_slot(const struct perfect_hash_table *table, const uint64_t *key,
 			     size_t words)
 {
