@@ -116,7 +116,7 @@ const struct config_key config_keys[] = {
 	 .choices = udp_checksums, .initial = "update",
 	 .help = "UDP checksum of rewritten packets"},
 	{"inner.truncated", CONFIG_CHOICE, FIELD(config, inner.truncated), .choices = fallbacks,
-	 .initial = "drop", .help = "packets that were cut short on the way"},
+	 .initial = "drop", .help = "packets that were truncated on the way"},
 
 	{"monitor", CONFIG_SECTION, .help = "what is watched"},
 	{"monitor.interval", CONFIG_NUMBER, FIELD(config, monitor.interval), .minimum = 1,

@@ -31,7 +31,7 @@ static const struct driver_counter {
 		{"ena", "linklocal_allowance_exceeded", NULL, BOTH,
 		 "too many packets to the instance metadata, DNS and time services"},
 	[DRIVER_ALLOWANCES] = {"ena", "rx_drops", NULL, LOST_RECEIVING,
-			       "the device had no room for what it received"},
+			       "the device had no room for received packets"},
 	{"ena", "rx_overruns", NULL, LOST_RECEIVING, DRIVER_OVERRUN},
 	{"ena", "queue_N_rx_page_alloc_fail", NULL, LOST_RECEIVING,
 	 "no memory for the receive ring"},
@@ -45,13 +45,12 @@ static const struct driver_counter {
 	 "the program returned no valid XDP action"},
 	/* up to Linux 6.10, and from then on */
 	{"virtio_net", "rx_queue_N_drops", "rx_queue_N_xdp_drops", LOST_RECEIVING,
-	 "the driver dropped what it received"},
+	 "the driver dropped received packets"},
 	{"virtio_net", "rxN_drops", "rxN_xdp_drops", LOST_RECEIVING,
-	 "the driver dropped what it received"},
+	 "the driver dropped received packets"},
 	{"virtio_net", "rxN_hw_drops", NULL, LOST_RECEIVING,
-	 "the device had no room for what it received"},
-	{"virtio_net", "txN_hw_drops", NULL, LOST_SENDING,
-	 "the device dropped what was to be sent"},
+	 "the device had no room for received packets"},
+	{"virtio_net", "txN_hw_drops", NULL, LOST_SENDING, "the device dropped packets to be sent"},
 };
 
 #define DRIVER_COUNTERS (sizeof(driver_counters) / sizeof(driver_counters[0]))

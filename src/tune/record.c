@@ -109,11 +109,10 @@ static int record_load(struct tune_record *record, struct error *error)
 	err = document ? record_take_document(record, document) : -EPROTO;
 	json_decref(document);
 	if (err)
-		return error_set(
-			error, err,
-			"%s is not what tune writes down%s%s; put the values back by hand, "
-			"then remove it",
-			path, document ? "" : ": ", document ? "" : said.text);
+		return error_set(error, err,
+				 "%s is not a record of tune%s%s; put the values back by hand, "
+				 "then remove it",
+				 path, document ? "" : ": ", document ? "" : said.text);
 	record->exists = true;
 	return 0;
 }

@@ -59,8 +59,7 @@ static void random_rule(struct nat_rule *rule, uint16_t port)
 {
 	uint8_t version = one_in(2) ? 4 : 6;
 
-	rule->has_source_port =
-		true; /* a different one in each rule, so that none covers another */
+	rule->has_source_port = true; /* a different one in each rule: none covers another */
 	rule->source_port = port;
 	rule->has_destination_port = one_in(3);
 	rule->destination_port =

@@ -12,8 +12,7 @@ static void lines(void **state)
 	static const struct {
 		const char *sentence;
 		const char *line;
-		const char
-			*expected; /* NAME=VALUE, or what is wrong; "": the line has no setting */
+		const char *expected; /* NAME=VALUE, or what is wrong; "": no setting */
 	} rows[] = {
 		{"a blank line", "  \t", ""},
 		{"a comment", "  # A=b", ""},
