@@ -46,9 +46,8 @@ struct nat_target {
 };
 
 /*
- * Does the rule found so far come before rule `rule`? Rule 0 means none was found: 0 - 1 wraps, so it comes
- * last. `zero` is one that the verifier does not know (unknown_zero()): it would explore the remaining
- * shapes once for each answer otherwise.
+ * Does the rule found so far come before rule `rule`? Rule 0 means none; 0 - 1 wraps, so it sorts
+ * last. Adding `zero`, from unknown_zero(), keeps the verifier from forking the loop on the result.
  */
 static __always_inline bool comes_before(const struct nat_target *target, __u32 rule, __u64 zero)
 {
@@ -57,7 +56,7 @@ static __always_inline bool comes_before(const struct nat_target *target, __u32 
 	return found - 1 < rule - 1;
 }
 
-/* A single rule is in the constants: no table is asked. */
+/* Compares a packet with the only rule, which is a constant of the program. */
 static __always_inline void nat4_compare(const struct nat4_key *key, struct nat_target *target)
 {
 	const volatile struct nat4_slot *only = &config.nat4_only;

@@ -9,7 +9,7 @@
 
 _Static_assert(CONFIG_RULE_KEYS + 1 < CONFIG_MAX_KEYS, "room for every key");
 
-/* Rules said beside the file come before the file's, all else after it. */
+/* Overrides that are rules are read before the file, all others after it. */
 static void read_overrides(struct config_draft *draft, const struct config_override *overrides,
 			   size_t count, bool rules)
 {

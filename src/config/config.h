@@ -113,11 +113,11 @@ struct config_override {
 
 /*
  * Reads `path` (NULL: no file, defaults only), lays the overrides over it and validates the whole.
- * An override of `nat` is a rule put before the file's, of which those go that it leaves nothing
- * to: its value is "SOURCE_PORT ADDRESS[:PORT]".
- * `progress` (NULL: nobody wants to know) is told while the file and its rules are read.
- * Returns 0; -EINVAL with at least one problem; -errno with one problem when the file cannot be
- * read; -ECANCELED among them. On failure *config is empty, and config_clear() of it is harmless.
+ * An override of `nat` is a rule; its value is "SOURCE_PORT ADDRESS[:PORT]". It comes before the
+ * rules of the file, and rules of the file that can no longer match because of it are dropped.
+ * `progress` (NULL: nobody wants to know) is told while the file and its rules are read. Returns 0;
+ * -EINVAL with at least one problem; -errno with one problem when the file cannot be read;
+ * -ECANCELED among them. On failure *config is empty, and config_clear() of it is harmless.
  */
 int config_load(struct config *config, const char *path, const struct config_override *overrides,
 		size_t override_count, const struct progress *progress,

@@ -17,8 +17,8 @@ static inline bool config_is_said(const struct config_said *said)
 }
 
 /*
- * Adds one problem. Where memory is short it only counts, so that an input never seems to be
- * better than it is. After CONFIG_MAX_PROBLEMS, too: nobody reads further.
+ * Adds one problem. It only counts the problem if memory is short, so that an input never looks
+ * better than it is, and after CONFIG_MAX_PROBLEMS, as nobody reads further.
  */
 #define CONFIG_MAX_PROBLEMS 100000
 void config_problem_add(struct config_problems *problems, const struct config_said *said,

@@ -217,7 +217,7 @@ static const struct {
 #undef ONE_HOST
 };
 
-/* NULL: packets can be sent there. */
+/* Why no packet can be sent there; NULL: it can. */
 static const char *target_wrong(const struct ip_address *address)
 {
 	struct ip_prefix whole = ip_prefix_of(address, ip_address_bits(address));

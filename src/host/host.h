@@ -29,7 +29,7 @@ struct host_link {
 	char master
 		[CONFIG_INTERFACE_SIZE]; /* what it is a port of; empty: of nothing, or unknown */
 	char master_kind[16];            /* "bridge", "bond", ... */
-	enum answer arp;                 /* neighbours are asked for */
+	enum answer arp;                 /* it resolves neighbours */
 	int64_t mtu;                     /* bytes */
 	char mac[18];
 	char driver[32];
@@ -52,21 +52,23 @@ struct host_link {
 	int64_t rx_usecs;
 	int64_t tx_usecs;
 
-	/* VLAN tags of what comes in go into the packet's metadata: 802.1Q, 802.1ad */
+	/*
+	 * the device moves VLAN tags of received frames to the packet's metadata: 802.1Q, 802.1ad
+	 */
 	enum answer rx_vlan;
 	enum answer rx_stag;
-	enum answer rx_vlan_fixed; /* and that cannot be switched off */
+	enum answer rx_vlan_fixed; /* this cannot be switched off */
 
 	/* the XDP program it carries */
 	int64_t xdp_id;    /* 0: none */
-	char xdp_name[16]; /* empty: none, or not for us to know */
+	char xdp_name[16]; /* empty: none, or this process may not ask for it */
 	char xdp_mode[8];  /* "native" or "generic" */
 	/*
 	 * "instance", "ours" (another instance's), "foreign"; "passing": an instance sends by this
 	 * interface, and its program there does nothing
 	 */
 	char xdp_owner[12];
-	char xdp_instance[INSTANCE_NAME_MAX + 1]; /* whose, of ours */
+	char xdp_instance[INSTANCE_NAME_MAX + 1]; /* the instance that it belongs to */
 	int64_t xdp_link; /* the id of the BPF link that holds it; 0: none */
 
 	/* what the driver says it can do (Linux 6.3) */
@@ -95,7 +97,7 @@ struct host_link {
 struct host_targets {
 	int64_t rules;
 	int64_t rule;                /* the first of them */
-	char target[ADDR_TEXT_SIZE]; /* and its target's address */
+	char target[ADDR_TEXT_SIZE]; /* its target's address */
 };
 
 struct host {
@@ -121,12 +123,15 @@ struct host {
 	char http_listen
 		[80]; /* the configuration's, and whether it can be had or is ours already */
 	enum answer http_free;
-	char http_taken[256]; /* by whom, and what helps */
-	/* no route leads there out of forward.interface; unknown unless routes count */
+	char http_taken[256]; /* who holds the address, and what helps */
+	/* no route leads to them out of forward.interface; only with next_hop: route */
 	struct host_targets unrouted;
-	/* addresses of this host itself */
+	/* they are addresses of this host itself */
 	struct host_targets local;
-	/* rules to whose targets an IPsec policy is about packets; unknown where it cannot be asked */
+	/*
+	 * rules with an IPsec policy about packets to their targets; unknown if this process may
+	 * not ask
+	 */
 	int64_t ipsec_rules;
 	int64_t ipsec_rule; /* the first such rule; 0: packets that no rule matches */
 	char ipsec_target[ADDR_TEXT_SIZE]; /* and its target's address */
@@ -134,7 +139,7 @@ struct host {
 	char ipsec_demand[8];    /* "esp", ...; "block" */
 	char ipsec_direction[4]; /* "out", "fwd" */
 	int64_t ipsec_priority;
-	/* what the instance has counted since it was attached: packets by whether listen.vnis had theirs */
+	/* packets since the instance was attached, by whether listen.vnis has their VNI */
 	int64_t listed_vni;
 	int64_t unlisted_vni;
 	enum answer ec2;

@@ -86,7 +86,7 @@ static void host_read_vlan(struct host_link *link)
 	link->rx_vlan_fixed = answer_of((vlan.on && vlan.fixed) || (stag.on && stag.fixed));
 }
 
-/* What was lost here. */
+/* Reads the packets that were lost here. */
 static void read_stats(struct host_link *link)
 {
 	_cleanup_free_ struct ethtool_stat *stats = NULL;
@@ -103,7 +103,7 @@ static void read_stats(struct host_link *link)
 		link->rx_overruns = (int64_t)packets;
 }
 
-/* Names take CAP_SYS_ADMIN, the pins of this instance do not. */
+/* A program's name takes CAP_SYS_ADMIN, but this instance's own program is known by its pins. */
 static void read_owner(struct host_link *link, int ifindex, const struct xdp_program *program,
 		       const char *instance)
 {
@@ -114,7 +114,7 @@ static void read_owner(struct host_link *link, int ifindex, const struct xdp_pro
 		return;
 	}
 
-	/* without a BPF file system there are no pins, but its daemon runs on */
+	/* if somebody has unmounted the BPF file system, a running daemon tells as much */
 	if (datapath_owns(instance, program->id) ||
 	    (ours && !instance_has_bpffs() && instance_daemon(instance)))
 		strcpy(link->xdp_owner, "instance");

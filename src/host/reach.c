@@ -26,7 +26,7 @@ static enum answer http_free(struct host *host, const char *instance)
 	if (!*host->http_listen || !found)
 		return ANSWER_YES;
 	err = listen_try(host->http_listen);
-	/* perhaps by this instance's own daemon, where it takes root to see that one */
+	/* this instance's own daemon may use it, which only root can see */
 	if (err != -EADDRINUSE || found == -EACCES)
 		return err ? ANSWER_UNKNOWN : ANSWER_YES;
 	listen_explain(host->http_listen, err, &holder, host->http_taken, sizeof(host->http_taken));
@@ -42,7 +42,9 @@ static void host_note_target(struct host_targets *targets, size_t rule,
 	ip_address_format(target, targets->target);
 }
 
-/* One rule after the other; those of one target often stand together. */
+/*
+ * Looks at one rule after the other. Rules of one target often stand together: asks once for them.
+ */
 static void host_find_targets(struct host *host, const struct config *config,
 			      struct netlink *netlink, int ifindex)
 {
@@ -105,7 +107,7 @@ static void host_find_bypass(struct host *host, const struct config *config)
 	memcpy(host->ipsec_direction, bypass.direction, sizeof(host->ipsec_direction));
 }
 
-/* Verdicts stand in the order in which they are found: those after unknown_vni know the VNI. */
+/* Verdicts are in the order of the stages: packets with one after unknown_vni had a listed VNI. */
 static void count_vnis(struct host *host, const char *instance)
 {
 	struct counters counters;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What config_print() writes loads again to the same configuration, whatever the configuration. */
+/* config_print() writes every configuration so that it loads again to the same one. */
 #include "config/value.h"
 #include "tests/unit/config/config_rows.h"
 

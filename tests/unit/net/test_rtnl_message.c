@@ -309,7 +309,7 @@ static void kinds(void **state)
 	assert_int_equal(failed, 0);
 }
 
-/* Whatever a message's length: it is refused, or read to its end and no further. */
+/* A message of any length is refused, or read to its end and no further. */
 static void every_length(void **state)
 {
 	struct datagram full[3] = {0};

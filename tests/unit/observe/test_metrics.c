@@ -212,7 +212,7 @@ static void other_vnis(void **state)
 	free(made);
 }
 
-/* Every family that there is, also those that few hosts have. */
+/* Prints every family, also those that few hosts have. */
 static char *print_everything(void)
 {
 	struct made_up *made = make(DATAPATH_ATTACHED);
