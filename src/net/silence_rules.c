@@ -13,8 +13,8 @@
 #include "base/fnv.h"
 #include "net/silence_rules.h"
 
-#define RULES_LAYOUT  2      /* another one for each change of the rules below */
-#define INGRESS_FIRST (-500) /* before everybody else's rules on the interface */
+#define RULES_LAYOUT  2      /* a version: increase it with each change of the rules below */
+#define INGRESS_FIRST (-500) /* priority: before everybody else's rules on the interface */
 
 const char *silence_table(char *name, const char *instance)
 {
