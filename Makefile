@@ -23,9 +23,9 @@ MULTIARCH  := $(shell $(CC) -print-multiarch)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes -ffile-prefix-map=$(CURDIR)=. -iquote . \
 	-idirafter /usr/include/$(MULTIARCH)
 
-# STATIC='libbpf libpcap' links these of PKGS from their archives, for systems where the shared ones
-# are too old or go by another name, and with them what they need in turn. Debian's libpcap can capture
-# from D-Bus; without its two entry points, which nothing here calls, it needs no libdbus.
+# STATIC='libbpf libpcap' links these of PKGS, and the libraries that they need, from their archives: for
+# systems whose shared libraries are too old or have another name. Debian's libpcap can capture from
+# D-Bus; without the two entry points for that, which nothing here calls, it needs no libdbus.
 ifdef STATIC
 NEEDS_OF_libbpf  := -lelf -lz
 BEFORE_libpcap   := -Wl,--defsym=dbus_findalldevs=0,--defsym=dbus_create=0
@@ -58,10 +58,10 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c | $(BUILD)
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 
-# There before anything is compiled; what includes which is in the .d files from then on.
+# Made before anything is compiled; from then on the .d files say which file includes which.
 $(OBJECTS): | $(SKELETONS)
 
-# Kept: the skeleton is made from it.
+# make must not delete it: the skeleton is made from it.
 .PRECIOUS: $(BUILD)/%.bpf.o
 
 $(BUILD):
@@ -76,7 +76,7 @@ include dist/packages.mk
 include rpm/rpm.mk
 
 .PHONY: deps
-deps: ## install what build, tests, lint and demo need (Debian and its kin; root)
+deps: ## install what build, tests, lint and demo need (Debian and relatives; root)
 	@.ci/deps
 
 .PHONY: demo
@@ -88,19 +88,19 @@ test: ## run every test (root)
 	@tests/all
 
 .PHONY: test-kernels
-test-kernels: all ## test on the kernels of Debian 11, 12 and 13, in qemu; KERNELS="bookworm": of one (root)
+test-kernels: all ## test on the kernels of Debian 11, 12 and 13, in qemu; KERNELS="bookworm": on one (root)
 	@tests/kernels/run $(KERNELS)
 
 .PHONY: deps-kernels
-deps-kernels: ## install what test-kernels needs besides (Debian and its kin; root)
+deps-kernels: ## install what test-kernels needs besides (Debian and relatives; root)
 	@.ci/deps kernels
 
 .PHONY: lint
 lint: ## format, static analysis and a warning-free build; changes nothing
 	@.ci/lint
 
-# What `make lint` runs: clang-tidy on every C file, each as it is compiled. Reports go to files;
-# only the findings are shown.
+# `make lint` runs clang-tidy on every C file, with the flags by which it is compiled. Reports go to
+# files; only the findings are printed.
 TIDY_C   := $(addprefix tidy-,$(filter-out %.bpf.c,$(wildcard src/*/*.c tests/*/*.c tests/unit/*/*.c)))
 TIDY_BPF := $(addprefix tidy-,$(wildcard bpf/*.bpf.c tests/*/*.bpf.c))
 TIDY_LOG  = $(BUILD)/tidy.$(subst /,.,$*)
@@ -114,7 +114,7 @@ $(TIDY_BPF): tidy-%: | $(BUILD)
 	@$(call TIDY,$(BPF_CFLAGS))
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 .PHONY: help

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The sender of `generate`: makes each frame that BPF_PROG_RUN hands it into the next packet and
- * redirects it. Frames come back from the receiver as it left them, so every header is written each
- * time, and so is the rest where it can have been written to.
+ * The sender of `generate`: turns each frame of BPF_PROG_RUN into the next packet and redirects it.
+ * The kernel recycles frames with whatever receivers have written into them, so the program writes
+ * all headers and the payload each time.
  */
 #include <linux/bpf.h>
 
@@ -16,7 +16,7 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile struct generate_config config;
 
 struct generate_state state;
-/* not constant: a helper of Linux 5.18 takes no read-only memory */
+/* not constant: bpf_xdp_store_bytes() of Linux 5.18 takes no read-only memory */
 char payload[GENERATE_MAX_FRAME] __attribute__((aligned(8)));
 
 struct {
@@ -26,7 +26,7 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } egress SEC(".maps");
 
-/* What one packet has that others have not. */
+/* The fields that differ from packet to packet. */
 struct fields {
 	__u64 number;
 	__u64 time;
@@ -92,7 +92,7 @@ static __always_inline __u16 udp_checksum(const struct fields *fields)
 	return result ? result : 0xffff; /* a computed zero: zero means none */
 }
 
-/* The outer source port tells inner flows apart, as AWS and RFC 7348 have it. */
+/* The outer source port is a hash of the inner flow, as with AWS and in RFC 7348. */
 static __always_inline __be16 outer_source_port(const struct fields *fields)
 {
 	__u64 hash = ((__u64)fields->source << 32 | fields->destination) * 0x9e3779b97f4a7c15ULL;
@@ -125,7 +125,7 @@ static __always_inline void write_head(void *frame, const struct fields *fields)
 	AT(frame, __u32, stamp.flow) = fields->flow;
 }
 
-/* The helper costs more than a few words. */
+/* Up to so many bytes, storing words costs less than the helper. */
 #define FEW_BYTES 64
 
 static __always_inline void write_rest(struct xdp_md *ctx)
@@ -161,7 +161,7 @@ int generate_send(struct xdp_md *ctx)
 	return bpf_redirect_map(&egress, 0, XDP_ABORTED);
 }
 
-/* Whether the kernel takes such frames at all is found out without sending any. */
+/* For finding out whether the kernel takes such frames, without sending any. */
 SEC("xdp")
 int generate_none(struct xdp_md *ctx)
 {

@@ -21,18 +21,18 @@
 #define GENERATE_MAX_FLOWS   (1 << 20)
 
 /*
- * The start of every inner UDP payload. `number` counts the packets of one sender thread from 0 and
- * grows within a flow, too, since a flow belongs to one thread.
+ * The start of every inner UDP payload. `number` counts the packets of one sender thread from 0. It
+ * also grows within a flow, since each flow belongs to one thread.
  */
 struct generate_stamp {
 	__u32 magic;
-	__u32 run;    /* random, of one run of the sender */
-	__u64 number; /* of this thread's packets */
-	__u64 time;   /* CLOCK_MONOTONIC, ns; 0: this one is not timed */
+	__u32 run;    /* random, the same for one run of the sender */
+	__u64 number; /* of the packet, within its thread */
+	__u64 time;   /* CLOCK_MONOTONIC, ns; 0: this packet is not timed */
 	__u32 flow;
 	__u32 reserved;
 	__u16 thread;
-	__u16 boot; /* of the sender's kernel: times of another kernel cannot be compared */
+	__u16 boot; /* boot_id() of the sender: times of another kernel cannot be compared */
 } __attribute__((packed));
 
 /* The frame up to the stamp; the rest of the payload is the same in every frame. */
@@ -48,13 +48,13 @@ struct generate_head {
 	struct generate_stamp stamp;
 } __attribute__((packed));
 
-/* Bytes before the inner IP header: of the frame, and of the outer IP packet. */
+/* Bytes before the inner IP header: from the start of the frame, and of the outer IP packet. */
 #define GENERATE_ENCAPSULATION offsetof(struct generate_head, ip)
 #define GENERATE_OVERHEAD      (GENERATE_ENCAPSULATION - sizeof(struct ethhdr))
 #define GENERATE_HEAD_WORDS    (sizeof(struct generate_head) / 8)
 #define GENERATE_MIN_INNER \
 	(sizeof(struct iphdr) + sizeof(struct udphdr) + sizeof(struct generate_stamp))
-/* More does not fit the page that the kernel makes a frame in; before Linux 6.3 more is in it. */
+/* The most that fits the page in which the kernel makes a frame; _OLD: before Linux 6.3. */
 #define GENERATE_MAX_FRAME     3408
 #define GENERATE_MAX_FRAME_OLD 3368
 
@@ -77,16 +77,16 @@ struct generate_config {
 	__u32 vary; /* enum generate_vary */
 	__u32 first_flow;
 	__u32 flows;
-	__u32 vni; /* the first; packet N has this one plus N modulo `vnis` */
+	__u32 vni; /* the first; packet N has VNI `vni` + N % `vnis` */
 	__u32 vnis;
 	__u32 ip_sum;    /* of the inner IP header without ID and addresses, not folded */
-	__u32 udp_sum;   /* of pseudo-header, UDP header and payload without what varies */
-	__u32 fixed_id;  /* the inner ID is 0 in every packet: DF is set */
-	__u32 time_mask; /* packets whose number has none of these bits are timed */
+	__u32 udp_sum;   /* of pseudo-header, UDP header and payload without varying fields */
+	__u32 fixed_id;  /* 1: the inner ID is 0 in every packet, as DF is set */
+	__u32 time_mask; /* packets are timed if their number has none of these bits */
 	__u32 reserved;
 };
 
-/* Where the sending program is. `number` is how many packets it has sent. */
+/* The state of the sending program. `number`: how many packets it has sent. */
 struct generate_state {
 	__u64 number;
 	__u32 flow;
@@ -94,13 +94,13 @@ struct generate_state {
 };
 
 /*
- * How the receiver tells duplicates and losses: each number has a slot, which holds on which lap
- * around the slots it was last used, counted from 1. A packet that is late by more than all slots
- * is taken for a reordered one.
+ * How the receiver recognizes duplicates and losses: numbers go round the slots, and each slot
+ * holds the lap, counted from 1, on which a number last used it. A packet that is late by more than
+ * all slots counts as reordered.
  */
 #define RECEIVE_SLOTS 65536 /* of one sender thread */
 
-/* First fragments seen last, to know the later ones by; index: ID modulo their number. */
+/* The latest first fragments, by which later fragments are recognized; index: ID modulo this. */
 #define RECEIVE_FRAGMENTS 64
 
 struct receive_fragment {
@@ -111,24 +111,24 @@ struct receive_fragment {
 	__u8 reserved;
 };
 
-/* What came of one sender thread. */
+/* What was received of one sender thread. */
 struct receive_thread {
 	__u64 unique; /* packets, without duplicates */
-	__u64 end;    /* highest number, plus 1; 0: nothing came */
+	__u64 end;    /* highest number, plus 1; 0: nothing was received */
 	__u64 first;  /* lowest number, if end is not 0 */
 };
 
 /* The value of map `counts`, one for each CPU. */
 struct receive_counts {
-	__u64 packets; /* stamped ones of this run, duplicates too */
+	__u64 packets; /* stamped packets of this run, with duplicates */
 	__u64 bytes;   /* of their frames */
 	__u64 duplicates;
-	__u64 reordered;    /* came after a later one of its flow (RFC 4737) */
-	__u64 encapsulated; /* of `packets`: still in the tunnel */
-	__u64 other_runs;   /* stamped packets of another run than the first one seen */
+	__u64 reordered;    /* came after a later packet of their flow (RFC 4737) */
+	__u64 encapsulated; /* those of `packets` that were still in the tunnel */
+	__u64 other_runs;   /* stamped packets of other runs than the first one seen */
 	__u64 first_fragments;
 	__u64 later_fragments;
-	__u64 other_clock; /* timed packets of another kernel */
+	__u64 other_clock; /* packets timed by another kernel */
 	__u64 first_seen;  /* CLOCK_MONOTONIC, ns; of timed packets only; 0: none */
 	__u64 last_seen;
 	__u64 latency_sum; /* ns */

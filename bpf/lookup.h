@@ -37,18 +37,17 @@ static __always_inline bool vni_find(__u32 vni, __u32 *index)
 	return true;
 }
 
-/* What the rules say of a packet; rule 0: none matches. */
+/* The first rule that matches a packet, and its target; rule 0: none matches. */
 struct nat_target {
-	__be32 address[4]; /* IPv4: the first */
+	__be32 address[4]; /* IPv4: the first element */
 	__u32 rule;
 	__be16 port;
 	__u16 next_hop;
 };
 
 /*
- * Does the rule found so far come before rule `rule`? Rule 0 means none was found: 0 - 1 wraps, so it comes
- * last. `zero` is one that the verifier does not know (unknown_zero()): it would explore the remaining
- * shapes once for each answer otherwise.
+ * Does the rule found so far come before rule `rule`? Rule 0 means none; 0 - 1 wraps, so it sorts
+ * last. Adding `zero`, from unknown_zero(), keeps the verifier from forking the loop on the result.
  */
 static __always_inline bool comes_before(const struct nat_target *target, __u32 rule, __u64 zero)
 {
@@ -57,7 +56,7 @@ static __always_inline bool comes_before(const struct nat_target *target, __u32 
 	return found - 1 < rule - 1;
 }
 
-/* A single rule is in the constants: no table is asked. */
+/* Compares a packet with the only rule, which is a constant of the program. */
 static __always_inline void nat4_compare(const struct nat4_key *key, struct nat_target *target)
 {
 	const volatile struct nat4_slot *only = &config.nat4_only;
@@ -72,7 +71,7 @@ static __always_inline void nat4_compare(const struct nat4_key *key, struct nat_
 	target->next_hop = only->next_hop;
 }
 
-/* What the table says of a packet in one shape, unless an earlier rule was found before. */
+/* Looks a packet up in one shape; keeps the rule found there if it comes before `target`'s. */
 static __always_inline void nat4_look_up(const struct nat4_key *key, __u32 number, __u64 zero,
 					 struct nat_target *target)
 {

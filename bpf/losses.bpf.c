@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A program that answers XDP_REDIRECT or XDP_TX does not learn whether the frame left. The kernel
- * tells it by tracepoints only: these programs, attached to them, count what did not leave. They run
- * once for a batch of sent frames, or when something failed.
+ * Counts the frames that did not leave. A program that answers XDP_REDIRECT or XDP_TX does not
+ * learn whether its frame left; the kernel tells that by tracepoints only, which these programs are
+ * attached to. They run once for a batch of sent frames, or when something failed.
  *
  * The arguments are those of include/trace/events/xdp.h, of which only the first ones are the same
- * in every kernel from Linux 5.10 on; of a device two fields are read, wherever they are (CO-RE).
+ * in every kernel from Linux 5.10 on. CO-RE finds the two fields of a device that are read.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -56,7 +56,7 @@ struct {
 	__type(value, struct loss_watch);
 } watched SEC(".maps");
 
-/* What is watched, if `device` is in its network namespace. */
+/* The watched instance, if `device` is in its network namespace. */
 static __always_inline const struct loss_watch *watch_of(const struct net_device *device)
 {
 	__u32 zero = 0;
@@ -78,7 +78,9 @@ static __always_inline void count(__u32 kind, int packets, int error)
 	loss->error = error;
 }
 
-/* Pointers among a tracepoint's arguments, which come as words; the kernel knows what they point to. */
+/*
+ * A tracepoint's arguments are words; the kernel knows which are pointers, and what they point to.
+ */
 static __always_inline const struct net_device *device_of(__u64 argument)
 {
 	return (const struct net_device *)argument;
@@ -130,8 +132,8 @@ int loss_transmit(__u64 *arguments)
 }
 
 /*
- * arguments: device, program, action. Drivers that send each frame by itself, and generic mode,
- * where redirected frames leave so too.
+ * arguments: device, program, action. Called by drivers that send each frame by itself, and in
+ * generic mode, for redirected frames, too.
  */
 SEC("tp_btf/xdp_exception")
 int loss_exception(__u64 *arguments)
@@ -159,9 +161,10 @@ static __always_inline bool is_outgoing_copy(const struct sk_buff *skb)
 }
 
 /*
- * arguments: skb, ... Whatever the kernel frees because it dropped it; what arrived is consumed instead
- * (consume_skb). nftables gave the mark on the way in (src/net/silence.h). The kernel's own answers have
- * it, too, but never came in; copies for who listens on the way out are lost by nobody.
+ * arguments: skb, ... The kernel frees here the packets that it drops; it frees packets that
+ * arrived by consume_skb(). Counts passed packets, which nftables has marked when they came in
+ * (src/net/silence.h). Does not count the kernel's own answers, which have the mark but no incoming
+ * interface, nor copies for listeners on the way out (PACKET_OUTGOING).
  */
 SEC("tp_btf/kfree_skb")
 int loss_passed(const __u64 *arguments)

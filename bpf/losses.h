@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What losses.bpf.c shares with user space. It counts the packets that the datapath believed sent and
- * that were not, and those that it passed to the kernel and that the kernel dropped. Multi-byte fields are in host order.
+ * What losses.bpf.c shares with user space. It counts packets that the datapath tried to send and
+ * that did not leave, and packets that it passed to the kernel and that the kernel dropped.
+ * Multi-byte fields are in host order.
  */
 #ifndef LOSSES_H
 #define LOSSES_H
@@ -9,8 +10,8 @@
 #include <linux/types.h>
 
 /*
- * Where such packets are lost. X(enumerator, name, meaning); the index of map `losses`, and the
- * name that JSON, metrics and documentation have.
+ * Where such packets are lost. X(enumerator, name, meaning): the enumerator is the index of map
+ * `losses`; JSON, metrics and documentation use the name.
  */
 #define PIPELINE_LOSSES(X)                                                                      \
 	X(REDIRECT, redirect_failed, "refused before the queue of forward.interface")           \
@@ -29,7 +30,7 @@ enum loss {
 struct loss_count {
 	__u64 packets;
 	__u64 last_at; /* CLOCK_MONOTONIC, ns */
-	__s32 error;   /* the last one's, a negative errno; 0: the kernel did not say */
+	__s32 error;   /* of the last loss, a negative errno; 0: the kernel did not say */
 	__u32 reserved;
 };
 
@@ -38,7 +39,7 @@ struct loss_watch {
 	__u32 netns; /* inode number of the network namespace */
 	__u32 listen_ifindex;
 	__u32 egress_ifindex;
-	__u32 pass_mark; /* of what is passed to the kernel; 0: that is not counted */
+	__u32 pass_mark; /* the mark of packets passed to the kernel; 0: do not count them */
 };
 
 #endif

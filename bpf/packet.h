@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the stages know of the packet in hand, and what they may say of it. */
+/* What the stages know of the packet that they handle, and what they can report of it. */
 #ifndef PACKET_H
 #define PACKET_H
 
@@ -13,7 +13,7 @@
 
 #include "maps.h"
 
-/* Which part of a fragmented inner datagram this is. */
+/* Which part of a fragmented datagram a packet is. */
 enum fragment_part {
 	FRAGMENT_WHOLE, /* not fragmented */
 	FRAGMENT_FIRST,
@@ -31,8 +31,8 @@ struct packet {
 	__u32 vni;
 
 	/*
-	 * The inner headers. A pointer always points into the frame, but how far it may be read has
-	 * to be shown to the verifier at each use: packet_holds().
+	 * The inner headers. A pointer always points into the frame, but the verifier needs to see
+	 * at each use how far it may be read: packet_holds().
 	 */
 	void *start; /* of the frame */
 	void *end;
@@ -41,15 +41,15 @@ struct packet {
 	void *transport;    /* struct udphdr or tcphdr */
 	__u32 version;      /* of `ip`: 4, 6, or 0 when the inner frame holds something else */
 	__u32 l4_protocol;  /* IPPROTO_UDP, _TCP, or 0 when `transport` is not a whole header */
-	__u32 ip_length;    /* bytes of the IP packet that are present */
+	__u32 ip_length;    /* bytes of the IP packet that are in the frame */
 	__be32 fragment_id; /* of a fragment */
 	__u8 fragment_part; /* enum fragment_part */
-	__u8 ip_protocol;   /* behind the extension headers */
+	__u8 ip_protocol;   /* IPPROTO_x behind the extension headers */
 
 	/* how it leaves */
-	__u32 next_hop;     /* index in map `next_hops` + 1; 0: no rule says where to */
+	__u32 next_hop;     /* index in map `next_hops` + 1; 0: no rule gives one */
 	__u32 mtu;          /* largest IP packet that the path takes, at most forward.mtu */
-	__u32 kernel_mtu;   /* to what the kernel would fragment it on that path; 0: not known */
+	__u32 kernel_mtu;   /* the MTU to which the kernel would fragment it there; 0: not known */
 	bool readdressed;   /* a rule gave it its destination */
 	__u32 fragments;    /* with VERDICT_FRAGMENTED: how many */
 	__u64 addresses[2]; /* the Ethernet addresses, as in struct next_hop; 0: they stay */
@@ -64,8 +64,8 @@ struct packet {
 	0x3fff /* no frame is longer: the largest MTU that XDP is used with is 9216 */
 
 /*
- * Bytes from `start` to `end`, as a number that the compiler does not take apart again: the verifier
- * allows no arithmetic on the lower half of a pointer.
+ * Bytes from `start` to `end`, as a number that the compiler cannot optimize into arithmetic on the
+ * lower half of a pointer, which the verifier does not allow.
  */
 static __always_inline __u32 bytes_between(const void *start, const void *end)
 {
@@ -75,7 +75,7 @@ static __always_inline __u32 bytes_between(const void *start, const void *end)
 	return length;
 }
 
-/* The place `offset` bytes into the frame. */
+/* A pointer `offset` bytes into the frame. */
 static __always_inline void *packet_at(const struct packet *packet, __u32 offset)
 {
 	__u64 masked = offset & FRAME_OFFSET_MASK;
@@ -85,8 +85,8 @@ static __always_inline void *packet_at(const struct packet *packet, __u32 offset
 }
 
 /*
- * `at`, reached by its distance from the frame's start. The detour through a number makes the
- * verifier forget which headers led there: it checks what follows once, and not once for each
+ * `at`, computed anew from its distance to the frame's start. The detour through a number makes the
+ * verifier forget which headers led there: it checks the following code once, and not once for each
  * combination of them.
  */
 static __always_inline void *packet_forget_path(const struct packet *packet, void *at)
@@ -95,8 +95,8 @@ static __always_inline void *packet_forget_path(const struct packet *packet, voi
 }
 
 /*
- * Did the frame come in several buffers? The pointers reach the first one only, which holds all
- * headers; few devices send such a frame on.
+ * Did the frame arrive in several buffers? The pointers reach only the first one, which holds all
+ * headers. Few devices can send such a frame.
  */
 static __always_inline bool packet_is_scattered(const struct packet *packet)
 {
@@ -105,8 +105,8 @@ static __always_inline bool packet_is_scattered(const struct packet *packet)
 }
 
 /*
- * A zero that the verifier takes for any number, made of a pointer into the packet. What it is added
- * to, the verifier no longer knows.
+ * A zero that the verifier takes for any number, made of a pointer into the packet. Adding it to a
+ * value makes the verifier forget the value.
  */
 static __always_inline __u64 unknown_zero(const void *at)
 {
@@ -117,9 +117,9 @@ static __always_inline __u64 unknown_zero(const void *at)
 }
 
 /*
- * Makes the verifier forget what it learned of the inner packet. Otherwise it goes through the
- * lookup of rules once for each combination of what can be known, and the kernels before 6.12 give
- * up: they look at a million instructions, however few the program has.
+ * Makes the verifier forget what it has learned of the inner packet. Otherwise it goes through the
+ * lookup of rules once for each combination of these values, and kernels before 6.12 give up: they
+ * look at a million instructions at the most, however few the program has.
  */
 static __always_inline void packet_forget_numbers(struct packet *packet)
 {

@@ -18,7 +18,7 @@
 #define IPV6_FRAGMENT_OFFSET 0xfff8
 #define IPV6_FRAGMENT_MORE   0x0001
 
-/* Extension headers that are followed before the search for UDP or TCP is given up. */
+/* The most extension headers that the search for UDP or TCP follows. */
 #define IPV6_MAX_EXTENSIONS 6
 
 struct vlan_header {
@@ -37,7 +37,7 @@ struct vxlan_header {
 /* Any of the IPv6 extension headers that carry their length (RFC 8200, section 4). */
 struct ipv6_extension {
 	__u8 next_header;
-	__u8 length; /* in units of 8 bytes, the first not counted */
+	__u8 length; /* in units of 8 bytes, without the first 8 */
 	__u8 type;   /* routing header */
 	__u8 segments_left;
 };
@@ -61,7 +61,9 @@ static __always_inline struct cursor cursor_start(struct xdp_md *ctx)
 	return cursor;
 }
 
-/* The `size` bytes at the cursor, which then stands behind them; NULL if they are not all there. */
+/*
+ * Returns the `size` bytes at the cursor and moves it behind them; NULL if they are not all there.
+ */
 static __always_inline void *cursor_take(struct cursor *cursor, __u32 size)
 {
 	void *start = cursor->at;
@@ -83,16 +85,16 @@ static __always_inline __u32 ip_version(const void *ip)
 	return *(const __u8 *)ip >> 4;
 }
 
-/* What follows the fixed header of an IPv6 packet. */
+/* The upper header of an IPv6 packet, behind the extension headers. */
 struct ipv6_upper {
-	__u32 offset; /* of what follows the extension headers, from the fixed header's start */
+	__u32 offset; /* from the start of the fixed header */
 	__be32 fragment_id;
 	__u8 protocol;
 	__u8 fragment_part; /* enum fragment_part */
-	bool reachable;     /* there is an upper header in this packet, and the address is final */
+	bool reachable;     /* this packet has the upper header, and the address is final */
 };
 
-/* The same as one number, since that is what a function of its own can return. */
+/* struct ipv6_upper as one number, as a BPF function that is not inlined can only return that. */
 #define UPPER_OFFSET_SHIFT    32
 #define UPPER_PROTOCOL_SHIFT  48
 #define UPPER_PART_SHIFT      56
@@ -113,9 +115,9 @@ static __always_inline bool is_ipv6_extension(__u8 protocol)
 }
 
 /*
- * Follows the extension headers of the IPv6 packet `start` bytes into the frame, as far as
- * `available` bytes of the packet reach. A function of its own, and not static, so that the verifier
- * looks at it once and not once for each way here.
+ * Follows the extension headers of the IPv6 packet that begins `start` bytes into the frame and has
+ * `available` bytes. Neither inlined nor static, so that the verifier checks it once, and not once
+ * for each path that leads here.
  */
 __attribute__((noinline)) __u64 ipv6_follow_extensions(struct xdp_md *ctx, __u32 start,
 						       __u32 available, __u32 protocol)
@@ -139,7 +141,10 @@ __attribute__((noinline)) __u64 ipv6_follow_extensions(struct xdp_md *ctx, __u32
 			if (position & IPV6_FRAGMENT_OFFSET)
 				return ipv6_upper_pack(offset, fragment->id, fragment->next_header,
 						       FRAGMENT_LATER, false);
-			/* alone it is an atomic one, and whole (RFC 6946): its ID means nothing */
+			/*
+			 * a first fragment without more is atomic, and whole (RFC 6946): ignore its
+			 * ID
+			 */
 			if (position & IPV6_FRAGMENT_MORE) {
 				part = FRAGMENT_FIRST;
 				fragment_id = fragment->id;

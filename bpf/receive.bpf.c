@@ -16,7 +16,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 const volatile struct receive_config config;
 
-__u32 run; /* the one that is counted; 0: none yet */
+__u32 run; /* the run that is counted; 0: none yet */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -33,7 +33,7 @@ struct {
 	__type(value, __u32);
 } slots SEC(".maps");
 
-/* Index: flow; value: the highest number that came, plus 1. */
+/* Index: flow; value: the highest number received, plus 1. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, GENERATE_MAX_FLOWS);
@@ -50,7 +50,7 @@ struct stamp {
 	__u16 boot;
 };
 
-/* What find() has found. */
+/* A stamped packet, as find() returns it. */
 struct found {
 	struct stamp stamp;
 	bool encapsulated;
@@ -147,7 +147,7 @@ static __always_inline enum answer find(struct xdp_md *ctx, struct receive_count
 	return STAMPED;
 }
 
-/* Has this number come before? */
+/* Was this number received before? */
 static __always_inline bool is_duplicate(const struct stamp *stamp)
 {
 	__u32 index = stamp->thread * RECEIVE_SLOTS + stamp->number % RECEIVE_SLOTS;
@@ -158,7 +158,7 @@ static __always_inline bool is_duplicate(const struct stamp *stamp)
 		return false;
 	before = __sync_lock_test_and_set(slot, lap);
 	if (before > lap)
-		__sync_lock_test_and_set(slot, before); /* a whole lap late */
+		__sync_lock_test_and_set(slot, before); /* the packet is late by a whole lap */
 	return before == lap;
 }
 
@@ -217,7 +217,7 @@ static __always_inline void count_latency(struct receive_counts *count, const st
 		count->latency_min = latency;
 }
 
-/* The first stamped packet chooses the run. */
+/* The first stamped packet decides which run is counted. */
 static __always_inline bool is_this_run(const struct stamp *stamp)
 {
 	__u32 mine = run;

@@ -11,11 +11,11 @@
 #define ETHERTYPE_QINQ 0x88a8
 #define MAX_VLAN_TAGS  2
 
-/* The outer addresses and lengths, as far as later steps ask for them. */
+/* The outer addresses and lengths that later steps need. */
 struct outer {
 	struct source_key source;
 	void *start;        /* of the IP header */
-	__u32 ip_length;    /* as the IP header says */
+	__u32 ip_length;    /* by the IP header */
 	__u32 upper_offset; /* of the UDP header, from the IP header's start */
 };
 
@@ -96,9 +96,9 @@ static __always_inline bool source_allowed(struct outer *outer)
 }
 
 /*
- * With `vnis: any`: the VNIs that come first have a counter each, the others share vni_hits[0]. The
- * table of the first ones never shrinks, so a CPU that has counted there once has found it full and does
- * not try again: an insertion that fails costs as much as all the rest.
+ * With `vnis: any`: the VNIs that arrive first have a counter each, the others share vni_hits[0].
+ * The table of the first VNIs never shrinks. So a CPU that has once counted in vni_hits[0] knows
+ * that it is full and does not try again: a failing insertion costs as much as all the rest.
  */
 static __always_inline struct hits *vni_find_any(struct packet *packet)
 {
@@ -167,7 +167,7 @@ static __always_inline enum verdict tunnel_open(struct packet *packet, struct cu
 		verdict = take_outer_ipv6(packet, cursor, &outer);
 	else
 		return VERDICT_NOT_TUNNEL;
-	/* of a fragment, only the first one has a port, and it may not be the tunnel's */
+	/* go on with a first fragment: its port shows whether it is the tunnel's */
 	if (verdict != VERDICT_GO_ON && (verdict != VERDICT_OUTER_FRAGMENT || !outer.start))
 		return verdict;
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# `make install`: everything that a running host needs, from what was built and from dist/. Both
-# packages call it; nothing is compiled where it is installed, the BPF programs are in the program.
+# `make install` installs everything that a host needs, from the build and from dist/. Both packages call
+# it. It compiles nothing: the program contains the BPF programs.
 
 PREFIX        ?= /usr/local
 SYSCONFDIR    ?= /etc
@@ -15,17 +15,17 @@ INSTALL       ?= install
 
 INSTALL_CONFIG = $(DESTDIR)$(SYSCONFDIR)/vxlan-pipeline/config.yaml
 
-# The unit of one instance and the template of the others are the same but for the instance's name.
+# The unit of the first instance and the template of the others differ only in the instance's name.
 unit = sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@INSTANCE@|$(2)|g' \
 	dist/systemd/$(1).in > $(BUILD)/$(3) && $(INSTALL) -m 644 $(BUILD)/$(3) $(DESTDIR)$(UNITDIR)
 
-# $(1) is a directory, $(2) files, which may be none.
+# $(1) is a directory, $(2) a list of files, which may be empty.
 files = $(INSTALL) -d $(DESTDIR)$(1) && $(INSTALL) -m 644 $(2) $(DESTDIR)$(1)
 
 MAN_PAGES := $(wildcard docs/man/*.[1-9])
 
 .PHONY: install
-install: all ## install below PREFIX (/usr/local) and DESTDIR; an edited configuration stays
+install: all ## install below PREFIX (/usr/local) and DESTDIR; keep an edited configuration
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(UNITDIR) $(dir $(INSTALL_CONFIG))
 	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/vxlan-pipeline
 	ln -sf vxlan-pipeline $(DESTDIR)$(BINDIR)/vxlan_loader
@@ -40,9 +40,9 @@ install: all ## install below PREFIX (/usr/local) and DESTDIR; an edited configu
 	$(if $(wildcard dist/completion/*),$(call files,$(COMPLETIONDIR),dist/completion/*))
 	$(foreach page,$(MAN_PAGES),$(call files,$(MANDIR)/man$(subst .,,$(suffix $(page))),$(page)) &&) true
 
-# The configuration is the operator's and stays.
+# Keeps the configuration, which belongs to the operator.
 .PHONY: uninstall
-uninstall: ## remove what `make install` laid down, but for the configuration
+uninstall: ## remove what `make install` has installed, except for the configuration
 	@rm -rf $(BUILD)/uninstall && $(MAKE) -s install DESTDIR=$(abspath $(BUILD))/uninstall
 	@cd $(BUILD)/uninstall && find . -path .$(SYSCONFDIR) -prune -o ! -type d -print | sed 's|^\.||' | \
 		while read -r file; do rm -f "$(DESTDIR)$$file"; done

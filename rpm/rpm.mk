@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# `make rpm`, `make srpm`; RPMFLAGS are further words for rpmbuild, e.g. --nocheck. Where rpm keeps
-# no database of what is installed, as on Debian, it cannot judge BuildRequires. Of a build that
-# fails rpmbuild keeps its script: with the rest, not in /var/tmp.
+# `make rpm`, `make srpm`; RPMFLAGS are further options of rpmbuild, e.g. --nocheck. If rpm has no database
+# of installed packages, as on Debian, it cannot check BuildRequires. rpmbuild keeps the script of a build
+# that fails: below build/, not in /var/tmp.
 
 RPM_TOP     := $(BUILD)/rpm
 RPM_SPEC    := $(RPM_TOP)/SOURCES/vxlan-pipeline.spec
 RPM_ARCHIVE := $(RPM_TOP)/SOURCES/vxlan-pipeline-$(VERSION).tar.gz
 
-# Also of sources that belong to another user, who may not be root.
+# git also has to read sources that belong to another user.
 RPM_GIT = git -c safe.directory=$(CURDIR)
 
-# One commit, one package: times are the commit's, or today's midnight where there is none.
+# One commit makes one package: times are those of the commit, or today's midnight without a commit.
 RPM_EPOCH = $(or $(SOURCE_DATE_EPOCH),\
 	$(if $(wildcard .git),$(shell $(RPM_GIT) log -1 --format=%ct)),\
 	$(shell date -ud 00:00 +%s))
@@ -32,7 +32,7 @@ srpm: rpm-sources ## build the source package, below build/rpm/SRPMS
 	@$(RPMBUILD) -bs --quiet $(RPM_SPEC)
 	@ls $(RPM_TOP)/SRPMS/*.rpm
 
-# The sources as they lie here, committed or not, without what was built.
+# The sources as they are here, committed or not, without build results.
 .PHONY: rpm-sources
 rpm-sources:
 	@rm -rf $(RPM_TOP)/tmp && mkdir -p $(dir $(RPM_ARCHIVE)) $(RPM_TOP)/tmp

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which boot of which kernel this is: clocks of two processes compare only within one. */
+/* Which boot of which kernel this is: times of two processes compare only within one boot. */
 #ifndef BASE_BOOT_ID_H
 #define BASE_BOOT_ID_H
 

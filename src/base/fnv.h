@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* FNV-1a, for what nobody forges: a check sum, a short name for a long one. */
+/*
+ * FNV-1a, a hash for check sums and short names. Easy to forge: use it where nobody gains by that.
+ */
 #ifndef BASE_FNV_H
 #define BASE_FNV_H
 

@@ -8,7 +8,7 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-void log_set_level(enum log_level level); /* the least urgent that is written; info at first */
+void log_set_level(enum log_level level); /* the least urgent level to write; info at first */
 
 /* Writes '?' for control characters. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

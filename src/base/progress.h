@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#define PROGRESS_EVERY 256 /* of what there are many of */
+#define PROGRESS_EVERY 256 /* items, where there are many: one call after so many */
 
 struct progress {
 	bool (*step)(

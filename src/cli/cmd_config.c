@@ -9,7 +9,7 @@
 #include "config/schema.h"
 #include "import/import.h"
 
-/* Which configuration: a file's, or an instance's. */
+/* Which configuration the user means: that of a file, or of an instance. */
 struct config_choice {
 	const char *file;
 	const char *instance;
@@ -150,8 +150,8 @@ static enum command_status cmd_config_show(int argc, char **argv)
 }
 
 static const char import_about[] =
-	"Reads the old files, of which nothing is ever executed, and prints a configuration.\n"
-	"What has no counterpart is said on stderr.";
+	"Reads the old files, without executing anything in them, and prints a configuration.\n"
+	"Settings that have no counterpart are named on stderr.";
 
 static enum command_status cmd_config_import(int argc, char **argv)
 {
@@ -198,8 +198,7 @@ static enum command_status cmd_config_keys(int argc, char **argv)
 }
 
 static const struct command subcommands[] = {
-	{"check", cmd_config_check,
-	 "say whether a configuration is right, with every problem of it"},
+	{"check", cmd_config_check, "say whether a configuration is right; name every problem"},
 	{"show", cmd_config_show, "the effective configuration, every default filled in"},
 	{"import", cmd_config_import,
 	 "the old .env, nat_rules.conf and interfaces.conf as a configuration"},

@@ -18,12 +18,12 @@
 
 #define DEFAULT_SOURCE 0x0a000001 /* 10.0.0.1 */
 #define MAX_INNER_SIZE (GENERATE_MAX_FRAME - GENERATE_ENCAPSULATION)
-#define LOOK_NS        20000000L  /* between two looks at what came in */
-#define LINGER_NS      200000000L /* after the last packet of --count: for duplicates */
+#define LOOK_NS        20000000L  /* between two readings of the receiver's counters */
+#define LINGER_NS      200000000L /* after the last packet of --count, for late duplicates */
 
 static const struct ip_address default_destination = {.version = 4, .bytes = {10, 0, 0, 2}};
 
-/* 0: none was given */
+/* The address in host order; 0: none was given. */
 static uint32_t ipv4_of(const struct ip_address *address)
 {
 	__be32 value;
@@ -51,7 +51,7 @@ static void fill_packet(struct generator_packet *packet, const struct generate_o
 	packet->df = given->df;
 }
 
-/* The MAC of whoever is next on the way to --destination. */
+/* Finds the MAC of the next hop on the way to --destination. */
 static int generate_resolve(const struct generate_options *given, const struct netdev *netdev,
 			    const struct rtnl_route *route, uint8_t *mac, struct error *error)
 {
@@ -78,7 +78,7 @@ static int generate_find_route(int ifindex, const struct ip_address *destination
 	return err ? err : rtnl_get_bound_route(rtnl, destination, ifindex, route);
 }
 
-/* Where the frames go, as far as the command line does not say it. */
+/* Fills in the packet's destination where the command line does not say it. */
 static int find_target(struct generator_packet *packet, const struct generate_options *given,
 		       const struct netdev *netdev, struct error *error)
 {
@@ -163,7 +163,7 @@ static enum command_status send_traffic(const struct generate_options *given,
 	if (status != COMMAND_DONE)
 		return status;
 	fill_packet(&options.packet, given, netdev);
-	/* most drivers need one, so that one of which nothing is known gets it, too */
+	/* most drivers need a program, so an unknown driver's interface gets one, too */
 	options.needs_program =
 		!other.id && driver_named(netdev->driver).needs_program != ANSWER_NO;
 	if ((other.id && !xdp_program_ours(&other) &&
@@ -181,7 +181,7 @@ static enum command_status send_traffic(const struct generate_options *given,
 	return command_fail(&error);
 }
 
-/* Returns when it is time to report. */
+/* Waits until it is time to report: after --count, after --seconds, or on Ctrl-C. */
 static int generate_watch(const struct receiver *receiver, const struct generate_options *given,
 			  struct receiver_report *report, struct error *error)
 {

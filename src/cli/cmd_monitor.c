@@ -23,7 +23,7 @@ struct monitor_options {
 	unsigned int count;    /* lines; 0: not given */
 };
 
-/* Sleeps until `*at` plus the interval, and moves `*at` there, so that lines do not drift. */
+/* Adds the interval to *at and sleeps until then, so that lines do not drift. */
 static void sleep_until_next(struct timespec *at, unsigned int seconds)
 {
 	at->tv_sec += seconds;

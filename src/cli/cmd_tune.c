@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* `tune`: host settings that help a configuration, and their way back. */
+/* `tune`: sets what helps a configuration, and puts it back. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,10 +10,9 @@
 #include "tune/tune.h"
 
 static const char about[] =
-	"Sets what helps this host to do what the configuration asks for: MTU and channels within\n"
-	"the limits of XDP, receive ring, interrupts, what the kernel needs to forward, idle "
-	"CPUs.\n"
-	"Old values are written down first, in " TUNE_STATE "/NAME.";
+	"Makes the host settings that help the configuration: MTU and channels within the limits\n"
+	"of XDP, receive ring, interrupt moderation, forwarding by the kernel, idle states.\n"
+	"Records the old values first, in " TUNE_STATE "/NAME.";
 
 struct tune_options {
 	const char *config;
@@ -36,11 +35,11 @@ static bool tune_parse_options(int argc, char **argv, struct tune_options *optio
 		OPTION_ROW_CONFIG(&options->config),
 		OPTION_ROW_INSTANCE(&options->instance),
 		{0, "dry-run", NULL, OPTION_FLAG(&options->dry_run),
-		 .help = "show what would be changed, change nothing"},
+		 .help = "show the changes without making them"},
 		{0, "revert", NULL, OPTION_FLAG(&options->revert),
-		 .help = "put back what was changed; needs no configuration"},
+		 .help = "put the old values back; needs no configuration"},
 		{0, "facts", " FILE", OPTION_TEXT(&options->facts),
-		 .help = "with --dry-run: for the host that `check --record` wrote down"},
+		 .help = "with --dry-run: for the host that `check --record` has recorded"},
 		OPTION_ROW_JSON(&options->json),
 	};
 	const struct option_set set = {
@@ -111,12 +110,12 @@ static void tune_print_text(const struct tune_results *results, const struct tun
 		       made && result->interrupts ? "; interrupts the interface for a moment" : "");
 	}
 	if (results->count == count(results, TUNE_UNCHANGED) && !options->revert)
-		puts("nothing to change: all that is set here is as this configuration would have "
-		     "it; vxlan-pipeline check tells the rest");
+		puts("nothing to change: every setting that helps this configuration is made; "
+		     "vxlan-pipeline check tells the rest");
 	else if (results->count == 0)
-		puts("nothing to put back: nothing is written down");
+		puts("nothing to put back: nothing is recorded");
 	else if (options->revert && count(results, TUNE_SKIPPED))
-		puts("what was skipped stays written down; the next tune --revert puts it back");
+		puts("skipped values stay recorded; the next tune --revert puts them back");
 }
 
 static enum command_status report(const struct tune_results *results,
@@ -132,11 +131,11 @@ static enum command_status report(const struct tune_results *results,
 	if (!failed)
 		return COMMAND_DONE;
 	error_set(&error, -EIO, "%zu of %zu values could not be %s", failed, results->count,
-		  options->revert ? "put back, and stay written down" : "changed");
+		  options->revert ? "put back, and stay recorded" : "changed");
 	return command_fail(&error);
 }
 
-/* Of this host, or of one that was written down. */
+/* Prints the plan for this host, or for the one that a file of facts describes. */
 static int tune_print_plan(const struct tune_options *options, const struct config *config,
 			   struct tune_plan *planned, struct error *error)
 {
@@ -157,7 +156,7 @@ static int tune_print_plan(const struct tune_options *options, const struct conf
 	return err;
 }
 
-/* 0; -errno and *status says how the command ends. */
+/* 0; or -errno, and *status is the exit status of the command. */
 static int tune(const struct tune_options *options, struct tune_results *results,
 		enum command_status *status)
 {

@@ -29,8 +29,8 @@ struct command {
 
 /* Commands to choose from. */
 struct command_group {
-	const char *name;   /* what is typed before a command's name */
-	const char *before; /* help, above the list of commands and below */
+	const char *name;   /* the words that the user types before a command's name */
+	const char *before; /* help above the list of commands; `after`: below it */
 	const char *after;
 	const struct command *commands;
 	size_t count;
@@ -38,8 +38,8 @@ struct command_group {
 
 void command_group_help(const struct command_group *group, FILE *stream);
 /*
- * Answers argv[1]: --help, --version or the name of a command, which it runs. Returns false if
- * argv[1] is none of them; then nothing was printed.
+ * Does what argv[1] asks for: --help, --version, or a command. Returns false if it is none of them;
+ * then nothing was printed.
  */
 bool command_group_run(const struct command_group *group, int argc, char **argv,
 		       enum command_status *status);
@@ -64,24 +64,24 @@ const char *command_config_path(const char *file, const char *instance, char *bu
 
 /* Prints "vxlan-pipeline: TEXT" on stderr and returns COMMAND_FAILED. */
 enum command_status command_fail(const struct error *error);
-/* Prints "vxlan-pipeline COMMAND: TEXT" and where help is; returns COMMAND_USAGE. */
+/* Prints "vxlan-pipeline COMMAND: TEXT" and how to get help; returns COMMAND_USAGE. */
 enum command_status command_usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Where help is, after getopt_long() has said what it does not like. */
+/* Prints how to get help, after getopt_long() has complained. Returns COMMAND_USAGE. */
 enum command_status command_usage_hint(const char *command);
 
 void command_print_version(void);
 
 /*
- * Loads the configuration; on failure prints every problem and returns false, and *status is
- * COMMAND_USAGE.
+ * Loads the configuration. On failure prints every problem, sets *status to COMMAND_USAGE and
+ * returns false.
  */
 bool command_load_config(struct config *config, const char *path,
 			 const struct config_override *overrides, size_t override_count,
 			 enum command_status *status);
 
-/* --color=auto|always|never, NO_COLOR and whether the stream is a terminal, together. */
+/* Decides on colour by --color=auto|always|never, NO_COLOR and whether the stream is a terminal. */
 enum command_color { COMMAND_COLOR_AUTO, COMMAND_COLOR_ALWAYS, COMMAND_COLOR_NEVER };
 extern const char *const command_color_names[]; /* NULL behind the last one */
 bool command_color_on(enum command_color color, FILE *stream);

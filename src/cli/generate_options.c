@@ -29,7 +29,7 @@ static const char *const vary_names[] = {
 	NULL,
 };
 
-static struct generate_options taken; /* where the rows put what is given */
+static struct generate_options taken; /* where the rows put the given values */
 
 /* An option of one side is refused on the other, where it would have no effect. */
 #define SENDING   .without = "receive"
@@ -127,7 +127,7 @@ static unsigned int generate_usable_cpus(void)
 	return sched_getaffinity(0, sizeof(allowed), &allowed) ? 1 : CPU_COUNT(&allowed);
 }
 
-/* With ports telling flows apart there are no more flows than ports from the first one on. */
+/* Flows that differ by a port need as many ports, from the first one on. Are there so many? */
 static bool generate_ports_suffice(const struct generate_options *options)
 {
 	unsigned int first = options->vary == GENERATE_VARY_SOURCE_PORT ? options->source_port

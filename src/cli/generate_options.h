@@ -34,7 +34,7 @@ struct generate_options {
 	struct option_mac destination_mac;
 };
 
-/* Returns true when the command has to go on; else *status says how it ended. */
+/* True: go on; false: the command ends with *status. */
 bool generate_options_parse(int argc, char **argv, struct generate_options *options,
 			    enum command_status *status);
 

@@ -82,7 +82,7 @@ static uint64_t lost_of(const struct receiver_report *report, uint64_t expected)
 	return report->lost;
 }
 
-/* The buckets that hold anything: [[from, packets], ...] */
+/* The buckets that are not empty: [[from, packets], ...] */
 static json_t *histogram_json(const struct latency *latency)
 {
 	json_t *buckets = json_array();

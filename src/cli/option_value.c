@@ -14,7 +14,7 @@ static int option_read_number(const char *text, const char *end, unsigned int mi
 	unsigned long read;
 	char *stop;
 
-	/* strtoul() would take white space and signs */
+	/* strtoul() would also take white space and signs */
 	if (*text < '0' || *text > '9')
 		return -EINVAL;
 	errno = 0;

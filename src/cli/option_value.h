@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The value of an option: what it may be, and where it goes. */
+/* The value of an option: which values it takes, and the variable that they go to. */
 #ifndef CLI_OPTION_VALUE_H
 #define CLI_OPTION_VALUE_H
 
@@ -25,8 +25,8 @@ struct option_mac {
 };
 
 /*
- * What an option takes and where that goes: one of the OPTION_ macros below. A target is untouched
- * unless the option is given; of an option given twice the last value counts.
+ * Made by one of the OPTION_ macros below. The target is untouched unless the option is given; if
+ * it is given twice, the last value counts.
  */
 struct option_value {
 	enum option_kind kind;
@@ -39,7 +39,7 @@ struct option_value {
 	} to;
 	unsigned int minimum, maximum; /* of a number, of both ends of a range */
 	unsigned int *count;           /* of a range: how many numbers it has */
-	const char *const *words;      /* NULL behind the last one */
+	const char *const *words;      /* ends with NULL */
 };
 
 #define OPTION_VALUE(...)   \
@@ -73,7 +73,7 @@ int option_value_take(const struct option_value *value, const char *text);
 
 #define OPTION_EXPECTED_SIZE 128
 
-/* What the user should have given. Returns `text`, which holds OPTION_EXPECTED_SIZE bytes. */
+/* Which values the option takes. Returns `text`, which holds OPTION_EXPECTED_SIZE bytes. */
 const char *option_value_expected(const struct option_value *value, char *text);
 
 #endif

@@ -26,7 +26,7 @@ static const struct option_row *options_row(const struct option_set *set, size_t
 	return i < set->count ? &set->rows[i] : &common[i - set->count];
 }
 
-/* "--name ARGUMENT" as wide as it is shown */
+/* The width of "--name ARGUMENT" as --help shows it. */
 static int options_row_width(const struct option_row *row)
 {
 	if (!row->name)
@@ -50,7 +50,7 @@ static void options_print_row(const struct option_row *row, int width)
 	printf("%s\n", line);
 }
 
-/* Each line of the set's usage behind the name of the command. */
+/* Prints each line of the set's usage behind the name of the command. */
 static void options_print_usage(const char *command, const char *usage)
 {
 	const char *before = "Usage:";
@@ -93,7 +93,7 @@ static void options_print_help(const char *command, const struct option_set *set
 		printf("\n%s\n", set->after);
 }
 
-/* The table as getopt_long() wants it: `letters` has room for two characters a row. */
+/* Translates the table for getopt_long(). `letters` has room for two characters a row. */
 static void options_translate(const struct option_set *set, struct option *longs, char *letters)
 {
 	for (size_t i = 0; i < options_count(set); i++) {
@@ -126,7 +126,7 @@ static size_t options_find_answer(const struct option_set *set, int answer)
 	return i;
 }
 
-/* False, for a parser that ends the command with `last`. */
+/* Ends the command with the status `last`. Returns false, for the parser to return. */
 static bool options_end(enum command_status *status, enum command_status last)
 {
 	*status = last;
@@ -163,7 +163,7 @@ static bool options_has(const struct option_set *set, const bool *given, const c
 	return false;
 }
 
-/* Whether the options that were given go together. */
+/* Do the given options go together? If not, prints why. */
 static bool options_check_company(const struct option_set *set, const bool *given,
 				  enum command_status *status)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The options of a command: one table says what is taken, where it goes and what --help says. */
+/* A command's options in one table: what each takes, where its value goes, what --help says. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
 #include "cli/command.h"
 #include "cli/option_value.h"
 
-/* An option; or a heading above those that follow: OPTION_HEADING. */
+/* An option; or, with OPTION_HEADING, a heading above the options that follow. */
 struct option_row {
 	char letter; /* 0: none */
 	const char *name;
-	const char *argument; /* what --help calls it, behind " " or "="; NULL: takes none */
+	const char *argument; /* its name in --help, behind " " or "="; NULL: takes no argument */
 	struct option_value value;
 	const char *help;    /* lines, without indentation */
 	const char *needs;   /* the option without which this one is refused, or NULL */
@@ -23,7 +23,7 @@ struct option_row {
 	}
 #define OPTION_HEADING(text) OPTION_ROW(.help = (text))
 
-/* What several commands take. */
+/* Options of several commands. */
 #define OPTION_ROW_CONFIG(target)                               \
 	OPTION_ROW('c', "config", " FILE", OPTION_TEXT(target), \
 		   .help = "the configuration (default " COMMAND_CONFIG_DIR "/NAME.yaml)")
@@ -37,22 +37,22 @@ struct option_row {
 	OPTION_ROW(0, "color", "=WHEN", OPTION_WORD(target, command_color_names), \
 		   .help = "auto, always or never (default auto)")
 
-/* Beside its rows every command takes -h, --help and -V, --version. */
+/* Every command also takes -h, --help and -V, --version. */
 struct option_set {
 	const char *command; /* its name */
-	const char *usage;   /* what follows the name that it was called by; a line for each way */
+	const char *usage;   /* behind the name that it was called by; a line for each form */
 	const char *about;   /* lines */
 	const char *after;   /* lines below the options, or NULL */
 	const struct option_row *rows;
 	size_t count;
-	bool has_operands; /* optind says where; else there must be none */
+	bool has_operands; /* they begin at argv[optind]; false: there must be none */
 };
 
 #define OPTIONS_MAX 32 /* rows of a command */
 
 /*
- * argv[0] is what it was called by. Returns whether to go on; if not, what was to be said was said,
- * and *status is what to end with.
+ * argv[0] is the name that the command was called by. True: go on. False: help or a complaint was
+ * printed, and the command ends with *status.
  */
 bool options_parse(int argc, char **argv, const struct option_set *set,
 		   enum command_status *status);

@@ -155,7 +155,7 @@ static void complain_rule(struct config_draft *draft, size_t index, const char *
 	draft->notes[index].refused = true;
 }
 
-/* A prefix of the rule must be of the family of `other`, which is what else the rule names. */
+/* A prefix of the rule must be of the same family as `other`, another address of the rule. */
 static void check_family(struct config_draft *draft, size_t index, const char *key,
 			 const struct ip_prefix *prefix, const struct ip_address *other)
 {
@@ -237,7 +237,7 @@ void config_check(struct config_draft *draft)
 		config_check_vnis(draft, sorted);
 	check_sources(draft);
 	check_monitor(draft);
-	/* What the rest of the input would have said is not known. */
+	/* A part of the input was not read: do not report as missing what may stand there. */
 	if (!draft->unfinished) {
 		check_interfaces(draft);
 		for (size_t i = 0; i < draft->config.rule_count; i++) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* From a file to a configuration: read, lay the overrides over it, fill in, validate, hand out. */
+/* From a file to a configuration: read it, apply the overrides and the defaults, validate. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 _Static_assert(CONFIG_RULE_KEYS + 1 < CONFIG_MAX_KEYS, "room for every key");
 
-/* Rules said beside the file come before the file's, all else after it. */
+/* Overrides that are rules are read before the file, all others after it. */
 static void read_overrides(struct config_draft *draft, const struct config_override *overrides,
 			   size_t count, bool rules)
 {
@@ -19,7 +19,7 @@ static void read_overrides(struct config_draft *draft, const struct config_overr
 	}
 }
 
-/* Hands the draft out as *config when nothing is wrong with it. */
+/* Moves the draft to *config if it has no problem. */
 static int config_finish(struct config_draft *draft, struct config *config, int err)
 {
 	const struct config_said nowhere = {0};

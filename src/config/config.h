@@ -26,7 +26,7 @@ struct config_place {
 	unsigned int column;
 };
 
-/* A rule of `nat:`. What `has_*` denies is matched by everything. */
+/* A rule of `nat:`. It does not look at a field whose `has_*` is false. */
 struct nat_rule {
 	struct ip_prefix source;      /* address.version 0: any */
 	struct ip_prefix destination; /* address.version 0: any */
@@ -84,18 +84,18 @@ struct config {
 
 /*
  * What is wrong with an input: every problem of it, in the order of their places. Both texts are
- * printable ASCII: what the input holds besides is escaped, what is long is cut.
+ * printable ASCII: other bytes of the input are escaped, long parts of it shortened.
  */
 struct config_problem {
 	struct config_place place;
-	const char *origin; /* an override's; NULL: the input itself */
-	char *path; /* forward.mtu, nat[3].match.source_port (lists count from 1); empty: the whole */
+	const char *origin; /* of the override that it is about; NULL: it is about the input */
+	char *path; /* forward.mtu, nat[3].match.source_port (counted from 1); empty: the whole */
 	char *message; /* what is wrong and what would be right */
-	size_t order;  /* among those of one place */
+	size_t order;  /* among the problems of one place */
 };
 
 struct config_problems {
-	char *input; /* file name, or what else the places count in */
+	char *input; /* the name of the file, or of what was read instead */
 	struct config_problem *list;
 	size_t count;
 	size_t unlisted; /* how many more there are */
@@ -113,11 +113,11 @@ struct config_override {
 
 /*
  * Reads `path` (NULL: no file, defaults only), lays the overrides over it and validates the whole.
- * An override of `nat` is a rule put before the file's, of which those go that it leaves nothing
- * to: its value is "SOURCE_PORT ADDRESS[:PORT]".
- * `progress` (NULL: nobody wants to know) is told while the file and its rules are read.
- * Returns 0; -EINVAL with at least one problem; -errno with one problem when the file cannot be
- * read; -ECANCELED among them. On failure *config is empty, and config_clear() of it is harmless.
+ * An override of `nat` is a rule; its value is "SOURCE_PORT ADDRESS[:PORT]". It comes before the
+ * rules of the file, and rules of the file that can no longer match because of it are dropped.
+ * `progress` (NULL: nobody wants to know) is told while the file and its rules are read. Returns 0;
+ * -EINVAL with at least one problem; -errno with one problem when the file cannot be read;
+ * -ECANCELED among them. On failure *config is empty, and config_clear() of it is harmless.
  */
 int config_load(struct config *config, const char *path, const struct config_override *overrides,
 		size_t override_count, const struct progress *progress,
@@ -133,7 +133,7 @@ bool config_may_send(const struct config *config, int version);
 
 /* FILE:LINE:COLUMN: path.of.key: message, a line each. An override's origin replaces the place. */
 void config_problems_print(const struct config_problems *problems, FILE *stream);
-/* The first of them as it is printed, without an end. Returns `text`. */
+/* The first of them as it is printed, without a newline. Returns `text`. */
 const char *config_problems_first(const struct config_problems *problems, char *text, size_t size);
 void config_problems_clear(struct config_problems *problems);
 

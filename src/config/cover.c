@@ -3,9 +3,9 @@
  * Rules that can never match, because an earlier rule matches all that they match.
  *
  * A rule is taken apart into what it asks of UDP and what it asks of TCP, so that a udp rule and a
- * tcp rule together cover one without a protocol. Parts that look at the same bits have one shape,
- * and a part is covered when, cut to the shape of an earlier part, it equals that part. So each
- * rule costs one look into a hash table for each shape, of which there are few.
+ * tcp rule together cover one without a protocol. Parts that look at the same bits have one shape.
+ * An earlier part covers a part that, reduced to the bits of the earlier part's shape, equals it.
+ * So each rule costs one look into a hash table for each shape, of which there are few.
  *
  * Not found: rules that several others cover together by their addresses, ports or VNIs.
  */
@@ -25,7 +25,7 @@ struct shape {
 	bool destination_port;
 };
 
-/* What a rule compares with; what it does not compare is zero. */
+/* The values that a rule compares with; fields that it does not compare are zero. */
 struct pattern {
 	uint64_t source[2]; /* host order, high half first */
 	uint64_t destination[2];
@@ -132,7 +132,7 @@ static struct pattern pattern_of(const struct nat_rule *rule, const struct shape
 	return pattern_cut(&whole, shape);
 }
 
-/* The slot of that part, or the free one where it would stand. */
+/* The slot of that part, or the free slot that it would take. */
 static uint32_t *slot_find(struct cover *cover, const struct pattern *pattern, size_t shape,
 			   enum part part)
 {
@@ -149,7 +149,7 @@ static uint32_t *slot_find(struct cover *cover, const struct pattern *pattern, s
 	return &cover->slots[at];
 }
 
-/* For each part of the rule its first coverer, as index + 1; false: one part has none. */
+/* For each part of the rule the first rule that covers it, as index + 1; false: one has none. */
 static bool find_coverers(struct cover *cover, const struct entry *entry, const struct shape *shape,
 			  uint32_t coverers[PARTS])
 {
@@ -235,7 +235,7 @@ static void cover_rule(struct cover *cover, size_t index)
 	}
 	entry->shape = (uint16_t)shape_index(cover, &shape);
 	if (entry->shape == cover->shape_count)
-		return; /* too many shapes, which is said elsewhere */
+		return; /* too many shapes: check_shapes() complains */
 	for (enum part part = 0; part < PARTS; part++) {
 		if (entry->has[part])
 			*slot_find(cover, &entry->pattern, entry->shape, part) =
@@ -243,7 +243,7 @@ static void cover_rule(struct cover *cover, size_t index)
 	}
 }
 
-/* What the datapath can tell apart; it knows protocols as one more thing to compare. */
+/* Has this family more shapes than the datapath takes? There the protocol is part of the shape. */
 static void check_shapes(struct config_draft *draft, uint8_t version)
 {
 	struct shape seen[PIPELINE_MAX_SHAPES];

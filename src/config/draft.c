@@ -105,7 +105,7 @@ static const struct config_place *key_place(const struct config_draft *draft, si
 
 bool config_rule_has(const struct config_draft *draft, size_t index, const char *key)
 {
-	/* What came beside the file always has what it needs. */
+	/* Rules that come from overrides have all that a rule needs. */
 	return draft->notes[index].origin || key_place(draft, index, key)->line;
 }
 

@@ -24,8 +24,8 @@
 #define FIRST_SIZE (1 << 16) /* of the buffer, which doubles */
 #define STEP_MS    100       /* between two signs of progress */
 
-#define MOST_FILES 65536 /* open ones, where a filter of system calls forbids close_range(2) */
-#define REAP_TRIES 100   /* 1 ms apart, until a process that was killed is gone */
+#define MOST_FILES 65536 /* descriptors to close where a filter forbids close_range(2) */
+#define REAP_TRIES 100   /* 1 ms apart, until a killed process is gone */
 
 /* Errors that stand for what the path names; opening or reading a regular file returns none of them. */
 #define IS_FIFO   ESPIPE

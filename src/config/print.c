@@ -14,7 +14,9 @@ static void print_help(FILE *stream, int column, const struct config_key *key)
 	fprintf(stream, "%*s# %s\n", blanks, "", key->help);
 }
 
-/* `values` are `count` elements of the list `key`, whose row is followed by its elements' row. */
+/*
+ * `values`: `count` elements of the list `key`. The schema's row after `key` describes an element.
+ */
 static void print_list(FILE *stream, const struct config_key *key, const void *values, size_t count)
 {
 	const struct config_key *element = key + 1;

@@ -6,7 +6,7 @@
 #include "base/printable.h"
 #include "config/problem.h"
 
-/* Room for one more; doubles, so that many problems cost no more than their number. */
+/* Makes room for one more. Doubles, so that the cost grows only with the number of problems. */
 static bool list_grow(struct config_problems *problems)
 {
 	size_t count = problems->count;
@@ -119,7 +119,7 @@ const char *config_problems_first(const struct config_problems *problems, char *
 		print_problem(problems, &problems->list[0], stream);
 	else
 		fputs("no memory", stream);
-	fclose(stream); /* ends the text, or cuts it */
+	fclose(stream); /* terminates the text, which is shortened if it does not fit */
 	text[size - 1] = '\0';
 	return text;
 }
@@ -162,7 +162,7 @@ const char *config_escape(const char *text, char *buffer)
 {
 	size_t used = 0;
 
-	/* Behind the longest escape there is room for three dots, a quote and the end. */
+	/* Leaves room, behind the longest escape, for three dots, a quote and the zero byte. */
 	for (; *text && used < CONFIG_QUOTE_SIZE - 10; text++)
 		used += escape_byte((unsigned char)*text, buffer + used);
 	strcpy(buffer + used, *text ? "..." : "");

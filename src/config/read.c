@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From a stream of nodes to a draft, led by the schema. Only what the schema knows is descended
- * into, so the depth of the recursion is the schema's; all else is skipped in a loop.
+ * From a stream of nodes to a draft, by the schema. Only keys of the schema are descended into, so
+ * the recursion is as deep as the schema; everything else is skipped in a loop.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,17 +9,18 @@
 #include "config/reader.h"
 #include "config/value.h"
 
-/* What the keys of a mapping are written to. */
+/* Where the values of a mapping's keys go. */
 struct scope {
-	void *base;                    /* struct config, or struct nat_rule: */
-	struct config_rule_note *note; /* then this, and */
-	const struct config_key *rule; /* the key that its keys follow */
+	void *base; /* struct config, or struct nat_rule */
+	/* for a rule, else NULL: */
+	struct config_rule_note *note; /* where its keys stand */
+	const struct config_key *rule; /* its row of the schema, which its keys' rows follow */
 };
 
 static void read_value(struct config_reader *reader, const struct config_key *key,
 		       struct scope *scope, const struct config_node *node);
 
-/* Notes where a key stands; returns the line where it stood before, 0: nowhere. */
+/* Notes where a key stands. Returns the line where it has stood before; 0: it has not. */
 static unsigned int note_key(struct config_reader *reader, struct scope *scope,
 			     const struct config_key *key, struct config_place place)
 {
@@ -94,7 +95,7 @@ static void read_section(struct config_reader *reader, const struct config_key *
 			read_entry(reader, key, scope, &inside);
 	} else if (node->kind == CONFIG_NODE_SCALAR && config_is_null(node->text, node->plain) &&
 		   key->type == CONFIG_SECTION) {
-		return; /* a heading with nothing below it */
+		return; /* a section without keys */
 	} else if (node->kind == CONFIG_NODE_SCALAR && key->shorthand) {
 		key = config_key_find(key->shorthand);
 		note_key(reader, scope, key, node->place);
@@ -129,7 +130,7 @@ static void read_rule(struct config_reader *reader, const struct config_key *key
 	scope.note->refused = problem_count(reader) != problems;
 }
 
-/* One element of a list; what is refused is not kept. */
+/* Reads one element of a list; a refused one is not kept. */
 static void read_element(struct config_reader *reader, const struct config_key *key,
 			 const struct config_node *node, unsigned int number)
 {
@@ -153,7 +154,7 @@ static void read_element(struct config_reader *reader, const struct config_key *
 	}
 }
 
-/* In place of a list: its word, or nothing where the list may be empty. */
+/* Reads what stands in place of a list: its word, or nothing if the list may be empty. */
 static void read_word(struct config_reader *reader, const struct config_key *key,
 		      const struct config_node *node)
 {
@@ -235,7 +236,7 @@ static void read_document(struct config_reader *reader, struct scope *scope,
 		while (reader_next_inside(reader, node))
 			read_entry(reader, NULL, scope, node);
 	} else if (node->kind != CONFIG_NODE_SCALAR || !config_is_null(node->text, node->plain)) {
-		/* It takes what a section takes. What is missing in it is not worth a word. */
+		/* Refuse it as a section of the wrong kind; do not report missing keys besides. */
 		reader->draft->unfinished = true;
 		reader_refuse_kind(reader, config_key_find("listen"), node);
 	}
@@ -251,7 +252,7 @@ void config_read_text(struct config_draft *draft, const char *text, size_t lengt
 		draft->out_of_memory = true;
 		return;
 	}
-	/* The second look finds what may follow the document. */
+	/* The second call finds a second document, or what else follows. */
 	if (reader_next(&reader, &node)) {
 		read_document(&reader, &scope, &node);
 		reader_next(&reader, &node);
@@ -259,7 +260,7 @@ void config_read_text(struct config_draft *draft, const char *text, size_t lengt
 	config_yaml_close(reader.yaml);
 }
 
-/* A value of one key that does not stand in a document. */
+/* Reads the value of one key from a text outside of any document. */
 static void read_text_value(struct config_reader *reader, const struct config_key *key,
 			    const char *text)
 {
@@ -277,7 +278,7 @@ static void read_text_value(struct config_reader *reader, const struct config_ke
 	config_yaml_close(reader->yaml);
 }
 
-/* SOURCE_PORT ADDRESS[:PORT] */
+/* Reads SOURCE_PORT ADDRESS[:PORT]. */
 static void read_nat_override(struct config_reader *reader, const char *text)
 {
 	static const char blanks[] = " \t";

@@ -73,7 +73,7 @@ size_t reader_path_add(struct config_reader *reader, const char *format, ...)
 
 void reader_path_cut(struct config_reader *reader, size_t length)
 {
-	/* A failure empties the path for good. */
+	/* After a failure the path stays empty. */
 	if (!reader->failed)
 		reader->path[length] = '\0';
 }

@@ -57,7 +57,7 @@ static const char *const protocols[] = {
 	.offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
 #define PRESENT(member) .present = offsetof(struct nat_rule, member)
 
-/* In the order in which they are printed; what belongs to a key follows it. */
+/* In the order in which they are printed; the keys below a key follow it. */
 const struct config_key config_keys[] = {
 	{"listen", CONFIG_SECTION, .help = "where mirrored packets arrive"},
 	{"listen.interface", CONFIG_INTERFACE, FIELD(config, listen.interface), .required = true,
@@ -116,7 +116,7 @@ const struct config_key config_keys[] = {
 	 .choices = udp_checksums, .initial = "update",
 	 .help = "UDP checksum of rewritten packets"},
 	{"inner.truncated", CONFIG_CHOICE, FIELD(config, inner.truncated), .choices = fallbacks,
-	 .initial = "drop", .help = "packets that were cut short on the way"},
+	 .initial = "drop", .help = "packets that were truncated on the way"},
 
 	{"monitor", CONFIG_SECTION, .help = "what is watched"},
 	{"monitor.interval", CONFIG_NUMBER, FIELD(config, monitor.interval), .minimum = 1,
@@ -158,7 +158,7 @@ const struct config_key *config_key_next(const struct config_key *parent,
 {
 	const struct config_key *end = config_keys + config_key_count;
 
-	/* Descendants follow their ancestor without a gap, so the first stranger ends the search. */
+	/* The keys below a key follow it without a gap, so the first other key ends the search. */
 	for (key++; key < end; key++) {
 		if (is_child(parent, key))
 			return key;
@@ -193,7 +193,7 @@ const struct config_key *config_key_find(const char *path)
 
 #define NEAREST_LENGTH 32
 
-/* How many letters to insert, remove, replace or swap (neighbours) to make `b` of `a`. */
+/* How many letters to insert, remove, replace or swap with their neighbour to make `b` of `a`. */
 static unsigned int edit_distance(const char *a, const char *b)
 {
 	unsigned int d[NEAREST_LENGTH + 1][NEAREST_LENGTH + 1];

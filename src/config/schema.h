@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every key of the configuration in one table: where it stands, what it takes, where its value
- * goes, what it is when nobody says it. Reading, printing, messages and help are made from it.
+ * Every key of the configuration in one table: its path, the values that it takes, the field where
+ * its value goes, its default. Reading, printing, messages and help use this table.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
@@ -37,10 +37,10 @@ struct config_key {
 	uint32_t minimum;           /* of a number, or the first choice */
 	uint32_t maximum;           /* of a number, or how many elements a list may have */
 	const char *const *choices; /* by enumerator, NULL at the end */
-	const char *word;           /* what a number or a list may be besides, */
-	uint32_t word_value;        /* and the number's value then */
+	const char *word;           /* a word that stands for a number or a list: "auto", "any" */
+	uint32_t word_value;        /* the number that it stands for */
 	const char *initial;        /* the default as YAML; NULL: none, or one that depends */
-	const char *shorthand; /* the key that a section's value is for, when it is a single one */
+	const char *shorthand;      /* the key that a section's single value goes to: "http: off" */
 	bool required;
 	const char *help;
 };
@@ -48,13 +48,13 @@ struct config_key {
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
 
-/* How many keys a rule has: those that follow `nat[]` in the table. */
+/* The number of a rule's keys: the rows that follow `nat[]` in the table. */
 #define CONFIG_RULE_KEYS 8
 #define CONFIG_RULE_PATH "nat[]"
 
 /* NULL: there is none. */
 const struct config_key *config_key_find(const char *path);
-/* Of the keys right below `parent` (NULL: of the whole): */
+/* Of the keys directly below `parent` (NULL: at the top): the one of that name; */
 const struct config_key *config_key_child(const struct config_key *parent, const char *name);
 /* the one whose name is most like `name`; */
 const struct config_key *config_key_nearest(const struct config_key *parent, const char *name);
@@ -63,13 +63,13 @@ const struct config_key *config_key_first(const struct config_key *parent);
 const struct config_key *config_key_next(const struct config_key *parent,
 					 const struct config_key *key);
 
-/* A key of that name below another parent, for rules within a rule. NULL: none. */
+/* A key of that name below another parent; within a rule only other keys of rules. NULL: none. */
 const struct config_key *config_key_elsewhere(const struct config_key *parent, const char *name);
 
 size_t config_key_index(const struct config_key *key);
 /* The last part of its path. */
 const char *config_key_name(const struct config_key *key);
-/* What it takes, as in "a number from 1 to 65535"; `buffer` holds CONFIG_DESCRIBE_SIZE bytes. */
+/* The values that it takes: "a number from 1 to 65535". `buffer`: CONFIG_DESCRIBE_SIZE bytes. */
 #define CONFIG_DESCRIBE_SIZE 160
 const char *config_key_describe(const struct config_key *key, char *buffer);
 

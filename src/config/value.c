@@ -161,7 +161,7 @@ static int complain_mapped(struct config_complaint *complaint, const char *text,
 			config_quote(text, quoted), ip_address_format(&bare, right));
 }
 
-/* The text is well formed but for host bits: say which prefixes it may have meant. */
+/* The text is a prefix with host bits: suggest the prefixes that may have been meant. */
 static int complain_host_bits(struct config_complaint *complaint, const char *text)
 {
 	char quoted[CONFIG_QUOTE_SIZE], right[ADDR_TEXT_SIZE], bare[ADDR_TEXT_SIZE];
@@ -217,7 +217,7 @@ static const struct {
 #undef ONE_HOST
 };
 
-/* NULL: packets can be sent there. */
+/* Why no packet can be sent there; NULL: it can. */
 static const char *target_wrong(const struct ip_address *address)
 {
 	struct ip_prefix whole = ip_prefix_of(address, ip_address_bits(address));
@@ -267,7 +267,7 @@ static int next_hop_set(const struct config_key *key, struct config *config, con
 	return 0;
 }
 
-/* YAML 1.1 knows several words for it, and writers of YAML use them all. */
+/* Takes all words that YAML 1.1 has for "off", as people use them all. */
 static bool is_off(const char *text)
 {
 	static const char *const words[] = {"off", "no", "false"};

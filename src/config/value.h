@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Single values as text and as fields of a struct. Pure: what a key takes is in its schema row. */
+/* Single values as text and as fields of a struct. Pure: the schema's row says what a key takes. */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
 
@@ -22,12 +22,12 @@ int config_value_set(const struct config_key *key, void *base, const char *text,
 /* Is this how YAML writes "nothing"? */
 bool config_is_null(const char *text, bool plain);
 
-/* As it would stand in YAML, quotes included; `text` holds CONFIG_VALUE_SIZE bytes. */
+/* The value as YAML, with quotes if it needs them; `text` holds CONFIG_VALUE_SIZE bytes. */
 #define CONFIG_VALUE_SIZE 192
 const char *config_value_format(const struct config_key *key, const void *base, char *text);
-/* Is the key, which is optional and has no default, given? True for all others. */
+/* False: the key is optional, has no default, and is not given. */
 bool config_value_is_given(const struct config_key *key, const void *base);
-/* `text` with quotes where YAML would take it for something else. */
+/* `source`, in quotes if YAML would take it for something else than text. */
 const char *config_text_format(const char *source, char *text);
 
 #endif

@@ -11,12 +11,12 @@
 
 struct config_yaml {
 	yaml_parser_t parser;
-	yaml_event_t event; /* of the node handed out last: its text lives in here */
+	yaml_event_t event; /* of the node returned last, whose text is in here */
 	const char *text;   /* a zero byte behind it */
 	size_t length;
 	unsigned int depth;
 	unsigned int documents;
-	enum config_node_kind end; /* DONE or FAILED once there is no more, before that 0 */
+	enum config_node_kind end; /* 0; at the end DONE or FAILED */
 	struct config_place end_place;
 	char failure[320];
 };
@@ -29,7 +29,7 @@ struct config_yaml *config_yaml_open(const char *text, size_t length)
 		free(yaml);
 		return NULL;
 	}
-	/* Said, not guessed: UTF-16 is refused like any other file that is no text. */
+	/* Do not let libyaml guess: UTF-16 is refused like any other file that is no text. */
 	yaml_parser_set_encoding(&yaml->parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&yaml->parser, (const unsigned char *)text, length);
 	yaml->text = text;
@@ -51,7 +51,7 @@ static struct config_place place_of(yaml_mark_t mark)
 	return (struct config_place){(unsigned int)mark.line + 1, (unsigned int)mark.column + 1};
 }
 
-/* libyaml gives the place of what is no text as an offset. Columns count characters. */
+/* libyaml gives the place of a byte that is no text as an offset. Columns count characters. */
 static struct config_place place_of_offset(const struct config_yaml *yaml, size_t offset)
 {
 	struct config_place place = {1, 1};
@@ -71,7 +71,7 @@ static void yaml_fail(struct config_yaml *yaml, struct config_place place)
 	yaml->end_place = place;
 }
 
-/* Frequent slips that libyaml's own words do not lead to. */
+/* Hints at frequent slips that libyaml's messages do not explain. */
 static const char *syntax_hint(const struct config_yaml *yaml, unsigned int line)
 {
 	const char *at = yaml->text;
@@ -168,7 +168,7 @@ static void take_start(struct config_yaml *yaml)
 	}
 }
 
-/* True: `node` is one to hand out. */
+/* True: `node` is filled in and to be returned. */
 static bool yaml_take_event(struct config_yaml *yaml, struct config_node *node)
 {
 	const yaml_event_t *event = &yaml->event;

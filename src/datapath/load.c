@@ -18,19 +18,19 @@
 
 /* Everything that is computed from the configuration before the kernel is asked for anything. */
 struct tables {
-	struct nat_tables nat;
-	struct lookup_table vnis;
+	struct rule_tables nat;
+	struct perfect_hash_table vnis;
 };
 
 static void tables_clear(struct tables *tables)
 {
-	nat_tables_clear(&tables->nat);
-	lookup_table_clear(&tables->vnis);
+	rule_tables_clear(&tables->nat);
+	perfect_hash_clear(&tables->vnis);
 }
 
 static int tables_build(struct tables *tables, const struct config *config, struct error *error)
 {
-	int err = nat_tables_build(&tables->nat, config->rules, config->rule_count);
+	int err = rule_tables_build(&tables->nat, config->rules, config->rule_count);
 
 	memset(&tables->vnis, 0, sizeof(tables->vnis));
 	if (!err)
@@ -188,7 +188,7 @@ static int copy_array(const struct bpf_map *map, const void *data, size_t length
 	return 0;
 }
 
-static int copy_table(const struct lookup_table *table, const struct bpf_map *displacements,
+static int copy_table(const struct perfect_hash_table *table, const struct bpf_map *displacements,
 		      const struct bpf_map *slots)
 {
 	int err = copy_array(displacements, table->displacements,

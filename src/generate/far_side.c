@@ -12,7 +12,7 @@
 #define TRIES        50
 #define TRY_NS       20000000L
 
-/* An empty datagram to the discard service makes the kernel ask for the MAC. */
+/* Sends an empty datagram to the discard service, so that the kernel asks for the MAC. */
 static int provoke_resolution(const char *interface, const struct ip_address *destination)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

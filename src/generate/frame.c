@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The frame that the sending program varies, and the sums that its checksums start from. */
+/* Builds the frame that the sending program varies, and the sums that its checksums start from. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A run of the generator: its threads, and whether what they send gets anywhere. */
+/* Runs the generator: starts its threads, and stops them if their packets do not leave. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -22,7 +22,7 @@ static void *send_thread(void *argument)
 {
 	struct generator_sender *sender = argument;
 
-	prctl(PR_SET_TIMERSLACK, 1UL); /* ns: a tick is a tick */
+	prctl(PR_SET_TIMERSLACK, 1UL); /* ns: wake up in time for each tick */
 	generator_sender_work(sender);
 	__atomic_store_n(&sender->done, true, __ATOMIC_RELEASE);
 	return NULL;
@@ -137,7 +137,7 @@ static int nothing_leaves(const struct generator_job *job, uint64_t sent, struct
 		job->options->interface, (unsigned long long)sent);
 }
 
-/* Waits for the threads, and stops them if what they send goes nowhere. */
+/* Waits for the threads, and stops them if their packets do not leave the interface. */
 static int supervise(struct generator_job *job, const struct generator_sender *senders,
 		     struct error *error)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Sends VXLAN test traffic out of an interface: threads, each on a CPU of its own, make the kernel
- * run the program bpf/generate.bpf.c on frames of its own, at full speed or on a schedule.
+ * run bpf/generate.bpf.c on frames that the kernel makes, at full speed or on a schedule.
  */
 #ifndef GENERATE_GENERATOR_H
 #define GENERATE_GENERATOR_H
@@ -49,11 +49,11 @@ struct generator_options {
 
 struct generator_report {
 	uint64_t packets;
-	uint64_t expected; /* with a rate: what the schedule asked for */
+	uint64_t expected; /* with a rate: the packets that were due by the schedule */
 	double seconds;
 	double max_lag;       /* seconds: how late a paced packet was at most */
-	bool kept_pace;       /* everything expected was sent, and in time; true without a rate */
-	uint64_t transmitted; /* what the interface counted as sent meanwhile */
+	bool kept_pace;       /* all expected packets were sent, and in time; true without a rate */
+	uint64_t transmitted; /* packets that the interface counted as sent meanwhile */
 };
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files generator*.c share. */
+/* What the files that send share. Inside generate/ only. */
 #ifndef GENERATE_INTERNAL_H
 #define GENERATE_INTERNAL_H
 
@@ -7,7 +7,7 @@
 
 #include "generate/generator.h"
 
-/* What one thread sends, ready for the program. */
+/* The frame of one thread, as the program needs it. */
 struct generator_frame {
 	struct generate_config config;
 	uint8_t bytes
@@ -15,7 +15,7 @@ struct generator_frame {
 	uint32_t length;
 };
 
-/* Which thread of which run it is for. */
+/* The run and the thread that a frame is for. */
 struct generator_place {
 	uint32_t run;
 	uint16_t boot;
@@ -27,7 +27,7 @@ struct generator_place {
 void generator_frame_build(struct generator_frame *frame, const struct generator_packet *packet,
 			   const struct generator_place *place, bool time_every_packet);
 
-/* Says why the kernel did not load one of the programs, which Linux has taken since `version`. */
+/* Explains why the kernel did not load a program that Linux takes since `version`. */
 int generator_explain_load(int err, const char *program, const char *version, struct error *error);
 
 struct generator_program; /* loaded for one thread */

@@ -39,7 +39,7 @@ static int run_live(const struct generator_program *program, const struct bpf_pr
 	return bpf_prog_test_run_opts(bpf_program__fd(bpf), &options) ? -errno : 0;
 }
 
-/* Without sending any: does this kernel take such frames? */
+/* Does this kernel take such frames? Finds out without sending any. */
 static int probe(const struct generator_program *program, struct error *error)
 {
 	int err = run_live(program, program->skeleton->progs.generate_none, 1, 1);

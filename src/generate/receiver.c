@@ -62,7 +62,7 @@ static int receiver_attach(struct receiver *receiver, const struct receiver_opti
 	return receiver->link < 0 ? receiver->link : 0;
 }
 
-/* Sending beside a program of ours is fine, receiving is not. */
+/* Names the program in the way. One of ours needs its own words: `generate` could send here. */
 static int in_the_way(const struct receiver_options *options, struct error *error)
 {
 	struct xdp_program other = xdp_program_on(options->ifindex);

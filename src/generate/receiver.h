@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The far side of the generator: an XDP program (bpf/receive.bpf.c) on an interface that counts and
- * judges stamped packets. It goes with the process.
+ * judges stamped packets. It is detached when the process ends.
  */
 #ifndef GENERATE_RECEIVER_H
 #define GENERATE_RECEIVER_H
@@ -20,20 +20,20 @@ struct receiver_options {
 	bool pass;     /* hand stamped packets on to the kernel instead of dropping them */
 };
 
-/* What came in of one run of a sender. */
+/* What was received of one run of a sender. */
 struct receiver_report {
-	uint64_t packets; /* duplicates too */
+	uint64_t packets; /* with duplicates */
 	uint64_t bytes;
 	uint64_t unique; /* packets without duplicates */
-	uint64_t lost;   /* numbers up to the highest one that came, and that did not come */
-	uint64_t lost_before_first; /* of them: below the lowest one that came */
+	uint64_t lost;   /* numbers below the highest received number that were not received */
+	uint64_t lost_before_first; /* of these: below the lowest received number */
 	uint64_t duplicates;
 	uint64_t reordered;
-	uint64_t encapsulated; /* of `packets`: still in the tunnel */
+	uint64_t encapsulated; /* those of `packets` that were still in the tunnel */
 	uint64_t other_runs;   /* stamped packets of another run */
 	uint64_t first_fragments;
 	uint64_t later_fragments;
-	uint64_t other_clock; /* timed by another kernel, so without a latency */
+	uint64_t other_clock; /* packets timed by another kernel, so without a latency */
 	double seconds;       /* from the first to the last timed packet */
 	struct latency latency;
 };

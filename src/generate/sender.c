@@ -6,9 +6,11 @@
 #include "generate/internal.h"
 
 #define TICK 250000ULL   /* ns between the bursts of a paced thread */
-#define NAP  50000000ULL /* ns at most between two looks at whether to stop */
+#define NAP  50000000ULL /* ns at most until a thread looks again whether to stop */
 
-/* A call into the kernel at full speed takes between these many ns, for a prompt end. */
+/*
+ * At full speed a call into the kernel takes between these many ns, so that threads end promptly.
+ */
 #define CALL_SHORT     2500000ULL
 #define CALL_LONG      10000000ULL
 #define CALL_MIN       256U
@@ -94,7 +96,7 @@ static uint64_t tolerated_lag(uint64_t elapsed)
 	return GENERATOR_SECOND / 20 + elapsed / 100;
 }
 
-/* Sends what is due, smoothly when there is much of it; returns whether all of it went. */
+/* Sends the packets that are due, at most about twice the rate if many are; true: all were sent. */
 static bool send_due(struct generator_sender *sender, uint64_t elapsed)
 {
 	const struct generator_options *options = sender->job->options;
@@ -152,7 +154,7 @@ static void send_flat_out(struct generator_sender *sender)
 	sender->expected = sender->sent;
 }
 
-/* Is a packet that was due still missing, or did the last one of all go too late? */
+/* Is a due packet still unsent, or was the very last packet sent too late? */
 static bool behind(const struct generator_sender *sender)
 {
 	uint64_t passed = sender->end - sender->job->start, due;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Everything that `check` and `tune` know of a host, gathered once. It can be written to a JSON
- * document and read back, so that a host can be judged elsewhere than on itself.
+ * document and read back, so that a host can be judged on another one.
  */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
@@ -16,7 +16,7 @@
 #include "net/driver.h"
 #include "net/driver_counters.h"
 
-#define HOST_UNKNOWN (-1) /* of numbers; a text that is not known is empty */
+#define HOST_UNKNOWN (-1) /* a number that is not known; such a text is empty */
 
 /* One of the two interfaces. */
 struct host_link {
@@ -29,7 +29,7 @@ struct host_link {
 	char master
 		[CONFIG_INTERFACE_SIZE]; /* what it is a port of; empty: of nothing, or unknown */
 	char master_kind[16];            /* "bridge", "bond", ... */
-	enum answer arp;                 /* neighbours are asked for */
+	enum answer arp;                 /* it resolves neighbours */
 	int64_t mtu;                     /* bytes */
 	char mac[18];
 	char driver[32];
@@ -52,24 +52,26 @@ struct host_link {
 	int64_t rx_usecs;
 	int64_t tx_usecs;
 
-	/* VLAN tags of what comes in go into the packet's metadata: 802.1Q, 802.1ad */
+	/*
+	 * the device moves VLAN tags of received frames to the packet's metadata: 802.1Q, 802.1ad
+	 */
 	enum answer rx_vlan;
 	enum answer rx_stag;
-	enum answer rx_vlan_fixed; /* and that cannot be switched off */
+	enum answer rx_vlan_fixed; /* this cannot be switched off */
 
 	/* the XDP program it carries */
 	int64_t xdp_id;    /* 0: none */
-	char xdp_name[16]; /* empty: none, or not for us to know */
+	char xdp_name[16]; /* empty: none, or this process may not ask for it */
 	char xdp_mode[8];  /* "native" or "generic" */
 	/*
 	 * "instance", "ours" (another instance's), "foreign"; "passing": an instance sends by this
 	 * interface, and its program there does nothing
 	 */
 	char xdp_owner[12];
-	char xdp_instance[INSTANCE_NAME_MAX + 1]; /* whose, of ours */
+	char xdp_instance[INSTANCE_NAME_MAX + 1]; /* the instance that it belongs to */
 	int64_t xdp_link; /* the id of the BPF link that holds it; 0: none */
 
-	/* what the driver says that it can do (Linux 6.3) */
+	/* what the driver says it can do (Linux 6.3) */
 	enum answer native;
 	enum answer redirect;
 	enum answer transmit; /* takes redirected frames now */
@@ -78,12 +80,12 @@ struct host_link {
 	enum answer default_route; /* this host's own traffic leaves here */
 	int64_t forwarding4;
 	int64_t forwarding6;
-	int64_t force_forwarding6; /* what arrives here is forwarded whatever `all` says (6.17) */
+	int64_t force_forwarding6; /* forwards packets from here, whatever `all` says (6.17) */
 	int64_t rp_filter;
 	int64_t send_redirects;
 	int64_t accept_ra;
 
-	/* since the driver was loaded */
+	/* counted since the driver was loaded */
 	int64_t exceeded[DRIVER_ALLOWANCES]; /* packets lost to each allowance */
 	int64_t rx_overruns;
 
@@ -95,40 +97,43 @@ struct host_link {
 struct host_targets {
 	int64_t rules;
 	int64_t rule;                /* the first of them */
-	char target[ADDR_TEXT_SIZE]; /* and its target's address */
+	char target[ADDR_TEXT_SIZE]; /* its target's address */
 };
 
 struct host {
 	char kernel[65];
 	char machine[65];
-	int64_t cpus; /* that there may be: the kernel's nr_cpu_ids, not those online */
+	int64_t cpus; /* possible ones: the kernel's nr_cpu_ids, not those online */
 	struct datapath_features features;
 	enum answer btf;
-	enum answer nftables; /* the kernel takes its rules */
-	enum answer silenced; /* by those of the running instance; unknown: none is attached */
+	enum answer nftables; /* the kernel has it */
+	enum answer silenced; /* the attached instance's silence is in place; unknown: none is */
 	enum answer bpffs;
 	enum answer
 		pins_at_risk; /* the running instance's, as their file system is the daemon's own */
 	enum answer cap_bpf;  /* this process's; CAP_SYS_ADMIN stands for it and for CAP_PERFMON */
 	enum answer cap_net_admin;
 	enum answer cap_perfmon;
-	enum answer kernel_log; /* may be read */
+	enum answer kernel_log; /* this process may read it */
 	int64_t ip_forward;
 	int64_t forwarding6;    /* of `all` */
 	int64_t rp_filter;      /* of `all` */
 	int64_t send_redirects; /* of `all` */
 	int64_t frag_bypass;    /* module parameter DRIVER_ENA_BYPASS; 0 or 1 */
-	int64_t idle_state;     /* the deepest that a CPU may enter */
+	int64_t idle_state;     /* the deepest idle state that a CPU may enter */
 	enum answer irqbalance; /* runs */
 	char http_listen
 		[80]; /* the configuration's, and whether it can be had or is ours already */
 	enum answer http_free;
-	char http_taken[256]; /* by whom, and what helps */
-	/* no route leads there out of forward.interface; unknown unless routes count */
+	char http_taken[256]; /* who holds the address, and what helps */
+	/* no route leads to them out of forward.interface; only with next_hop: route */
 	struct host_targets unrouted;
-	/* addresses of this host itself */
+	/* they are addresses of this host itself */
 	struct host_targets local;
-	/* rules to whose targets an IPsec policy is about packets; unknown where it cannot be asked */
+	/*
+	 * rules with an IPsec policy about packets to their targets; unknown if this process may
+	 * not ask
+	 */
 	int64_t ipsec_rules;
 	int64_t ipsec_rule; /* the first such rule; 0: packets that no rule matches */
 	char ipsec_target[ADDR_TEXT_SIZE]; /* and its target's address */
@@ -136,43 +141,44 @@ struct host {
 	char ipsec_demand[8];    /* "esp", ...; "block" */
 	char ipsec_direction[4]; /* "out", "fwd" */
 	int64_t ipsec_priority;
-	/* what the instance has counted since it was attached: packets by whether listen.vnis had theirs */
+	/* packets since the instance was attached, by whether listen.vnis has their VNI */
 	int64_t listed_vni;
 	int64_t unlisted_vni;
 	enum answer ec2;
-	enum answer metadata; /* answers */
+	enum answer metadata; /* the service answers */
 	char instance_id[32]; /* EC2 */
 	struct host_link listen;
 	struct host_link forward; /* the same as listen in single-arm mode */
 };
 
-/* Where EC2's instance metadata is, unless this variable names another place, as it does for AWS's
- * own tools; http://ADDRESS:PORT. */
+/* Names another place for EC2's instance metadata, as for AWS's own tools: http://ADDRESS:PORT. */
 #define HOST_METADATA_VARIABLE "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 
 /*
- * Looks at this host with the eyes of one configuration of one instance. Changes nothing, needs no
- * root, and never fails: what cannot be found out is unknown. Only on EC2 it asks over the network,
- * the instance metadata, and for at most a few seconds.
+ * Gathers what matters of this host for one configuration of one instance. Changes nothing, needs
+ * no root, and never fails: facts that cannot be found out are unknown. Uses the network on EC2
+ * only, to ask the instance metadata, for at most a few seconds.
  */
 void host_read(struct host *host, const struct config *config, const char *instance);
 
-/* All of `link` but its name, which is given; `instance` for whose its XDP program is. */
+/*
+ * Fills in `link`, whose name is given. `instance`: to tell whether the XDP program belongs to it.
+ */
 void host_read_link(struct host_link *link, const char *instance);
 
 /* What is known of the driver of one of the host's interfaces. Pure. */
 struct driver host_link_driver(const struct host *host, const struct host_link *link);
 
-/* Everything unknown. */
+/* Makes everything unknown. */
 void host_init(struct host *host);
 
 json_t *host_json(const struct host *host);
-/* 0; -EINVAL: not what host_json() makes. What the document leaves out is unknown. */
+/* 0; -EINVAL: not a document of host_json(). Facts that the document leaves out are unknown. */
 int host_from_json(struct host *host, const json_t *document, struct error *error);
 
 /* The same through files; `path` "-" is standard output or input. */
 int host_save(const struct host *host, const char *path, struct error *error);
-/* -EINVAL, too, when they are facts of other interfaces than the configuration's. */
+/* Also -EINVAL: the facts are about other interfaces than the configuration's. */
 int host_load_for(struct host *host, const char *path, const struct config *config,
 		  struct error *error);
 

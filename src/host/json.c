@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A host as a JSON document, and back. Every field of struct host stands in one table, once. */
+/* A host as a JSON document, and back. One table has every field of struct host. */
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
@@ -195,7 +195,9 @@ json_t *host_json(const struct host *host)
 			 object_json(&host->forward, link_fields, LINK_FIELDS));
 }
 
-/* Texts end up in messages: printable ASCII. Words end up in commands: nothing that a shell minds. */
+/*
+ * Texts are for messages: printable ASCII. Words are for commands: no character special to a shell.
+ */
 static bool text_fits(const json_t *value, enum field_type type, size_t size)
 {
 	const char *text = json_string_value(value);

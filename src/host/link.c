@@ -25,7 +25,7 @@ static enum answer answer_of(bool yes)
 	return yes ? ANSWER_YES : ANSWER_NO;
 }
 
-/* Texts of drivers: printable ASCII, so that they can be shown and written down. */
+/* Copies a text of a driver, and makes it printable ASCII for messages and JSON. */
 static void copy_text(char *to, size_t size, const char *from, size_t length)
 {
 	size_t used = 0;
@@ -87,7 +87,7 @@ static void host_read_vlan(struct host_link *link)
 	link->rx_vlan_fixed = answer_of((vlan.on && vlan.fixed) || (stag.on && stag.fixed));
 }
 
-/* What was lost here. */
+/* Reads the packets that were lost here. */
 static void read_stats(struct host_link *link)
 {
 	_cleanup_free_ struct ethtool_stat *stats = NULL;
@@ -104,7 +104,7 @@ static void read_stats(struct host_link *link)
 		link->rx_overruns = (int64_t)packets;
 }
 
-/* Names take CAP_SYS_ADMIN, the pins of this instance do not. */
+/* A program's name takes CAP_SYS_ADMIN, but this instance's own program is known by its pins. */
 static void read_owner(struct host_link *link, int ifindex, const struct xdp_program *program,
 		       const char *instance)
 {

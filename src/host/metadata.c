@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * EC2's instance metadata (IMDSv2): a token first, then what is asked for with it. Every request is
- * a connection of its own and HTTP/1.0, whose answer ends with the connection, so that there is
- * nothing to know of HTTP but its first line and the empty one.
+ * EC2's instance metadata (IMDSv2): the first request gets a token, which the others carry. Every
+ * request has a connection of its own. The answer of HTTP/1.0 ends with the connection, so only its
+ * first line and its empty line need parsing.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -89,7 +89,7 @@ static bool take_body(char *answer, char *body, size_t size)
 	return *start && (size_t)snprintf(body, size, "%s", start) < size;
 }
 
-/* Until the connection ends, or time or room do. */
+/* Receives until the connection ends, or until time or room run out. */
 static void receive(int fd, char *text, size_t size)
 {
 	struct timespec began, now;
@@ -105,7 +105,7 @@ static void receive(int fd, char *text, size_t size)
 	text[used] = '\0';
 }
 
-/* Says `header` and what was asked for; true: `body` holds the answer, else it is empty. */
+/* Sends a request with `header`. True: `body` holds the answer; else it is empty. */
 static bool metadata_ask(const struct metadata *metadata, const char *method, const char *path,
 			 const char *header, const char *value, char *body, size_t size)
 {
@@ -134,7 +134,7 @@ static bool get(const struct metadata *metadata, const char *path, char *body, s
 			    body, size);
 }
 
-/* An id, "eni-0123456789abcdef0": it becomes part of a command. Forgets what is none. */
+/* Empties `id` unless it is one, as "eni-0123456789abcdef0": it becomes part of a command. */
 static bool keep_id(char *id, const char *prefix)
 {
 	size_t length = strlen(prefix);
@@ -159,7 +159,9 @@ static void read_interface(const struct metadata *metadata, struct host_link *li
 		keep_id(link->interface_id, "eni-");
 }
 
-/* What EC2's machines say of themselves; Xen's have an UUID that begins with it. */
+/*
+ * EC2's machines have its name as their vendor, an asset tag "i-...", or with Xen a UUID "ec2...".
+ */
 static enum answer is_ec2(void)
 {
 	char text[64];

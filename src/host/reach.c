@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a configuration reaches from this host: the address to serve on, routes to the targets of rules,
- * and the VNIs that packets came with.
+ * How a configuration fits this host's network: the address to serve on, routes to the targets of
+ * rules, silence, and the VNIs of packets that arrived.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static enum answer http_free(struct host *host, const char *instance)
 	if (!*host->http_listen || !found)
 		return ANSWER_YES;
 	err = listen_try(host->http_listen);
-	/* perhaps by this instance's own daemon, where it takes root to see that one */
+	/* this instance's own daemon may use it, which only root can see */
 	if (err != -EADDRINUSE || found == -EACCES)
 		return err ? ANSWER_UNKNOWN : ANSWER_YES;
 	listen_explain(host->http_listen, err, &holder, host->http_taken, sizeof(host->http_taken));
@@ -42,7 +42,9 @@ static void host_note_target(struct host_targets *targets, size_t rule,
 	ip_address_format(target, targets->target);
 }
 
-/* One rule after the other; those of one target often stand together. */
+/*
+ * Looks at one rule after the other. Rules of one target often stand together: asks once for them.
+ */
 static void host_find_targets(struct host *host, const struct config *config,
 			      struct netlink *netlink, int ifindex)
 {
@@ -67,7 +69,7 @@ static void host_find_targets(struct host *host, const struct config *config,
 	}
 }
 
-/* Is the kernel kept from answering captured packets, or could it be? */
+/* Has the kernel nftables, and if the instance is attached, is its silence in place? */
 static void read_silence(struct host *host, const struct config *config, const char *instance)
 {
 	struct silence silence = {.port = config->listen.port};
@@ -105,7 +107,7 @@ static void host_find_bypass(struct host *host, const struct config *config)
 	memcpy(host->ipsec_direction, bypass.direction, sizeof(host->ipsec_direction));
 }
 
-/* Verdicts stand in the order in which they are found: those after unknown_vni know the VNI. */
+/* Verdicts are in the order of the stages: packets with one after unknown_vni had a listed VNI. */
 static void count_vnis(struct host *host, const char *instance)
 {
 	struct counters counters;

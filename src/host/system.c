@@ -72,7 +72,7 @@ static void read_capabilities(struct host *host)
 	host->cap_net_admin = effective & 1ULL << CAP_NET_ADMIN ? ANSWER_YES : ANSWER_NO;
 }
 
-/* The highest number of an idle state that is not disabled, of any CPU. */
+/* The highest number of an idle state that is enabled on any CPU. */
 static int64_t deepest_idle_state(void)
 {
 	int64_t deepest = HOST_UNKNOWN;
@@ -91,7 +91,7 @@ static int64_t deepest_idle_state(void)
 	return deepest;
 }
 
-/* Does a program of this name run, as far as this process sees? */
+/* Does a program of this name run, as far as this process can see? */
 static enum answer runs(const char *name)
 {
 	DIR *directory = opendir("/proc");
@@ -113,7 +113,7 @@ static enum answer runs(const char *name)
 	return answer;
 }
 
-/* Y and N for what the module declares as a switch, else a number. */
+/* The parameter reads Y or N if the module declares it as a switch, else as a number. */
 static int64_t frag_bypass(void)
 {
 	char text[16];
@@ -123,7 +123,9 @@ static int64_t frag_bypass(void)
 	return *text == 'Y' || *text == '1';
 }
 
-/* "0-7" or "0,2-3": the kernel's nr_cpu_ids, by which drivers count, is one more than the last. */
+/*
+ * "0-7" or "0,2-3": the kernel's nr_cpu_ids, which drivers go by, is one more than the last number.
+ */
 static int64_t possible_cpus(void)
 {
 	char text[64];
@@ -181,7 +183,7 @@ bool host_log_names(const char *line, const char *interface)
 	return false;
 }
 
-/* Takes a line of the kernel's log that is about XDP on this interface. */
+/* Keeps a line of the kernel's log if it is about XDP on this interface. */
 static void take_log(struct host_link *link, const char *line)
 {
 	static const char *const refusing[] = {"fail",          "too large",  "exceed",
@@ -189,7 +191,7 @@ static void take_log(struct host_link *link, const char *line)
 
 	if (!host_log_names(line, link->name) || !strcasestr(line, "xdp"))
 		return;
-	*link->refusal = '\0'; /* what succeeded since is no refusal any more */
+	*link->refusal = '\0'; /* an attachment has succeeded since */
 	for (size_t i = 0; i < sizeof(refusing) / sizeof(refusing[0]); i++) {
 		if (strcasestr(line, refusing[i]))
 			snprintf(link->refusal, sizeof(link->refusal), "%s", line);
@@ -205,7 +207,7 @@ void host_read_log(struct host *host)
 	host->kernel_log = ANSWER_NO;
 	if (fd < 0)
 		return;
-	/* a record a read: "6,339,5140900,-;text"; EPIPE: overwritten before it was read */
+	/* read() returns one record: "6,339,5140900,-;text"; EPIPE: it was overwritten before */
 	while ((length = read(fd, record, sizeof(record) - 1)) > 0 ||
 	       (length < 0 && (errno == EPIPE || errno == EINTR))) {
 		char *text;

@@ -34,7 +34,7 @@ enum fragmenting traffic_fragmenting(const struct config *config, const struct h
 		fragmenting_choose(config->forward.oversize, traffic_largest_inner(host),
 				   traffic_forward_mtu(config, host), host->forward.mtu, generic);
 
-	/* none where a size is not known, either */
+	/* nothing has to be fragmented, or a size is not known */
 	if (!traffic_fragments(config, host))
 		return FRAGMENTING_NONE;
 	if (fragmenting == FRAGMENTING_IN_XDP && host->features.broadcast == ANSWER_NO)
@@ -47,7 +47,7 @@ bool traffic_kernel_fragments(const struct config *config, const struct host *ho
 	return host->forward.mtu <= traffic_forward_mtu(config, host);
 }
 
-/* Is the kernel handed packets to forward, be it now and then? */
+/* Does the datapath pass packets to the kernel to forward, if only now and then? */
 static bool passes(const struct config *config, const struct host *host)
 {
 	if (config->forward.unmatched == FALLBACK_PASS || config->inner.truncated == FALLBACK_PASS)
@@ -59,14 +59,14 @@ static bool passes(const struct config *config, const struct host *host)
 	if (config->forward.oversize == OVERSIZE_PASS &&
 	    traffic_largest_inner(host) > traffic_forward_mtu(config, host))
 		return true;
-	/* in XDP, too: packets to be fragmented that have IP options */
+	/* even if XDP fragments: it passes packets with IP options */
 	return traffic_fragmenting(config, host, config->listen.xdp_mode == XDP_MODE_GENERIC) !=
 	       FRAGMENTING_NONE;
 }
 
 bool traffic_passes_version(const struct config *config, const struct host *host, int version)
 {
-	/* truncated packets the kernel drops, whatever its settings */
+	/* the kernel drops truncated packets, whatever its settings */
 	bool by_itself = config->forward.unmatched == FALLBACK_PASS;
 
 	return passes(config, host) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a configuration means for the packets of a host: sizes, and what the kernel gets. Pure. */
+/* What a configuration means for the packets of a host: sizes, and which are passed. Pure. */
 #ifndef HOST_TRAFFIC_H
 #define HOST_TRAFFIC_H
 
@@ -16,16 +16,16 @@ int64_t traffic_largest_inner(const struct host *host);
 enum fragmenting traffic_fragmenting(const struct config *config, const struct host *host,
 				     bool generic);
 /*
- * Would the kernel fragment to forward.mtu, as nothing larger leaves forward.interface? Else it does so
- * only where a route has that MTU, and what is too large ends as oversize.
+ * Does forward.interface's MTU make the kernel fragment to forward.mtu? Else the kernel does so
+ * only if the route has that MTU, and larger packets end as oversize.
  */
 bool traffic_kernel_fragments(const struct config *config, const struct host *host);
 /* How many fragments the largest packet makes; 0: nothing has to be fragmented. */
 int64_t traffic_fragments(const struct config *config, const struct host *host);
 
 /*
- * Is the kernel handed packets of this IP version (4 or 6), which it then has to forward? Of IPv6 only
- * where rules are about it.
+ * May the datapath pass packets of this IP version (4 or 6), which the kernel then has to forward?
+ * IPv6 packets only if rules are about IPv6.
  */
 bool traffic_passes_version(const struct config *config, const struct host *host, int version);
 

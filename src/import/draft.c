@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Messages about the old files, and the overrides that they become. */
+/* Messages about the old files, and the overrides that are made from their settings. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>

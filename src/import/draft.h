@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the old files said, on its way to a configuration. Inside import/ only. */
+/* The settings of the old files while they are translated. Inside import/ only. */
 #ifndef IMPORT_DRAFT_H
 #define IMPORT_DRAFT_H
 
@@ -26,7 +26,7 @@ enum setting {
 };
 
 struct place {
-	const char *file; /* NULL: nowhere */
+	const char *file; /* NULL: no file sets it */
 	unsigned int line;
 };
 
@@ -34,35 +34,35 @@ struct value {
 	struct place place; /* file NULL: not set */
 	const char *name;
 	const char *path;
-	bool refused; /* it was set to something that cannot be used, which has been said */
+	bool refused; /* its value cannot be used, and the user has been told */
 	char text[CONFIG_VALUE_SIZE];
 };
 
 struct import {
 	FILE *messages;
 	struct value values[SETTINGS];
-	struct config_override *overrides; /* their values and origins are ours */
+	struct config_override *overrides; /* this struct owns their values and origins */
 	size_t override_count;
-	uint32_t *rules; /* by source port: the override that is its rule, from 1; 0: none */
+	uint32_t *rules; /* by source port: the number of its rule's override, from 1; 0: none */
 	int err;
 };
 
-/* Fails the import, but lets it go on: all that is wrong is to be said. */
+/* Reports an error: the import will fail, but goes on, to report all errors. */
 void import_complain(struct import *import, struct place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Says what is not as it was. */
+/* Reports a difference from the old program. */
 void import_warn(struct import *import, struct place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Adds what the key `path` shall be. */
+/* Sets the key `path` to a value. */
 void import_add(struct import *import, struct place place, const char *path, const char *format,
 		...) __attribute__((format(printf, 4, 5)));
-/* Adds a rule, unless its source port has one. */
+/* Adds a rule, unless its source port has one; another target for it is an error. */
 void import_add_rule(struct import *import, struct place place, const char *port,
 		     const struct ip_endpoint *target);
 
-/* From the rule that is described in several settings. */
+/* Translates the rule that the settings SOURCE_PORT, NAT_IP and NAT_PORT describe. */
 void import_translate_rule(struct import *import);
-/* From all other settings. */
+/* Translates all other settings. */
 void import_translate(struct import *import);
 
 #endif

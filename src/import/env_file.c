@@ -6,12 +6,12 @@
 
 static const char blanks[] = " \t\r\v\f";
 
-/* What a shell would do something with, outside of quotes. */
+/* Characters that a shell gives a meaning, outside of quotes. */
 static const char unquoted_special[] = "$`;&|<>()";
 
 /*
- * Writes the value over itself without its quotes; *end is where it ended. NULL, or what cannot be
- * taken as it stands.
+ * Removes the quotes from the value, in place; *end is where it ended. NULL, or why the value
+ * cannot be taken literally.
  */
 static const char *unquote(char *value, char **end)
 {
@@ -37,7 +37,7 @@ static const char *unquote(char *value, char **end)
 		return "a quote is not closed";
 	*end = in;
 	if (out < in)
-		*out = '\0'; /* never where *end still has to be looked at */
+		*out = '\0'; /* before *end, which the caller still reads */
 	return NULL;
 }
 

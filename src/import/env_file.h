@@ -11,13 +11,15 @@
 struct env_line {
 	const char *name; /* NULL: a blank line or a comment */
 	const char *value;
-	/* What keeps the value from being taken as it stands; NULL: nothing. Then value is raw. */
+	/*
+	 * Why the value cannot be taken literally, and is as it stands in the file; NULL: it can.
+	 */
 	const char *objection;
 };
 
 /*
- * Takes `line`, which has no newline, apart in place: the texts of `parsed` point into it.
- * NULL, or what is wrong with the line, in which case `parsed` is untouched.
+ * Parses `line`, which has no newline, in place: the texts of `parsed` point into it. Returns NULL,
+ * or what is wrong with the line, and `parsed` is untouched.
  */
 const char *env_line_parse(char *line, struct env_line *parsed);
 

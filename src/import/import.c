@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the old files say is laid over an empty configuration like options of a command line, and
- * the result is printed. So values are judged and written where those of the new format are.
+ * Applies the settings of the old files to an empty configuration, like options of a command line,
+ * and prints the result. So the code that validates and prints new values handles the old ones,
+ * too.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,11 +15,11 @@
 #include "config/schema.h"
 #include "import/env_file.h"
 
-/* The names that settings have in the old files. */
+/* The names of settings in the old files. */
 static const struct {
 	const char *name;
 	enum setting setting;
-	const char *path; /* what it is now, where the value needs no translation */
+	const char *path; /* the key that takes the same value now; NULL: it needs translation */
 	const char *gone; /* why it has no counterpart */
 } names[] = {
 	{"INTERFACE", INPUT_INTERFACE, "listen.interface", NULL},

@@ -13,9 +13,9 @@ struct config_import_files {
 };
 
 /*
- * Writes to `out` a configuration that loads without problems, and to `messages` a line for each
- * thing that could not be carried over ("FILE:LINE: warning: ...") or is wrong ("FILE:LINE: ...").
- * Returns 0; or -EINVAL, -ENOMEM, or why a file cannot be read, with nothing written to `out`.
+ * Writes a configuration that loads without problems to `out`. Writes a line to `messages` for each
+ * setting that has no counterpart ("FILE:LINE: warning: ...") or is wrong ("FILE:LINE: ...").
+ * Returns 0; or -EINVAL, -ENOMEM, or why a file cannot be read, and nothing is written to `out`.
  */
 int config_import(const struct config_import_files *files, FILE *out, FILE *messages);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the settings of old mean now. */
+/* Translates old settings to keys of the configuration. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,7 +9,7 @@
 
 static const struct place old_default = {"old default", 0};
 
-/* `value`, or what stands in for it where it is not set; says so where it is set in vain. */
+/* `setting`, or `other` if it is not set. Warns if both are set and differ: `other` is ignored. */
 static const struct value *choose(struct import *import, enum setting setting, enum setting other)
 {
 	const struct value *value = &import->values[setting], *stand_in = &import->values[other];
@@ -22,7 +22,7 @@ static const struct value *choose(struct import *import, enum setting setting, e
 	return value;
 }
 
-/* A rule has three parts; says which of them are missing when only some are there. */
+/* Are all three parts of a rule there? If only some are, reports which are missing. */
 static bool rule_complete(struct import *import, const struct value *const parts[3])
 {
 	static const char *const called[3] = {"SOURCE_PORT", "NAT_IP", "NAT_PORT"};
@@ -74,7 +74,7 @@ static void translate_redirect(struct import *import)
 	const struct value *value = &import->values[ENABLE_REDIRECT];
 	static const char *const yes[] = {"yes", "true", "1", "on", "y"};
 	static const char *const no[] = {"no", "false", "0", "off", "n"};
-	/* The old program sent on what no rule matched, too. */
+	/* The old program also forwarded packets that no rule matched. */
 	const char *unmatched = value->place.file ? NULL : "forward";
 	char quoted[CONFIG_QUOTE_SIZE];
 
@@ -116,7 +116,7 @@ static void translate_debug_level(struct import *import)
 			   value->text[0] == '0' ? "info" : "debug");
 }
 
-/* One of the two rates alone may contradict the default of the other, which then gives way. */
+/* If only one rate is set and contradicts the other's default, the other becomes equal to it. */
 static void translate_rates(struct import *import)
 {
 	const struct value *target = &import->values[TARGET_PPS];
@@ -138,7 +138,7 @@ static void translate_rates(struct import *import)
 
 static void translate_interfaces(struct import *import)
 {
-	/* What the old program did without them. */
+	/* The defaults of the old program. */
 	static const char *const defaults[] = {
 		[INPUT_INTERFACE] = "ens5",
 		[TARGET_INTERFACE] = "ens6",
@@ -151,7 +151,7 @@ static void translate_interfaces(struct import *import)
 			continue;
 		value->path = i == INPUT_INTERFACE ? "listen.interface" : "forward.interface";
 		strcpy(value->text, defaults[i]);
-		/* One that was refused only stands in, so that nothing is said to be missing. */
+		/* A refused setting was reported already: take the default, and do not warn. */
 		if (!value->refused)
 			import_warn(import, old_default,
 				    "no file names it, so %s is %s: is that right?", value->path,

@@ -27,7 +27,7 @@ static const char *const helpless_drivers[] = {
 	"ip6gretap", "geneve",  "team",   "ifb",
 };
 
-/* They take redirected frames with or without a program. */
+/* Drivers that take redirected frames with or without a program. */
 static const char *const programless_drivers[] = {"veth", "tun"};
 
 #define LISTS(names, name) driver_is_listed(names, sizeof(names) / sizeof((names)[0]), name)
@@ -69,7 +69,7 @@ static struct driver driver_ena(const struct driver_facts *facts)
 	bool in_tree = version == 0;
 	struct driver ena = {
 		.title = "ENA",
-		.native = ANSWER_YES, /* although it says no while it has too many channels */
+		.native = ANSWER_YES, /* the driver says no while it has too many channels */
 		.needs_program = ANSWER_YES,
 		.rings_each = in_tree, /* ena_xdp.c; amzn-drivers rings once for many since 2.9.0 */
 		.attach_interrupts = true,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What network drivers can do with XDP, as far as the kernel does not tell. Decisions that depend on
- * a driver's name are made here, and only here; what its statistics mean is in driver_counters.h.
+ * What network drivers can do with XDP, where the kernel does not tell. Only this file makes
+ * decisions by a driver's name; driver_counters.h has the meaning of its statistics.
  */
 #ifndef NET_DRIVER_H
 #define NET_DRIVER_H
@@ -12,8 +12,8 @@
 #include "base/answer.h"
 
 /*
- * The largest MTU that every driver takes with an XDP program in one buffer; ENA's limit, while veth
- * and virtio_net take a little more.
+ * The largest MTU that every driver takes with an XDP program in one buffer; ENA's limit, while
+ * veth and virtio_net take a little more.
  */
 #define DRIVER_SAFE_MTU 3498
 
@@ -24,7 +24,7 @@
 #define DRIVER_ENA_BYPASS      "enable_frag_bypass"
 #define DRIVER_ENA_BYPASS_FILE "/sys/module/ena/parameters/" DRIVER_ENA_BYPASS
 
-/* What is known of an interface. What is left out, zero or NULL, is not known. */
+/* What is known of an interface. Zero or NULL: not known. */
 struct driver_facts {
 	const char *name;
 	const char *version; /* of in-tree drivers the kernel's release; ENA without one: in-tree */
@@ -39,22 +39,22 @@ struct driver {
 	const char *title;     /* for messages: "ENA", else the name, which stays the caller's */
 	enum answer native;    /* has native XDP */
 	int64_t xdp_mtu;       /* the largest with an XDP program; 0: any */
-	bool xdp_mtu_sure;     /* else some drivers take a little more */
-	int64_t xdp_channels;  /* at most so many with an XDP program; 0: any number */
-	bool channel_each_cpu; /* each CPU sends from XDP by a channel of its own, if there is */
+	bool xdp_mtu_sure;     /* false: some drivers take a little more */
+	int64_t xdp_channels;  /* the most with an XDP program; 0: any number */
+	bool channel_each_cpu; /* each CPU sends from XDP by its own channel, if there are enough */
 	enum answer needs_program; /* sends redirected frames only while it carries a program */
-	bool has_peer;             /* a pair's end; the other takes such frames only with GRO on */
-	bool rings_each;           /* rings its doorbell for each XDP_TX, once for many redirects */
+	bool has_peer;   /* one end of a pair; the other takes such frames only with GRO on */
+	bool rings_each; /* rings its doorbell for each XDP_TX, once for many redirects */
 	bool attach_interrupts; /* the first program and the last take the interface down and up */
 	bool panics;            /* under XDP_TX and XDP_REDIRECT */
 	bool fails_xdp;         /* attaching does not work at all */
-	int64_t fragments;      /* sends no more IP fragments a second; 0: any number */
-	bool has_bypass;        /* has DRIVER_ENA_BYPASS, by its version */
+	int64_t fragments;      /* the most IP fragments that it sends a second; 0: any number */
+	bool has_bypass;        /* by its version it has DRIVER_ENA_BYPASS */
 };
 
 /* Pure. */
 struct driver driver_of(const struct driver_facts *facts);
-/* The same where only the name is known. */
+/* The same if only the name is known. */
 struct driver driver_named(const char *name);
 
 #endif

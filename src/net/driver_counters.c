@@ -7,9 +7,9 @@
 #define BOTH (LOST_RECEIVING | LOST_SENDING)
 
 /*
- * Names: ena_ethtool.c, virtio_net.c; meanings: ENA_Linux_Best_Practices.rst of amzn-drivers, and EC2's
- * documentation of the allowances. ENA's tx_drops is the kernel's tx_dropped again; veth's drops are
- * what it could not redirect, which the tracepoints tell, too.
+ * Names: ena_ethtool.c, virtio_net.c; meanings: ENA_Linux_Best_Practices.rst of amzn-drivers, and
+ * EC2's documentation of the allowances. Left out: ENA's tx_drops, which repeats the kernel's
+ * tx_dropped, and veth's drops, frames that it could not redirect, which the tracepoints count.
  */
 static const struct driver_counter {
 	const char *driver;
@@ -31,7 +31,7 @@ static const struct driver_counter {
 		{"ena", "linklocal_allowance_exceeded", NULL, BOTH,
 		 "too many packets to the instance metadata, DNS and time services"},
 	[DRIVER_ALLOWANCES] = {"ena", "rx_drops", NULL, LOST_RECEIVING,
-			       "the device had no room for what it received"},
+			       "the device had no room for received packets"},
 	{"ena", "rx_overruns", NULL, LOST_RECEIVING, DRIVER_OVERRUN},
 	{"ena", "queue_N_rx_page_alloc_fail", NULL, LOST_RECEIVING,
 	 "no memory for the receive ring"},
@@ -45,18 +45,17 @@ static const struct driver_counter {
 	 "the program returned no valid XDP action"},
 	/* up to Linux 6.10, and from then on */
 	{"virtio_net", "rx_queue_N_drops", "rx_queue_N_xdp_drops", LOST_RECEIVING,
-	 "the driver dropped what it received"},
+	 "the driver dropped received packets"},
 	{"virtio_net", "rxN_drops", "rxN_xdp_drops", LOST_RECEIVING,
-	 "the driver dropped what it received"},
+	 "the driver dropped received packets"},
 	{"virtio_net", "rxN_hw_drops", NULL, LOST_RECEIVING,
-	 "the device had no room for what it received"},
-	{"virtio_net", "txN_hw_drops", NULL, LOST_SENDING,
-	 "the device dropped what was to be sent"},
+	 "the device had no room for received packets"},
+	{"virtio_net", "txN_hw_drops", NULL, LOST_SENDING, "the device dropped packets to be sent"},
 };
 
 #define DRIVER_COUNTERS (sizeof(driver_counters) / sizeof(driver_counters[0]))
 
-/* Is `name` the statistic of one queue that `generic` stands for? */
+/* Is `name` the statistic `generic` of some queue? */
 static bool driver_counters_match(const char *name, const char *generic)
 {
 	for (; *generic; generic++) {
@@ -73,7 +72,7 @@ static bool driver_counters_match(const char *name, const char *generic)
 	return !*name;
 }
 
-/* Of all queues together; false, and `total` is untouched: there is none. */
+/* Adds up a statistic over all queues. False, and `total` is untouched: there is none. */
 static bool driver_counters_sum(const struct ethtool_stat *stats, size_t count, const char *generic,
 				uint64_t *total)
 {
@@ -106,7 +105,7 @@ bool driver_counters_next_loss(const char *driver, unsigned int sides,
 			driver_counters_sum(stats, count, row->without, &without);
 		*loss = (struct driver_loss){
 			.name = row->name,
-			/* they are not read at one instant */
+			/* the two are not read at one instant */
 			.packets = packets > without ? packets - without : 0,
 			.meaning = row->meaning,
 		};
@@ -137,7 +136,7 @@ bool driver_counters_connections_left(const struct ethtool_stat *stats, size_t c
 	return driver_counters_sum(stats, count, "conntrack_allowance_available", connections);
 }
 
-/* Drivers call it rx_overruns, rx_overrun_errors, or the like. */
+/* Drivers call the statistic rx_overruns, rx_overrun_errors, or the like. */
 bool driver_counters_overruns(const struct ethtool_stat *stats, size_t count, uint64_t *packets)
 {
 	bool found = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What drivers' own statistics (ethtool -S) mean, in one table for all who read them. What they count
- * of XDP is no part of it: those are the program's verdicts, or what the tracepoints tell, again.
+ * What drivers' own statistics (ethtool -S) mean, in one table for all who read them. It leaves out
+ * what drivers count of XDP, as the program's verdicts and the tracepoints tell the same.
  */
 #ifndef NET_DRIVER_COUNTERS_H
 #define NET_DRIVER_COUNTERS_H
@@ -16,8 +16,8 @@
 enum driver_loss_side { LOST_RECEIVING = 1, LOST_SENDING = 2 };
 
 struct driver_loss {
-	const char *name; /* of the statistic, an N standing for the queue's number */
-	uint64_t packets; /* of all queues */
+	const char *name; /* of the statistic; N stands for the queue's number */
+	uint64_t packets; /* of all queues together */
 	const char *meaning;
 };
 
@@ -43,15 +43,15 @@ enum driver_allowance {
 const char *driver_allowance_statistic(enum driver_allowance allowance);
 const char *driver_allowance_meaning(enum driver_allowance allowance);
 
-/* The outputs of these are untouched where they return false: the driver has no such statistic. */
+/* These return false, and leave the output untouched, if the driver has no such statistic. */
 
 /* Packets lost to an allowance. */
 bool driver_counters_exceeded(enum driver_allowance allowance, const struct ethtool_stat *stats,
 			      size_t count, uint64_t *packets);
-/* Connections that ENA's allowance of tracked ones has left; no packet is lost yet. */
+/* How many more tracked connections ENA's allowance admits. */
 bool driver_counters_connections_left(const struct ethtool_stat *stats, size_t count,
 				      uint64_t *connections);
-/* Packets that found the receive ring full, whichever driver counts them. */
+/* Packets lost because the receive ring was full; any driver's statistic. */
 #define DRIVER_OVERRUN "the receive ring was full"
 bool driver_counters_overruns(const struct ethtool_stat *stats, size_t count, uint64_t *packets);
 

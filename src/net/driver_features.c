@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel's generic netlink family "netdev" tells it (Linux 6.3; linux/netdev.h, which older
- * systems do not have).
+ * Asks the kernel's generic netlink family "netdev" (Linux 6.3; linux/netdev.h, which older systems
+ * do not have).
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -48,7 +48,7 @@ static void driver_begin(union netlink_request *request, uint16_t family, uint8_
 	header->version = version;
 }
 
-/* Copies the attribute `type` of the answer, which has `size` bytes. */
+/* Sends the request and copies the attribute `type` of the answer, which has `size` bytes. */
 static int driver_ask(struct netlink *netlink, union netlink_request *request, uint16_t type,
 		      void *value, size_t size)
 {

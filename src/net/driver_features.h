@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the driver of an interface says that it can do in XDP. */
+/* What the driver of an interface says it can do in XDP. */
 #ifndef NET_DRIVER_FEATURES_H
 #define NET_DRIVER_FEATURES_H
 
@@ -11,7 +11,7 @@
 #define DRIVER_XDP_TRANSMIT 4
 #define DRIVER_XDP_RX_SG    32
 
-/* DRIVER_XDP_x and bits that have no name here. 0; -errno: there is no way to ask. */
+/* Sets DRIVER_XDP_x, and perhaps bits without a name here. 0; -errno: this kernel does not tell. */
 int driver_xdp_features(int ifindex, uint64_t *features);
 
 #endif

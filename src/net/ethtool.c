@@ -37,8 +37,9 @@ static int ethtool_count_stats(int fd, const char *interface, uint32_t *count)
 }
 
 /*
- * Queues may come or go between the three questions. Kernels before commit 7b07be1ff1cb then write as
- * many values as there are by now, whatever room they are told of; later ones write none.
+ * The number of queues may change between the three requests. Kernels before commit 7b07be1ff1cb
+ * then write as many values as there are by now, whatever room they are told of; later ones write
+ * none.
  */
 #define STATS_SPARE 8192
 #define STATS_TRIES 5

@@ -13,14 +13,14 @@ struct ethtool_stat {
 };
 
 /*
- * All statistics of an interface, in the driver's order, to be freed. 0, or -errno and the outputs
- * are untouched; -EOPNOTSUPP: the driver has none.
+ * Reads all statistics of an interface, in the driver's order; the caller frees them. 0, or -errno
+ * and the outputs are untouched; -EOPNOTSUPP: the driver has none.
  */
 int ethtool_read_stats(const char *interface, struct ethtool_stat **stats, size_t *count);
 
 /*
- * One request of the kernel's, a struct of linux/ethtool.h with its `cmd` filled in; what is got
- * comes back in it. 0 or -errno; -EOPNOTSUPP: the driver does not know it.
+ * Sends one request, a struct of linux/ethtool.h with its `cmd` filled in; the kernel writes its
+ * answer into it. 0 or -errno; -EOPNOTSUPP: the driver does not know the request.
  */
 int ethtool_request(const char *interface, void *command);
 

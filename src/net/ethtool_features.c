@@ -10,7 +10,7 @@
 #include "net/ethtool.h"
 #include "net/ethtool_features.h"
 
-/* How many features the kernel has: the same of each device. */
+/* How many features the kernel has; the number is the same for each device. */
 static int ethtool_count_features(const char *interface, uint32_t *count)
 {
 	union {
@@ -25,7 +25,7 @@ static int ethtool_count_features(const char *interface, uint32_t *count)
 	return *count ? 0 : -EOPNOTSUPP;
 }
 
-/* The feature's number, or -errno. */
+/* The number of the feature, or -errno. */
 static int64_t ethtool_find_feature(const char *interface, const char *name, uint32_t count)
 {
 	_cleanup_free_ struct ethtool_gstrings *names =

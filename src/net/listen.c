@@ -31,7 +31,7 @@ static socklen_t listen_fill_address(const struct ip_endpoint *endpoint,
 	return sizeof(*ipv6);
 }
 
-/* A socket that has the address and does not listen yet, or -errno. */
+/* A socket that is bound to the address but does not listen yet, or -errno. */
 static int listen_bind(const char *listen_on)
 {
 	struct sockaddr_storage address;
@@ -46,7 +46,7 @@ static int listen_bind(const char *listen_on)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	/* at boot the address may come later than this program */
+	/* at boot the host may get the address only after this program has started */
 	setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
 	if (address.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));

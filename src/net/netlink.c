@@ -56,7 +56,9 @@ void *netlink_begin(union netlink_request *request, uint16_t type, uint16_t flag
 	return mnl_nlmsg_put_extra_header(&request->message, size);
 }
 
-/* libmnl passes over what follows a cut message, and takes lengths beyond 2 GiB for negative ones. */
+/*
+ * libmnl ignores what follows a truncated message, and takes lengths above 2 GiB for negative ones.
+ */
 static bool netlink_is_whole(const void *datagram, size_t length)
 {
 	const struct nlmsghdr *message = datagram;
@@ -78,7 +80,7 @@ int netlink_take(const void *datagram, size_t length, unsigned int sequence, uns
 
 	if (!netlink_is_whole(datagram, length))
 		return -EBADMSG;
-	/* the rest of an answer that was given up halfway */
+	/* the rest of the answer to an earlier request, whose visitor stopped early */
 	if (!mnl_nlmsg_seq_ok(datagram, sequence))
 		return 1;
 	result = mnl_cb_run(datagram, length, sequence, port, visit, data);
@@ -87,7 +89,7 @@ int netlink_take(const void *datagram, size_t length, unsigned int sequence, uns
 	return result > MNL_CB_STOP;
 }
 
-/* Sends what has the socket's present sequence number, and takes the answers. */
+/* Sends messages with the socket's present sequence number, and reads the answers to them. */
 static int netlink_exchange(struct netlink *netlink, const void *messages, size_t length,
 			    netlink_visit visit, void *data)
 {

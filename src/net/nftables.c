@@ -14,7 +14,7 @@
 
 #include "net/nftables.h"
 
-#define MESSAGE_ROOM 2048 /* more than any message here takes */
+#define MESSAGE_ROOM 2048 /* larger than any message here */
 
 struct nftables_rule {
 	struct nftnl_rule *rule;
@@ -213,7 +213,7 @@ void nftables_end_rule(struct nftables *nft, struct nftables_rule *rule)
 	free(rule);
 }
 
-/* What an old kernel, or one without the module, says of a request to nftables. */
+/* Maps the errors of a kernel that is too old, or has no such module, to -EOPNOTSUPP. */
 static int nft_error(int err)
 {
 	return err == -EINVAL || err == -EPROTONOSUPPORT || err == -EAFNOSUPPORT ? -EOPNOTSUPP
@@ -236,7 +236,7 @@ int nftables_commit(struct nftables *nft)
 	return nft_error(err ? err : netlink_ask_batch(netlink, nft->bytes, nft->used));
 }
 
-/* Lists what a family has of a kind. */
+/* Lists a family's chains, or its rules; `type`: NFT_MSG_GETx. */
 static int nft_list(uint16_t type, uint8_t family, const char *table, netlink_visit visit,
 		    void *data)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tables, chains and rules of nftables, a few kinds of each: made as one transaction, and read back.
- * The only place that knows libnftnl. Functions return 0 or -errno.
+ * Makes tables, chains and rules of nftables, a few kinds of each, in one transaction, and reads
+ * them. The only place that knows libnftnl. Functions return 0 or -errno.
  */
 #ifndef NET_NFTABLES_H
 #define NET_NFTABLES_H
@@ -14,7 +14,7 @@
 
 #define NFTABLES_NAME_SIZE 128 /* of tables and chains here */
 
-/* A transaction. What does not fit any more makes nftables_commit() fail. */
+/* A transaction. nftables_commit() fails if a message did not fit. */
 struct nftables {
 	char bytes[16384] __attribute__((aligned(8)));
 	size_t used;
@@ -23,7 +23,7 @@ struct nftables {
 
 void nftables_begin(struct nftables *nft);
 
-/* `family`: NFPROTO_x. Removing a table that may not be there: add it first. */
+/* `family`: NFPROTO_x. To remove a table that may not exist, add it first. */
 void nftables_add_table(struct nftables *nft, uint8_t family, const char *table);
 void nftables_remove_table(struct nftables *nft, uint8_t family, const char *table);
 
@@ -31,7 +31,7 @@ void nftables_remove_table(struct nftables *nft, uint8_t family, const char *tab
 void nftables_add_chain(struct nftables *nft, uint8_t family, const char *table, const char *name,
 			int hook, int priority, const char *interface);
 
-/* A rule under way; its conditions and statements apply from the first to the last. */
+/* A rule that is being made; the kernel evaluates its conditions and statements in their order. */
 struct nftables_rule;
 
 /* NULL: no memory; the functions below then do nothing, and the commit fails. */
@@ -47,7 +47,7 @@ void nftables_set_mark(struct nftables_rule *rule, uint32_t mark);
 void nftables_drop(struct nftables_rule *rule);
 void nftables_end_rule(struct nftables *nft, struct nftables_rule *rule);
 
-/* All of it, or nothing. -EOPNOTSUPP: this kernel has no nftables. */
+/* Carries out all of it, or nothing. -EOPNOTSUPP: this kernel has no nftables. */
 int nftables_commit(struct nftables *nft);
 
 /* Is nftables there, and may this process use it? 0; -EOPNOTSUPP; -EPERM. */
@@ -57,7 +57,7 @@ int nftables_probe(void);
 int nftables_each_chain(uint8_t family,
 			void (*visit)(void *data, const char *table, const char *chain),
 			void *data);
-/* For each rule of a table, in order, with what its counter has counted. */
+/* Calls `visit` for each rule of a table, in order, with the packets of its counter. */
 int nftables_each_rule(uint8_t family, const char *table,
 		       void (*visit)(void *data, const char *chain, uint64_t packets), void *data);
 

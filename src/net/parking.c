@@ -39,7 +39,7 @@ int parking_open(struct parking *parking, int program_fd)
 		return -errno;
 	err = parking_attach(&opened, program_fd);
 	if (setns(home, CLONE_NEWNET) < 0)
-		abort(); /* in a namespace without interfaces: nothing can be told or undone */
+		abort(); /* stuck in the empty namespace: this thread can do nothing useful there */
 	if (err)
 		parking_close(&opened);
 	else

@@ -23,7 +23,7 @@
 #define PATIENCE_MS 200
 #define LISTENING   10 /* the kernel's TCP_LISTEN, which its user-space headers lack */
 
-/* The socket that was found. */
+/* The search, and the socket that it has found. */
 struct holder_search {
 	const struct ip_endpoint *endpoint;
 	uint32_t uid;

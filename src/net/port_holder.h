@@ -9,7 +9,7 @@
 #include "base/addr.h"
 
 struct port_holder {
-	uint32_t inode; /* of the socket; 0: none is known */
+	uint32_t inode; /* of the socket; 0: not known */
 	uint32_t uid;
 	pid_t pid;        /* 0: not known; only root sees the files of other users' processes */
 	char command[16]; /* as in /proc/PID/comm; empty when `pid` is not known */

@@ -11,7 +11,7 @@
 #include "net/rtnl.h"
 #include "net/rtnl_message.h"
 
-#define EVENT_RECEIVE (4 << 20) /* bytes of events that may wait */
+#define EVENT_RECEIVE (4 << 20) /* bytes: the receive buffer for events */
 
 int rtnl_open(struct netlink **out)
 {
@@ -52,7 +52,7 @@ int rtnl_open_events(struct netlink **out)
 	return err;
 }
 
-/* `ifindex` 0: out of whatever interface; `flags`: RTM_F_x */
+/* `ifindex` 0: out of any interface; `flags`: RTM_F_x */
 static int rtnl_ask_route(struct netlink *netlink, const struct ip_address *destination,
 			  int ifindex, unsigned int flags, struct rtnl_route_message *answer)
 {
@@ -71,7 +71,7 @@ static int rtnl_ask_route(struct netlink *netlink, const struct ip_address *dest
 	return netlink_ask(netlink, &request, rtnl_parse_route, answer);
 }
 
-/* How the kernel says that there is no route: none, or none of this family on this host. */
+/* Does the error mean that there is no route, or none of this family on this host? */
 static bool rtnl_means_no_route(int err)
 {
 	return err == -ENETUNREACH || err == -EHOSTUNREACH || err == -EACCES || err == -EINVAL ||
@@ -79,8 +79,8 @@ static bool rtnl_means_no_route(int err)
 }
 
 /*
- * What the routing table has for the interface. Without an entry there the kernel answers a plain
- * question for IPv4 with a guess: that the destination is on the link.
+ * Asks for the routing table's entry for the interface. If there is none, the kernel answers a
+ * plain question about IPv4 with a guess: the destination is on the link.
  */
 static int rtnl_ask_table(struct netlink *netlink, const struct ip_address *destination,
 			  int ifindex, struct rtnl_route_message *answer)
@@ -99,8 +99,8 @@ int rtnl_get_route(struct netlink *netlink, const struct ip_address *destination
 	int err = rtnl_ask_route(netlink, destination, 0, 0, &answer);
 
 	/*
-	 * The host's own preference is another interface, or it has none, as where the interface
-	 * belongs to a VRF with a table of its own: what is there through the one wanted?
+	 * The host prefers another interface, or has no route, as for an interface in a VRF with a
+	 * table of its own: ask for a route through the interface that is wanted.
 	 */
 	if (rtnl_means_no_route(err) ||
 	    (!err && answer.type == RTN_UNICAST && answer.ifindex != ifindex))
@@ -161,7 +161,7 @@ int rtnl_probe_neighbour(struct netlink *netlink, int ifindex, const struct ip_a
 	struct ndmsg *header =
 		rtnl_begin_neighbour(&request, RTM_NEWNEIGH, NLM_F_ACK, ifindex, address);
 
-	/* without an address the kernel keeps the one it has, which may be newer than ours */
+	/* the request has no MAC: the kernel keeps its own, which may be newer than ours */
 	header->ndm_state = NUD_PROBE;
 	return netlink_ask(netlink, &request, NULL, NULL);
 }

@@ -25,14 +25,14 @@ struct rtnl_route {
 
 /*
  * The way from this host to `destination` out of the interface `ifindex`; RTNL_LOCAL if it is an
- * address of this host. -errno only when the kernel cannot be asked.
+ * address of this host. -errno only if the kernel cannot be asked.
  */
 int rtnl_get_route(struct netlink *netlink, const struct ip_address *destination, int ifindex,
 		   struct rtnl_route *route);
 
 /*
- * The way that the kernel sends what a program has bound to the interface: without an entry in the
- * table, an IPv4 destination is on the link. -ENETUNREACH: no unicast route.
+ * The way of packets from a socket that is bound to the interface: if the table has no entry, the
+ * kernel takes an IPv4 destination to be on the link. -ENETUNREACH: no unicast route.
  */
 int rtnl_get_bound_route(struct netlink *netlink, const struct ip_address *destination, int ifindex,
 			 struct rtnl_route *route);
@@ -40,10 +40,10 @@ int rtnl_get_bound_route(struct netlink *netlink, const struct ip_address *desti
 struct rtnl_neighbour {
 	struct ip_address address;
 	uint8_t mac[6];
-	bool valid;  /* mac may be used */
-	bool stale;  /* but should be confirmed */
-	bool failed; /* nobody answers there */
-	bool lasting; /* set by hand, or of a kind that is never asked for (NUD_PERMANENT, NUD_NOARP) */
+	bool valid;   /* mac may be used */
+	bool stale;   /* mac should be confirmed */
+	bool failed;  /* nobody answers there */
+	bool lasting; /* set by hand, or never resolved (NUD_PERMANENT, NUD_NOARP) */
 };
 
 /* -ENOENT: the kernel does not know it. */
@@ -53,10 +53,10 @@ int rtnl_get_neighbour(struct netlink *netlink, int ifindex, const struct ip_add
 int rtnl_each_neighbour(struct netlink *netlink, int ifindex,
 			void (*visit)(void *data, const struct rtnl_neighbour *neighbour),
 			void *data);
-/* Makes the kernel look for a neighbour, or confirm the one it knows. */
+/* Makes the kernel resolve a neighbour, or confirm one that it knows. */
 int rtnl_use_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address);
 
-/* Has the kernel confirm a neighbour by asking it directly; its address stays in use meanwhile. */
+/* Makes the kernel confirm a neighbour by asking it directly; its MAC stays in use meanwhile. */
 int rtnl_probe_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address);
 /* Removes a neighbour from the kernel's table; -ENOENT: it is not there. */
 int rtnl_forget_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address);
@@ -64,7 +64,7 @@ int rtnl_forget_neighbour(struct netlink *netlink, int ifindex, const struct ip_
 /* What a batch of events means. */
 struct rtnl_events {
 	bool routes;     /* routes, rules or addresses changed */
-	bool neighbours; /* some neighbour on the interface changed: visit() was called for it */
+	bool neighbours; /* neighbours on the interface changed: visit() was called for each */
 	bool link;       /* the interface changed: MAC, MTU or state */
 	bool lost;       /* events were lost: anything may have changed */
 };

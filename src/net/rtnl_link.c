@@ -11,7 +11,7 @@
 #include "net/rtnl_link.h"
 #include "net/rtnl_message.h"
 
-/* `beside`: the link is in the namespace that this one names for its peer; NULL: in this one. */
+/* `beside`: the link is in the namespace of that link's peer; NULL: in this process's. */
 static int rtnl_ask_link(struct netlink *netlink, int ifindex,
 			 const struct rtnl_link_message *beside, struct rtnl_link_message *link)
 {
@@ -72,7 +72,7 @@ int rtnl_read_kind(int ifindex, struct rtnl_kind *kind)
 	return 0;
 }
 
-/* The words of ip(8) for those that a network interface of a host may be. */
+/* The words of ip(8) for the kinds that a host's network interface may be. */
 static const struct {
 	uint16_t type;
 	const char *word;
@@ -122,7 +122,7 @@ bool rtnl_kind_is_share(const char *master_kind)
 	return strcmp(master_kind, "bond") == 0 || strcmp(master_kind, "team") == 0;
 }
 
-/* Members of a VRF have routes. */
+/* Unlike ports of bridges and bonds, members of a VRF have routes. */
 bool rtnl_kind_has_no_routes(const char *master_kind)
 {
 	return rtnl_kind_is_share(master_kind) || strcmp(master_kind, "bridge") == 0 ||

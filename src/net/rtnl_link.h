@@ -10,7 +10,7 @@
 
 /* What the kernel has counted since the link came up (ip -s link). */
 int rtnl_read_stats(int ifindex, struct rtnl_link_stats64 *stats);
-/* The MAC of the other end of a veth, in whichever namespace it is. -ENODEV: it has no such end. */
+/* The MAC of a veth's other end, in whichever namespace that is. -ENODEV: it has no other end. */
 int rtnl_find_peer(int ifindex, uint8_t mac[6]);
 
 /* What sort of link one is. */

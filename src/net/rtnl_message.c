@@ -34,7 +34,7 @@ struct ndmsg *rtnl_begin_neighbour(union netlink_request *request, uint16_t type
 	return header;
 }
 
-/* An address that fills the attribute behind `skip` bytes. */
+/* Reads an address, which fills the attribute behind its first `skip` bytes. */
 static void rtnl_parse_address(const struct nlattr *attribute, size_t skip, int family,
 			       struct ip_address *address)
 {
@@ -48,7 +48,7 @@ static void rtnl_parse_address(const struct nlattr *attribute, size_t skip, int 
 	memcpy(address->bytes, (const char *)mnl_attr_get_payload(attribute) + skip, size);
 }
 
-/* A gateway of another family than the route's. */
+/* Reads a gateway of another family than the route's. */
 static void rtnl_parse_via(const struct nlattr *attribute, struct ip_address *gateway)
 {
 	const struct rtvia *via = mnl_attr_get_payload(attribute);
@@ -128,7 +128,7 @@ int rtnl_parse_neighbour(const struct nlmsghdr *message, void *data)
 	return MNL_CB_STOP;
 }
 
-/* Kernels add counters at the end: what this program does not know is left out. */
+/* Newer kernels add counters at the end, which this program ignores. */
 static void rtnl_parse_stats(const struct nlattr *attribute, struct rtnl_link_stats64 *stats)
 {
 	size_t size = mnl_attr_get_payload_len(attribute);

@@ -17,22 +17,22 @@ struct ndmsg *rtnl_begin_neighbour(union netlink_request *request, uint16_t type
 				   int ifindex, const struct ip_address *address);
 
 /*
- * What follows reads. Each is a netlink_visit whose `data` is the struct above it, zeroed by the
- * caller; an attribute of a size that is not its own counts as absent. They return MNL_CB_STOP, or
- * MNL_CB_ERROR and EBADMSG in errno when the message is too short for its header.
+ * The functions below read. Each is a netlink_visit whose `data` is the struct above it, zeroed by
+ * the caller; an attribute of a wrong size counts as absent. They return MNL_CB_STOP, or
+ * MNL_CB_ERROR and EBADMSG in errno if the message is too short for its header.
  */
 
 struct rtnl_route_message {
 	int ifindex;
 	uint8_t type;            /* RTN_x */
-	struct rtnl_route route; /* but for its type; a next_hop only when it is a gateway */
+	struct rtnl_route route; /* without its type; next_hop is set only if it is a gateway */
 };
 
 int rtnl_parse_route(const struct nlmsghdr *message, void *data);
 
 struct rtnl_neighbour_message {
 	int ifindex;
-	struct rtnl_neighbour neighbour; /* address.version 0: of no IP version */
+	struct rtnl_neighbour neighbour; /* address.version 0: neither IPv4 nor IPv6 */
 };
 
 int rtnl_parse_neighbour(const struct nlmsghdr *message, void *data);

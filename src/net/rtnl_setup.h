@@ -11,13 +11,13 @@
 #include "base/addr.h"
 #include "net/netlink.h"
 
-/* Sets a link up; under another `name`, unless that is NULL. */
+/* Sets a link up, and renames it to `name` unless that is NULL. */
 int rtnl_start_link(struct netlink *netlink, int ifindex, const char *name);
 
-/* Creates a pair, and starts the end that is not called `peer`. */
+/* Creates a pair, and sets the end up that is not `peer`. */
 int rtnl_create_veth(struct netlink *netlink, const char *name, const char *peer,
 		     const uint8_t mac[6], uint32_t mtu);
-/* A permanent one. */
+/* Adds a permanent neighbour. */
 int rtnl_add_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address,
 		       const uint8_t mac[6]);
 /* The gateway need not be on a network of the interface. `mtu`: the route's, locked; 0: none */

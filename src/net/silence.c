@@ -14,7 +14,7 @@
 #include "net/silence.h"
 #include "net/silence_rules.h"
 
-/* What has to be 1 (SILENCE_SETTINGS); without IPv6 there is none of its. */
+/* The settings that have to be 1 (SILENCE_SETTINGS). A host without IPv6 lacks the one for IPv6. */
 static const char *const settings[SILENCE_SETTINGS] = {
 	"/proc/sys/net/ipv4/fwmark_reflect",
 	"/proc/sys/net/ipv6/fwmark_reflect",
@@ -86,8 +86,8 @@ static void find_settings(void *data, const char *table, const char *chain)
 }
 
 /*
- * What an instance that runs here has found the settings to be: an empty chain of its inet table is
- * named after it. False: there is none, and `before` is untouched.
+ * Reads the values that the settings had before the first instance in this namespace: an empty
+ * chain in its inet table is named after them. False: there is none, and `before` is untouched.
  */
 static bool settings_recorded(char before[SILENCE_SETTINGS])
 {
@@ -128,7 +128,7 @@ static void read_marking(void *data, const char *chain, uint64_t packets)
 		reading->marked += packets;
 }
 
-/* The first rule is about answers, the others about the tunnel. */
+/* The first rule drops answers, the others errors about the tunnel. */
 static void read_dropping(void *data, const char *chain, uint64_t packets)
 {
 	struct silence_reading *reading = data;
@@ -246,7 +246,7 @@ bool silence_events(const struct netlink *events)
 	bool any = false;
 	ssize_t size;
 
-	/* what was lost (ENOBUFS) were changes, too; what they are is looked up */
+	/* lost events (ENOBUFS) are changes, too; silence_read() finds out what changed */
 	while ((size = recv(netlink_fd(events), buffer, sizeof(buffer), MSG_DONTWAIT)) > 0 ||
 	       (size < 0 && errno == ENOBUFS))
 		any = true;

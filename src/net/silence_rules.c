@@ -13,8 +13,8 @@
 #include "base/fnv.h"
 #include "net/silence_rules.h"
 
-#define RULES_LAYOUT  2      /* another one for each change of the rules below */
-#define INGRESS_FIRST (-500) /* before everybody else's rules on the interface */
+#define RULES_LAYOUT  2      /* a version: increase it with each change of the rules below */
+#define INGRESS_FIRST (-500) /* priority: before everybody else's rules on the interface */
 
 const char *silence_table(char *name, const char *instance)
 {
@@ -31,8 +31,8 @@ const char *silence_fingerprint(char *name, const struct silence *silence)
 }
 
 /*
- * Drops marked packets of a protocol, with a first byte from `first` to `last`: the type of an ICMPv6
- * message, behind all extension headers.
+ * Drops marked packets of a protocol whose first byte is from `first` to `last`: for ICMPv6 the
+ * type of the message, behind all extension headers.
  */
 static void silence_drop_ingress(struct nftables *nft, const char *table, const char *chain,
 				 uint32_t mark, uint8_t protocol, uint8_t first, uint8_t last)
@@ -50,8 +50,9 @@ static void silence_drop_ingress(struct nftables *nft, const char *table, const 
 }
 
 /*
- * Marks what the datapath passes, as soon as it comes in, by the MAC that only that has; and drops
- * IGMP, and of ICMPv6 multicast listener and neighbour discovery with their kin (types 130 to 143).
+ * Marks passed packets as soon as they come in, by the MAC that only they have. Drops IGMP among
+ * them, and ICMPv6's multicast listener discovery, neighbour discovery and the like (types 130 to
+ * 143).
  */
 static void silence_mark_ingress(struct nftables *nft, const char *table, const char *chain,
 				 const char *interface, const struct silence *silence)
@@ -70,7 +71,7 @@ static void silence_mark_ingress(struct nftables *nft, const char *table, const 
 	silence_drop_ingress(nft, table, chain, silence->mark, IPPROTO_ICMPV6, 130, 143);
 }
 
-/* Drops what the kernel itself sends under the mark. */
+/* Drops packets that the kernel itself sends with the mark. */
 static void silence_drop_answers(struct nftables *nft, const char *table, uint32_t mark)
 {
 	struct nftables_rule *rule = nftables_begin_rule(nft, NFPROTO_INET, table, "output");
@@ -81,16 +82,16 @@ static void silence_drop_answers(struct nftables *nft, const char *table, uint32
 	nftables_end_rule(nft, rule);
 }
 
-/* What the kernel says of a packet of the tunnel, in bytes from the ICMP header. */
+/* An ICMP error about a packet of the tunnel; offsets are in bytes from the ICMP header. */
 struct tunnel_error {
 	uint8_t icmp;        /* IPPROTO_x */
 	uint8_t first, last; /* types of errors (RFC 792; RFC 4443 2.1) */
-	uint8_t protocol;    /* where the next header is named in the packet that it is about */
-	uint8_t fragment;    /* where it is named in a fragment header (RFC 8200 4.5); 0: none */
-	uint8_t port;        /* the UDP destination port */
+	uint8_t protocol;    /* offset of the next header field in the quoted packet */
+	uint8_t fragment;    /* the same in its fragment header (RFC 8200 4.5); 0: it has none */
+	uint8_t port;        /* offset of the UDP destination port */
 };
 
-/* The packet begins at byte 8, without IP options. */
+/* The quoted packet begins at byte 8, and has no IP options. */
 static const struct tunnel_error tunnel_errors[] = {
 	{IPPROTO_ICMP, 3, 5, 8 + 9, 0, 8 + 20 + 2},
 	{IPPROTO_ICMP, 11, 12, 8 + 9, 0, 8 + 20 + 2},

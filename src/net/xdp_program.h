@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which XDP program an interface carries, whose it is, and how it is taken off. */
+/* Which XDP program an interface carries, whose it is, and how to remove it. */
 #ifndef NET_XDP_PROGRAM_H
 #define NET_XDP_PROGRAM_H
 
@@ -10,9 +10,9 @@
 
 struct xdp_program {
 	uint32_t id;   /* 0: none */
-	char name[16]; /* empty: it has none, or CAP_SYS_ADMIN is not there to ask with */
+	char name[16]; /* empty: it has none, or this process lacks CAP_SYS_ADMIN to ask for it */
 	bool generic;
-	bool link_known; /* which takes CAP_SYS_ADMIN */
+	bool link_known; /* asking takes CAP_SYS_ADMIN */
 	uint32_t link;   /* the id of the BPF link that holds it; 0: none */
 };
 
@@ -24,13 +24,13 @@ const char *xdp_program_format(const struct xdp_program *program, char *text);
 /* Is it one of this product's programs, by its name? */
 bool xdp_program_ours(const struct xdp_program *program);
 /*
- * The command that takes it off an interface, whose name may need quotes; or the one that tells it,
- * where it is not known. Returns `text`.
+ * The command that removes the program from an interface, whose name may need quotes; or, if it is
+ * not known, the command that tells it. Returns `text`.
  */
 #define XDP_REMOVAL_SIZE 128
 const char *xdp_program_removal(const struct xdp_program *program, const char *interface,
 				char *text);
-/* -EBUSY, with the words that say which program is in the way. */
+/* Returns -EBUSY; the error names the program in the way and how to remove it. */
 int xdp_program_in_the_way(int ifindex, const char *interface, struct error *error);
 
 #endif

@@ -13,9 +13,9 @@
 #include "base/cleanup.h"
 #include "net/xfrm.h"
 
-#define READ_TRIES 5 /* while policies change */
+#define READ_TRIES 5 /* if policies change meanwhile */
 
-/* One of a family that has no addresses here matches nothing. */
+/* False: neither IPv4 nor IPv6, or too long: such a policy matches nothing. */
 static bool xfrm_parse_prefix(uint16_t family, const xfrm_address_t *address, uint8_t length,
 			      struct ip_prefix *prefix)
 {
@@ -42,7 +42,9 @@ static bool xfrm_parse_selector(const struct xfrm_selector *selector, struct xfr
 				 &policy->destination);
 }
 
-/* The first of what is demanded, in the order in which it is put around the packet. */
+/*
+ * The first protocol that the policy demands, in the order in which they are put around the packet.
+ */
 static uint8_t xfrm_parse_template(const struct nlattr *attribute)
 {
 	struct xfrm_user_tmpl template;
@@ -53,7 +55,10 @@ static uint8_t xfrm_parse_template(const struct nlattr *attribute)
 	return template.id.proto;
 }
 
-/* Packets have no mark when they are looked up, and do not leave by a virtual interface of IPsec. */
+/*
+ * Foreign: policies for packets with a mark, or for a virtual interface of IPsec; ours have
+ * neither.
+ */
 static void xfrm_parse_attribute(const struct nlattr *attribute, struct xfrm_message *answer)
 {
 	struct xfrm_mark mark;
@@ -151,7 +156,7 @@ static int xfrm_take_default(const struct nlmsghdr *message, void *data)
 	return MNL_CB_STOP;
 }
 
-/* What becomes of packets that no policy is about (Linux 5.15): they pass, or are blocked. */
+/* Adds the defaults (Linux 5.15): packets that no policy is about pass, or are blocked. */
 static int xfrm_add_defaults(struct netlink *netlink, struct xfrm_policies *policies)
 {
 	struct xfrm_policy policy = {.priority = UINT32_MAX, .is_default = true, .blocks = true};
@@ -179,7 +184,7 @@ static int xfrm_add_defaults(struct netlink *netlink, struct xfrm_policies *poli
 }
 #endif
 
-/* The kernel lists the newest first, and asks the oldest first. */
+/* Of equal policies the kernel lists the newest first, and takes the oldest. */
 static int xfrm_compare_policies(const void *left, const void *right)
 {
 	const struct xfrm_policy *a = left, *b = right;

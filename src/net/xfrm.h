@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's IPsec policies (ip xfrm policy) for packets that a host sends or forwards. What XDP
- * sends passes them by.
+ * The kernel's IPsec policies (ip xfrm policy) for packets that a host sends or forwards. Packets
+ * that XDP sends bypass them.
  */
 #ifndef NET_XFRM_H
 #define NET_XFRM_H
@@ -24,25 +24,25 @@ struct xfrm_port {
 struct xfrm_policy {
 	enum xfrm_direction direction;
 	uint32_t priority; /* the lowest comes first */
-	size_t listed;     /* of equal ones the last comes first, which was added first */
-	bool is_default;   /* where no other is about a packet; it blocks */
+	size_t listed;     /* place in the kernel's list; of equal ones the last wins, the oldest */
+	bool is_default;   /* it is for packets that no other policy is about, and blocks them */
 	bool blocks;
-	uint8_t demands; /* IPPROTO_ESP, _AH, _COMP; 0: nothing, as one that blocks or lets pass */
+	uint8_t demands; /* IPPROTO_ESP, _AH, _COMP; 0: none, as it blocks or lets packets pass */
 	struct ip_prefix source; /* of the default: address.version 0, of each version */
 	struct ip_prefix destination;
 	uint8_t protocol; /* 0: any */
 	struct xfrm_port source_port;
 	struct xfrm_port destination_port;
-	int ifindex; /* out of which, or in by which they go; 0: any */
+	int ifindex; /* by which the packets leave, or have come in; 0: any */
 };
 
-/* Those that are about packets without a mark, in the order in which the kernel asks them. */
+/* The policies for packets without a mark, in the order in which the kernel tries them. */
 struct xfrm_policies {
 	struct xfrm_policy *list;
 	size_t count;
 };
 
-/* 0, also where the kernel knows no IPsec; -EPERM: it takes CAP_NET_ADMIN; -errno. */
+/* 0, also if the kernel has no IPsec; -EPERM: it takes CAP_NET_ADMIN; -errno. */
 int xfrm_read_policies(struct xfrm_policies *policies);
 void xfrm_clear_policies(struct xfrm_policies *policies);
 
@@ -60,13 +60,13 @@ struct xfrm_flow {
 
 /*
  * The first policy of the direction that protects or blocks at least some of these packets; NULL:
- * there is none, or all of them are let pass before it comes. Pure.
+ * there is none, or an earlier policy lets all of them pass. Pure.
  */
 const struct xfrm_policy *xfrm_find_policy(const struct xfrm_policies *policies,
 					   enum xfrm_direction direction,
 					   const struct xfrm_flow *flow);
 
-/* As `ip xfrm policy` shows it, in a line. Returns `text`. */
+/* The policy as `ip xfrm policy` shows it, in one line. Returns `text`. */
 #define XFRM_POLICY_SIZE 176
 const char *xfrm_policy_format(const struct xfrm_policy *policy, char *text);
 /* "esp", "ah", "comp"; "block". */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which policy is about which packets. */
+/* Decides which policy is about which packets. */
 #include <netinet/in.h>
 #include <stdio.h>
 

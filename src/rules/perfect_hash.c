@@ -12,9 +12,9 @@
 #define DISPLACEMENTS   (1U << TABLE_DISPLACEMENT_BITS)
 #define FREE_SLOT       UINT32_MAX
 
-/* What a build works with. Bucket b's keys are order[start[b]] .. order[start[b + 1] - 1]. */
+/* The state of a build. Bucket b's keys are order[start[b]] .. order[start[b + 1] - 1]. */
 struct build {
-	struct table_layout *layout;
+	struct perfect_hash_layout *layout;
 	struct table_place *place; /* of each key */
 	uint32_t *start;
 	uint32_t *order;
@@ -91,7 +91,7 @@ static void sort_buckets(struct build *build)
 	}
 }
 
-/* Puts all keys of the bucket into free slots, or none. */
+/* Puts all keys of the bucket into free slots, or none of them and returns false. */
 static bool place_bucket(struct build *build, size_t bucket, uint16_t displacement)
 {
 	const struct table *geometry = &build->layout->geometry;
@@ -112,7 +112,8 @@ static bool place_bucket(struct build *build, size_t bucket, uint16_t displaceme
 	return true;
 }
 
-static void store_displacement(struct table_layout *layout, size_t bucket, uint16_t displacement)
+static void store_displacement(struct perfect_hash_layout *layout, size_t bucket,
+			       uint16_t displacement)
 {
 	unsigned int shift = bucket % TABLE_DISPLACEMENTS_PER_WORD * TABLE_DISPLACEMENT_BITS;
 
@@ -123,7 +124,7 @@ static void store_displacement(struct table_layout *layout, size_t bucket, uint1
 
 static bool place_all(struct build *build)
 {
-	struct table_layout *layout = build->layout;
+	struct perfect_hash_layout *layout = build->layout;
 	uint32_t tries = layout->displacements ? DISPLACEMENTS : 1;
 
 	memset(build->owner, 0xff, layout->slot_count * sizeof(*build->owner));
@@ -155,7 +156,7 @@ static void hash_keys(struct build *build, const uint64_t *keys, size_t words)
 	}
 }
 
-static int layout_prepare(struct table_layout *layout, size_t count, size_t buckets)
+static int layout_prepare(struct perfect_hash_layout *layout, size_t count, size_t buckets)
 {
 	memset(layout, 0, sizeof(*layout));
 	layout->slot_count = power_of_two(count * SLOTS_PER_KEY);
@@ -172,7 +173,8 @@ static int layout_prepare(struct table_layout *layout, size_t count, size_t buck
 	return layout->displacements ? 0 : -ENOMEM;
 }
 
-int table_build(struct table_layout *layout, const uint64_t *keys, size_t words, size_t count)
+int perfect_hash_build(struct perfect_hash_layout *layout, const uint64_t *keys, size_t words,
+		       size_t count)
 {
 	struct build build = {
 		.layout = layout,
@@ -195,13 +197,35 @@ int table_build(struct table_layout *layout, const uint64_t *keys, size_t words,
 	}
 	build_free(&build);
 	if (err)
-		table_clear(layout);
+		perfect_hash_layout_clear(layout);
 	return err;
 }
 
-void table_clear(struct table_layout *layout)
+void perfect_hash_layout_clear(struct perfect_hash_layout *layout)
 {
 	free(layout->displacements);
 	free(layout->slot_of);
 	memset(layout, 0, sizeof(*layout));
+}
+
+int perfect_hash_take(struct perfect_hash_table *table, struct perfect_hash_layout *layout,
+		      size_t slot_size)
+{
+	table->slots = calloc(layout->slot_count, slot_size);
+	if (!table->slots)
+		return -ENOMEM;
+	table->geometry = layout->geometry;
+	table->displacements = layout->displacements;
+	table->displacement_words = layout->displacement_words;
+	table->slot_size = slot_size;
+	table->slot_count = layout->slot_count;
+	layout->displacements = NULL;
+	return 0;
+}
+
+void perfect_hash_clear(struct perfect_hash_table *table)
+{
+	free(table->displacements);
+	free(table->slots);
+	memset(table, 0, sizeof(*table));
 }

@@ -10,7 +10,7 @@
 #define IPV4_WORDS 2
 #define IPV6_WORDS 5
 
-/* A rule as key and mask of its family, before its shape is known. */
+/* A rule as a key and a mask, before its shape is known. */
 struct rule_key {
 	uint64_t key[IPV6_WORDS];
 	uint64_t mask[IPV6_WORDS];
@@ -27,7 +27,7 @@ static void put_prefix(const struct ip_prefix *prefix, uint8_t *key, uint8_t *ma
 		mask[i / 8] |= 0x80 >> i % 8;
 }
 
-/* Addresses fill the first words in the order of the packet, the rest is the last word. */
+/* The first words are the addresses as in a packet; the last word holds everything else. */
 static void rule_key_of(const struct nat_rule *rule, struct rule_key *out)
 {
 	size_t words = rule->to.address.version == 4 ? IPV4_WORDS : IPV6_WORDS;
@@ -47,7 +47,7 @@ static void rule_key_of(const struct nat_rule *rule, struct rule_key *out)
 		out->key[i] &= out->mask[i];
 }
 
-/* One family's table in the making. Shape i has the mask masks[i]. */
+/* One family's table while it is built. Shape i has the mask masks[i]. */
 struct family {
 	size_t words;
 	size_t slot_size;
@@ -59,7 +59,7 @@ struct family {
 	size_t count;
 };
 
-/* The shape with this mask; a new one belongs to `rule`. */
+/* Finds the shape with this mask, or adds it; `rule` is then its first rule. */
 static int rule_shape_of(struct family *family, const uint64_t *mask, uint32_t rule, size_t *shape)
 {
 	size_t size = family->words * sizeof(*mask);
@@ -121,29 +121,13 @@ static void fill_ipv6_slot(struct nat6_slot *slot, const uint64_t *key, uint32_t
 	slot->rule = number;
 }
 
-/* Moves what the layout says into *table; its slots are empty. */
-static int lookup_table_take(struct lookup_table *table, struct table_layout *layout,
-			     size_t slot_size)
-{
-	table->slots = calloc(layout->slot_count, slot_size);
-	if (!table->slots)
-		return -ENOMEM;
-	table->geometry = layout->geometry;
-	table->displacements = layout->displacements;
-	table->displacement_words = layout->displacement_words;
-	table->slot_size = slot_size;
-	table->slot_count = layout->slot_count;
-	layout->displacements = NULL;
-	return 0;
-}
-
 static int compare_addresses(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct ip_address));
 }
 
 /* The different targets of all rules, sorted. */
-static int targets_collect(struct nat_tables *tables, const struct nat_rule *rules, size_t count)
+static int targets_collect(struct rule_tables *tables, const struct nat_rule *rules, size_t count)
 {
 	size_t kept = 0;
 
@@ -161,7 +145,7 @@ static int targets_collect(struct nat_tables *tables, const struct nat_rule *rul
 	return 0;
 }
 
-static uint16_t target_index(const struct nat_tables *tables, const struct nat_rule *rule)
+static uint16_t target_index(const struct rule_tables *tables, const struct nat_rule *rule)
 {
 	const struct ip_address *found =
 		bsearch(&rule->to.address, tables->targets, tables->target_count,
@@ -171,15 +155,15 @@ static uint16_t target_index(const struct nat_tables *tables, const struct nat_r
 }
 
 static int family_build(struct family *family, const struct nat_rule *rules, size_t count,
-			struct lookup_table *table, const struct nat_tables *tables)
+			struct perfect_hash_table *table, const struct rule_tables *tables)
 {
-	struct table_layout layout = {0};
+	struct perfect_hash_layout layout = {0};
 	int err = family_collect(family, rules, count);
 
 	if (!err)
-		err = table_build(&layout, family->keys, family->words, family->count);
+		err = perfect_hash_build(&layout, family->keys, family->words, family->count);
 	if (!err)
-		err = lookup_table_take(table, &layout, family->slot_size);
+		err = perfect_hash_take(table, &layout, family->slot_size);
 	for (size_t i = 0; !err && i < family->count; i++) {
 		const struct nat_rule *rule = &rules[family->rules[i] - 1];
 		const uint64_t *key = family->keys + i * family->words;
@@ -192,14 +176,14 @@ static int family_build(struct family *family, const struct nat_rule *rules, siz
 			fill_ipv6_slot((struct nat6_slot *)table->slots + layout.slot_of[i], key,
 				       family->rules[i], rule, next_hop);
 	}
-	table_clear(&layout);
+	perfect_hash_layout_clear(&layout);
 	free(family->keys);
 	free(family->rules);
 	return err;
 }
 
-/* The slot of a single rule, for the datapath's constants. */
-static void keep_only(struct nat_tables *tables, size_t rules)
+/* Keeps the slot of a single IPv4 rule, for the datapath's constants. */
+static void keep_only(struct rule_tables *tables, size_t rules)
 {
 	const struct nat4_slot *slots = tables->ipv4.slots;
 
@@ -210,7 +194,7 @@ static void keep_only(struct nat_tables *tables, size_t rules)
 	}
 }
 
-int nat_tables_build(struct nat_tables *tables, const struct nat_rule *rules, size_t count)
+int rule_tables_build(struct rule_tables *tables, const struct nat_rule *rules, size_t count)
 {
 	struct family ipv4 = {.words = IPV4_WORDS, .slot_size = sizeof(struct nat4_slot)};
 	struct family ipv6 = {.words = IPV6_WORDS, .slot_size = sizeof(struct nat6_slot)};
@@ -223,7 +207,7 @@ int nat_tables_build(struct nat_tables *tables, const struct nat_rule *rules, si
 	if (!err)
 		err = family_build(&ipv6, rules, count, &tables->ipv6, tables);
 	if (err) {
-		nat_tables_clear(tables);
+		rule_tables_clear(tables);
 		return err;
 	}
 	keep_only(tables, ipv4.count);
@@ -242,17 +226,17 @@ int nat_tables_build(struct nat_tables *tables, const struct nat_rule *rules, si
 	return 0;
 }
 
-void nat_tables_clear(struct nat_tables *tables)
+void rule_tables_clear(struct rule_tables *tables)
 {
-	lookup_table_clear(&tables->ipv4);
-	lookup_table_clear(&tables->ipv6);
+	perfect_hash_clear(&tables->ipv4);
+	perfect_hash_clear(&tables->ipv6);
 	free(tables->targets);
 	memset(tables, 0, sizeof(*tables));
 }
 
-int vni_table_build(struct lookup_table *table, const uint32_t *vnis, size_t count)
+int vni_table_build(struct perfect_hash_table *table, const uint32_t *vnis, size_t count)
 {
-	struct table_layout layout = {0};
+	struct perfect_hash_layout layout = {0};
 	uint64_t *keys = calloc(count + 1, sizeof(*keys));
 	int err = keys ? 0 : -ENOMEM;
 
@@ -260,9 +244,9 @@ int vni_table_build(struct lookup_table *table, const uint32_t *vnis, size_t cou
 	for (size_t i = 0; !err && i < count; i++)
 		keys[i] = vnis[i];
 	if (!err)
-		err = table_build(&layout, keys, 1, count);
+		err = perfect_hash_build(&layout, keys, 1, count);
 	if (!err)
-		err = lookup_table_take(table, &layout, sizeof(struct vni_slot));
+		err = perfect_hash_take(table, &layout, sizeof(struct vni_slot));
 	for (size_t i = 0; !err && i < table->slot_count; i++)
 		((struct vni_slot *)table->slots)[i].vni = VNI_NONE;
 	for (size_t i = 0; !err && i < count; i++) {
@@ -271,14 +255,7 @@ int vni_table_build(struct lookup_table *table, const uint32_t *vnis, size_t cou
 		slot->vni = vnis[i];
 		slot->index = i;
 	}
-	table_clear(&layout);
+	perfect_hash_layout_clear(&layout);
 	free(keys);
 	return err;
-}
-
-void lookup_table_clear(struct lookup_table *table)
-{
-	free(table->displacements);
-	free(table->slots);
-	memset(table, 0, sizeof(*table));
 }

@@ -7,13 +7,13 @@
 #include "host/traffic.h"
 #include "tune/internal.h"
 
-/* CPUs sleep no deeper, as with max_cstate=1: waking up from there takes a few microseconds. */
+/* As with max_cstate=1: CPUs wake up from this idle state within a few microseconds. */
 #define DEEPEST_IDLE_STATE 1
 #define IDLE_FILES         TUNE_CPUS "cpu[0-9]*/cpuidle/state%" PRId64 "/disable"
 
-/* Interrupts are never held back longer than this, however slowly the ring fills. */
+/* The longest that interrupts are held back, however slowly the ring fills. */
 #define MAX_RX_USECS 64
-/* What may arrive meanwhile, as a share of the ring: the rest is for the CPU to be late. */
+/* One in so many descriptors may fill up meanwhile; the others are left in case the CPU is late. */
 #define RING_SHARE   8
 
 struct planning {
@@ -22,10 +22,10 @@ struct planning {
 	const char *instance;
 	struct tune_plan *plan;
 	bool single_arm;
-	bool native; /* may be attached so */
+	bool native; /* the program may be attached in native mode */
 };
 
-/* Plans a change if there is one to be made; NULL: there is not. */
+/* Plans a change; NULL: the value is that already, or there is no room. */
 static struct tune_setting *want(const struct planning *planning, enum tune_kind kind,
 				 const char *object, int64_t before, int64_t after, const char *why)
 {
@@ -78,7 +78,7 @@ bool tune_must_wait(enum tune_kind kind, const struct host_link *link, const cha
 	return true;
 }
 
-/* The same of an interface's own settings. */
+/* The same for a setting of an interface, which may have to wait. */
 static void want_link(const struct planning *planning, enum tune_kind kind,
 		      const struct host_link *link, int64_t before, int64_t after, const char *why)
 {
@@ -111,7 +111,7 @@ static void plan_channels(const struct planning *planning, const struct host_lin
 	if (driver->xdp_channels && link->channels > driver->xdp_channels)
 		want_link(planning, TUNE_CHANNELS, link, link->channels, driver->xdp_channels,
 			  "the driver wants as many channels again for XDP");
-	/* while it carries a program, the driver counts the channels that it took for it, too */
+	/* in native mode the driver also counts the channels that it has taken for XDP */
 	if (driver->channel_each_cpu && strcmp(link->xdp_mode, "native") != 0 && beside >= 1 &&
 	    link->channels > beside)
 		want_link(planning, TUNE_CHANNELS, link, link->channels, beside,
@@ -128,7 +128,7 @@ static void plan_link(const struct planning *planning, const struct host_link *l
 	plan_channels(planning, link, &driver);
 }
 
-/* The longest that interrupts may be held back so that the target rate does not fill the ring. */
+/* How long interrupts may be held back without the target rate filling its share of the ring. */
 static int64_t longest_usecs(const struct host_link *link, uint32_t target_pps)
 {
 	int64_t ring = link->rx_ring_max > 0 ? link->rx_ring_max : 256;
@@ -171,7 +171,10 @@ static void plan_forwarding(const struct planning *planning, const struct host_l
 
 	if (now != 0)
 		return;
-	/* an interface that forwards listens to routers no more, and forgets its default route */
+	/*
+	 * an interface that starts to forward ignores routers and forgets the default route from
+	 * them
+	 */
 	if (version == 6 && link->accept_ra == 1)
 		want_sysctl(planning, 6, link->name, "accept_ra", 1, 2,
 			    "routes learned from routers outlive forwarding");
@@ -187,7 +190,7 @@ static void plan_zero(const struct planning *planning, const char *name, int64_t
 		want_sysctl(planning, 4, planning->host->listen.name, name, own, 0, why);
 }
 
-/* The way of packets that the kernel gets, if this configuration gives it any. */
+/* Plans what the kernel needs to forward packets, if this configuration passes it any. */
 static void plan_passing(const struct planning *planning)
 {
 	static const char tells[] = "the kernel tells next hops only where it forwards";
@@ -201,7 +204,7 @@ static void plan_passing(const struct planning *planning)
 		plan_forwarding(planning, &host->listen, 4, forwards);
 	if (asks && config_may_send(planning->config, 6))
 		plan_forwarding(planning, &host->forward, 6, tells);
-	/* without that switch it takes one for all interfaces, which is not for us to turn */
+	/* older kernels have only a switch for all interfaces, which is left to the user */
 	if (traffic_passes_version(planning->config, host, 6) && host->forwarding6 == 0)
 		want_sysctl(planning, 6, host->listen.name, "force_forwarding",
 			    host->listen.force_forwarding6, 1, forwards);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is written down of changed values: TUNE_STATE/INSTANCE/tune.json */
+/* The record of changed values: TUNE_STATE/INSTANCE/tune.json */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ int tune_record_add(struct tune_record *record, const struct tune_entry *entry)
 	return 0;
 }
 
-/* Only what this program writes to is ever written to. */
+/* Refuses records of any file or interface that `tune` itself would not write to. */
 static bool object_valid(enum tune_kind kind, const char *object)
 {
 	if (strlen(object) >= TUNE_OBJECT_SIZE)
@@ -109,11 +109,10 @@ static int record_load(struct tune_record *record, struct error *error)
 	err = document ? record_take_document(record, document) : -EPROTO;
 	json_decref(document);
 	if (err)
-		return error_set(
-			error, err,
-			"%s is not what tune writes down%s%s; put the values back by hand, "
-			"then remove it",
-			path, document ? "" : ": ", document ? "" : said.text);
+		return error_set(error, err,
+				 "%s is not a record of tune%s%s; put the values back by hand, "
+				 "then remove it",
+				 path, document ? "" : ": ", document ? "" : said.text);
 	record->exists = true;
 	return 0;
 }
@@ -144,7 +143,7 @@ int tune_record_open(struct tune_record *record, const char *instance, bool crea
 	if (err)
 		return err;
 	if (access(record->directory, F_OK) < 0 && errno == ENOENT)
-		return 0; /* nothing is written down */
+		return 0; /* there is no record */
 	err = lock(record, error);
 	if (!err)
 		err = record_load(record, error);
@@ -169,7 +168,7 @@ static json_t *record_json(const struct tune_record *record)
 	return json_pack("{s:i, s:o}", "version", VERSION_1, "settings", list);
 }
 
-/* A new file takes the name when it is whole and on the disk. */
+/* Writes a new file, and renames it when it is complete and on the disk. */
 static int record_replace(const struct tune_record *record)
 {
 	_cleanup_close_ int fd = openat(record->lock, FILE_NAME ".new",
@@ -211,7 +210,7 @@ int tune_record_save(struct tune_record *record, struct error *error)
 
 void tune_record_close(struct tune_record *record)
 {
-	/* fail while there is something in them */
+	/* rmdir() fails while a directory has entries, as those of other instances */
 	if (record->lock >= 0 && !record->exists && rmdir(record->directory) == 0)
 		rmdir(TUNE_STATE);
 	if (record->lock >= 0)

@@ -33,7 +33,7 @@ void tune_results_clear(struct tune_results *results)
 	*results = (struct tune_results){0};
 }
 
-/* One value of a setting, with what it is now. */
+/* Adds a result for one value of a setting, with its present value. */
 static int add_value(struct tune_results *results, const struct tune_setting *setting,
 		     const char *object)
 {
@@ -55,14 +55,14 @@ static int add_value(struct tune_results *results, const struct tune_setting *se
 	return 0;
 }
 
-/* A pattern becomes a value for each file. */
+/* Adds a value for each file that the setting's pattern matches. */
 static int add_files(struct tune_results *results, const struct tune_setting *setting)
 {
 	glob_t found;
 	int err = 0;
 
 	if (glob(setting->object, 0, NULL, &found))
-		return 0; /* they are gone: nothing to change */
+		return 0; /* the files are gone: nothing to change */
 	for (size_t i = 0; !err && i < found.gl_pathc; i++)
 		err = add_value(results, setting, found.gl_pathv[i]);
 	globfree(&found);
@@ -109,7 +109,9 @@ int tune_preview(const struct tune_plan *plan, struct tune_results *results, str
 	return 0;
 }
 
-/* Writes down what is about to change; what was written down before keeps its first value. */
+/*
+ * Records the values that are about to change. A value that is recorded keeps its first `before`.
+ */
 static int write_down(struct tune_record *record, const struct tune_results *results,
 		      struct error *error)
 {
@@ -135,7 +137,7 @@ static int write_down(struct tune_record *record, const struct tune_results *res
 	return needed ? tune_record_save(record, error) : 0;
 }
 
-/* Sets a value and looks whether the host took it; drivers round. */
+/* Sets a value, and reads back what the host made of it: drivers round values. */
 static int change(enum tune_kind kind, const char *object, int64_t value, int64_t *now)
 {
 	int err = tune_set(kind, object, value);
@@ -165,7 +167,7 @@ static void make_changes(struct tune_record *record, struct tune_results *result
 		entry->after = result->after;
 	}
 	if (rounded) {
-		struct error ignored; /* what was wanted is written down already */
+		struct error ignored; /* the record holds the wanted value already */
 
 		tune_record_save(record, &ignored);
 	}
@@ -190,19 +192,19 @@ int tune_apply(const struct tune_plan *plan, const char *instance, struct tune_r
 	return err;
 }
 
-/* As the plan has it, of the program that the interface carries now. */
+/* tune_must_wait(), judged by the program that the interface carries now. */
 static bool must_wait(const struct tune_entry *entry, const char *instance, char *why)
 {
 	struct host_link link = {0};
 
 	if (!tune_interrupts(entry->kind))
 		return false;
-	strcpy(link.name, entry->object); /* which the record takes no longer than that */
+	strcpy(link.name, entry->object); /* the record refuses longer names */
 	host_read_link(&link, instance);
 	return tune_must_wait(entry->kind, &link, instance, why);
 }
 
-/* False: it is not as it was. */
+/* False: the value could not be put back. */
 static bool tune_put_back(const struct tune_entry *entry, const char *instance,
 			  struct tune_result *result)
 {
@@ -247,7 +249,7 @@ int tune_revert(const char *instance, struct tune_results *results, struct error
 			tune_record_close(&record);
 		return err;
 	}
-	/* whatever happens on the way, the record is whole until the last value is back */
+	/* the file keeps all entries until the last value is back, in case the process is killed */
 	for (size_t i = record.count; !err && i-- > 0;) {
 		const struct tune_entry *entry = &record.list[i];
 		struct tune_result *result = add_result(results, entry->kind, entry->object,
@@ -258,7 +260,7 @@ int tune_revert(const char *instance, struct tune_results *results, struct error
 			err = error_set(error, -ENOMEM, "no memory");
 	}
 	if (!err) {
-		/* those that are left were met in reverse order */
+		/* the loop above has collected these in reverse order */
 		record.count = left.count;
 		for (size_t i = 0; i < left.count; i++)
 			record.list[i] = left.list[left.count - 1 - i];

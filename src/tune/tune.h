@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Host settings that help a configuration: planned from what is known of the host (host.h), put in
- * force with the old values written down first, and put back exactly.
+ * Host settings that help a configuration: planned from what is known of the host (host.h), set
+ * after the old values are recorded, and put back exactly.
  */
 #ifndef TUNE_TUNE_H
 #define TUNE_TUNE_H
@@ -11,23 +11,23 @@
 
 #define TUNE_STATE "/var/lib/vxlan-pipeline"
 
-/* Below it are the CPUs' settings, which are of kind TUNE_FILE. */
+/* The directory of the CPUs' settings, which are of kind TUNE_FILE. */
 #define TUNE_CPUS "/sys/devices/system/cpu/"
 
 enum tune_kind {
-	TUNE_MTU, /* of interface `object`, as all but the last */
+	TUNE_MTU, /* like all but the last a setting of the interface `object` */
 	TUNE_CHANNELS,
 	TUNE_RX_RING,
 	TUNE_ADAPTIVE_RX,
 	TUNE_RX_USECS,
-	TUNE_FILE, /* a number in a file of /proc/sys or /sys; `object` may be a pattern of several */
+	TUNE_FILE, /* a number in a file of /proc/sys or /sys; `object` may be a pattern */
 	TUNE_KINDS
 };
 
 #define TUNE_OBJECT_SIZE  160
 #define TUNE_SKIPPED_SIZE 200
 
-/* Does a change of such a value interrupt the interface for a moment? */
+/* Does changing such a value interrupt the interface for a moment? */
 bool tune_interrupts(enum tune_kind kind);
 
 /* A value to be changed. */
@@ -37,7 +37,7 @@ struct tune_setting {
 	int64_t before;
 	int64_t after;
 	char why[160];
-	char skipped[TUNE_SKIPPED_SIZE]; /* why it is not to be changed after all; empty: it is */
+	char skipped[TUNE_SKIPPED_SIZE]; /* why it is left alone after all; empty: it is changed */
 };
 
 #define TUNE_MAX_SETTINGS 64
@@ -47,7 +47,7 @@ struct tune_plan {
 	size_t count;
 };
 
-/* What would help, in the order in which it is to be done. Pure. */
+/* Plans the changes that help, in the order in which to make them. Pure. */
 void tune_plan(const struct host *host, const struct config *config, const char *instance,
 	       struct tune_plan *plan);
 
@@ -58,7 +58,7 @@ const char *tune_name(enum tune_kind kind, const char *object, char *name);
 enum tune_outcome {
 	TUNE_PLANNED,
 	TUNE_CHANGED,
-	TUNE_UNCHANGED, /* it was that already */
+	TUNE_UNCHANGED, /* it had that value already */
 	TUNE_SKIPPED,
 	TUNE_FAILED,
 };
@@ -70,8 +70,8 @@ struct tune_result {
 	int64_t before;
 	int64_t after;
 	enum tune_outcome outcome;
-	bool interrupts; /* the change does, if it was or is to be made; it is why one was skipped */
-	char note[256];  /* why it was changed, skipped or failed, and what else is to be known */
+	bool interrupts; /* the change interrupts the interface, or was skipped because it would */
+	char note[256];  /* why it was changed, skipped or failed, and perhaps a remark */
 };
 
 struct tune_results {
@@ -80,19 +80,19 @@ struct tune_results {
 };
 
 /*
- * Carries the plan out: whatever is to change is written down first, in TUNE_STATE/INSTANCE. What
- * fails does not keep the rest from being done. 0: *results has it all, failures included; -errno:
- * nothing was changed.
+ * Records the old values in TUNE_STATE/INSTANCE, then carries the plan out. A change that fails
+ * does not stop the others. 0: *results has them all, failures included; -errno: nothing was
+ * changed.
  */
 int tune_apply(const struct tune_plan *plan, const char *instance, struct tune_results *results,
 	       struct error *error);
-/* The same as far as it can be told beforehand. 0 or -ENOMEM. */
+/* Predicts the results of tune_apply() without changing anything. 0 or -ENOMEM. */
 int tune_preview(const struct tune_plan *plan, struct tune_results *results, struct error *error);
 
 /*
- * Puts back what is written down, the last change first, and forgets it; what cannot be put back, or
- * would interrupt a program that runs, stays written down. 0, also when there is nothing; -errno:
- * nothing was changed.
+ * Puts the recorded values back, the last change first, and removes them from the record. Values
+ * that cannot be put back, or whose change would interrupt a running program, stay in the record.
+ * 0, also without a record; -errno: nothing was changed.
  */
 int tune_revert(const char *instance, struct tune_results *results, struct error *error);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading and writing one value of the host. */
+/* Reads and writes one value of the host. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -142,7 +142,7 @@ static const struct {
 	const char *name;
 	int (*get)(const char *object, int64_t *value);
 	int (*set)(const char *object, int64_t value);
-	bool interrupts; /* drivers take the interface down for it */
+	bool interrupts; /* drivers take the interface down to change it */
 } values[TUNE_KINDS] = {
 	[TUNE_MTU] = {"mtu", get_mtu, set_mtu, true},
 	[TUNE_CHANNELS] = {"channels", get_channels, set_channels, true},

@@ -243,7 +243,7 @@ class Meanwhile(Tune):
         command, environment = self.command("--revert")
         self.assertRegex(self.appliance.run(*command, env=environment).stdout,
                          r"\Askipped +in9 mtu +3498 -> 9000 .*attached it\n"
-                         r"what was skipped stays written down; .*\n\Z")
+                         r"skipped values stay recorded; .*\n\Z")
         self.appliance.ip("link", "set", "dev", "in9", "xdpgeneric", "off")
         undone = self.tune("--revert")
         self.assertEqual({name: (item["outcome"], item["interrupts"])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the unit tests share: cmocka, and tables whose rows say in a sentence what they show. */
+/* For all unit tests: cmocka, and tables whose rows say in a sentence what they show. */
 #ifndef UNIT_H
 #define UNIT_H
 
@@ -16,7 +16,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Compares texts; says which row failed, and goes on with the others. Returns 1 when they differ. */
+/* Compares texts and prints the row if they differ. Returns 1 if they do, to be summed up. */
 static inline int row_differs(const char *sentence, const char *got, const char *expected)
 {
 	if (strcmp(got, expected) == 0)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Unit tests: every test_*.c, in the folders of src/, is a program of its own, linked with what it needs of src/ and run
-# under the address and undefined-behaviour sanitizers.
+# Unit tests: every test_*.c, in the folders of src/, becomes a program of its own, linked with the objects of
+# src/ that it calls and run under the address and undefined-behaviour sanitizers.
 
 UNIT_BUILD   := $(BUILD)/unit
 UNIT_SOURCES := $(filter-out src/cli/main.c,$(SOURCES))
@@ -19,8 +19,8 @@ $(UNIT_TESTS): $(UNIT_BUILD)/%: tests/unit/%.c $(UNIT_BUILD)/unit.a
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		$(UNIT_BUILD)/unit.a -Wl,--as-needed $(PKG_LIBS) $(shell pkg-config --libs cmocka)
 
-# An archive, so that a test takes only the objects it calls; made with q, as r would keep one of two
-# objects of a name.
+# An archive, so that a test links only the objects that it calls; made with q, as r keeps only one of two
+# objects with the same name.
 $(UNIT_BUILD)/unit.a: $(UNIT_OBJECTS)
 	rm -f $@ && $(AR) qcs $@ $^
 

@@ -8,7 +8,7 @@
 struct text_row {
 	const char *sentence;
 	const char *text;
-	const char *again; /* how it is written again; NULL: refused */
+	const char *again; /* how it is formatted; NULL: it is refused */
 };
 
 static void addresses(void **state)

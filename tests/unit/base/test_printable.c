@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names from outside: what steers a terminal, ends a line or is no UTF-8 becomes question marks. */
+/*
+ * Names from outside: bytes that steer a terminal, end a line or are no UTF-8 become question
+ * marks.
+ */
 #include "base/printable.h"
 #include "tests/unit/unit.h"
 

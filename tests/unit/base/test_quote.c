@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Words of commands: what a shell minds is quoted, whole or not at all. */
+/*
+ * Words of commands: those with special characters are quoted; a word is written whole or not at
+ * all.
+ */
 #include "base/quote.h"
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Hosts, configurations, and what `check` finds; made use of by test_check.c. */
+/* Hosts, configurations, and what `check` finds; for test_check.c. */
 #ifndef CHECK_ROWS_H
 #define CHECK_ROWS_H
 
@@ -16,11 +16,11 @@
 	"- {match: {source_port: 1}, to: 'fd00::9'}\n"
 
 #define NO_RULES "nat: []\n"
-/* Laid over a configuration that says nothing of rules, nor of what is served. */
+/* Added to configurations that have no rules, or no HTTP address. */
 #define SERVED   "http: {listen: 0.0.0.0:9789}\n"
 #define ONE_RULE "nat:\n- {match: {source_port: 1}, to: 10.0.0.9}\n"
 
-/* What every host on EC2 is told, since it cannot be seen from within. */
+/* Findings that every host on EC2 has, since it cannot see these facts from within. */
 #define EC2                                                                   \
 	"warn source_dest_check: aws ec2 modify-network-interface-attribute " \
 	"--network-interface-id eni-0a1b2c3d4e5f60006 --no-source-dest-check\n"
@@ -29,9 +29,9 @@
 struct row {
 	const char *sentence;
 	const char *facts;
-	const char *change; /* laid over the facts; NULL: none */
+	const char *change; /* of the facts; NULL: none */
 	const char *config;
-	const char *expected; /* what is not ok: "STATUS CHECK: FIX" */
+	const char *expected; /* the findings that are not ok: "STATUS CHECK: FIX" */
 };
 
 static const struct row right[] = {
@@ -529,7 +529,7 @@ static const struct row traffic[] = {
 	 LISTEN UNCUT, EC2 "warn losses: -\nwarn losses: -\nwarn losses: -\n"},
 };
 
-/* An instance as EC2 starts it, and ten things more that nobody wants. */
+/* An instance as EC2 starts it, with ten more faults. */
 static const struct row wrong[] = {
 	{"a new instance on EC2", "ena-fresh", NULL, LISTEN CUT RULES,
 	 "warn xdp_mtu: ip link set dev ens5 mtu 3498\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Hosts that are written down in facts/, as `check --record` does, and configurations for them. */
+/* The hosts in facts/, as `check --record` writes them, and configurations for them. */
 #ifndef FACTS_H
 #define FACTS_H
 
@@ -11,7 +11,7 @@
 
 #define FACTS "tests/unit/check/facts/"
 
-/* Facts of a host, with `change` laid over them: JSON with single quotes, or NULL. */
+/* Loads the facts of a host and applies `change` to them: JSON with single quotes, or NULL. */
 static inline void facts_load(struct host *host, const char *name, const char *change)
 {
 	json_t *document, *laid_over;
@@ -39,7 +39,7 @@ static inline void facts_load(struct host *host, const char *name, const char *c
 	json_decref(document);
 }
 
-/* The configuration of a row, which has to be right. */
+/* Loads the configuration of a row, which must have no problem. */
 static inline void facts_config(struct config *config, const char *text)
 {
 	struct config_problems problems = {0};

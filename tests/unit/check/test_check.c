@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What `check` finds on hosts that are written down in facts/, as they are and changed. */
+/* What `check` finds on the hosts in facts/, as they are and changed. */
 #include <errno.h>
 #include <jansson.h>
 
@@ -9,7 +9,7 @@
 #include "host/internal.h"
 #include "tests/unit/unit.h"
 
-/* A configuration with a rule, and served to who may ask, unless the text says of these itself. */
+/* Loads a text; adds a rule and an HTTP address that others reach, unless the text has its own. */
 static void load(struct config *config, const char *text)
 {
 	char whole[2048];
@@ -19,7 +19,7 @@ static void load(struct config *config, const char *text)
 	facts_config(config, whole);
 }
 
-/* Makes all checks; `got` is what is not ok. */
+/* Makes all checks; `got` lists the findings that are not ok. */
 static void find(const struct row *row, struct findings *findings, char *got, size_t size)
 {
 	static const char *const names[] = {"ok", "warn", "fail"};
@@ -70,7 +70,7 @@ TABLE_TEST(systems)
 TABLE_TEST(traffic)
 TABLE_TEST(wrong)
 
-/* What a finding says has the figures that matter. */
+/* The texts of findings contain the figures that matter. */
 static void words(void **state)
 {
 	static const struct {
@@ -204,7 +204,7 @@ static void words(void **state)
 	assert_int_equal(failed, 0);
 }
 
-/* Nothing is known: nothing is found, nothing is made up, and every check has its say. */
+/* Of a host of which nothing is known, every check still reports, and none makes anything up. */
 static void ignorance(void **state)
 {
 	struct config config;
@@ -220,11 +220,11 @@ static void ignorance(void **state)
 	host.listen.mtu = host.forward.mtu = 3498;
 	check_host(&host, &config, "config", "", &findings);
 	assert_int_equal(check_count(&findings, FINDING_FAIL), 0);
-	assert_int_equal(check_count(&findings, FINDING_WARN), 1); /* what the driver can do */
+	assert_int_equal(check_count(&findings, FINDING_WARN), 1); /* about the driver */
 	config_clear(&config);
 }
 
-/* What is written down is read back the same; what is not a fact is refused, with its name. */
+/* A record is read back the same; an entry that is not a fact is refused, and named. */
 static void records(void **state)
 {
 	static const struct {
@@ -278,11 +278,11 @@ static void records(void **state)
 		failed += row_differs(rows[i].sentence, error.text, rows[i].expected);
 		json_decref(document);
 	}
-	assert_memory_equal(&host, &again, sizeof(host)); /* untouched by what failed */
+	assert_memory_equal(&host, &again, sizeof(host)); /* failures have left it untouched */
 	assert_int_equal(failed, 0);
 }
 
-/* Whose line of the kernel's log is it? */
+/* Which interface a line of the kernel's log is about. */
 static void log_lines(void **state)
 {
 	static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Runs a command with the words of a line, and catches what it prints. */
+/* Runs a command with the words of a line, and captures its output. */
 #ifndef COMMAND_LINE_H
 #define COMMAND_LINE_H
 
@@ -19,7 +19,7 @@ struct command_line_result {
 struct command_line_catch {
 	FILE *stream;
 	int file;
-	int before; /* where the stream wrote */
+	int before; /* a copy of the stream's own descriptor */
 };
 
 static inline struct command_line_catch command_line_begin(FILE *stream)
@@ -47,7 +47,7 @@ static inline void command_line_end(const struct command_line_catch *caught, cha
 	close(caught->file);
 }
 
-/* Words are what blanks divide; the first is what the command is called by. */
+/* Blanks separate words; the first word is the name that the command is called by. */
 static inline const struct command_line_result *
 command_line_run(enum command_status (*run)(int argc, char **argv), const char *line)
 {

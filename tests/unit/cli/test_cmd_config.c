@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The config command: exit status, and what goes to which stream. */
+/* The config command: its exit status and its output on each stream. */
 #include <jansson.h>
 
 #include "tests/unit/cli/command_line.h"
@@ -42,7 +42,7 @@ static int remove_directory(void **state)
 	return chdir("/") || rmdir(directory);
 }
 
-/* With "" nothing may be there. */
+/* With "" the text must be empty. */
 static bool begins(const char *text, const char *beginning)
 {
 	return strncmp(text, beginning, strlen(beginning)) == 0 && !*text == !*beginning;
@@ -53,7 +53,7 @@ static void answers(void **state)
 	static const struct {
 		const char *line;
 		enum command_status status;
-		const char *out; /* how it begins; "": nothing may come */
+		const char *out; /* how stdout begins; "": it is empty */
 		const char *err;
 	} rows[] = {
 		{"config", COMMAND_USAGE, "", "vxlan-pipeline config: which subcommand"},

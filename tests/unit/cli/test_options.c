@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Options: what is taken, what is refused and with which words, and what --help says. */
+/* Options: which are taken, which are refused and with which words, and what --help says. */
 #include "cli/options.h"
 #include "tests/unit/cli/command_line.h"
 
@@ -9,7 +9,7 @@ enum fruit { APPLE, BANANA, CHERRY };
 
 static const char *const fruit_names[] = {"apple", "banana", "cherry", NULL};
 
-/* What the options below are put into; 7 stands for what was not given. */
+/* The targets of the options below; 7 stands for "not given". */
 struct given {
 	bool flag;
 	bool other;

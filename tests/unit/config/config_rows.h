@@ -10,12 +10,12 @@ struct config_row {
 	const char *sentence;
 	const char *text;
 	size_t length;
-	const char *problems; /* as printed, of a file named `t`; "": it loads */
+	const char *problems; /* as printed for a file named `t`; "": it loads */
 };
 
 #define TEXT(literal) (literal), sizeof(literal) - 1
 
-/* Loads `text` and returns its problems as they are printed; the caller frees them. */
+/* Loads `text` and returns its problems as printed; the caller frees them. */
 static inline char *load_text(struct config *config, const char *text, size_t length,
 			      const struct config_override *overrides, size_t override_count)
 {
@@ -28,7 +28,7 @@ static inline char *load_text(struct config *config, const char *text, size_t le
 	assert_non_null(stream);
 	config_problems_print(&problems, stream);
 	fclose(stream);
-	/* A failure and problems come together, or neither does. */
+	/* Loading fails if and only if there are problems. */
 	assert_int_equal(err, size ? -22 : 0);
 	assert_int_equal(problems.count != 0, err != 0);
 	if (err)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading what is named as a configuration: a file, or what only looks like one. */
+/* Reading files that are named as a configuration, and things that only look like files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -31,7 +31,7 @@ static int make_socket(const char *name)
 	return fd < 0 ? fd : bind(fd, (void *)&address, sizeof(address));
 }
 
-/* Of 64 MiB, and of one byte more; they take no room. */
+/* Makes a sparse file, which takes no room. */
 static int make_large(const char *name, off_t size)
 {
 	int fd = open(name, O_WRONLY | O_CREAT, 0600);
@@ -79,7 +79,7 @@ static void kinds(void **state)
 	static const struct {
 		const char *sentence;
 		const char *path;
-		const char *expected; /* the text, or what is objected */
+		const char *expected; /* the text, or the objection */
 	} rows[] = {
 		{"a file", "file", "a text\n"},
 		{"an empty one", "empty", ""},
@@ -135,7 +135,7 @@ static void largest(void **state)
 	}
 }
 
-/* As the shell's <(...) has it. */
+/* Pipes without a name, as the shell's <(...). */
 static void pipes(void **state)
 {
 	char path[32], *text;
@@ -163,7 +163,7 @@ static void given_up(void **state)
 	assert_int_equal(config_file_read("file", &progress, &text, &length), -ECANCELED);
 }
 
-/* The daemon would be taken for hung while it reads as much as this. */
+/* Without progress the daemon would be taken for hung while it reads so large a file. */
 static void progress_is_told(void **state)
 {
 	unsigned int steps = 0;

@@ -177,7 +177,9 @@ static void override_problems(void **state)
 	assert_int_equal(failed, 0);
 }
 
-/* A flag's rule wins over the file's; one that it leaves nothing to is no mistake of the file. */
+/*
+ * A flag's rule wins over the file's. A rule of the file that it covers is no mistake of the file.
+ */
 static void override_rule_comes_first(void **state)
 {
 	static const char text[] =

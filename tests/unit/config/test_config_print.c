@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What config_print() writes loads again to the same configuration, whatever the configuration. */
+/* config_print() writes every configuration so that it loads again to the same one. */
 #include "config/value.h"
 #include "tests/unit/config/config_rows.h"
 
@@ -7,7 +7,7 @@
 
 static uint32_t random_state = 1;
 
-/* A generator of our own, so that a failure comes again. */
+/* A generator of our own, so that a failure can be repeated. */
 static uint32_t random_below(uint32_t limit)
 {
 	random_state ^= random_state << 13;
@@ -59,7 +59,7 @@ static void random_rule(struct nat_rule *rule, uint16_t port)
 {
 	uint8_t version = one_in(2) ? 4 : 6;
 
-	rule->has_source_port = true; /* its own, so that no rule covers another */
+	rule->has_source_port = true; /* a different one in each rule: none covers another */
 	rule->source_port = port;
 	rule->has_destination_port = one_in(3);
 	rule->destination_port =
@@ -138,7 +138,7 @@ static void random_config(struct config *config)
 		ip_endpoint_format(&listener, config->http.listen);
 }
 
-/* The same but for where rules stood. */
+/* Compares everything but the places of rules. */
 static void assert_same(const struct config *a, const struct config *b)
 {
 	struct config flat_a = *a, flat_b = *b;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Rules: what they need, how they agree with the rest, and which can never match. */
+/* Rules: what they need, how they have to agree with other keys, and which can never match. */
 #include "tests/unit/config/config_rows.h"
 
 /* clang-format off */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* As much as a configuration may hold, and more; and inputs made to cost much. */
+/* The largest configurations, larger ones, and inputs made to cost much time. */
 #include <time.h>
 
 #include "tests/unit/config/config_rows.h"
 
 /*
- * What takes a fraction of a second even under the sanitizers may take ten on a slow machine; what
- * others do on it does not count. An algorithm that compares every rule with every other takes minutes.
+ * CPU time. Each test takes a fraction of a second even under the sanitizers, so ten seconds are
+ * enough on a slow machine. An algorithm that compares every rule with every other takes minutes.
  */
 #define SECONDS_AT_MOST 10
 
@@ -22,7 +22,7 @@ static void text_begin(struct text *text)
 	assert_non_null(text->stream);
 }
 
-/* Loads it in time; returns the problems. */
+/* Loads the text, in time, and returns the problems. */
 static char *text_load(struct text *text, struct config *config)
 {
 	struct timespec begin, end;
@@ -80,7 +80,7 @@ static void one_rule_too_many(void **state)
 	assert_loads(&text, "t:131075:5: nat: 65537 are too many: at most 65536 fit\n", 0);
 }
 
-/* Prefixes of every length nest in one another: each rule has to be held against every shape. */
+/* Prefixes of every length contain one another: each rule has to be compared with every shape. */
 static void most_shapes(void **state)
 {
 	struct text text;
@@ -111,7 +111,7 @@ static void one_shape_too_many(void **state)
 		     0);
 }
 
-/* Every rule is covered by the first: all of them are said. */
+/* The first rule covers every other: each is reported. */
 static void all_dead(void **state)
 {
 	struct text text;
@@ -213,7 +213,7 @@ static void long_values_are_cut(void **state)
 	free(problems);
 }
 
-/* Their number is limited, and said. */
+/* The number of listed problems is limited; the number of others is printed. */
 static void endless_problems(void **state)
 {
 	struct config config;

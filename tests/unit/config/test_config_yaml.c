@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is no YAML, what of YAML has no place here, and what wants to harm the reader. */
+/* Texts that are no YAML, parts of YAML that a configuration may not use, and hostile texts. */
 #include "tests/unit/config/config_rows.h"
 
 /* clang-format off */

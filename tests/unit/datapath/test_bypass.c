@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which rules' packets an IPsec policy is about, and what is said of it. */
+/* Which rules' packets an IPsec policy is about, and the message about them. */
 #include <netinet/in.h>
 
 #include "datapath/bypass.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who fragments packets that are too large, at each of the limits. */
+/* Whether XDP or the kernel fragments large packets, at each of the limits. */
 #include "datapath/fragmenting.h"
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The dissector: what it says of good frames, and that bad ones cannot lead it astray. */
+/* The dissector: what it says of good frames, and that it survives bad ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -271,7 +271,9 @@ static void test_rows(void **state)
 	}
 }
 
-/* On a copy of exactly its size, so that the address sanitizer sees the first byte too far. */
+/*
+ * Dissects a copy of exactly the frame's size, so that the address sanitizer sees reads behind it.
+ */
 static void dissect_exactly(const char *sentence, const uint8_t *frame, size_t length,
 			    uint16_t tunnel_port)
 {
@@ -308,7 +310,7 @@ static void test_every_truncation(void **state)
 	}
 }
 
-/* The same bytes each time: a failure can be looked at again. */
+/* The same bytes in each run, so that a failure can be repeated. */
 static uint32_t pseudorandom(uint32_t *state)
 {
 	*state = *state * 1664525 + 1013904223;
@@ -333,7 +335,7 @@ static void test_random_damage(void **state)
 	}
 }
 
-/* More tags than any list of fields has room for. */
+/* More tags than fit the list of fields. */
 static void test_headers_without_end(void **state)
 {
 	uint8_t frame[3520];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What explain makes of a program's answer. The program is played by datapath_run() below, so that
- * it can also do what the real one must never do.
+ * What `explain` makes of a program's answer. datapath_run() below plays the program, so that it
+ * can also do what the real one must never do.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,9 +35,9 @@ static struct {
 	int err;
 	struct trace trace;
 	uint32_t action;
-	size_t patch_at; /* in the inner frame; 0: leaves as it came */
+	size_t patch_at; /* the changed byte of the inner frame; 0: it leaves as it came */
 	uint8_t patch;
-	size_t length; /* of what leaves; 0: as it came */
+	size_t length; /* of the frame that leaves; 0: as it came */
 	bool untouched;
 } program;
 
@@ -119,7 +119,7 @@ static void test_destination_changed(void **state)
 	assert_false(explanation.outs[0].payload_changed);
 }
 
-/* The address changed and the checksums did not: the same value, but now it is wrong. */
+/* The address changed but the checksums did not: they are wrong now, which counts as a change. */
 static void test_stale_checksums_are_changes(void **state)
 {
 	(void)state;
@@ -184,7 +184,7 @@ static void test_dropped(void **state)
 	assert_true(explanation.has_inner);
 }
 
-/* What cannot be run is one packet's problem; what fails otherwise is everybody's. */
+/* A packet that cannot be run is reported for itself; other failures end `explain`. */
 static void test_not_run(void **state)
 {
 	struct explain_totals totals = {0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is said of captures that libpcap does not read, and the commands that convert them. */
+/* Messages about captures that libpcap does not read, with the commands that convert them. */
 #include <errno.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ static void formats(void **state)
 		 "in.pcap: cut off before the first packet (unknown file format)"},
 		{"in.pcap", "\x1f\x8b\x08\0\0\0", 6, "unknown file format",
 		 "in.pcap: it is compressed with gzip; convert it: zcat in.pcap > converted.pcap"},
-		/* too little of it to be known */
+		/* too short for its format to be recognized */
 		{"in.pcap", "\x1f", 1, "unknown file format",
 		 "in.pcap: it is neither pcap nor pcapng as libpcap knows them (unknown file "
 		 "format); "
@@ -153,7 +153,7 @@ static void packets(void **state)
 	assert_int_equal(failed, 0);
 }
 
-/* The longest name leaves the command whole: then it names no file. */
+/* With the longest name the command is still whole: it then names no file. */
 static void long_names(void **state)
 {
 	struct error error;

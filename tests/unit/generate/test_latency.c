@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The latency histogram: buckets without a gap, percentiles that never flatter. */
+/* The latency histogram: buckets without a gap, percentiles that are never too low. */
 #include "generate/latency.h"
 #include "tests/unit/unit.h"
 
@@ -33,7 +33,7 @@ static void percentiles(void **state)
 		uint64_t ns[3];
 		uint64_t times[3];
 		double percent;
-		uint64_t from; /* the answer is in between */
+		uint64_t from; /* the percentile is between these two */
 		uint64_t to;
 	} rows[] = {
 		{"one sample is every percentile", {1000}, {1}, 50, 1000, 1000},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a configuration means for packets of a host: sizes, fragments, packets for the kernel. */
+/* What a configuration means for the packets of a host: sizes, fragments, passed packets. */
 #include "host/traffic.h"
 #include "tests/unit/unit.h"
 
@@ -34,10 +34,10 @@ static void sizes(void **state)
 {
 	static const struct {
 		const char *sentence;
-		const char *forward; /* the section */
+		const char *forward; /* the section of that name */
 		int64_t listen_mtu;
 		int64_t device_mtu;
-		int64_t mtu; /* expected, as are the next */
+		int64_t mtu; /* this and the following are expected */
 		int64_t inner;
 		int64_t fragments;
 	} rows[] = {
@@ -168,7 +168,10 @@ static void whether_the_kernel_fragments(void **state)
 	assert_int_equal(failed, 0);
 }
 
-/* On a host whose tunnel carries packets of 1450 bytes, and whose forward.interface has 9001. */
+/*
+ * On a host whose tunnel carries packets of 1450 bytes, and with an MTU of 9001 on
+ * forward.interface.
+ */
 static void what_the_kernel_gets(void **state)
 {
 	static const struct {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The old files: what becomes of them, and what is said where nothing can. */
+/* The old files: the configuration made from them, and the messages about the rest. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -12,7 +12,7 @@ static void lines(void **state)
 	static const struct {
 		const char *sentence;
 		const char *line;
-		const char *expected; /* NAME=VALUE, or what is wrong; "": nothing in it */
+		const char *expected; /* NAME=VALUE, or what is wrong; "": no setting */
 	} rows[] = {
 		{"a blank line", "  \t", ""},
 		{"a comment", "  # A=b", ""},
@@ -63,7 +63,7 @@ static void lines(void **state)
 
 enum { ENV, NAT_RULES, INTERFACES, FILES };
 
-/* The directory that the files of a row are written to, and made the current one. */
+/* The current directory, to which the files of a row are written. */
 static char directory[] = "/tmp/test_config_import.XXXXXX";
 static const char *const file_names[FILES] = {"env", "nat", "ifs"};
 
@@ -90,7 +90,7 @@ static void write_file(const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* The import of `texts` (NULL: no such file); both answers are the caller's to free. */
+/* Imports `texts` (NULL: no such file). The caller frees the output and the messages. */
 static int import(const char *const texts[FILES], char **out, char **messages)
 {
 	struct config_import_files files = {
@@ -127,7 +127,7 @@ static const char full_env[] = "# Network Interface Configuration\r\n"
 			       "ENABLE_COLORS=\"true\"\r\n"
 			       "DEBUG_LEVEL=\"2\"\r\n";
 
-/* Every setting of old arrives where it belongs, and the rules of both files in their order. */
+/* Every old setting sets its key, and the rules of both files keep their order. */
 static void everything(void **state)
 {
 	const char *const texts[FILES] = {
@@ -301,7 +301,7 @@ static void warnings_and_failures(void **state)
 	assert_int_equal(failed, 0);
 }
 
-/* Wherever the three settings of a rule stand, they make one, and before those of nat_rules.conf. */
+/* The three settings of a rule make one in either file; it comes before those of nat_rules.conf. */
 static void rule_of_interfaces(void **state)
 {
 	const char *const texts[FILES] = {

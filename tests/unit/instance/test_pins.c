@@ -124,7 +124,7 @@ static void more_instances_than_are_told(void **state)
 	assert_non_null(strstr(error.text, "; to start it: systemctl start vxlan-pipeline@blue"));
 }
 
-/* A daemon runs and there is no BPF file system (here, but a tmpfs): somebody unmounted it. */
+/* A daemon runs, but somebody has unmounted the BPF file system (here there is only a tmpfs). */
 static void unmounted(void **state)
 {
 	struct error error;

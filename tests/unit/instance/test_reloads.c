@@ -56,7 +56,7 @@ static void reloads_are_kept(void **state)
 	assert_int_equal(instance_read_reloads("blue", &read), -ENOENT);
 }
 
-/* The disk takes a part of the record only; here, because of a limit on the size of files. */
+/* The disk takes only a part of the record, here because of a limit on the size of files. */
 static void half_a_record(void **state)
 {
 	struct rlimit limit, all;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Datagrams as the kernel sends them, and such as it does not send. Each lies in a buffer of exactly
- * its length, so that the sanitizer sees who reads on.
+ * Datagrams as the kernel sends them, and others that it does not send. Each is in a buffer of
+ * exactly its length, so that the sanitizer sees reads behind its end.
  */
 #ifndef UNIT_NET_DATAGRAM_H
 #define UNIT_NET_DATAGRAM_H
@@ -43,7 +43,7 @@ static inline struct nlmsghdr *add_route(struct datagram *datagram)
 	return add_message(datagram, RTM_NEWROUTE, &route, sizeof(route));
 }
 
-/* The first `length` bytes; behind them only the padding that libmnl counts in. */
+/* Copies the first `length` bytes; only the padding that libmnl counts in follows them. */
 static inline char *copy_of(const void *bytes, size_t length)
 {
 	char *copy = calloc(1, length ? MNL_ALIGN(length) : 1);

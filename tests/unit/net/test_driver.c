@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a driver can do with XDP, from its name and version and what is known beside. */
+/* What a driver can do with XDP, by its name, its version and other facts. */
 #include "net/driver.h"
 #include "tests/unit/unit.h"
 
@@ -14,7 +14,7 @@ static const char *word_of(enum answer answer)
 	return words[answer];
 }
 
-/* Only what is not as with a driver without any limit, but for `native`. */
+/* Writes `native`, and everything else that differs from a driver without any limit. */
 static void describe(const struct driver *driver, char *text, size_t size)
 {
 	const struct {

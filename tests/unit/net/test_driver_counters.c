@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a driver's statistics mean, from what the drivers call them. */
+/* The meaning of drivers' statistics, by their names. */
 #include "net/driver_counters.h"
 #include "tests/unit/unit.h"
 
 #define STATS 8
 
-/* "NAME PACKETS\n" of each. */
+/* Writes "NAME PACKETS\n" for each loss. */
 static void describe(const char *driver, unsigned int sides, const struct ethtool_stat *stats,
 		     char *text, size_t size)
 {
@@ -115,7 +115,9 @@ static void lost_packets(void **state)
 	assert_int_equal(failures, 0);
 }
 
-/* "STATISTIC PACKETS\n" of each allowance, then what else is asked for by itself. */
+/*
+ * Writes "STATISTIC PACKETS\n" for each allowance, then the statistics with functions of their own.
+ */
 static void describe_named(const struct ethtool_stat *stats, char *text, size_t size)
 {
 	size_t count = 0, used = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Answers over netlink: where they end, which are refused, which belong to another request. */
+/* Answers over netlink: where they end, which are refused, and which belong to another request. */
 #include <errno.h>
 
 #include "net/netlink.h"
@@ -96,7 +96,7 @@ static void make_endless(struct datagram *datagram)
 
 struct visits {
 	size_t count;
-	int result; /* what the visitor answers */
+	int result; /* what the visitor returns */
 };
 
 static int visit(const struct nlmsghdr *message, void *data)
@@ -115,7 +115,7 @@ static void answers(void **state)
 		const char *sentence;
 		void (*make)(struct datagram *datagram);
 		size_t length; /* bytes that arrive */
-		int answer;    /* the visitor's */
+		int answer;    /* what the visitor returns */
 		const char *expected;
 	} rows[] = {
 		{"one message that is enough", make_route, ALL, MNL_CB_STOP, "result 0, 1 seen"},
@@ -192,7 +192,10 @@ static int take_ifindex(const struct nlmsghdr *message, void *data)
 	return MNL_CB_STOP;
 }
 
-/* Each request is given up at the list's first link; what is left of a list is in nobody's way. */
+/*
+ * Each visitor stops at the first link of a list. The rest of the list does not disturb later
+ * requests.
+ */
 static void the_kernel(void **state)
 {
 	_cleanup_netlink_ struct netlink *netlink = NULL;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What rtnetlink's messages say of routes, neighbours and links; values of a wrong size say nothing. */
+/*
+ * What rtnetlink's messages say of routes, neighbours and links; values of a wrong size are
+ * ignored.
+ */
 #include <errno.h>
 
 #include <linux/if_arp.h>
@@ -210,7 +213,7 @@ static void links(void **state)
 {
 	static const struct {
 		const char *sentence;
-		size_t size; /* of the counters that the kernel has */
+		size_t size; /* of the kernel's counters */
 		uint64_t tx_packets;
 		uint64_t last;
 	} rows[] = {
@@ -306,7 +309,7 @@ static void kinds(void **state)
 	assert_int_equal(failed, 0);
 }
 
-/* Whatever a message's length: it is refused, or read to its end and no further. */
+/* A message of any length is refused, or read to its end and no further. */
 static void every_length(void **state)
 {
 	struct datagram full[3] = {0};

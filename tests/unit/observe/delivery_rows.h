@@ -6,7 +6,7 @@
 #include "observe/delivery.h"
 #include "tests/unit/unit.h"
 
-/* One whose packets leave through the loopback interface. */
+/* The condition of an instance whose packets leave through the loopback interface. */
 static inline struct datapath_condition good(void)
 {
 	struct datapath_condition condition = {.state = DATAPATH_ATTACHED, .mtu = 1500};
@@ -30,7 +30,7 @@ static inline void judge(struct health_watch *watch, const struct datapath_condi
 			 health_severity_name(health.reasons[i].severity), health.reasons[i].text);
 }
 
-/* Is the part in the text, or both empty? Says which row failed; returns 1 when not. */
+/* Is the part in the text, or are both empty? If not, prints the row and returns 1. */
 static inline int row_lacks(const char *sentence, const char *text, const char *part)
 {
 	if (*part ? !!strstr(text, part) : !*text)
@@ -45,7 +45,7 @@ static inline int row_lacks(const char *sentence, const char *text, const char *
 #define OVERSIZE_REASON \
 	" packets ended as oversize: they may not be fragmented, and are larger than"
 
-/* What was counted between two readings. */
+/* The packets counted between two readings. */
 struct counted {
 	uint64_t redirected, error, no_route, neighbour_unknown, oversize, passed, dropped,
 		truncated;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* From made-up readings: which verdicts and losses are a reason, and how bad it is. */
+/* From made-up readings: which verdicts and losses are a reason, and how severe it is. */
 #include <errno.h>
 
 #include "tests/unit/observe/delivery_rows.h"
@@ -69,7 +69,7 @@ static void losses(void **state)
 	assert_int_equal(failures, 0);
 }
 
-/* A reading of packets that the driver may not have taken, and whether that is a reason. */
+/* A reading of sent and lost packets, and whether it is a reason. */
 struct reading {
 	const char *sentence;
 	uint64_t sent; /* since the reading before, as is the next */
@@ -77,7 +77,7 @@ struct reading {
 	bool reason;
 };
 
-/* One after the other. Returns how many were judged otherwise than with `reason`, or without any. */
+/* Judges readings one after the other. Returns how many were not judged as expected. */
 static int judge_readings(const struct reading *readings, size_t count, const char *reason)
 {
 	struct datapath_condition condition = good();
@@ -97,7 +97,7 @@ static int judge_readings(const struct reading *readings, size_t count, const ch
 	return failures;
 }
 
-/* A packet now and then, each lost: readings in between say nothing. */
+/* A packet now and then, each lost: the readings without packets prove nothing. */
 static void losses_of_few(void **state)
 {
 	static const struct reading readings[] = {
@@ -119,7 +119,7 @@ static void losses_of_few(void **state)
 			 0);
 }
 
-/* Less than one in a hundred, but all the time. */
+/* Less than one packet in a hundred is lost, but all the time. */
 static void leaks(void **state)
 {
 	static const struct reading readings[] = {
@@ -268,7 +268,7 @@ static void shares(void **state)
 	assert_int_equal(failures, 0);
 }
 
-/* Which verdicts are part of the whole: of packets that should leave. */
+/* Which verdicts are part of the whole, the packets that should leave. */
 static void whole(void **state)
 {
 	int failures = 0;
@@ -293,7 +293,7 @@ static void whole(void **state)
 	assert_int_equal(failures, 0);
 }
 
-/* The kernel routes no packet that is cut short; to hand it to the kernel all the same was asked for. */
+/* The kernel routes no truncated packet, but the configuration asks for passing it nevertheless. */
 static void passed_truncated(void **state)
 {
 	static const struct {

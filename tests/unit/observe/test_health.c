@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Health from made-up readings: what counts as a reason, how bad it is, and what is none. */
+/* Health from made-up readings: which are a reason, how severe it is, and which are none. */
 #include <errno.h>
 #include <net/if.h>
 
@@ -9,7 +9,7 @@
 #define INSTANCE "unit-test-of-health"
 #define DAEMON   4711
 
-/* One that is attached to the loopback interface and good. */
+/* The condition of an instance that is attached to the loopback interface and good. */
 static struct datapath_condition good(void)
 {
 	struct datapath_condition condition = {.state = DATAPATH_ATTACHED, .beat_age_ms = 50};
@@ -28,7 +28,7 @@ static void health_text(const struct health *health, char *text, size_t size)
 	for (size_t i = 0; i < health->count; i++) {
 		const struct health_reason *reason = &health->reasons[i];
 
-		/* where the tests run loopback may be down */
+		/* loopback may be down where the tests run */
 		if (strcmp(reason->text, "lo is down; ip link set dev lo up") != 0)
 			snprintf(text + strlen(text), size - strlen(text), "%s: %s\n",
 				 health_severity_name(reason->severity), reason->text);
@@ -90,7 +90,7 @@ static void one_reading(void **state)
 	assert_int_equal(failures, 0);
 }
 
-/* What only the daemon knows. */
+/* Reasons that only the daemon knows. */
 static void said_by_the_daemon(void **state)
 {
 	static const struct {
@@ -245,7 +245,7 @@ static void condition(void **state)
 	assert_string_equal(health_worst_reason(&health), "in0 is down");
 }
 
-/* What a reason is called while its numbers change. */
+/* The name of a reason stays the same while its numbers change. */
 static void constant_reasons(void **state)
 {
 	static const struct {
@@ -276,7 +276,7 @@ static void constant_reasons(void **state)
 	assert_int_equal(failures, 0);
 }
 
-/* Generic mode is a reason where native mode was wanted. */
+/* Generic mode is a reason if native mode was wanted. */
 static void generic_mode(void **state)
 {
 	struct datapath_condition condition = good();
@@ -295,7 +295,7 @@ static void generic_mode(void **state)
 	assert_string_equal(text, "");
 }
 
-/* On the way out: what is too small for the packets, and what its driver may want. */
+/* forward.interface: an MTU too small for the packets, and a driver that needs a program. */
 static void egress(void **state)
 {
 	struct datapath_condition condition = good();

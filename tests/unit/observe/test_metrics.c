@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The Prometheus text of made-up numbers. */
+/* The Prometheus text for made-up numbers. */
 #include "observe/metrics.h"
 #include "tests/unit/unit.h"
 
@@ -141,7 +141,7 @@ static void numbers(void **state)
 	free(made);
 }
 
-/* The first ones only: each is two series, and a scrape is to stay small. */
+/* Only the first rules are printed: each takes two series, and a scrape must stay small. */
 static void many_rules(void **state)
 {
 	struct made_up *made = make(DATAPATH_ATTACHED);
@@ -212,7 +212,7 @@ static void other_vnis(void **state)
 	free(made);
 }
 
-/* Every family that there is, also those that few hosts have. */
+/* Prints every family, also those that few hosts have. */
 static char *print_everything(void)
 {
 	struct made_up *made = make(DATAPATH_ATTACHED);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* From made-up readings: which next hops are a reason, how bad it is, and what it explains. */
+/* From made-up readings: which next hops are a reason, how severe it is, and what it explains. */
 #include <arpa/inet.h>
 
 #include "tests/unit/observe/delivery_rows.h"
@@ -13,7 +13,7 @@ static struct datapath_unresolved hop(const char *address, uint32_t rule, bool f
 	return hop;
 }
 
-/* How many targets are in which state, and how bad that is. */
+/* How many targets are in which state, and how severe that is. */
 static void next_hops(void **state)
 {
 	static const struct {
@@ -59,7 +59,7 @@ static void next_hops(void **state)
 	assert_int_equal(failures, 0);
 }
 
-/* no_route while a target fails: what its own reason explains, and what it does not. */
+/* no_route while a target fails: the packets that the target's reason explains, and the others. */
 static void explained(void **state)
 {
 	static const struct {
@@ -120,7 +120,7 @@ static void explained(void **state)
 	assert_int_equal(failures, 0);
 }
 
-/* A reading in which a target begins to fail, or answers again, is not held against anything. */
+/* A reading in which a target begins to fail, or answers again, is no evidence. */
 static void failing_for_a_while(void **state)
 {
 	struct datapath_condition condition = good();
@@ -149,7 +149,9 @@ static void failing_for_a_while(void **state)
 	assert_string_equal(text, "bad: 300 of 300" SILENT_REASON "; ip neigh show dev lo\n");
 }
 
-/* The daemon knows no way to the target; the kernel, which is asked for each packet, may. */
+/*
+ * The daemon knows no way to the target, but the kernel may: the datapath asks it for each packet.
+ */
 static void arrives_all_the_same(void **state)
 {
 	static const struct {

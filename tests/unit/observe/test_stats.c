@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Statistics from made-up counters: which sums count a frame, and how they are printed. */
+/* Statistics from made-up counters: which counters count a frame, and how they are printed. */
 #include <time.h>
 
 #include "observe/stats.h"
 #include "tests/unit/unit.h"
 
-/* A frame of 100 bytes, and the sums that count it. */
+/* A frame of 100 bytes, and the counters that count it. */
 static const struct {
 	const char *sentence;
 	enum verdict verdict;
@@ -202,7 +202,7 @@ static void as_json(void **state)
 	(void)state;
 	assert_non_null(document);
 	verdicts = json_incref(json_object_get(document, "verdicts"));
-	/* other tests check these */
+	/* other tests check the values */
 	assert_true(json_is_real(json_object_get(document, "uptime_seconds")));
 	json_object_del(document, "uptime_seconds");
 	json_object_del(document, "verdicts");

@@ -9,8 +9,9 @@
 #define STRANGERS 1000 /* keys that are looked up and are not in the table */
 #define FREE_SLOT UINT32_MAX
 
-/* The slot that the datapath reads for a key: as table_find() in bpf/lookup.h, without maps. */
-static uint32_t read_slot(const struct table_layout *layout, const uint64_t *key, size_t words)
+/* The slot that the datapath reads for a key: like table_find() in bpf/lookup.h, without maps. */
+static uint32_t read_slot(const struct perfect_hash_layout *layout, const uint64_t *key,
+			  size_t words)
 {
 	const struct table *table = &layout->geometry;
 	uint64_t hash = table->seed, displacement = 0;
@@ -30,9 +31,9 @@ static uint32_t read_slot(const struct table_layout *layout, const uint64_t *key
 	return table_slot(table, place, (uint16_t)displacement);
 }
 
-static bool is_empty(const struct table_layout *layout)
+static bool is_empty(const struct perfect_hash_layout *layout)
 {
-	static const struct table_layout empty;
+	static const struct perfect_hash_layout empty;
 
 	return memcmp(layout, &empty, sizeof(empty)) == 0;
 }
@@ -79,12 +80,12 @@ static void make_random(uint64_t *key, size_t words, uint64_t i)
 /* The seed that a build tries first. A single key fits any seed. */
 static uint64_t first_seed(void)
 {
-	struct table_layout layout;
+	struct perfect_hash_layout layout;
 	uint64_t seed, key = 1;
 
-	assert_int_equal(table_build(&layout, &key, 1, 1), 0);
+	assert_int_equal(perfect_hash_build(&layout, &key, 1, 1), 0);
 	seed = layout.geometry.seed;
-	table_clear(&layout);
+	perfect_hash_layout_clear(&layout);
 	return seed;
 }
 
@@ -121,7 +122,7 @@ static uint64_t *make_keys(make_key *make, size_t words, size_t count)
 }
 
 /* Do sizes and masks of the layout agree? */
-static bool is_sound(const struct table_layout *layout)
+static bool is_sound(const struct perfect_hash_layout *layout)
 {
 	size_t buckets = (size_t)layout->geometry.bucket_mask + 1;
 	size_t words = (buckets + TABLE_DISPLACEMENTS_PER_WORD - 1) / TABLE_DISPLACEMENTS_PER_WORD;
@@ -134,7 +135,7 @@ static bool is_sound(const struct table_layout *layout)
 }
 
 /* The key in each slot, to be freed. NULL: two keys share a slot, or a key has none. */
-static uint32_t *owners(const struct table_layout *layout, size_t count)
+static uint32_t *owners(const struct perfect_hash_layout *layout, size_t count)
 {
 	uint32_t *owner = malloc(layout->slot_count * sizeof(*owner));
 	bool apart = true;
@@ -155,8 +156,8 @@ static uint32_t *owners(const struct table_layout *layout, size_t count)
 }
 
 /* The fault of a table of the first `count` keys of a kind; "": none. */
-static const char *find_fault(const struct table_layout *layout, make_key *make, size_t words,
-			      const uint64_t *keys, size_t count)
+static const char *find_fault(const struct perfect_hash_layout *layout, make_key *make,
+			      size_t words, const uint64_t *keys, size_t count)
 {
 	uint32_t *owner = is_sound(layout) ? owners(layout, count) : NULL;
 	const char *fault = owner ? "" : "geometry or slots are not sound";
@@ -184,8 +185,8 @@ static const char *find_fault(const struct table_layout *layout, make_key *make,
 static int check_keys(const char *sentence, make_key *make, size_t words, size_t count)
 {
 	uint64_t *keys = make_keys(make, words, count);
-	struct table_layout layout;
-	int err = table_build(&layout, keys, words, count);
+	struct perfect_hash_layout layout;
+	int err = perfect_hash_build(&layout, keys, words, count);
 	char name[128];
 	int failed;
 
@@ -193,7 +194,7 @@ static int check_keys(const char *sentence, make_key *make, size_t words, size_t
 	failed = row_differs(name,
 			     err ? strerror(-err) : find_fault(&layout, make, words, keys, count),
 			     "");
-	table_clear(&layout);
+	perfect_hash_layout_clear(&layout);
 	failed += row_differs(name, is_empty(&layout) ? "" : "not empty when cleared", "");
 	free(keys);
 	return failed;
@@ -274,12 +275,12 @@ static void equal_keys_are_refused(void **state)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		size_t words = rows[i].words;
 		uint64_t *keys = make_keys(make_random, words, rows[i].count);
-		struct table_layout layout;
+		struct perfect_hash_layout layout;
 		int err;
 
 		memcpy(keys + rows[i].other * words, keys + rows[i].one * words,
 		       words * sizeof(*keys));
-		err = table_build(&layout, keys, words, rows[i].count);
+		err = perfect_hash_build(&layout, keys, words, rows[i].count);
 		if (err != -EEXIST || !is_empty(&layout))
 			failed += row_differs(rows[i].sentence, err ? strerror(-err) : "taken",
 					      "refused, and nothing left");

@@ -18,8 +18,9 @@ struct answer {
 	uint16_t next_hop;
 };
 
-/* The slot that the datapath reads for a key: as table_find() in bpf/lookup.h, without maps. */
-static const void *read_slot(const struct lookup_table *table, const uint64_t *key, size_t words)
+/* The slot that the datapath reads for a key: like table_find() in bpf/lookup.h, without maps. */
+static const void *read_slot(const struct perfect_hash_table *table, const uint64_t *key,
+			     size_t words)
 {
 	uint64_t hash = table->geometry.seed, displacement = 0;
 	struct table_place place;
@@ -44,7 +45,7 @@ static uint64_t last_word(const struct packet *packet)
 }
 
 /* A single IPv4 rule is a constant of the datapath, which then reads no table. */
-static struct answer ask_ipv4(const struct nat_tables *tables, const struct packet *packet)
+static struct answer ask_ipv4(const struct rule_tables *tables, const struct packet *packet)
 {
 	uint64_t key[2] = {0, last_word(packet)};
 	struct answer answer = {0};
@@ -72,7 +73,7 @@ static struct answer ask_ipv4(const struct nat_tables *tables, const struct pack
 	return answer;
 }
 
-static struct answer ask_ipv6(const struct nat_tables *tables, const struct packet *packet)
+static struct answer ask_ipv6(const struct rule_tables *tables, const struct packet *packet)
 {
 	uint64_t key[5] = {[4] = last_word(packet)};
 	struct answer answer = {0};
@@ -102,7 +103,7 @@ static struct answer ask_ipv6(const struct nat_tables *tables, const struct pack
 }
 
 /* Do the tables give the same rule and target as the linear search? */
-static void assert_agrees(const struct nat_tables *tables, const struct rule_set *set,
+static void assert_agrees(const struct rule_tables *tables, const struct rule_set *set,
 			  const struct packet *packet)
 {
 	struct answer answer =
@@ -133,7 +134,7 @@ static void note_lowest(uint32_t lowest[PIPELINE_MAX_SHAPES], uint64_t last_word
 }
 
 /* The datapath relies on ascending first_rule: it stops at the first shape that cannot win. */
-static void assert_shapes_in_order(const struct nat_tables *tables)
+static void assert_shapes_in_order(const struct rule_tables *tables)
 {
 	const struct nat4_slot *ipv4 = tables->ipv4.slots;
 	const struct nat6_slot *ipv6 = tables->ipv6.slots;
@@ -154,7 +155,7 @@ static void assert_shapes_in_order(const struct nat_tables *tables)
 }
 
 /* Each target is listed once, so that the daemon resolves it once. */
-static void assert_targets_differ(const struct nat_tables *tables)
+static void assert_targets_differ(const struct rule_tables *tables)
 {
 	for (size_t i = 1; i < tables->target_count; i++)
 		assert_true(memcmp(&tables->targets[i - 1], &tables->targets[i],
@@ -164,9 +165,9 @@ static void assert_targets_differ(const struct nat_tables *tables)
 /* Looks up packets made for each rule, and random packets. */
 static void check_set(struct rule_set *set)
 {
-	struct nat_tables tables;
+	struct rule_tables tables;
 
-	assert_int_equal(nat_tables_build(&tables, set->rules, set->count), 0);
+	assert_int_equal(rule_tables_build(&tables, set->rules, set->count), 0);
 	assert_shapes_in_order(&tables);
 	assert_targets_differ(&tables);
 	for (size_t i = 0; i < set->count * PACKETS_PER_RULE; i++) {
@@ -179,7 +180,7 @@ static void check_set(struct rule_set *set)
 
 		assert_agrees(&tables, set, &packet);
 	}
-	nat_tables_clear(&tables);
+	rule_tables_clear(&tables);
 }
 
 /* One rule for each combination of keys, in random order. */
@@ -258,7 +259,7 @@ static void no_rules(void **state)
 /* Rules that differ in the source port only: looks up each, with the right and with another VNI. */
 static void check_ports(struct nat_rule *rules, uint32_t count)
 {
-	struct nat_tables tables;
+	struct rule_tables tables;
 
 	for (uint32_t i = 0; i < count; i++) {
 		rules[i].has_source_port = rules[i].has_vni = true;
@@ -267,7 +268,7 @@ static void check_ports(struct nat_rule *rules, uint32_t count)
 		rules[i].to.address = (struct ip_address){4, {10, (uint8_t)(i % 100)}};
 		rules[i].to.port = (uint16_t)~i;
 	}
-	assert_int_equal(nat_tables_build(&tables, rules, count), 0);
+	assert_int_equal(rule_tables_build(&tables, rules, count), 0);
 	assert_int_equal(tables.target_count, 100);
 	for (uint32_t i = 0; i < count; i++) {
 		struct packet packet = {.version = 4, .vni = 7, .source_port = (uint16_t)i};
@@ -279,7 +280,7 @@ static void check_ports(struct nat_rule *rules, uint32_t count)
 		packet.vni = 6;
 		assert_int_equal(ask_ipv4(&tables, &packet).rule, 0);
 	}
-	nat_tables_clear(&tables);
+	rule_tables_clear(&tables);
 }
 
 static void as_many_rules_as_fit(void **state)
@@ -321,14 +322,14 @@ static void refusals(void **state)
 		{"two IPv4 rules that match the same", 2, 0, true, -EEXIST},
 		{"two IPv6 rules that match the same", 1, 2, true, -EEXIST},
 	};
-	static const struct nat_tables empty;
+	static const struct rule_tables empty;
 	int failed = 0;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct nat_rule rules[2 * PIPELINE_MAX_SHAPES + 2];
 		size_t count = rows[i].ipv4_shapes + rows[i].ipv6_shapes;
-		struct nat_tables tables;
+		struct rule_tables tables;
 		char got[64], expected[64];
 
 		make_shapes(rules, 4, rows[i].ipv4_shapes);
@@ -337,17 +338,17 @@ static void refusals(void **state)
 			rules[count] = rules[count - 1];
 			count++;
 		}
-		snprintf(got, sizeof(got), "%d", nat_tables_build(&tables, rules, count));
+		snprintf(got, sizeof(got), "%d", rule_tables_build(&tables, rules, count));
 		snprintf(expected, sizeof(expected), "%d", rows[i].expected);
 		failed += row_differs(rows[i].sentence, got, expected);
 		if (rows[i].expected == 0)
-			nat_tables_clear(&tables);
+			rule_tables_clear(&tables);
 		assert_memory_equal(&tables, &empty, sizeof(empty));
 	}
 	assert_int_equal(failed, 0);
 }
 
-static bool vni_find(const struct lookup_table *table, uint32_t vni, uint32_t *index)
+static bool vni_find(const struct perfect_hash_table *table, uint32_t vni, uint32_t *index)
 {
 	uint64_t key = vni;
 	const struct vni_slot *slot = read_slot(table, &key, 1);
@@ -360,7 +361,7 @@ static bool vni_find(const struct lookup_table *table, uint32_t vni, uint32_t *i
 static void vnis(void **state)
 {
 	static const size_t counts[] = {0, 1, 2, 7, 8, 100, PIPELINE_MAX_VNIS};
-	struct lookup_table table;
+	struct perfect_hash_table table;
 	uint32_t list[PIPELINE_MAX_VNIS], index;
 
 	(void)state;
@@ -377,12 +378,12 @@ static void vnis(void **state)
 		}
 		if (counts[c] < 2)
 			assert_false(vni_find(&table, 0, &index));
-		lookup_table_clear(&table);
+		perfect_hash_clear(&table);
 		assert_null(table.slots);
 	}
 	list[0] = list[1] = 5;
 	assert_int_equal(vni_table_build(&table, list, 2), -EEXIST);
-	lookup_table_clear(&table);
+	perfect_hash_clear(&table);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What `tune` plans for hosts that are written down in facts/. */
+/* The plans of `tune` for the hosts in facts/. */
 #include <inttypes.h>
 #include <jansson.h>
 
@@ -148,7 +148,7 @@ static const struct {
 	{"none", NULL, ""},
 };
 
-/* What is to be stopped before the MTU, which is the first setting here, is changed. */
+/* What to stop before `tune` changes the MTU, which is the first setting here. */
 static void what_waits(void **state)
 {
 	int failed = 0;

@@ -86,7 +86,7 @@ static void pages(void **state)
 	static const struct {
 		const char *sentence;
 		const char *path;
-		int made; /* for three requests */
+		int made; /* how often the page is made for three requests */
 	} rows[] = {
 		{"without a lifetime each client gets a page of its own", "/cheap", 3},
 		{"a page serves all clients while it is fresh", "/lasting", 1},

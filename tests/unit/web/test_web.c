@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where the daemon serves HTTP, and what it says while somebody else has the place. */
+/* The addresses at which the daemon serves HTTP, and its reason while another process holds one. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 #include "tests/unit/unit.h"
 #include "web/web.h"
 
-/* A socket on a port of its own, which it writes down; `backlog` negative: it does not listen. */
+/* Binds a socket to a free port and returns it in *port; `backlog` negative: it does not listen. */
 static int take_port(uint32_t address, uint16_t *port, int backlog)
 {
 	struct sockaddr_in name = {.sin_family = AF_INET,
@@ -67,7 +67,8 @@ static void taken(void **state)
 	move(&web, at(listen, "127.0.0.1", port));
 	assert_int_equal(web.err, -EADDRINUSE);
 	snprintf(said, sizeof(said), "%s is held by process %d (", listen, (int)getpid());
-	if (web.holder.inode) /* else this machine does not tell: inet_diag is a module */
+	if (web.holder
+		    .inode) /* else this kernel has not loaded inet_diag, which tells the holder */
 		assert_non_null(strstr(web.why.text, said));
 	web_retry(&web);
 	assert_int_equal(web.err, -EADDRINUSE);
@@ -118,7 +119,10 @@ static void moves(void **state)
 	web_close(&web);
 }
 
-/* What the configuration does not want served any more is not, whatever becomes of the new place. */
+/*
+ * The server leaves an address that the configuration no longer names, even if the new one is
+ * taken.
+ */
 static void moves_to_a_taken_place(void **state)
 {
 	uint16_t port = 0, other = 0;
