@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What losses.bpf.c shares with user space. It counts the packets that the datapath believed sent and
- * that were not, and those that it passed to the kernel and that the kernel dropped. Multi-byte fields are in host order.
+ * that were not, and those that it passed to the kernel and that the kernel dropped. Multi-byte fields
+ * are in host order.
  */
 #ifndef LOSSES_H
 #define LOSSES_H
@@ -9,17 +10,19 @@
 #include <linux/types.h>
 
 /*
- * Where such packets are lost. X(enumerator, name, meaning); the index of map `losses`, and the
- * name that JSON, metrics and documentation have.
+ * How such packets are lost. X(enumerator, name, place, meaning); the index of map `losses`, the name
+ * that JSON, metrics and documentation have, and one of enum loss_place without its prefix
+ * (src/observe/loss.h).
  */
 #define PIPELINE_LOSSES(X)                                                                      \
-	X(REDIRECT, redirect_failed, "refused before the queue of forward.interface")           \
-	X(SEND, send_failed, "not taken by the driver of forward.interface")                    \
-	X(TRANSMIT, transmit_failed, "not taken by the driver of listen.interface, single-arm") \
-	X(PASSED, passed_dropped, "passed to the kernel, which dropped them")
+	X(REDIRECT, redirect_failed, TRANSMIT, "refused before the queue of forward.interface") \
+	X(SEND, send_failed, TRANSMIT, "not taken by the driver of forward.interface")          \
+	X(TRANSMIT, transmit_failed, TRANSMIT,                                                  \
+	  "not taken by the driver of listen.interface, single-arm")                            \
+	X(PASSED, passed_dropped, KERNEL, "passed to the kernel, which dropped them")
 
 enum loss {
-#define X(upper, name, meaning) LOSS_##upper,
+#define X(upper, name, place, meaning) LOSS_##upper,
 	PIPELINE_LOSSES(X)
 #undef X
 		LOSS_COUNT
