@@ -10,17 +10,19 @@
 #include <linux/types.h>
 
 /*
- * Where such packets are lost. X(enumerator, name, meaning): the enumerator is the index of map
- * `losses`; JSON, metrics and documentation use the name.
+ * How such packets are lost. X(enumerator, name, place, meaning): the enumerator is the index of map
+ * `losses`; JSON, metrics and documentation use the name; `place` is one of enum loss_place without its
+ * prefix (src/observe/loss.h).
  */
 #define PIPELINE_LOSSES(X)                                                                      \
-	X(REDIRECT, redirect_failed, "refused before the queue of forward.interface")           \
-	X(SEND, send_failed, "not taken by the driver of forward.interface")                    \
-	X(TRANSMIT, transmit_failed, "not taken by the driver of listen.interface, single-arm") \
-	X(PASSED, passed_dropped, "passed to the kernel, which dropped them")
+	X(REDIRECT, redirect_failed, TRANSMIT, "refused before the queue of forward.interface") \
+	X(SEND, send_failed, TRANSMIT, "not taken by the driver of forward.interface")          \
+	X(TRANSMIT, transmit_failed, TRANSMIT,                                                  \
+	  "not taken by the driver of listen.interface, single-arm")                            \
+	X(PASSED, passed_dropped, KERNEL, "passed to the kernel, which dropped them")
 
 enum loss {
-#define X(upper, name, meaning) LOSS_##upper,
+#define X(upper, name, place, meaning) LOSS_##upper,
 	PIPELINE_LOSSES(X)
 #undef X
 		LOSS_COUNT

@@ -24,7 +24,7 @@ static const struct {
 	const char *name;
 	const char *meaning;
 } losses[LOSS_COUNT] = {
-#define X(upper, lower, text) [LOSS_##upper] = {#lower, text},
+#define X(upper, lower, place, text) [LOSS_##upper] = {#lower, text},
 	PIPELINE_LOSSES(X)
 #undef X
 };

@@ -6,6 +6,7 @@
 #include "observe/delivery.h"
 #include "datapath/names.h"
 #include "net/rtnl.h"
+#include "observe/loss.h"
 
 #define BAD_PART      2     /* one packet in so many, and the appliance does not do its job */
 #define BAD_PACKETS   2     /* a single packet says nothing of the others */
@@ -347,7 +348,7 @@ static void delivery_judge_losses(struct health *health, struct health_watch *wa
 		enum health_severity severity;
 
 		/* not lost on the way out: judge_shares() tells of these */
-		if (kind == LOSS_PASSED)
+		if (loss_place_of(kind) != LOSS_PLACE_TRANSMIT)
 			continue;
 		if (!is_losing(watch, kind, condition->losses.of[kind].packets, growth))
 			continue;

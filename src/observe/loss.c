@@ -45,6 +45,17 @@ const char *loss_place_name(enum loss_place place)
 	return names[place];
 }
 
+enum loss_place loss_place_of(enum loss loss)
+{
+	static const enum loss_place places[] = {
+#define X(upper, name, place, meaning) [LOSS_##upper] = LOSS_PLACE_##place,
+		PIPELINE_LOSSES(X)
+#undef X
+	};
+
+	return places[loss];
+}
+
 static int add(struct loss_table *table, enum loss_place place, const char *interface,
 	       const char *reason, uint64_t packets, const char *meaning)
 {
@@ -145,8 +156,8 @@ int loss_collect(struct loss_table *table, const struct counters *counters,
 	if (!err)
 		err = add_verdicts(table, counters);
 	for (enum loss kind = 0; !err && losses->counted && kind < LOSS_COUNT; kind++)
-		err = add(table, kind == LOSS_PASSED ? LOSS_PLACE_KERNEL : LOSS_PLACE_TRANSMIT, "",
-			  loss_name(kind), losses->of[kind].packets, loss_meaning(kind));
+		err = add(table, loss_place_of(kind), "", loss_name(kind), losses->of[kind].packets,
+			  loss_meaning(kind));
 	return err;
 }
 

@@ -73,7 +73,7 @@ class Losses(unittest.TestCase):
     def test_refused_packets(self):
         documented = [(name, meaning) for name, meaning, *_ in
                       (row for row in markdown.table(PAGE, "reason") if len(row) == 3)]
-        self.assertEqual(documented, [(name, meaning) for _, name, meaning in
+        self.assertEqual(documented, [(name, meaning) for _, name, _, meaning in
                                       x_macro("PIPELINE_LOSSES", "bpf/losses.h")])
 
     def test_statistics(self):
