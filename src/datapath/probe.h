@@ -29,8 +29,8 @@ bool datapath_owns(const char *instance, uint32_t program_id);
 /* The instance whose program it is: its name, or an empty text. INSTANCE_NAME_MAX + 1 bytes. */
 void datapath_find_owner(uint32_t program_id, char *instance);
 /*
- * Does the interface carry a program that only passes packets, for instances that send by it? It gives
- * way to one that listens. Then *instance is one of them; INSTANCE_NAME_MAX + 1 bytes.
+ * Does the interface carry a program that only passes packets, so that instances can send by it? Such a
+ * program gives way to one that listens. Then *instance names a sender; INSTANCE_NAME_MAX + 1 bytes.
  */
 bool datapath_find_sender(int ifindex, char *instance);
 

@@ -72,7 +72,7 @@ int rtnl_read_kind(int ifindex, struct rtnl_kind *kind)
 	return 0;
 }
 
-/* The words of ip(8) for those that a network interface of a host may be. */
+/* Link types in ip(8)'s words. */
 static const struct {
 	uint16_t type;
 	const char *word;
