@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The checks of what interfaces are, and of what the kernel would have done to packets on their way out. */
+/* The checks of what sort the interfaces are, and of what XDP bypasses. */
 #include <string.h>
 
 #include <linux/if_arp.h>
@@ -23,7 +23,7 @@ static void judge_type(const struct check *check, const struct host_link *link, 
 		  "ip -d link show dev %s", check_word(check, link));
 }
 
-/* A port of a bridge may be meant; one of several of a bond sees a share of the packets only. */
+/* Listening on one port of a bridge makes sense; one port of a bond sees only some of the packets. */
 static void judge_listen_port(const struct check *check)
 {
 	const struct host_link *link = &check->host->listen;
@@ -35,7 +35,7 @@ static void judge_listen_port(const struct check *check)
 			   link->name, link->master, link->master_kind, link->master);
 }
 
-/* What keeps the kernel from telling next hops, whatever its routes are. */
+/* Routes or neighbours that forward.interface cannot have. */
 static void judge_next_hops(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
@@ -66,7 +66,7 @@ void check_ethernet(const struct check *check)
 		judge_next_hops(check);
 }
 
-/* As far as it is known before the start; this instance may have had to make do with it. */
+/* Will the instance run in generic mode, or does it? */
 static bool is_generic(const struct check *check)
 {
 	const struct host_link *link = &check->host->listen;
@@ -103,7 +103,7 @@ void check_vlan_tags(const struct check *check)
 			  vlan ? " rxvlan off" : "", stag ? " " ETHTOOL_RX_VLAN_STAG " off" : "");
 }
 
-/* What leaves is what the policy is there to keep from leaving: more than a warning. */
+/* Plaintext leaves although it must not: that is a failure, not a warning. */
 void check_ipsec(const struct check *check)
 {
 	const struct host *host = check->host;

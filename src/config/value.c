@@ -192,7 +192,7 @@ static int prefix_set(const struct config_key *key, void *base, const char *text
 	return 0;
 }
 
-/* Where no packet can be sent to (RFC 6890, RFC 4291); narrow prefixes stand before wide ones. */
+/* Targets that no packet can be sent to (RFC 6890, RFC 4291), narrow prefixes before wide ones. */
 static const struct {
 	struct ip_prefix prefix;
 	const char *why;

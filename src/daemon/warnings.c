@@ -12,7 +12,7 @@
 #include "net/ethtool_features.h"
 #include "net/rtnl_link.h"
 
-/* A port of a bridge may be meant; one of several of a bond sees a share of the packets only. */
+/* Listening on one port of a bridge makes sense; one port of a bond sees only some of the packets. */
 static void warn_of_listen_port(const struct config *config, const struct netdev *listen)
 {
 	struct rtnl_kind kind;
@@ -23,7 +23,7 @@ static void warn_of_listen_port(const struct config *config, const struct netdev
 			    config->listen.interface, kind.master, kind.master_kind, kind.master);
 }
 
-/* What keeps the kernel from telling next hops, whatever its routes are. */
+/* Routes or neighbours that forward.interface cannot have. */
 static void warn_of_no_next_hops(const struct config *config, const struct netdev *egress)
 {
 	const char *name = config->forward.interface;

@@ -313,7 +313,7 @@ int datapath_apply(struct datapath *datapath, struct datapath_pins *pins,
 	return err;
 }
 
-/* What others send by stays for them. */
+/* Links by which other instances send stay attached. */
 static void datapath_detach_links(const char *instance)
 {
 	_cleanup_close_ int link = datapath_open_pin(instance, PIN_LINK);
@@ -323,7 +323,7 @@ static void datapath_detach_links(const char *instance)
 	if (link >= 0)
 		share_leave(link, instance);
 	share_ask(egress, instance, &share);
-	/* whether others need it cannot be seen where the pins are gone: then it ends with its holders */
+	/* without pins nobody can tell whether others need it: it detaches with its last holder */
 	if (egress >= 0 && !*share.listener && !*share.sender &&
 	    datapath_is_pinned(instance, PIN_EGRESS_LINK))
 		bpf_link_detach(egress);

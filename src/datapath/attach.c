@@ -148,7 +148,7 @@ static bool link_serves(const struct datapath_change *change)
 	       !!change->pins->info.generic == change->datapath->generic;
 }
 
-/* What is pinned under the name of the instance's link is what was. */
+/* Pins the link before the change again, or removes the pin if there was none. */
 static void datapath_put_back_link(const struct datapath_change *change)
 {
 	char path[INSTANCE_PATH_SIZE];
@@ -160,8 +160,8 @@ static void datapath_put_back_link(const struct datapath_change *change)
 }
 
 /*
- * An instance that sends by listen.interface has a program there which only passes packets: this one
- * takes its place, in the same link. -EBUSY: it is another program.
+ * If another instance only sends by listen.interface, the new program replaces the passing one in the
+ * same link. -EBUSY: the interface carries another program.
  */
 static int datapath_take_over(const struct datapath_change *change, const char *mode)
 {
@@ -189,7 +189,7 @@ static int datapath_take_over(const struct datapath_change *change, const char *
 	return err;
 }
 
-/* A change of mode takes the program off its interface for a moment, also for who sends by it. */
+/* A change of mode detaches the program for a moment, which would interrupt who sends by it. */
 static int datapath_check_share(const struct datapath_change *change)
 {
 	const char *interface = change->config->listen.interface;
@@ -272,7 +272,7 @@ static void datapath_put_back(struct datapath_change *change)
 			 "; nor can the program before be attached again: %s", strerror(-err));
 }
 
-/* The interface before is no longer listened on, but an instance may send by it. */
+/* This instance no longer listens on the interface before, but some instance may send by it. */
 static void datapath_leave_before(const struct datapath_change *change)
 {
 	struct bpf_link_info now;

@@ -8,7 +8,7 @@
 #include "datapath/bypass.h"
 #include "net/netdev.h"
 
-/* One search: which policies of which direction are about the packets of which rules? */
+/* A search for policies of one direction that match packets of rules. */
 struct bypass_search {
 	const struct config *config;
 	const struct xfrm_policies *policies;
@@ -23,7 +23,7 @@ static struct ip_prefix prefix_of_any(uint8_t version)
 	return (struct ip_prefix){.address.version = version};
 }
 
-/* What leaves by a rule. A packet that it matches has the ports that it names. */
+/* Packets as they leave after a rule matched them. */
 static void bypass_fill_flow(struct xfrm_flow *flow, const struct nat_rule *rule)
 {
 	uint8_t version = rule->to.address.version;
@@ -42,7 +42,7 @@ static void bypass_fill_flow(struct xfrm_flow *flow, const struct nat_rule *rule
 		flow->destination_port = rule->destination_port;
 }
 
-/* What leaves unmatched: anything, in spite of its protocol's name. */
+/* Packets that no rule matches: any at all. */
 static void bypass_fill_unmatched(struct xfrm_flow *flow, uint8_t version)
 {
 	flow->source = flow->destination = prefix_of_any(version);
@@ -174,12 +174,12 @@ const char *bypass_explain(const struct bypass *bypass, char *why)
 	return why;
 }
 
-/* By the interface, too: the kernel takes no second policy about the same packets. */
+/* Names the interface, too: the kernel refuses a second policy with the same selector. */
 const char *bypass_allow(const struct bypass *bypass, const char *listen, const char *forward,
 			 char *command)
 {
 	bool out = strcmp(bypass->direction, "out") == 0;
-	/* equal priorities would leave the other one first */
+	/* of equal priorities the older policy would come first */
 	uint32_t priority = bypass->priority == UINT32_MAX ? 1 : bypass->priority - 1;
 
 	if (!bypass->priority)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* IPsec policies of the kernel that the datapath's packets pass by, as XDP asks none. */
+/* IPsec policies that match packets of the datapath. XDP does not ask them, so packets leave anyway. */
 #ifndef DATAPATH_BYPASS_H
 #define DATAPATH_BYPASS_H
 
@@ -8,22 +8,22 @@
 #include "config/config.h"
 #include "net/xfrm.h"
 
-/* The first rule whose packets a policy is about. */
+/* The first rule whose packets match a policy. */
 struct bypass {
-	size_t rules;                /* so many rules have one; of the other fields' direction */
+	size_t rules;                /* number of such rules, in this direction */
 	size_t rule;                 /* from 1; 0: packets that no rule matches */
 	char target[ADDR_TEXT_SIZE]; /* empty: any */
 	char policy[XFRM_POLICY_SIZE];
-	char demand[8];    /* "esp", "ah", "comp"; "block": of such packets none is to leave */
-	char direction[4]; /* "out"; "fwd": where none is about what is sent */
-	uint32_t priority; /* of the policy; 0: no other can come before it */
+	char demand[8];    /* "esp", "ah", "comp"; "block": packets must not leave */
+	char direction[4]; /* "out"; "fwd": no policy for "out" matches */
+	uint32_t priority; /* of the policy; 0: no policy can be put before it */
 };
 
 /* 1, and *bypass says which; 0: there is none; -errno: policies cannot be read. */
 int bypass_find(struct bypass *bypass, const struct config *config,
 		const struct progress *progress);
 
-/* Where packets come in and leave, and which IP versions IPsec leaves alone there. */
+/* Where packets arrive and leave, and whether the interfaces are exempt from IPsec over IPv4. */
 struct bypass_way {
 	int listen_ifindex;
 	int egress_ifindex;
@@ -31,17 +31,18 @@ struct bypass_way {
 	bool skips_forward4;
 };
 
-/* The same among given policies. Pure but for progress. */
+/* The same for given policies. Pure, apart from telling progress. */
 bool bypass_find_among(struct bypass *bypass, const struct config *config,
 		       const struct xfrm_policies *policies, const struct bypass_way *way,
 		       const struct progress *progress);
 
-/* What is demanded of which packets, which leave all the same. Returns `why`. */
+/* Says what the policy demands, of which packets, and what to do. Returns `why`. */
 #define BYPASS_WHY_SIZE 512
 const char *bypass_explain(const struct bypass *bypass, char *why);
 /*
- * The command that allows it, for whoever means it; or shows the policy. `listen` and `forward`: the
- * interfaces' names as a shell reads them. Returns `command`.
+ * The command that allows plaintext on purpose, or, if no policy can be put before this one, the
+ * command that lists it. `listen` and `forward`: the interfaces' names, quoted for a shell. Returns
+ * `command`.
  */
 #define BYPASS_COMMAND_SIZE 256
 const char *bypass_allow(const struct bypass *bypass, const char *listen, const char *forward,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Links that instances share. An interface takes one program: where an instance listens on the
- * interface that another sends by, its program also does for the other, whose own would only pass
- * packets. Each has the link pinned, so that it stays until the last of them goes.
+ * Links that instances share. An interface takes one program. If one instance listens on the interface
+ * that another sends by, the listener's program serves both, as any program is enough to send. Both
+ * have the link pinned: it stays until the last of them goes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ static bool share_is_same(int fd, const char *path)
 	       ours.st_dev == theirs.st_dev;
 }
 
-/* Only root opens that directory, so that only instances lock it. */
+/* Only root can open that directory, so nobody else can hold the lock. */
 int share_lock(void)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
@@ -56,13 +56,13 @@ static bool share_read(int fd, struct bpf_link_info *info)
 	return fd >= 0 && bpf_obj_get_info_by_fd(fd, info, &size) == 0;
 }
 
-/* Looks for a link by its id, or, where that is 0, by where it is and what it holds there. */
+/* A search for a link: by its id, or, if that is 0, by its interface and its program. */
 struct share_search {
 	const char *except; /* an instance that does not count; NULL: all do */
 	uint32_t link_id;
 	uint32_t ifindex;
 	uint32_t program_id;
-	int fd; /* of the one found, if it is wanted; -1: none yet */
+	int fd; /* of the link found; -1: none yet, or not wanted */
 	bool wants_fd;
 	struct share share;
 };
@@ -134,7 +134,7 @@ void share_ask(int link, const char *except, struct share *share)
 	*share = search.share;
 }
 
-/* Passes packets of one buffer or several, where the kernel has such programs (Linux 5.18). */
+/* A program that passes packets, also those in several buffers if the kernel can (Linux 5.18). */
 static int share_load_passing(void)
 {
 	const struct bpf_insn program[] = {
@@ -163,7 +163,7 @@ void share_leave(int link, const char *except)
 	share_ask(link, except, &share);
 	if (*share.sender)
 		passing = share_load_passing();
-	/* by force, so that nothing that holds the link by chance keeps the program in place */
+	/* forced: a descriptor that somebody holds would keep the program attached */
 	if (passing < 0 || bpf_link_update(link, passing, NULL))
 		bpf_link_detach(link);
 }

@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Links on interfaces that several instances need a program on. */
+/* Links that several instances have pinned, as each needs a program on the interface. */
 #ifndef DATAPATH_SHARE_H
 #define DATAPATH_SHARE_H
 
 #include "datapath/internal.h"
 
-/* Which instances have a link pinned: one of each sort; empty: none. */
+/* Instances that have a link pinned, one of each sort; empty: none. */
 struct share {
-	char listener[INSTANCE_NAME_MAX + 1]; /* its program is the one that the link holds */
+	char listener[INSTANCE_NAME_MAX + 1]; /* the link holds its program */
 	char sender[INSTANCE_NAME_MAX + 1];   /* any program will do for it */
 };
 
 /*
- * While one instance looks for links and changes them, the others wait, for some seconds at the most.
- * A descriptor to close, or -errno, and the caller goes on without.
+ * Keeps other instances from changing links until the caller closes the descriptor. -errno after a few
+ * seconds: somebody holds the lock all the time, and the caller goes on without it.
  */
 int share_lock(void);
 
 /*
- * The link that holds the program on an interface: a descriptor, or -ENOENT: no instance has it pinned.
- * `own`: what one of them had pinned before a change that is under way; or NULL.
+ * Opens the link that holds the program on an interface. -ENOENT: no instance has it pinned. `own`:
+ * what the calling instance had pinned before a change that is under way, or NULL.
  */
 int share_find(int ifindex, const struct datapath_pins *own, struct share *share);
-/* The same of a link; `except`: an instance that does not count, or NULL. */
+/* Which instances have this link pinned? `except`: one that does not count, or NULL. */
 void share_ask(int link, const char *except, struct share *share);
 
 /*
- * Takes the program of an instance that listened off its link: from now on the link passes packets,
- * for instances that send by it, if there are any but `except`; else it is detached.
+ * Takes the listener's program off a link. If an instance other than `except` sends by the link, the
+ * link passes packets from now on; otherwise it is detached.
  */
 void share_leave(int link, const char *except);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The features of `ethtool -k`: work that a device does for the kernel's stack. */
+/* Features as `ethtool -k` shows them: work that the device does for the kernel's stack. */
 #ifndef NET_ETHTOOL_FEATURES_H
 #define NET_ETHTOOL_FEATURES_H
 
 #include <stdbool.h>
 
-/* The device moves VLAN tags from received frames to the packet's metadata: 802.1Q, 802.1ad. */
+/* The device moves VLAN tags of received frames into the metadata of packets: 802.1Q, 802.1ad. */
 #define ETHTOOL_RX_VLAN      "rx-vlan-hw-parse"
 #define ETHTOOL_RX_VLAN_STAG "rx-vlan-stag-hw-parse"
 

@@ -39,8 +39,8 @@ int rtnl_parse_neighbour(const struct nlmsghdr *message, void *data);
 
 struct rtnl_link_message {
 	char name[16]; /* IFNAMSIZ */
-	char kind[16]; /* "bond", "vlan", ...; empty: hardware's, or one that names none */
-	int master;    /* ifindex of the link that it is a port of; 0: of none */
+	char kind[16]; /* "bond", "vlan", ...; empty: hardware, or a driver that names no kind */
+	int master;    /* ifindex; the link is a port of this one; 0: of none */
 	uint8_t mac[6];
 	int peer;               /* ifindex; 0: no peer is known */
 	int32_t peer_namespace; /* its number in this namespace */

@@ -13,9 +13,9 @@
 #include "base/cleanup.h"
 #include "net/xfrm.h"
 
-#define READ_TRIES 5 /* if policies change meanwhile */
+#define READ_TRIES 5 /* while policies change */
 
-/* False: neither IPv4 nor IPv6, or too long: such a policy matches nothing. */
+/* false: of no IP version, or longer than an address. */
 static bool xfrm_parse_prefix(uint16_t family, const xfrm_address_t *address, uint8_t length,
 			      struct ip_prefix *prefix)
 {
@@ -42,22 +42,33 @@ static bool xfrm_parse_selector(const struct xfrm_selector *selector, struct xfr
 				 &policy->destination);
 }
 
-/*
- * The first protocol that the policy demands, in the order in which they are put around the packet.
- */
-static uint8_t xfrm_parse_template(const struct nlattr *attribute)
+/* Of several templates the one that protects most: ESP before AH before compression. */
+static uint8_t xfrm_parse_templates(const struct nlattr *attribute)
 {
-	struct xfrm_user_tmpl template;
+	static const uint8_t protocols[] = {IPPROTO_COMP, IPPROTO_AH, IPPROTO_ESP};
+	size_t count = mnl_attr_get_payload_len(attribute) / sizeof(struct xfrm_user_tmpl);
+	const char *payload = mnl_attr_get_payload(attribute);
+	size_t best = 0;
+	uint8_t demand = 0;
 
-	if (mnl_attr_get_payload_len(attribute) < sizeof(template))
-		return 0;
-	memcpy(&template, mnl_attr_get_payload(attribute), sizeof(template));
-	return template.id.proto;
+	for (size_t i = 0; i < count; i++) {
+		struct xfrm_user_tmpl template;
+		size_t rank = 0;
+
+		memcpy(&template, payload + i * sizeof(template), sizeof(template));
+		while (rank < sizeof(protocols) && protocols[rank] != template.id.proto)
+			rank++;
+		if (demand && (rank == sizeof(protocols) || rank <= best))
+			continue;
+		demand = template.id.proto;
+		best = rank == sizeof(protocols) ? 0 : rank;
+	}
+	return demand;
 }
 
 /*
- * Foreign: policies for packets with a mark, or for a virtual interface of IPsec; ours have
- * neither.
+ * Captured packets would have no mark, and forward.interface is no xfrm interface: policies for either
+ * never match.
  */
 static void xfrm_parse_attribute(const struct nlattr *attribute, struct xfrm_message *answer)
 {
@@ -66,7 +77,7 @@ static void xfrm_parse_attribute(const struct nlattr *attribute, struct xfrm_mes
 
 	switch (mnl_attr_get_type(attribute)) {
 	case XFRMA_TMPL:
-		answer->policy.demands = xfrm_parse_template(attribute);
+		answer->policy.demands = xfrm_parse_templates(attribute);
 		break;
 	case XFRMA_MARK:
 		if (netlink_get(attribute, &mark, sizeof(mark)) && (mark.v & mark.m))
@@ -90,7 +101,7 @@ int xfrm_parse_policy(const struct nlmsghdr *message, void *data)
 	answer->policy.direction = info->dir == XFRM_POLICY_OUT ? XFRM_OUT : XFRM_FORWARD;
 	answer->policy.priority = info->priority;
 	answer->policy.blocks = info->action == XFRM_POLICY_BLOCK;
-	/* policies of sockets have directions of their own, behind these */
+	/* policies of sockets have further directions */
 	answer->foreign = (info->dir != XFRM_POLICY_OUT && info->dir != XFRM_POLICY_FWD) ||
 			  !xfrm_parse_selector(&info->sel, &answer->policy);
 	mnl_attr_for_each(attribute, message, sizeof(*info))
@@ -104,7 +115,7 @@ static int xfrm_add_policy(struct xfrm_policies *policies, const struct xfrm_pol
 {
 	struct xfrm_policy *list = policies->list;
 
-	/* room doubles at each power of two */
+	/* the list is full at each power of two, and doubles */
 	if (!(policies->count & (policies->count - 1))) {
 		list = reallocarray(list, policies->count ? policies->count * 2 : 1, sizeof(*list));
 		if (!list)
@@ -156,7 +167,7 @@ static int xfrm_take_default(const struct nlmsghdr *message, void *data)
 	return MNL_CB_STOP;
 }
 
-/* Adds the defaults (Linux 5.15): packets that no policy is about pass, or are blocked. */
+/* Linux 5.15 can block packets that match no policy; before, they pass. */
 static int xfrm_add_defaults(struct netlink *netlink, struct xfrm_policies *policies)
 {
 	struct xfrm_policy policy = {.priority = UINT32_MAX, .is_default = true, .blocks = true};
@@ -166,7 +177,7 @@ static int xfrm_add_defaults(struct netlink *netlink, struct xfrm_policies *poli
 
 	netlink_begin(&request, XFRM_MSG_GETDEFAULT, 0, sizeof(answer));
 	if (netlink_ask(netlink, &request, xfrm_take_default, &answer))
-		return 0; /* an older kernel lets them pass */
+		return 0; /* an older kernel */
 	policy.direction = XFRM_OUT;
 	if (answer.out == XFRM_USERPOLICY_BLOCK)
 		err = xfrm_add_policy(policies, &policy);
@@ -184,7 +195,7 @@ static int xfrm_add_defaults(struct netlink *netlink, struct xfrm_policies *poli
 }
 #endif
 
-/* Of equal policies the kernel lists the newest first, and takes the oldest. */
+/* The kernel lists the newest first, and asks the oldest first. */
 static int xfrm_compare_policies(const void *left, const void *right)
 {
 	const struct xfrm_policy *a = left, *b = right;

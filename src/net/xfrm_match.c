@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Decides which policy is about which packets. */
+/* Which packets a policy matches. */
 #include <netinet/in.h>
 #include <stdio.h>
 

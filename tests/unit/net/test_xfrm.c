@@ -19,7 +19,7 @@ struct added {
 	uint8_t direction;
 	uint8_t action;
 	uint32_t priority;
-	uint8_t demands; /* by a template */
+	uint8_t demands, demands_too; /* by templates */
 	uint32_t mark, interface_id;
 };
 
@@ -38,7 +38,8 @@ static void add_policy(struct datagram *datagram, const struct added *added)
 		.action = added->action,
 		.priority = added->priority,
 	};
-	struct xfrm_user_tmpl template = {.id.proto = added->demands};
+	struct xfrm_user_tmpl templates[] = {{.id.proto = added->demands},
+					     {.id.proto = added->demands_too}};
 	struct xfrm_mark mark = {.v = added->mark, .m = UINT32_MAX};
 	struct nlmsghdr *message;
 
@@ -48,7 +49,8 @@ static void add_policy(struct datagram *datagram, const struct added *added)
 		inet_pton(added->family, added->destination, &info.sel.daddr);
 	message = add_message(datagram, XFRM_MSG_NEWPOLICY, &info, sizeof(info));
 	if (added->demands)
-		mnl_attr_put(message, XFRMA_TMPL, sizeof(template), &template);
+		mnl_attr_put(message, XFRMA_TMPL,
+			     sizeof(templates[0]) * (added->demands_too ? 2 : 1), templates);
 	if (added->mark)
 		mnl_attr_put(message, XFRMA_MARK, sizeof(mark), &mark);
 	if (added->interface_id)
@@ -81,6 +83,15 @@ static void messages(void **state)
 		 {V6, FORWARD, .source = "fd01::", .source_length = 16, .destination = "fd20::2",
 		  .destination_length = 128, .demands = IPPROTO_COMP},
 		 "dir fwd src fd01::/16 dst fd20::2 priority 0: comp"},
+		{"compressed, and encrypted then",
+		 {V4, OUT, .demands = IPPROTO_COMP, .demands_too = IPPROTO_ESP},
+		 "dir out src 0.0.0.0/0 dst 0.0.0.0/0 priority 0: esp"},
+		{"authenticated, and compressed then",
+		 {V4, OUT, .demands = IPPROTO_AH, .demands_too = IPPROTO_COMP},
+		 "dir out src 0.0.0.0/0 dst 0.0.0.0/0 priority 0: ah"},
+		{"what this program does not know",
+		 {V4, OUT, .demands = IPPROTO_ROUTING},
+		 "dir out src 0.0.0.0/0 dst 0.0.0.0/0 priority 0: ipsec"},
 		{"blocked, whatever it demands",
 		 {V4, OUT, .action = XFRM_POLICY_BLOCK, .demands = IPPROTO_ESP},
 		 "dir out src 0.0.0.0/0 dst 0.0.0.0/0 priority 0: block"},
