@@ -82,8 +82,8 @@ class Rooms(unittest.TestCase):
         os.mkdir(os.path.join(self.tree, "src", "attic"))
         self.plant("src/attic/old.c", "int old;\n")
         self.assertEqual(self.check(1),
-                         ["src/stray.c:1: stray.c is no room of docs/architecture.md",
-                          "src/attic/old.c:1: attic is no room of docs/architecture.md"])
+                         ["src/attic/old.c:1: attic is no room of docs/architecture.md",
+                          "src/stray.c:1: stray.c is no room of docs/architecture.md"])
 
     def test_no_objects_are_no_clean_bill(self):
         shutil.rmtree(os.path.join(self.tree, "build"))
