@@ -148,16 +148,36 @@ static __always_inline enum verdict vni_count(struct packet *packet)
 	return VERDICT_GO_ON;
 }
 
-/* Leaves the cursor at the inner Ethernet header. */
+/* The VXLAN header behind `udp`, held against all lengths; leaves the cursor at the inner Ethernet header. */
+static __always_inline enum verdict tunnel_read_vxlan(struct packet *packet, struct cursor *cursor,
+						      const struct outer *outer,
+						      const struct udphdr *udp)
+{
+	__u32 udp_length = bpf_ntohs(udp->len);
+	struct vxlan_header *vxlan;
+
+	if (outer->ip_length > packet->length - bytes_between(packet->start, outer->start) ||
+	    udp_length + outer->upper_offset > outer->ip_length ||
+	    udp_length < sizeof(*udp) + sizeof(*vxlan))
+		return VERDICT_MALFORMED;
+	vxlan = cursor_take(cursor, sizeof(*vxlan));
+	if (!vxlan)
+		return VERDICT_MALFORMED;
+	if (!(vxlan->flags & VXLAN_FLAG_VNI))
+		return VERDICT_BAD_VXLAN;
+
+	packet->vni = bpf_ntohl(vxlan->vni) >> 8;
+	packet->inner_offset = bytes_between(packet->start, cursor->at);
+	packet->inner_length = udp_length - sizeof(*udp) - sizeof(*vxlan);
+	return vni_count(packet);
+}
+
 static __always_inline enum verdict tunnel_open(struct packet *packet, struct cursor *cursor)
 {
-	void *data = cursor->at;
 	struct outer outer = {};
 	struct udphdr *udp;
-	struct vxlan_header *vxlan;
 	enum verdict verdict;
 	__be16 ethertype;
-	__u32 udp_length;
 
 	if (!take_ethernet(cursor, &ethertype))
 		return VERDICT_NOT_TUNNEL;
@@ -178,22 +198,7 @@ static __always_inline enum verdict tunnel_open(struct packet *packet, struct cu
 		return verdict;
 	if (!source_allowed(&outer))
 		return VERDICT_SOURCE_DENIED;
-
-	udp_length = bpf_ntohs(udp->len);
-	if (outer.ip_length > packet->length - bytes_between(data, outer.start) ||
-	    udp_length + outer.upper_offset > outer.ip_length ||
-	    udp_length < sizeof(*udp) + sizeof(*vxlan))
-		return VERDICT_MALFORMED;
-	vxlan = cursor_take(cursor, sizeof(*vxlan));
-	if (!vxlan)
-		return VERDICT_MALFORMED;
-	if (!(vxlan->flags & VXLAN_FLAG_VNI))
-		return VERDICT_BAD_VXLAN;
-
-	packet->vni = bpf_ntohl(vxlan->vni) >> 8;
-	packet->inner_offset = bytes_between(data, cursor->at);
-	packet->inner_length = udp_length - sizeof(*udp) - sizeof(*vxlan);
-	return vni_count(packet);
+	return tunnel_read_vxlan(packet, cursor, &outer, udp);
 }
 
 #endif

@@ -47,7 +47,7 @@ static int wait_for_outcome(const char *instance, pid_t daemon, int pidfd,
 			  : 0;
 }
 
-static int reload(const char *instance, unsigned int timeout, struct error *error)
+static int reload_and_wait(const char *instance, unsigned int timeout, struct error *error)
 {
 	struct instance_reloads before;
 	struct instance_daemon daemon;
@@ -92,5 +92,5 @@ enum command_status cmd_reload(int argc, char **argv)
 
 	if (!options_parse(argc, argv, &set, &status))
 		return status;
-	return reload(instance, timeout, &error) ? command_fail(&error) : COMMAND_DONE;
+	return reload_and_wait(instance, timeout, &error) ? command_fail(&error) : COMMAND_DONE;
 }

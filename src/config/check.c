@@ -120,7 +120,7 @@ static int source_compare(const void *left, const void *right)
 	return order ? order : (a->index > b->index) - (a->index < b->index);
 }
 
-static void check_sources(struct config_draft *draft)
+static void config_check_sources(struct config_draft *draft)
 {
 	size_t count = draft->config.listen.source_count, first = 0;
 	struct sorted_source *sorted = count ? calloc(count, sizeof(*sorted)) : NULL;
@@ -235,7 +235,7 @@ void config_check(struct config_draft *draft)
 
 	if (sorted)
 		config_check_vnis(draft, sorted);
-	check_sources(draft);
+	config_check_sources(draft);
 	check_monitor(draft);
 	/* A part of the input was not read: do not report as missing what may stand there. */
 	if (!draft->unfinished) {

@@ -105,7 +105,7 @@ static int daemon_load(const struct daemon *daemon, struct config *config, struc
 }
 
 /* SIGHUP: all of the new configuration, or none of it. */
-static void reload(struct daemon *daemon)
+static void daemon_reload(struct daemon *daemon)
 {
 	struct config config;
 	struct error error;
@@ -144,7 +144,7 @@ static bool daemon_obey(struct daemon *daemon, int signals)
 		daemon->linger = true;
 	if (signal.ssi_signo != SIGHUP)
 		return false;
-	reload(daemon);
+	daemon_reload(daemon);
 	return true;
 }
 

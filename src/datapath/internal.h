@@ -189,4 +189,7 @@ enum datapath_state datapath_read_state(const char *instance);
 const char *datapath_kernel_message(void);
 void datapath_forget_kernel_message(void);
 
+/* Says why the kernel did not load the program, and what helps; returns `err`. */
+int datapath_explain_load_failure(int err, struct error *error);
+
 #endif

@@ -8,13 +8,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "datapath/internal.h"
 #include "rules/rule_tables.h"
-#include "base/privilege.h"
 
 /* Everything that is computed from the configuration before the kernel is asked for anything. */
 struct tables {
@@ -286,36 +284,6 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	return choose_mark(options->pins, &constants->fragment_mark);
 }
 
-static int explain_refusal(struct error *error)
-{
-	char missing[PRIVILEGE_TEXT_SIZE];
-	struct rlimit limit;
-
-	if (!*privilege_missing(missing) && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
-	    limit.rlim_cur != RLIM_INFINITY)
-		return error_set(error, -EPERM,
-				 "not permitted to load BPF programs; before Linux 5.11 they may "
-				 "take no more than the limit of locked memory, %ju KiB here: "
-				 "ulimit -l unlimited",
-				 (uintmax_t)limit.rlim_cur / 1024);
-	return privilege_explain_refusal(PRIVILEGE_NEEDED, error);
-}
-
-static int explain_load_failure(int err, struct error *error)
-{
-	switch (err) {
-	case -EPERM:
-		return explain_refusal(error);
-	case -ENOMEM:
-		return error_set(error, err, "no memory for the program's tables");
-	default:
-		return error_set(error, err,
-				 "the kernel refuses the program: %s; the reason is in the output "
-				 "of `run --verbose`",
-				 strerror(-err));
-	}
-}
-
 static int datapath_load_program(struct datapath *datapath, const struct config *config,
 				 const struct datapath_options *options,
 				 const struct tables *tables, struct error *error)
@@ -331,7 +299,7 @@ static int datapath_load_program(struct datapath *datapath, const struct config 
 	if (!err && options->generic)
 		err = datapath_shrink_egress(datapath->skeleton);
 	if (err == -EPERM || err == -ENOMEM)
-		return explain_load_failure(err, error);
+		return datapath_explain_load_failure(err, error);
 	if (err)
 		return error_set(error, err, "cannot prepare the program: %s", strerror(-err));
 	if (options->pins)
@@ -345,7 +313,7 @@ static int datapath_load_program(struct datapath *datapath, const struct config 
 	if (!err && !datapath->skeleton->rodata)
 		err = -ENOMEM;
 	if (err)
-		return explain_load_failure(err, error);
+		return datapath_explain_load_failure(err, error);
 	err = fill_maps(datapath, config, tables);
 	if (!err && !options->pins)
 		err = datapath_open_fragmenting(datapath);

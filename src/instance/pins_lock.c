@@ -58,7 +58,7 @@ static int check_owner(struct error *error)
 			 (unsigned int)status.st_uid);
 }
 
-static int make_directory(const char *path, struct error *error)
+static int pins_lock_make_directory(const char *path, struct error *error)
 {
 	int err = instance_make_directories(INSTANCE_PINS, path, 0700, error);
 
@@ -114,7 +114,7 @@ int instance_lock_pins(const char *name, struct error *error)
 		/* somebody who only looks whether it is locked has the lock for a moment */
 		if (fd == -EBUSY)
 			nanosleep(&pause, NULL);
-		fd = make_directory(path, error);
+		fd = pins_lock_make_directory(path, error);
 		if (!fd)
 			fd = lock_directory(path, error);
 	}

@@ -124,8 +124,8 @@ static void judge_next_hop(struct health *health, enum health_severity severity,
 }
 
 /* `arriving`: of the targets shown, those that packets arrive at. */
-static void judge_next_hops(struct health *health, const struct health_watch *watch,
-			    const struct datapath_condition *condition, size_t arriving)
+static void delivery_judge_next_hops(struct health *health, const struct health_watch *watch,
+				     const struct datapath_condition *condition, size_t arriving)
 {
 	const size_t *hops = condition->next_hops;
 	size_t silent = hops[NEXT_HOP_UNKNOWN] + hops[NEXT_HOP_FAILED];
@@ -367,7 +367,7 @@ void delivery_judge(struct health *health, struct health_watch *watch,
 	size_t arriving = delivery_note_targets(watch, condition, &growth);
 
 	if (carries)
-		judge_next_hops(health, watch, condition, arriving);
+		delivery_judge_next_hops(health, watch, condition, arriving);
 	judge_verdicts(health, watch, condition, &growth);
 	delivery_judge_losses(health, watch, condition, &growth);
 	watch->counters = condition->counters;

@@ -17,7 +17,7 @@
 #define FILE_NAME "tune.json"
 #define VERSION_1 1
 
-static int make_directory(const char *path, struct error *error)
+static int record_make_directory(const char *path, struct error *error)
 {
 	if (mkdir(path, 0755) == 0 || errno == EEXIST)
 		return 0;
@@ -137,9 +137,9 @@ int tune_record_open(struct tune_record *record, const char *instance, bool crea
 	*record = (struct tune_record){.lock = -1};
 	snprintf(record->directory, sizeof(record->directory), TUNE_STATE "/%s", instance);
 	if (create)
-		err = make_directory(TUNE_STATE, error);
+		err = record_make_directory(TUNE_STATE, error);
 	if (!err && create)
-		err = make_directory(record->directory, error);
+		err = record_make_directory(record->directory, error);
 	if (err)
 		return err;
 	if (access(record->directory, F_OK) < 0 && errno == ENOENT)

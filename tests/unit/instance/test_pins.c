@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The directories of pins: made, listed, marked as drained, and removed. */
+#include "instance/bpffs.h"
 #include "instance/drained.h"
 #include "instance/lock.h"
 #include "instance/pins.h"
