@@ -97,10 +97,6 @@ void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **
 int datapath_shrink_egress(const struct pipeline_bpf *skeleton);
 int datapath_fill_egress(struct datapath *datapath);
 
-/* Pins of what counts losses: maps, and programs attached to tracepoints. */
-#define LOSS_PINS 7
-extern const char *const datapath_loss_pins[LOSS_PINS];
-
 /* Lets the generation fragment: nothing of the one before is on its way any more. 0 or -errno. */
 int datapath_open_fragmenting(struct datapath *datapath);
 

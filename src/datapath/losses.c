@@ -12,9 +12,10 @@
 #define PIN_LOSSES  "losses"
 #define PIN_WATCHED "watched"
 
-const char *const datapath_loss_pins[LOSS_PINS] = {PIN_LOSSES,   PIN_WATCHED,     "loss_redirect",
-						   "loss_send",  "loss_transmit", "loss_exception",
-						   "loss_passed"};
+/* The maps, and the programs' links, each of which has its program's name. */
+static const char *const loss_pins[] = {PIN_LOSSES,   PIN_WATCHED,     "loss_redirect",
+					"loss_send",  "loss_transmit", "loss_exception",
+					"loss_passed"};
 
 /* The number by which the kernel's programs know this process's network namespace. */
 static uint32_t own_netns(void)
@@ -89,13 +90,13 @@ static int pin_held(const char *instance)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < LOSS_PINS; i++) {
-		_cleanup_close_ int fd = datapath_open_pin(instance, datapath_loss_pins[i]);
+	for (size_t i = 0; !err && i < sizeof(loss_pins) / sizeof(loss_pins[0]); i++) {
+		_cleanup_close_ int fd = datapath_open_pin(instance, loss_pins[i]);
 
 		if (fd < 0)
 			err = fd;
-		else if (!datapath_is_pinned(instance, datapath_loss_pins[i]))
-			err = datapath_pin(instance, datapath_loss_pins[i], fd);
+		else if (!datapath_is_pinned(instance, loss_pins[i]))
+			err = datapath_pin(instance, loss_pins[i], fd);
 	}
 	return err;
 }

@@ -14,7 +14,7 @@ import unittest
 
 from lib import frames, kernel, program
 from lib.command import need_commands, wait_for
-from lib.daemon import Daemon
+from lib.daemon import PINS, Daemon
 from lib.life import Traffic, rules, tunnels
 from lib.namespace import napi, veth
 from lib.port import Port, is_ip
@@ -190,6 +190,11 @@ class Unmounted(Watched):
         return self.appliance.run("nsenter", f"--mount=/proc/{self.daemon.pid}/ns/mnt", *words,
                                   **options)
 
+    def pinned(self):
+        """The names of the pins; the generation has another number after each reload."""
+        names = self.inside("ls", os.path.join(PINS, self.instance)).stdout
+        return re.sub(r"generation-\d+", "generation-N", names).split()
+
     def cli(self, *words, **options):
         return self.inside(program.PROGRAM, *words, **options)
 
@@ -215,6 +220,7 @@ class Unmounted(Watched):
         wait_for(self.is_well, 10, "health")
         self.lose(5)
         self.assertEqual(self.lost(), 5)
+        pinned = self.pinned()
         self.cli("drain", "--instance", self.instance)
         self.told_when(lambda: "draining" in self.get().text, "drained")
         with Traffic(self) as traffic:
@@ -227,6 +233,7 @@ class Unmounted(Watched):
             self.told_when(lambda: "draining" in self.get().text, "mounted and drained still")
             self.cli("drain", "--undo", "--instance", self.instance)
             self.told(True, "mounted again")
+        self.assertEqual(self.pinned(), pinned)
         self.assertEqual(traffic.arrived(), traffic.sent)
         self.assertEqual(self.verdicts(), {"redirected": traffic.sent + 5})
         self.assertEqual(self.stats()["rules"][0]["packets"], traffic.sent + 5)
