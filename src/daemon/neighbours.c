@@ -92,10 +92,26 @@ void neighbours_end_walk(struct neighbours *neighbours)
 	}
 }
 
+void neighbours_set_up(struct neighbours *neighbours, bool up)
+{
+	bool resumed = up && neighbours->suspended;
+
+	neighbours->suspended = !up;
+	for (size_t i = 0; resumed && i < neighbours->count; i++) {
+		struct neighbour *neighbour = &neighbours->list[i];
+
+		neighbour->probe_at = neighbours->now;
+		if (neighbour->known && !neighbour->lasting)
+			neighbour->doubted_until = INT64_MAX;
+	}
+}
+
 bool neighbours_give_up(struct neighbours *neighbours)
 {
 	bool any = false;
 
+	if (neighbours->suspended)
+		return false;
 	for (size_t i = 0; i < neighbours->count; i++) {
 		struct neighbour *neighbour = &neighbours->list[i];
 
@@ -144,6 +160,8 @@ int64_t neighbours_due(const struct neighbours *neighbours)
 {
 	int64_t due = INT64_MAX;
 
+	if (neighbours->suspended)
+		return due;
 	for (size_t i = 0; i < neighbours->count; i++) {
 		const struct neighbour *neighbour = &neighbours->list[i];
 

@@ -34,8 +34,9 @@ struct neighbour {
 struct neighbours {
 	struct neighbour *list; /* sorted by address */
 	size_t count;
-	size_t next; /* where the round of questions goes on */
-	int64_t now; /* CLOCK_MONOTONIC, ms: of what is learned; the caller's to set */
+	size_t next;    /* where the round of questions goes on */
+	int64_t now;    /* CLOCK_MONOTONIC, ms: of what is learned; the caller's to set */
+	bool suspended; /* the interface is down */
 };
 
 /* NULL: it is none of these. */
@@ -53,6 +54,12 @@ void neighbours_learn(void *data, const struct rtnl_neighbour *news);
 /* Before and after a walk over all neighbours that the kernel knows. */
 void neighbours_begin_walk(struct neighbours *neighbours);
 void neighbours_end_walk(struct neighbours *neighbours);
+
+/*
+ * `up`: can the interface reach anybody? While it cannot, no answer says nothing, so nobody is asked and
+ * nobody is given up. Once it can again, those that are known serve at once, and all are asked for.
+ */
+void neighbours_set_up(struct neighbours *neighbours, bool up);
 
 /* Gives up those whose doubt is over; returns whether there were any. */
 bool neighbours_give_up(struct neighbours *neighbours);

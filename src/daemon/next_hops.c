@@ -114,7 +114,8 @@ static int next_hops_walk(struct next_hops *hops)
 
 /*
  * What an earlier generation knew of a target is known of its neighbour, until that is asked for. A
- * target whose entry says nothing adds nothing.
+ * target whose entry says nothing adds nothing; one that was resolved until its interface went down
+ * still holds its address.
  */
 static void next_hops_inherit(struct next_hops *hops)
 {
@@ -125,7 +126,7 @@ static void next_hops_inherit(struct next_hops *hops)
 
 		if (!neighbour)
 			continue;
-		if (state == NEXT_HOP_RESOLVED) {
+		if (state == NEXT_HOP_RESOLVED || (state == NEXT_HOP_UNKNOWN && entry->word[0])) {
 			memcpy(neighbour->mac, entry->word, sizeof(neighbour->mac));
 			neighbour->known = true;
 		}
@@ -147,7 +148,11 @@ static int next_hops_find_routes(struct next_hops *hops)
 		err = rtnl_get_route(hops->requests, &hops->setup.targets[i], hops->setup.ifindex,
 				     &hops->routes[i]);
 	}
-	return err ? err : next_hops_collect(hops);
+	if (!err)
+		err = next_hops_collect(hops);
+	if (!err)
+		neighbours_set_up(&hops->neighbours, hops->egress.up);
+	return err;
 }
 
 /* Asks the kernel for everything anew. `first`: what the table holds already is inherited. */

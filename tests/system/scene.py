@@ -18,7 +18,8 @@ class Scene(Lifecycle):
     """`self.machine` has booted; the package is in its repository, but not installed."""
 
     RELEASE, BPF = "bookworm", True
-    CONFIG = {**Lifecycle.CONFIG, "http": {"listen": "127.0.0.1:9789"}}
+    CONFIG = {**Lifecycle.CONFIG, "http": {"listen": "127.0.0.1:9789"},
+              "listen": {**Lifecycle.CONFIG["listen"], "sources": ["10.0.0.0/8"]}}
 
     def setUp(self):
         super().setUp()
