@@ -7,7 +7,7 @@
 #include "check/internal.h"
 #include "host/traffic.h"
 
-/* By the interface: settings for all would change what other interfaces do. */
+/* Advises on the interface's own setting: one for all interfaces would change what the others do. */
 static void judge_forwarding(const struct check *check, const struct host_link *link, int version,
 			     int64_t value, const char *consequence)
 {

@@ -149,7 +149,10 @@ static uint32_t *slot_find(struct cover *cover, const struct pattern *pattern, s
 	return &cover->slots[at];
 }
 
-/* For each part of the rule the first rule that covers it, as index + 1; false: one has none. */
+/*
+ * Finds for each part of the rule the first rule that covers it, as index + 1. False: some part is not
+ * covered by any.
+ */
 static bool find_coverers(struct cover *cover, const struct entry *entry, const struct shape *shape,
 			  uint32_t coverers[PARTS])
 {

@@ -168,7 +168,7 @@ static void take_start(struct config_yaml *yaml)
 	}
 }
 
-/* True: `node` is filled in and to be returned. */
+/* True: `node` is complete, and the caller returns it. */
 static bool yaml_take_event(struct config_yaml *yaml, struct config_node *node)
 {
 	const yaml_event_t *event = &yaml->event;

@@ -34,7 +34,7 @@ struct neighbour {
 struct neighbours {
 	struct neighbour *list; /* sorted by address */
 	size_t count;
-	size_t next;    /* where the round of questions goes on */
+	size_t next;    /* index of whom to ask first in the next round */
 	int64_t now;    /* CLOCK_MONOTONIC, ms: of what is learned; the caller's to set */
 	bool suspended; /* the interface is down */
 };

@@ -23,6 +23,7 @@ struct next_hops {
 	struct rtnl_route *routes; /* of each target */
 	struct neighbours neighbours;
 	struct asked asked;
+	bool inherited;     /* what the table held when it was opened has been taken over */
 	int64_t resolve_at; /* INT64_MAX: nothing to resolve */
 	int64_t ask_at;     /* not before, however much there is to ask for */
 };
@@ -134,6 +135,10 @@ static void next_hops_inherit(struct next_hops *hops)
 	}
 }
 
+/*
+ * The kernel removes the routes out of an interface that goes down. They are taken to be as they were,
+ * so that packets find their way as soon as it is up.
+ */
 static int next_hops_find_routes(struct next_hops *hops)
 {
 	struct error ignored;
@@ -142,29 +147,30 @@ static int next_hops_find_routes(struct next_hops *hops)
 	if (netdev_get(hops->setup.interface, &hops->egress, &ignored) ||
 	    hops->egress.ifindex != hops->setup.ifindex)
 		hops->egress.up = false;
+	neighbours_set_up(&hops->neighbours, hops->egress.up);
+	if (!hops->egress.up)
+		return 0;
 	for (size_t i = 0; !err && i < hops->setup.count; i++) {
 		if (i % PROGRESS_EVERY == 0)
 			progress_step(&hops->setup.progress);
 		err = rtnl_get_route(hops->requests, &hops->setup.targets[i], hops->setup.ifindex,
 				     &hops->routes[i]);
 	}
-	if (!err)
-		err = next_hops_collect(hops);
-	if (!err)
-		neighbours_set_up(&hops->neighbours, hops->egress.up);
-	return err;
+	return err ? err : next_hops_collect(hops);
 }
 
-/* Asks the kernel for everything anew. `first`: what the table holds already is inherited. */
-static int next_hops_resolve(struct next_hops *hops, bool first)
+/* Asks the kernel for everything anew. */
+static int next_hops_resolve(struct next_hops *hops)
 {
 	int err;
 
 	hops->resolve_at = INT64_MAX;
 	hops->neighbours.now = clock_ms();
 	err = next_hops_find_routes(hops);
-	if (!err && first)
+	if (!err && hops->egress.up && !hops->inherited) {
 		next_hops_inherit(hops);
+		hops->inherited = true;
+	}
 	if (!err)
 		err = next_hops_walk(hops);
 	if (err)
@@ -197,7 +203,7 @@ int next_hops_open(struct next_hops **out, const struct next_hops_setup *setup, 
 	err = hops->routes ? next_hops_open_sockets(hops, error)
 			   : error_set(error, -ENOMEM, "no memory");
 	if (!err) {
-		err = next_hops_resolve(hops, true);
+		err = next_hops_resolve(hops);
 		if (err)
 			error_set(error, err, "cannot read the routing tables: %s", strerror(-err));
 	}
@@ -249,7 +255,9 @@ void next_hops_handle(struct next_hops *hops, int64_t now)
 		publish_all(hops);
 		hops->ask_at = 0; /* one that is doubted is asked for at once */
 	}
-	if ((err || events.routes || events.link || events.lost) && hops->resolve_at == INT64_MAX)
+	if (events.link)
+		hops->resolve_at = now; /* it may be up: packets wait for that */
+	else if ((err || events.routes || events.lost) && hops->resolve_at == INT64_MAX)
 		hops->resolve_at = now + RESOLVE_DELAY_MS;
 }
 
@@ -257,7 +265,7 @@ int64_t next_hops_tick(struct next_hops *hops, int64_t now)
 {
 	int64_t due;
 
-	if (now >= hops->resolve_at && next_hops_resolve(hops, false))
+	if (now >= hops->resolve_at && next_hops_resolve(hops))
 		hops->resolve_at = now + RETRY_MS;
 	hops->neighbours.now = now;
 	if (neighbours_give_up(&hops->neighbours))

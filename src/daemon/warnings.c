@@ -23,7 +23,7 @@ static void warn_of_listen_port(const struct config *config, const struct netdev
 			    config->listen.interface, kind.master, kind.master_kind, kind.master);
 }
 
-/* Routes or neighbours that forward.interface cannot have. */
+/* Warns if forward.interface is of a kind that has no routes or no neighbours. */
 static void warn_of_no_next_hops(const struct config *config, const struct netdev *egress)
 {
 	const char *name = config->forward.interface;
@@ -100,7 +100,7 @@ void warn_of_answers(const struct error *why)
 		why->text);
 }
 
-/* What XDP cannot fragment, the kernel may, several times slower: to the MTU of its route, not less. */
+/* Where XDP cannot fragment, the kernel may: several times slower, and to the MTU of its route only. */
 void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting,
 			 uint32_t egress_mtu)
 {

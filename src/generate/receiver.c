@@ -117,7 +117,7 @@ bool receiver_generic(const struct receiver *receiver)
 	return receiver->generic;
 }
 
-/* The times of the first and of the last packet that had one. */
+/* The times of the first and of the last packet that carries a time. */
 struct span {
 	uint64_t first;
 	uint64_t last;

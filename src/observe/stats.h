@@ -30,7 +30,7 @@ struct stats_counters {
 #undef X
 };
 
-/* The row of VNIs that have none of their own, in place of a VNI; there if it has packets. */
+/* Names the row that counts all VNIs without a row of their own; it is printed only if it has packets. */
 #define STATS_OTHER_VNIS "other"
 
 struct stats_counters stats_derive(const struct counters *counters);

@@ -333,6 +333,20 @@ class Death(Lifecycle):
         self.assertEqual(self.verdicts(), {"redirected": 22})
         self.assertEqual(self.stats()["rules"][0]["packets"], 22)
 
+    def test_killed_with_a_link_down(self):
+        """What it knew of its neighbours before the link went down serves once that is back."""
+        daemon = self.start()
+        self.assertTrue(self.forwards())
+        self.appliance.ip("link", "set", "out0", "down")
+        time.sleep(0.2)
+        daemon.kill()
+        self.start()
+        time.sleep(2)  # long enough to give a neighbour up
+        self.appliance.ip("link", "set", "out0", "up")
+        wait_for(lambda: self.appliance.link("out0")["operstate"] == "UP", 10, "out0")
+        time.sleep(0.02)
+        self.assertTrue(self.forwards())
+
     def test_restart_loses_nothing(self):
         """Killed and started again three times under traffic: every packet arrives once."""
         daemon = self.start()

@@ -142,7 +142,7 @@ class Story(Scene):
         wait_for(lambda: self.machine.state(UNIT) == "active", 30, "it to be ready")
         self.appliance.ip("link", "set", "out0", "up")
         wait_for(lambda: self.appliance.link("out0")["operstate"] == "UP", 10, "out0")
-        self.assertEqual(self.delivered_to(), 9092)
+        wait_for(lambda: self.delivered_to() == 9092, 10, "packets to arrive")
 
     def upgraded(self):
         """An upgrade runs the newer build, keeps the edited file and loses no packet."""
