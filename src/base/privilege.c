@@ -106,10 +106,3 @@ int privilege_drop(struct error *error)
 	cap_free(to);
 	return err ? error_set(error, err, "cannot give up capabilities: %s", strerror(-err)) : 0;
 }
-
-int privilege_explain_refusal(const char *capabilities, struct error *error)
-{
-	return error_set(error, -EPERM,
-			 "not permitted to load BPF programs; run as root, or with %s",
-			 capabilities);
-}

@@ -27,7 +27,4 @@ int privilege_check(struct error *error);
  */
 int privilege_drop(struct error *error);
 
-/* Says that this process may not load BPF programs without `capabilities`; returns -EPERM. */
-int privilege_explain_refusal(const char *capabilities, struct error *error);
-
 #endif

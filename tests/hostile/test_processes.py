@@ -4,6 +4,7 @@ The daemon and the commands in different namespaces and with different privilege
 who is not the daemon, and what is where is told.
 """
 
+import errno
 import fcntl
 import itertools
 import json
@@ -11,15 +12,49 @@ import os
 import re
 import signal
 import struct
+import sys
 
 from lib import program
-from lib.command import need_commands, run, wait_for
+from lib.command import injected, need_commands, run, wait_for
 from lib.container import OWN_BPFFS, OWN_RUN, ContainedDaemon, contained, namespace
 from lib.daemon import PINS, STATE, Daemon
 from lib.life import TARGETS, rules
+from lib.namespace import unique
 from lib.watch import Watched
 
 SIGNALS = "kill,tkill,tgkill,rt_sigqueueinfo,rt_tgsigqueueinfo,pidfd_send_signal"
+
+
+# include/uapi/linux/bpf.h, filter.h, prctl.h and seccomp.h
+BPF_MAP_CREATE, BPF_PROG_LOAD = 0, 5
+SYS_BPF = {"x86_64": 321, "aarch64": 280}
+LOAD, JUMP_IF, RETURN = 0x20, 0x15, 0x06
+ALLOW, ERRNO = 0x7fff0000, 0x00050000
+NUMBER, ARGUMENT = 0, 16  # in struct seccomp_data: of the call, and its first one
+FILTERED = """
+import ctypes, os, sys
+code = ctypes.create_string_buffer(bytes.fromhex(sys.argv[1]))
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+libc = ctypes.CDLL(None, use_errno=True)
+program = Program(len(code.raw) // 8, ctypes.addressof(code))
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(program)):
+    sys.exit(os.strerror(ctypes.get_errno()))
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+def filtered(error, commands=None):
+    """Words to put before a command: seccomp has bpf(2), or these commands of it, end with `error`."""
+    refuse = struct.pack("=HBBI", RETURN, 0, 0, ERRNO | error)
+    allow = struct.pack("=HBBI", RETURN, 0, 0, ALLOW)
+    code = struct.pack("=HBBI", LOAD, 0, 0, ARGUMENT) if commands else b""
+    for number in commands or ():
+        code += struct.pack("=HBBI", JUMP_IF, 0, 1, number) + refuse
+    code += allow if commands else refuse
+    begin = struct.pack("=HBBI", LOAD, 0, 0, NUMBER) + struct.pack(
+        "=HBBI", JUMP_IF, 0, len(code) // 8, SYS_BPF[os.uname().machine])
+    return sys.executable, "-c", FILTERED, (begin + code + allow).hex()
 
 
 class Processes(Watched):
@@ -510,6 +545,62 @@ class Privileges(Processes):
         self.assertEqual(self.daemon.wait(), 0)
         self.assertNotIn("not permitted", self.daemon.stderr)
         self.assert_nothing_left()
+
+
+class Denied(Processes):
+    """bpf(2) fails although this is root: each message says whose doing that is."""
+
+    FILTER = r"a filter of system calls \(seccomp\) forbids bpf\(2\)"
+    MODULE = r"a security module forbids (bpf\(2\) to this process|it)"
+    LOCKED = ("mount -t tmpfs tmpfs /sys/kernel/security",
+              "echo 'none integrity [confidentiality]' > /sys/kernel/security/lockdown")
+    LITTLE_MEMORY = ("prlimit", "--memlock=65536:65536")
+
+    def rows(self):
+        """A sentence, what stands before the command, what is told, whether pins can be read."""
+        makes = filtered(errno.EPERM, (BPF_MAP_CREATE, BPF_PROG_LOAD))
+        return (
+            ("a container's filter", filtered(errno.EPERM), self.FILTER, False),
+            ("a filter that pretends there is none", filtered(errno.ENOSYS), self.FILTER, False),
+            ("a filter, and little locked memory",
+             (*self.LITTLE_MEMORY, *filtered(errno.EPERM)), self.FILTER, False),
+            ("a security module", injected("bpf", "error=EPERM"), self.MODULE, False),
+            ("a security module, in other words", injected("bpf", "error=EACCES"), self.MODULE,
+             False),
+            ("a security module that minds what is made", makes, self.MODULE, True),
+            ("a lockdown", (*contained(*self.LOCKED, pids=False), *makes),
+             r"the kernel is locked down \(confidentiality", True),
+            ("root of a user namespace", ("unshare", "--map-root-user"),
+             "root in a user namespace alone", True))
+
+    def commands(self, path, reads):
+        """Each with the namespace that it runs in; those that read pins unless they can."""
+        own = ("--instance", self.instance)
+        capture = os.path.join(self.work.path, "empty.pcap")
+        with open(capture, "wb") as file:
+            file.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        yield self.appliance, "run", "-c", path, "--instance", unique("i"), "-d", "1"
+        yield self.appliance, "explain", "-c", path, capture
+        yield (self.collector, "generate", "-i", "c0", "--seconds", "1", "--destination",
+               "10.20.0.1", "--destination-mac", "02:00:00:00:00:01")
+        if not reads:
+            yield self.appliance, "status", *own
+            yield self.appliance, "stats", *own
+
+    def test_every_command(self):
+        need_commands("strace", "prlimit", "unshare")
+        path = self.write(rules(TARGETS[0]))
+        daemon = self.start(rules(TARGETS[0]))
+        for sentence, before, told, reads in self.rows():
+            for where, *words in self.commands(path, reads):
+                with self.subTest(f"{sentence}: {words[0]}"):
+                    self.assert_one_line(where.run(*before, program.PROGRAM, *words, check=False),
+                                         told)
+            with self.subTest(f"{sentence}: check"):
+                checked = self.appliance.run(*before, program.PROGRAM, "check", "-c", path,
+                                             "--instance", self.instance, check=False)
+                self.assertRegex(checked.stdout, f"fail +kernel +not permitted to use BPF: .*{told}")
+        self.assert_runs_on(daemon)
 
 
 class NetnsExecDaemon(Daemon):
