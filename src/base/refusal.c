@@ -16,7 +16,7 @@
 #include "base/refusal.h"
 
 #define FIRST_USER_NAMESPACE 0xeffffffdU /* PROC_USER_INIT_INO: the same in every kernel */
-#define NO_COMMAND           0x7fff      /* that bpf(2) will ever have */
+#define NO_COMMAND           0x7fff      /* bpf(2) has no such command */
 #define FILTERED             2           /* SECCOMP_MODE_FILTER */
 #define LOCKDOWN             "/sys/kernel/security/lockdown"
 
@@ -43,12 +43,12 @@ static int refusal_make_map(void)
 
 bool refusal_is(int err)
 {
-	if (err == -EACCES) /* the verifier's word for what a program may not do, too */
+	if (err == -EACCES) /* the verifier rejects programs with it, too */
 		return refusal_make_map() == -EACCES;
 	return err == -EPERM || err == -ENOSYS;
 }
 
-/* Does the kernel get to see the call? It knows no such command, and says so. */
+/* Does the call reach bpf(2)? The kernel answers an unknown command with EINVAL. */
 static bool refusal_gets_through(void)
 {
 	union bpf_attr attributes = {0};
@@ -56,10 +56,7 @@ static bool refusal_gets_through(void)
 	return refusal_call(NO_COMMAND, &attributes) == -EINVAL;
 }
 
-/*
- * Linux before 5.11 counts what BPF takes as locked memory. It does not know a helper that came with
- * the change.
- */
+/* Linux before 5.11 counts BPF's memory as locked memory, and does not know this helper either. */
 static bool counts_locked_memory(void)
 {
 	const struct bpf_insn program[] = {
@@ -97,7 +94,7 @@ static int seccomp_mode(void)
 	return mode;
 }
 
-/* "none [integrity] confidentiality"; *mode is empty where there is no lockdown. */
+/* The file has "none [integrity] confidentiality"; `mode` is empty if there is no lockdown. */
 static void read_lockdown(char *mode, size_t size)
 {
 	_cleanup_fclose_ FILE *file = fopen(LOCKDOWN, "re");
@@ -110,7 +107,7 @@ static void read_lockdown(char *mode, size_t size)
 		*mode = '\0';
 }
 
-/* The call does not get as far as into bpf(2). */
+/* Something forbids the system call as a whole. */
 static void explain_filter(int err, char *cause, size_t size)
 {
 	if (seccomp_mode() == FILTERED)
@@ -171,7 +168,7 @@ int refusal_check(struct error *error)
 {
 	int err = refusal_make_map();
 
-	/* what fails of itself is told where it is wanted, and this limit is raised there */
+	/* others are told where they matter, where libbpf also raises the limit of memory */
 	if (!err || !refusal_is(err) || counts_locked_memory())
 		return 0;
 	return refusal_explain(err, "not permitted to use BPF", error);

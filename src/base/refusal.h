@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Why the kernel refuses bpf(2): for want of privileges, or although there are enough of them. The
- * error number alone does not tell.
+ * Finds out why bpf(2) is refused: this process lacks a privilege, or something else forbids it.
+ * The error number does not tell.
  */
 #ifndef BASE_REFUSAL_H
 #define BASE_REFUSAL_H
@@ -11,15 +11,15 @@
 #include "base/error.h"
 
 /*
- * Did a bpf(2) that ended with `err`, a negative errno, fail because this process may not call it, or
- * not so? false: it failed of itself, as with a program that the verifier refuses.
+ * Is `err`, a negative errno of bpf(2), a refusal? False: the call failed for another reason, such
+ * as a program that the verifier rejects.
  */
 bool refusal_is(int err);
 
-/* Says "WHAT: " and the cause of such an `err`, and what helps; returns `err`. */
+/* For a refusal: says "WHAT: ", the cause and the remedy; returns `err`. */
 int refusal_explain(int err, const char *what, struct error *error);
 
-/* May this process use bpf(2)? Tries the least that one can ask for. 0, or -errno and why not. */
+/* Tries to make the smallest map there is: 0, or -errno and why bpf(2) is refused. */
 int refusal_check(struct error *error);
 
 #endif
