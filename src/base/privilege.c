@@ -60,7 +60,7 @@ int privilege_check(struct error *error)
 		missing);
 }
 
-/* The needed ones, as far as they are permitted now. */
+/* Puts the needed capabilities that `from` permits into `to`. */
 static int reduce(cap_t to, cap_t from)
 {
 	const cap_value_t all = CAP_SYS_ADMIN;
@@ -80,7 +80,7 @@ static int reduce(cap_t to, cap_t from)
 	return 0;
 }
 
-/* What a program that is executed could get back. Needs CAP_SETPCAP; without it nothing is there. */
+/* Limits what an executed program could get. Takes CAP_SETPCAP; without it the set stays. */
 static void shrink_bounding_set(cap_t kept)
 {
 	for (cap_value_t capability = 0; capability < cap_max_bits(); capability++) {
@@ -105,11 +105,4 @@ int privilege_drop(struct error *error)
 	cap_free(from);
 	cap_free(to);
 	return err ? error_set(error, err, "cannot give up capabilities: %s", strerror(-err)) : 0;
-}
-
-int privilege_explain_refusal(const char *capabilities, struct error *error)
-{
-	return error_set(error, -EPERM,
-			 "not permitted to load BPF programs; run as root, or with %s",
-			 capabilities);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Capabilities: whether there are enough, and giving up those that nothing needs any more. Needed are
- * CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; CAP_SYS_ADMIN stands for the first and the last one, as it
- * does in the kernel, which did not know them before Linux 5.8.
+ * Checks and drops capabilities. The program needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.
+ * CAP_SYS_ADMIN includes the first and the last one, which the kernel has had since Linux 5.8.
  */
 #ifndef BASE_PRIVILEGE_H
 #define BASE_PRIVILEGE_H
@@ -13,21 +12,18 @@
 
 #define PRIVILEGE_NEEDED "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
 
-/* Those of them that are not in effect: "CAP_BPF, CAP_PERFMON", or an empty text. Returns `text`. */
+/* Lists those that are not effective: "CAP_BPF, CAP_PERFMON", or an empty text. Returns `text`. */
 #define PRIVILEGE_TEXT_SIZE 48
 const char *privilege_missing(char *text);
 
-/* 0; -EPERM: some are missing, which *error names. */
+/* 0; -EPERM: *error names those that are missing. */
 int privilege_check(struct error *error);
 
 /*
- * Keeps those of this thread that are needed, which reloads are, too: CAP_SYS_ADMIN only where it
- * stands for another one. Lets nothing that the thread may start have more. Threads that run already
- * keep theirs. 0 or -errno.
+ * Drops all capabilities of this thread that reloads do not need; keeps CAP_SYS_ADMIN only if
+ * CAP_BPF or CAP_PERFMON is missing. Programs that the thread starts cannot have more. Other
+ * threads keep theirs. 0 or -errno.
  */
 int privilege_drop(struct error *error);
-
-/* Says that this process may not load BPF programs without `capabilities`; returns -EPERM. */
-int privilege_explain_refusal(const char *capabilities, struct error *error);
 
 #endif

@@ -43,6 +43,15 @@ static void judge_feature(const struct check *check, enum answer answer, const c
 		check_find(check, status, "Linux %s %s", check->host->kernel, lacks);
 }
 
+/* For another reason than want of capabilities, of which check_permission() tells. */
+static bool is_refused(const struct check *check)
+{
+	const struct host *host = check->host;
+
+	return host->cap_bpf == ANSWER_YES && host->cap_net_admin == ANSWER_YES &&
+	       (host->features.xdp == ANSWER_UNKNOWN || *host->bpf_refused);
+}
+
 /* check_fragmenting() tells of features that only packets to be fragmented need. */
 void check_kernel(const struct check *check)
 {
@@ -50,12 +59,14 @@ void check_kernel(const struct check *check)
 	bool large = check->host->listen.mtu > DRIVER_SAFE_MTU ||
 		     check->host->forward.mtu > DRIVER_SAFE_MTU;
 
-	if (features->xdp == ANSWER_UNKNOWN && check->host->cap_bpf == ANSWER_YES &&
-	    check->host->cap_net_admin == ANSWER_YES) {
-		check_find(check, FINDING_FAIL,
-			   "Linux %s refuses to load programs although this process may: a "
-			   "container's filter of system calls, or a security policy, forbids it",
-			   check->host->kernel);
+	if (is_refused(check)) {
+		check_find(
+			check, FINDING_FAIL, "%s",
+			*check->host->bpf_refused
+				? check->host->bpf_refused
+				: "the kernel loads no programs for this process, although it has "
+				  "the capabilities: a filter of system calls or a security "
+				  "module forbids it");
 		return;
 	}
 	judge_feature(check, check->host->btf,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/refusal.h"
 #include "daemon/apply.h"
 #include "daemon/links.h"
 #include "daemon/mode.h"
@@ -118,14 +119,19 @@ void applied_keep_silence(struct applied *applied, const char *instance, bool re
 /* `first`: of this process, whose programs are to take the place of those of another build. */
 static void watch_losses(const char *instance, const struct datapath_links *links, bool first)
 {
+	static const char what[] = "packets that drivers refuse to send cannot be counted";
 	int err = datapath_watch_losses(instance, links, first);
+	struct error error;
 
-	if (err)
-		log_warning(
-			"packets that drivers refuse to send cannot be counted: %s; this kernel "
-			"has no BTF (CONFIG_DEBUG_INFO_BTF), or tracing programs are not "
-			"permitted (CAP_PERFMON)",
-			strerror(-err));
+	if (!err)
+		return;
+	if (refusal_is(err))
+		refusal_explain(err, what, &error);
+	else
+		error_set(&error, err,
+			  "%s: %s; perhaps this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)", what,
+			  strerror(-err));
+	log_warning("%s", error.text);
 }
 
 void applied_release(struct applied *applied)

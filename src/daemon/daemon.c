@@ -21,6 +21,7 @@
 #include "instance/reloads.h"
 #include "base/log.h"
 #include "base/privilege.h"
+#include "base/refusal.h"
 
 #define HOLDING_MS 3500
 
@@ -277,16 +278,25 @@ static int run_locked(struct daemon *daemon, struct config *config, int signals,
 	return err;
 }
 
-/* Keeps other daemons out, here and wherever the pins are seen: the lock's descriptor, or -errno. */
+/*
+ * Keeps other daemons out, here and wherever the pins are seen, once it is known that this process may do
+ * its work. The lock's descriptor, or -errno.
+ */
 static int lock_instance(const char *instance, struct error *error)
 {
-	int lock = instance_lock(instance, error);
-	int err = lock < 0 ? lock : instance_make_pins(instance, error);
+	int lock, err = privilege_check(error);
 
 	if (!err)
+		err = refusal_check(error);
+	if (err)
+		return err;
+	lock = instance_lock(instance, error);
+	if (lock < 0)
 		return lock;
-	if (lock >= 0)
-		instance_unlock(instance, lock);
+	err = instance_make_pins(instance, error);
+	if (!err)
+		return lock;
+	instance_unlock(instance, lock);
 	return err;
 }
 
@@ -305,9 +315,7 @@ int daemon_run(const struct daemon_options *options, struct config *config, stru
 	silence_open_events(&daemon.rules);
 	/* before the lock says which process to send them to */
 	signals = open_signals(error);
-	lock = signals < 0 ? signals : privilege_check(error);
-	if (!lock)
-		lock = lock_instance(options->instance, error);
+	lock = signals < 0 ? signals : lock_instance(options->instance, error);
 	if (lock < 0) {
 		config_clear(config);
 		return lock;

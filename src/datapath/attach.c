@@ -8,6 +8,7 @@
 #include <linux/if_link.h>
 
 #include "base/cleanup.h"
+#include "base/refusal.h"
 #include "datapath/owner.h"
 #include "datapath/share.h"
 #include "net/driver.h"
@@ -204,6 +205,14 @@ static int datapath_check_share(const struct datapath_change *change)
 			 interface, share.sender, share.sender);
 }
 
+static int datapath_explain_attach(int err, const char *interface, struct error *error)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "not permitted to attach to %s", interface);
+	return refusal_explain(err, what, error);
+}
+
 static int attach_listen(struct datapath_change *change)
 {
 	bool generic = change->datapath->generic;
@@ -234,11 +243,8 @@ static int attach_listen(struct datapath_change *change)
 	fd = datapath_create_link(program_fd, ifindex, generic);
 	if (fd == -EBUSY || fd == -EEXIST)
 		return datapath_take_over(change, mode);
-	if (fd == -EPERM)
-		return error_set(
-			change->error, fd,
-			"not permitted to attach to %s; run as root, or with CAP_NET_ADMIN",
-			interface);
+	if (refusal_is(fd))
+		return datapath_explain_attach(fd, interface, change->error);
 	if (fd < 0)
 		return refused(change, interface, links->listen_mtu, mode, fd,
 			       generic ? "" : ask_refusal(program_fd, ifindex));

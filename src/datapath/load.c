@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "datapath/internal.h"
 #include "rules/rule_tables.h"
+#include "base/refusal.h"
 
 /* Everything that is computed from the configuration before the kernel is asked for anything. */
 struct tables {
@@ -147,6 +148,17 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 	return 0;
 }
 
+static int explain_map(int err, const struct bpf_map *map, const char *instance,
+		       struct error *error)
+{
+	char what[128];
+
+	snprintf(what, sizeof(what), "cannot take over map %s of instance %s", bpf_map__name(map),
+		 instance);
+	return refusal_is(err) ? refusal_explain(err, what, error)
+			       : error_set(error, err, "%s: %s", what, strerror(-err));
+}
+
 /* Counters and fragment decisions of an instance outlive its generations. */
 static int adopt_maps(struct pipeline_bpf *skeleton, const struct datapath_pins *pins,
 		      struct error *error)
@@ -165,8 +177,7 @@ static int adopt_maps(struct pipeline_bpf *skeleton, const struct datapath_pins 
 		else if (err == -ENOENT)
 			err = 0;
 		if (err)
-			return error_set(error, err, "cannot take over map %s of instance %s: %s",
-					 bpf_map__name(shared[i]), pins->instance, strerror(-err));
+			return explain_map(err, shared[i], pins->instance, error);
 	}
 	return 0;
 }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What libbpf and the kernel say while something is loaded or attached. */
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#include "base/privilege.h"
+#include "base/refusal.h"
 #include "datapath/internal.h"
 
 static void (*debug_print)(const char *line);
@@ -54,32 +52,14 @@ void datapath_set_debug(void (*print)(const char *line))
 	debug_print = print;
 }
 
-static int datapath_explain_refusal(struct error *error)
-{
-	char missing[PRIVILEGE_TEXT_SIZE];
-	struct rlimit limit;
-
-	if (!*privilege_missing(missing) && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
-	    limit.rlim_cur != RLIM_INFINITY)
-		return error_set(error, -EPERM,
-				 "not permitted to load BPF programs; before Linux 5.11 they may "
-				 "take no more than the limit of locked memory, %ju KiB here: "
-				 "ulimit -l unlimited",
-				 (uintmax_t)limit.rlim_cur / 1024);
-	return privilege_explain_refusal(PRIVILEGE_NEEDED, error);
-}
-
 int datapath_explain_load_failure(int err, struct error *error)
 {
-	switch (err) {
-	case -EPERM:
-		return datapath_explain_refusal(error);
-	case -ENOMEM:
+	if (err == -ENOMEM)
 		return error_set(error, err, "no memory for the program's tables");
-	default:
-		return error_set(error, err,
-				 "the kernel refuses the program: %s; the reason is in the output "
-				 "of `run --verbose`",
-				 strerror(-err));
-	}
+	if (refusal_is(err))
+		return refusal_explain(err, "not permitted to load BPF programs", error);
+	return error_set(error, err,
+			 "the kernel refuses the program: %s; the reason is in the output of `run "
+			 "--verbose`",
+			 strerror(-err));
 }

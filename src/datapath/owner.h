@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Whose the XDP programs on interfaces are, as far as pins tell that this process sees. */
+/* Which instance the XDP program of an interface belongs to, by the pins that this process sees. */
 #ifndef DATAPATH_OWNER_H
 #define DATAPATH_OWNER_H
 
@@ -15,24 +15,24 @@ bool datapath_owns(const char *instance, uint32_t program_id);
 void datapath_find_owner(uint32_t program_id, char *instance);
 
 /*
- * Does the interface carry a program that only passes packets, for instances that send by it? It gives
- * way to one that listens. Then *instance is one of them; INSTANCE_NAME_MAX + 1 bytes.
+ * Does the interface carry a program that only passes packets, for instances that send by it? It
+ * gives way to one that listens. Then *instance is one of them; INSTANCE_NAME_MAX + 1 bytes.
  */
 bool datapath_find_sender(int ifindex, char *instance);
 
-/* A datapath on an interface of this network namespace that no instance has pinned where it is seen. */
+/* A datapath on an interface of this network namespace whose pins this process does not see. */
 struct datapath_stray {
 	char interface[16];
 	struct xdp_program program;
 };
 
-/* The first one. Programs' names take CAP_SYS_ADMIN: without it none is found. */
+/* Finds one. Takes CAP_SYS_ADMIN, which programs' names need; without it there is none. */
 bool datapath_find_stray(struct datapath_stray *stray);
 
-/* Says that nothing of the instance is pinned here, what there is instead, and what to do; -ENOENT. */
+/* Says that nothing of the instance is pinned here, and what to do; returns -ENOENT. */
 int datapath_not_attached(const char *instance, struct error *error);
 
-/* 0, or -EBUSY: the interface carries a program that is not the instance's and gives it no way. */
+/* 0; -EBUSY: the interface carries a program that the instance can neither replace nor share. */
 int datapath_check_free(const char *instance, int ifindex, const char *interface,
 			struct error *error);
 /* Says which program is in the way there; -EBUSY. */

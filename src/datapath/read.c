@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/refusal.h"
 #include "datapath/internal.h"
 #include "datapath/owner.h"
 #include "instance/instance.h"
@@ -161,6 +162,17 @@ static int read_shared(const char *instance, struct counters *sum, struct instan
 	return datapath_read_percpu(counters_fd, &zero, sum, sizeof(*sum));
 }
 
+/* Of a directory that root alone may open, or of bpf(2). */
+static int explain_read(const char *instance, int err, struct error *error)
+{
+	char path[INSTANCE_PATH_SIZE], what[128];
+
+	snprintf(what, sizeof(what), "not permitted to read the state of instance %s", instance);
+	if (access(instance_pin_path(path, instance, NULL), R_OK | X_OK) == 0 && refusal_is(err))
+		return refusal_explain(err, what, error);
+	return error_set(error, err, "%s; run as root", what);
+}
+
 static int read_failure(const char *instance, int err, struct error *error)
 {
 	char unit[INSTANCE_UNIT_SIZE];
@@ -170,9 +182,8 @@ static int read_failure(const char *instance, int err, struct error *error)
 		return datapath_not_attached(instance, error);
 	case -EACCES:
 	case -EPERM:
-		return error_set(error, err,
-				 "not permitted to read the state of instance %s; run as root",
-				 instance);
+	case -ENOSYS:
+		return explain_read(instance, err, error);
 	case -EPROTO:
 		return error_set(error, err,
 				 "instance %s was attached by another version of vxlan-pipeline; "

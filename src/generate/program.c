@@ -11,7 +11,7 @@
 #include <linux/if_link.h>
 
 #include "base/cleanup.h"
-#include "base/privilege.h"
+#include "base/refusal.h"
 #include "generate/internal.h"
 #include "net/parking.h"
 
@@ -60,8 +60,8 @@ int generator_explain_load(int err, const char *program, const char *version, st
 {
 	struct utsname kernel;
 
-	if (err == -EPERM)
-		return privilege_explain_refusal("CAP_BPF and CAP_NET_ADMIN", error);
+	if (refusal_is(err))
+		return refusal_explain(err, "not permitted to load BPF programs", error);
 	uname(&kernel);
 	return error_set(error, err,
 			 "this kernel (%s) refuses the %s program, which takes Linux %s or later: "

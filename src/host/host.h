@@ -111,7 +111,8 @@ struct host {
 	enum answer bpffs;
 	enum answer
 		pins_at_risk; /* the running instance's, as their file system is the daemon's own */
-	enum answer cap_bpf;  /* this process's; CAP_SYS_ADMIN stands for it and for CAP_PERFMON */
+	char bpf_refused[256]; /* why this process may not use bpf(2); empty: it may */
+	enum answer cap_bpf;   /* this process's; CAP_SYS_ADMIN stands for it and for CAP_PERFMON */
 	enum answer cap_net_admin;
 	enum answer cap_perfmon;
 	enum answer kernel_log; /* this process may read it */

@@ -49,6 +49,7 @@ static const struct field host_fields[] = {
 	HOST_FIELD(ANSWER, "silenced", silenced),
 	HOST_FIELD(ANSWER, "bpffs", bpffs),
 	HOST_FIELD(ANSWER, "pins_at_risk", pins_at_risk),
+	HOST_FIELD(TEXT, "bpf_refused", bpf_refused),
 	HOST_FIELD(ANSWER, "cap_bpf", cap_bpf),
 	HOST_FIELD(ANSWER, "cap_net_admin", cap_net_admin),
 	HOST_FIELD(ANSWER, "cap_perfmon", cap_perfmon),

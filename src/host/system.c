@@ -18,6 +18,7 @@
 #include <linux/magic.h>
 
 #include "base/cleanup.h"
+#include "base/refusal.h"
 #include "host/internal.h"
 #include "instance/instance.h"
 
@@ -143,6 +144,7 @@ void host_read_system(struct host *host)
 {
 	struct utsname names;
 	struct statfs bpffs;
+	struct error refusal;
 
 	if (uname(&names) == 0) {
 		strcpy(host->kernel, names.release);
@@ -150,6 +152,8 @@ void host_read_system(struct host *host)
 	}
 	host->cpus = possible_cpus();
 	datapath_probe(&host->features);
+	if (refusal_check(&refusal))
+		snprintf(host->bpf_refused, sizeof(host->bpf_refused), "%.255s", refusal.text);
 	host->btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? ANSWER_YES : ANSWER_NO;
 	if (statfs(INSTANCE_BPFFS, &bpffs) == 0)
 		host->bpffs = bpffs.f_type == BPF_FS_MAGIC ? ANSWER_YES : ANSWER_NO;

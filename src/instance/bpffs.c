@@ -42,7 +42,7 @@ int instance_mount_bpffs(struct error *error)
 			 INSTANCE_BPFFS, strerror(errno), INSTANCE_BPFFS);
 }
 
-/* Process 1 ends last. Not to be seen (hidepid): taken for one that has it, since no harm is known. */
+/* Process 1 ends last. If its mounts cannot be read (hidepid), no harm is known: true. */
 static bool process_1_has(dev_t device)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/1/mountinfo", "re");
@@ -79,7 +79,7 @@ const char *instance_bpffs_doubt(const char *name)
 	return NULL;
 }
 
-/* The daemon's root directory, which leads to its mounts: a descriptor, or -1. */
+/* Opens the daemon's root directory, which leads to its mounts: a descriptor, or -1. */
 static int open_root_of(const char *name, const struct instance_daemon *daemon)
 {
 	struct instance_daemon now;
@@ -88,7 +88,7 @@ static int open_root_of(const char *name, const struct instance_daemon *daemon)
 
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)daemon->pid);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	/* it was the daemon's if the daemon is that process still */
+	/* if the daemon still has that process id, it is its directory */
 	instance_see_daemon(name, &now);
 	if (fd >= 0 && (now.place != DAEMON_HERE || now.pid != daemon->pid)) {
 		close(fd);

@@ -18,9 +18,9 @@
 #define APART_TRIES    3
 #define APART_PAUSE_NS 20000000L
 
-#define OPEN_TRIES 10 /* of daemons that end, and others that take their places meanwhile */
+#define OPEN_TRIES 10 /* each finds a daemon that has just ended */
 
-/* `process`: "self", or a process id. 0: /proc is not there to tell, or does not. */
+/* `process`: "self", or a process id. Returns 0 if /proc does not tell. */
 static uint64_t pid_namespace_of(const char *process)
 {
 	char path[64];
@@ -44,11 +44,14 @@ static bool same_daemon(const struct instance_daemon *a, const struct instance_d
 	       a->pid_namespace == b->pid_namespace;
 }
 
-/* By the lock in INSTANCE_RUN: which bytes are locked says whose it is (lock.c). */
+/*
+ * Looks at the lock in INSTANCE_RUN, whose range names its holder (lock.c). False: nobody holds
+ * it.
+ */
 static bool see_by_lock(const char *name, struct instance_daemon *daemon)
 {
 	char path[INSTANCE_PATH_SIZE];
-	/* as a reader it would collide with the daemon's lock, and only with that */
+	/* a read lock would conflict with the daemon's lock, but not with that of another reader */
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 	_cleanup_close_ int fd =
 		open(instance_run_path(path, name, INSTANCE_LOCK), O_RDONLY | O_CLOEXEC);
@@ -64,7 +67,7 @@ static bool see_by_lock(const char *name, struct instance_daemon *daemon)
 	return true;
 }
 
-/* By the lock of its pins, which any process has that works on them. */
+/* Looks at the lock of the pins. False: nobody holds it. */
 static bool see_by_pins(const char *name, struct instance_daemon *daemon)
 {
 	uint64_t here = pid_namespace_of("self");
@@ -89,7 +92,7 @@ void instance_see_daemon(const char *name, struct instance_daemon *daemon)
 {
 	const struct timespec pause = {.tv_nsec = APART_PAUSE_NS};
 
-	/* one that starts or ends has one lock a moment before the other, or longer than it */
+	/* a daemon that starts or ends holds only one of its locks for a moment */
 	for (int tries = 0; tries < APART_TRIES; tries++) {
 		memset(daemon, 0, sizeof(*daemon));
 		if (see_by_lock(name, daemon)) {
@@ -144,7 +147,7 @@ const char *instance_daemon_text(const struct instance_daemon *daemon, char *tex
 	return text;
 }
 
-/* How to get there, where that can be said. Returns `text`. */
+/* Writes how to run the command where the daemon is. Returns `text`. */
 static const char *format_way(const char *name, const char *command,
 			      const struct instance_daemon *daemon, char *text, size_t size)
 {
@@ -159,7 +162,7 @@ static const char *format_way(const char *name, const char *command,
 	return text;
 }
 
-/* Says where the command has to be run; -EXDEV. */
+/* Says where to run the command instead; returns -EXDEV. */
 static int daemon_is_foreign(const char *name, const char *command,
 			     const struct instance_daemon *daemon, struct error *error)
 {
@@ -182,7 +185,10 @@ static int daemon_is_foreign(const char *name, const char *command,
 			 name, text, format_way(name, command, daemon, way, sizeof(way)));
 }
 
-/* An open pidfd means a process; that it is the daemon is known when the daemon is seen after that. */
+/*
+ * Opens a pidfd, then finds the daemon again: if it is the same, it was alive all the time, and the
+ * pidfd is of its process.
+ */
 static int open_pidfd(const char *name, const struct instance_daemon *daemon)
 {
 	int fd = (int)syscall(SYS_pidfd_open, daemon->pid, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which process is an instance's daemon, as this process sees it, and signals to that one alone. A
- * process id means something in its own PID namespace only: in a container the daemon may be process 1.
+ * Finds an instance's daemon, and signals no other process. A process id is valid in its own PID
+ * namespace only: in a container the daemon may be process 1.
  */
 #ifndef INSTANCE_DAEMON_H
 #define INSTANCE_DAEMON_H
@@ -13,35 +13,40 @@
 #include "base/error.h"
 
 enum instance_daemon_place {
-	DAEMON_NOWHERE, /* none runs, or none that can be asked for anything yet */
+	DAEMON_NOWHERE, /* no daemon runs, or the one that starts has not said who it is */
 	DAEMON_HERE,    /* in the PID namespace of this process */
 	DAEMON_FOREIGN, /* in another one */
 };
 
 struct instance_daemon {
 	enum instance_daemon_place place;
-	bool apart; /* the lock of its pins tells of it alone: its /run is not this one */
-	pid_t pid;  /* in its own PID namespace; 0: not known */
+	bool apart;             /* its /run is another one: only its lock of the pins was found */
+	pid_t pid;              /* in its own PID namespace; 0: not known */
 	uint64_t pid_namespace; /* its inode number; 0: not known */
-	pid_t seen_as;          /* its process id here; 0: it cannot be seen from here */
+	pid_t seen_as;          /* in the PID namespace of this process; 0: not visible here */
 };
 
-/* This process, as the daemon that it is. */
+/* Describes this process, which is a daemon. */
 struct instance_daemon instance_this_daemon(void);
 
-/* Who holds the instance's locks: the one in INSTANCE_RUN, or else that of its pins. */
+/* Finds who holds the instance's lock in INSTANCE_RUN, or, if nobody does, the lock of its pins. */
 void instance_see_daemon(const char *name, struct instance_daemon *daemon);
-/* For a caller that needs one: 0; -ESRCH: none runs; -EACCES: it takes root to see. */
+/*
+ * The same for a caller that needs a daemon: 0; -ESRCH: none runs; -EACCES: only root may see it.
+ */
 int instance_find_daemon(const char *name, struct instance_daemon *daemon, struct error *error);
 
-/* "process 7", or how else to tell of it. Returns `text`, which holds DAEMON_TEXT_SIZE bytes. */
+/*
+ * Writes "process 7", or what is known instead. Returns `text`, which holds DAEMON_TEXT_SIZE
+ * bytes.
+ */
 #define DAEMON_TEXT_SIZE 160
 const char *instance_daemon_text(const struct instance_daemon *daemon, char *text);
 
 /*
- * A pidfd of the instance's daemon, which means that process for good, also when its id is another's
- * by then. Fails as instance_find_daemon() does; -EXDEV: the daemon is not DAEMON_HERE, and *error says
- * where `command`, a subcommand, has to be run instead; else -errno.
+ * Returns a pidfd of the instance's daemon. It never means another process, even if the process id
+ * is used again. Fails as instance_find_daemon() does; -EXDEV: the daemon is not DAEMON_HERE, and
+ * *error says where to run the subcommand `command` instead; else -errno.
  */
 int instance_open_daemon(const char *name, const char *command, struct instance_daemon *daemon,
 			 struct error *error);

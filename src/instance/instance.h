@@ -18,7 +18,10 @@ bool instance_name_valid(const char *name);
 
 /* The systemd unit of the instance. Returns `text`, which holds INSTANCE_UNIT_SIZE bytes. */
 const char *instance_unit(char *text, const char *name);
-/* INSTANCE_PINS/NAME, or below it, as instance_follow_daemon() (bpffs.h) has it seen. Returns `path`, which holds INSTANCE_PATH_SIZE bytes. */
+/*
+ * INSTANCE_PINS/NAME, or a path below it; as the daemon sees it after instance_follow_daemon()
+ * (bpffs.h). Returns `path`, which holds INSTANCE_PATH_SIZE bytes.
+ */
 const char *instance_pin_path(char *path, const char *name, const char *below);
 
 #endif

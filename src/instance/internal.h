@@ -13,10 +13,10 @@
 /* INSTANCE_RUN/NAME, or below it. Returns `path`, which holds INSTANCE_PATH_SIZE bytes. */
 const char *instance_run_path(char *path, const char *name, const char *below);
 
-/* The instance's pins are below this directory from now on; -1: below this process's root. */
+/* From now on the instance's pins are below this directory; -1: below this process's root. */
 void instance_set_root(const char *name, int fd);
 
-/* Is what is open the file that is at `path` now? */
+/* Is the open file still the one at `path`? */
 bool instance_is_file(int fd, const char *path);
 
 /* Makes `above`, and `path` in it; neither has to be new. 0 or -errno. */

@@ -13,22 +13,23 @@
 #include "instance/reloads.h"
 
 /*
- * An open file description's lock can be asked about without being taken, unlike flock(2)'s. The first
- * byte that is locked is the number of the daemon's PID namespace, and the length in bytes is its
- * process id there: so the lock and the name of who has it come and go in one. The whole file: held by
- * a process that is no daemon, or not yet.
+ * The lock belongs to an open file description: unlike one of flock(2), a process can look at it
+ * without taking it. Its range names its holder: it begins at the number of the daemon's PID
+ * namespace, and its length is the daemon's process id there. So the lock and the name appear and
+ * vanish together, and the name needs no space on the disk. A lock of the whole file is held by a
+ * process that is not a daemon, or that has not named itself yet.
  */
 static const struct flock whole_file = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 #define LOCK_TRIES    50
 #define LOCK_PAUSE_NS 20000000L
 
-/* The locked file; another daemon may have removed the one opened, so it looks again. */
+/* Returns the locked file. Tries again if another daemon has removed the file meanwhile. */
 static int open_locked(const char *path)
 {
 	for (;;) {
 		struct flock lock = whole_file;
-		/* nobody else may open it: a lock for reading would keep daemons from starting */
+		/* root only: whoever can read the file could lock it, and no daemon could start */
 		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 		if (fd < 0)
@@ -45,14 +46,14 @@ static int open_locked(const char *path)
 	}
 }
 
-/* Shrinks the lock of the whole file to the bytes that say who has it. */
+/* Shrinks the lock of the whole file to the range that names this process. */
 static int say_who_has_it(int fd)
 {
 	const struct instance_daemon self = instance_this_daemon();
 	struct flock before = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
 	struct flock behind = before;
 
-	before.l_len = (off_t)self.pid_namespace; /* 0 would be the whole file */
+	before.l_len = (off_t)self.pid_namespace; /* 0, if unknown, would mean the whole file */
 	behind.l_start = before.l_len + self.pid;
 	if ((before.l_len && fcntl(fd, F_OFD_SETLK, &before) < 0) ||
 	    fcntl(fd, F_OFD_SETLK, &behind) < 0)
@@ -60,7 +61,7 @@ static int say_who_has_it(int fd)
 	return 0;
 }
 
-/* The locked file; -EBUSY: *daemon has it, or nobody who says so, who is about to, or to be done. */
+/* Returns the locked file; -EBUSY: *daemon holds it, or a process that has not named itself. */
 static int take_lock(const char *path, const char *name, struct instance_daemon *daemon)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};

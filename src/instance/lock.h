@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* At most one process controls an instance: the one that has its lock. */
+/* At most one process controls an instance: the one that holds its lock. */
 #ifndef INSTANCE_LOCK_H
 #define INSTANCE_LOCK_H
 

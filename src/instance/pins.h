@@ -17,8 +17,8 @@ bool instance_has_pins(const char *name);
 void instance_each(void (*visit)(const char *name, void *data), void *data);
 
 /*
- * For the instance's daemon: mounts the BPF file system if it is not, and makes and locks the instance's
- * directory below it, as instance_lock_pins() does.
+ * For the instance's daemon: mounts the BPF file system if it is not, and makes and locks the
+ * instance's directory below it, as instance_lock_pins() does.
  */
 int instance_make_pins(const char *name, struct error *error);
 /* Removes a directory and all below it: 0, or -errno; -ENOENT when there is none. */

@@ -29,8 +29,9 @@ static int open_directory(int above, const char *path)
 }
 
 /*
- * The directory by a mount of its own that only the descriptor has: one that is open keeps its mount
- * from being unmounted. Where that is not permitted (CAP_SYS_ADMIN), by the mount that is there.
+ * An open directory keeps its file system from being unmounted. This one is opened through a copy
+ * of the mount that only the descriptor has, so that /sys/fs/bpf can be unmounted. Without
+ * CAP_SYS_ADMIN there is no copy.
  */
 static int open_to_lock(const char *path)
 {
@@ -41,8 +42,8 @@ static int open_to_lock(const char *path)
 }
 
 /*
- * A BPF file system that was mounted without a mode lets every user make directories. The owner of the
- * upper one could put other directories in the place of those that root makes in it.
+ * If the BPF file system was mounted without a mode, every user may make INSTANCE_PINS. Its owner
+ * could then replace the directories that root makes in it.
  */
 static int check_owner(struct error *error)
 {
@@ -50,7 +51,7 @@ static int check_owner(struct error *error)
 
 	if (stat(INSTANCE_PINS, &status) < 0 ||
 	    (status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH))))
-		return 0; /* one that is gone is made again */
+		return 0; /* if it is gone, the caller makes it again */
 	return error_set(error, -EPERM,
 			 INSTANCE_PINS
 			 " is not safe: user %u, whose it is, or others could exchange "
@@ -65,12 +66,12 @@ static int pins_lock_make_directory(const char *path, struct error *error)
 	if (!err) {
 		err = check_owner(error);
 		if (err)
-			rmdir(path); /* unless there is something in it */
+			rmdir(path); /* fails if there are pins */
 	}
 	return err;
 }
 
-/* The locked directory; -EBUSY; -EAGAIN: it went away meanwhile, or another one came; else -errno. */
+/* Returns the locked directory; -EBUSY; -EAGAIN: it was removed or replaced; else -errno. */
 static int lock_directory(const char *path, struct error *error)
 {
 	int fd = open_to_lock(path);
@@ -111,7 +112,7 @@ int instance_lock_pins(const char *name, struct error *error)
 	if (pins_lock >= 0 && instance_is_file(pins_lock, path))
 		return 0;
 	for (int tries = 0; (fd == -EAGAIN || fd == -EBUSY) && tries < LOCK_TRIES; tries++) {
-		/* somebody who only looks whether it is locked has the lock for a moment */
+		/* instance_pins_locked() takes the lock for a moment, too */
 		if (fd == -EBUSY)
 			nanosleep(&pause, NULL);
 		fd = pins_lock_make_directory(path, error);
@@ -132,14 +133,16 @@ void instance_unlock_pins(const char *name)
 
 	if (pins_lock < 0)
 		return;
-	/* while it is locked, so that nobody can lock what is about to vanish */
+	/* before the lock goes, so that nobody locks a directory that is about to vanish */
 	rmdir(instance_pin_path(path, name, NULL));
 	rmdir(INSTANCE_PINS);
 	close(pins_lock);
 	pins_lock = -1;
 }
 
-/* Is /proc that of this process's PID namespace, and are the ids there those of here? */
+/*
+ * Does /proc belong to the PID namespace of this process, so that its process ids are valid here?
+ */
 static bool proc_is_ours(void)
 {
 	char self[16] = "";
@@ -147,7 +150,7 @@ static bool proc_is_ours(void)
 	return readlink("/proc/self", self, sizeof(self) - 1) > 0 && atoi(self) == getpid();
 }
 
-/* "1: FLOCK  ADVISORY  WRITE 7 00:1d:5 0 EOF", proc_locks(5); left out are those of unseen processes. */
+/* A line is "1: FLOCK  ADVISORY  WRITE 7 00:1d:5 0 EOF"; locks of invisible processes have none. */
 static pid_t find_holder(const struct stat *directory)
 {
 	_cleanup_fclose_ FILE *file = proc_is_ours() ? fopen("/proc/locks", "re") : NULL;

@@ -1,48 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-The daemon and the commands in different namespaces and with different privileges: nobody is signalled
-who is not the daemon, and what is where is told.
+The daemon and the commands in different namespaces: nobody is signalled who is not the daemon, and one
+daemon controls an instance.
 """
 
 import fcntl
-import itertools
-import json
 import os
 import re
 import signal
 import struct
 
 from lib import program
-from lib.command import need_commands, run, wait_for
+from lib.command import run, wait_for
 from lib.container import OWN_BPFFS, OWN_RUN, ContainedDaemon, contained, namespace
 from lib.daemon import PINS, STATE, Daemon
 from lib.life import TARGETS, rules
-from lib.watch import Watched
-
-SIGNALS = "kill,tkill,tgkill,rt_sigqueueinfo,rt_tgsigqueueinfo,pidfd_send_signal"
+from lib.processes import SIGNALS, Processes
 
 
-class Processes(Watched):
-    def traced(self, *words, calls=SIGNALS, before=()):
-        """
-        Runs a subcommand; returns its result and the system calls of that kind that it made. kill(2)
-        gets nowhere: it could meet process 1, with which these tests end.
-        """
-        need_commands("strace")
-        trace = os.path.join(self.work.path, "trace")
-        result = self.appliance.run(*before, "strace", "-f", "-qq", "-o", trace, "-e",
-                                    f"trace={calls}", "-e", "inject=kill:retval=0", "-e",
-                                    "signal=none", program.PROGRAM, *words,
-                                    "--instance", self.instance, check=False)
-        with open(trace, encoding="utf-8") as file:
-            return result, file.read().splitlines()
-
-    def assert_one_line(self, result, *patterns, status=1):
-        self.assertEqual(result.returncode, status, result.stdout + result.stderr)
-        self.assertEqual(result.stdout, "")
-        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
-        for pattern in patterns:
-            self.assertRegex(result.stderr, pattern)
+class OtherPids(Processes):
+    """The PID namespaces differ: there the daemon's process id is somebody else's."""
 
     def lock_file(self, length, start=0):
         """Locks so many bytes of the instance's lock file, until the test ends."""
@@ -52,15 +29,6 @@ class Processes(Watched):
         self.addCleanup(file.close)
         fcntl.fcntl(file, fcntl.F_OFD_SETLK,
                     struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, length, 0))
-
-    def assert_runs_on(self, daemon, target=TARGETS[0]):
-        self.assertIsNone(daemon.process.poll())
-        self.assertTrue(self.forwards(3))
-        self.assertEqual([rule["to"] for rule in self.stats()["rules"]], [target])
-
-
-class OtherPids(Processes):
-    """The PID namespaces differ: there the daemon's process id is somebody else's."""
 
     def contain(self):
         self.daemon = ContainedDaemon(self, self.write(rules(TARGETS[0]))).ready()
@@ -317,212 +285,3 @@ class OtherRun(Processes):
                 os.chown(PINS, uid, uid)
                 self.assertIn(f"{PINS} is not safe: user {uid}", self.start_fails())
                 run("rmdir", PINS)
-
-
-class OtherPins(Processes):
-    """The BPF file system is one that only the daemon has, as with `ip netns exec`."""
-
-    NETNS_EXEC = "only the daemon's mount namespace has the BPF file system"
-
-    def netns_exec(self, *words, **options):
-        """Runs a command by `ip netns exec`."""
-        return run("ip", "netns", "exec", self.appliance.name, *words, **options)
-
-    def daemon_by_netns_exec(self):
-        self.daemon = NetnsExecDaemon(self, self.write(rules(TARGETS[0]))).ready()
-        return self.daemon
-
-    def test_started_by_ip_netns_exec(self):
-        """The start warns; commands elsewhere read what is pinned where the daemon sees it."""
-        daemon = self.daemon_by_netns_exec()
-        self.assertRegex(daemon.stderr, rf"warning: {self.NETNS_EXEC}.*nsenter --net=")
-        self.assertFalse(os.path.exists(PINS), "pins are here")
-        wait_for(self.is_well, 10, "health")
-        for sentence, ask in (("in the host's mount namespace", self.appliance.run),
-                              ("by ip netns exec", self.netns_exec)):
-            with self.subTest(sentence):
-                self.assertTrue(self.forwards(2))
-
-                def asked(*words, run=ask):
-                    return run(program.PROGRAM, *words, "--instance", self.instance).stdout
-                found = json.loads(asked("status", "--json"))
-                self.assertEqual((found["state"], found["mode"], found["pid"], found["pinned"],
-                                  found["reasons"]),
-                                 ("running", "native", daemon.pid, "elsewhere", []))
-                self.assertIn(self.NETNS_EXEC, asked("status"))
-                self.assertEqual(json.loads(asked("stats", "--json"))["counters"]["nat_applied"],
-                                 self.counted(2))
-                self.assertEqual(len(asked("monitor", "-n", "1", "-I", "1").splitlines()), 2)
-                asked("drain")
-                self.told_when(lambda: "draining" in self.get().text, "drained")
-                asked("drain", "--undo")
-                self.told(True, "no longer drained")
-                asked("reload")
-        self.cli("stop", "--instance", self.instance)
-        self.assertEqual(daemon.wait(), 0)
-        self.assert_nothing_left()
-
-    def counted(self, count):
-        """`count` more than at the call before."""
-        self.seen = getattr(self, "seen", 0) + count
-        return self.seen
-
-    def test_commands_by_ip_netns_exec(self):
-        """Of a datapath that is pinned on the host: read while a daemon runs, told of when none does."""
-        daemon = self.start(rules(TARGETS[0]))
-        self.assertNotIn("mount namespace", daemon.stderr)
-        ask = (program.PROGRAM, "status", "--json", "--instance", self.instance)
-        found = json.loads(self.netns_exec(*ask).stdout)
-        self.assertEqual((found["state"], found["pid"]), ("running", daemon.pid))
-        self.assertNotIn(self.NETNS_EXEC, self.netns_exec(*ask[:2], *ask[3:]).stdout)
-        daemon.kill()
-        found = json.loads(self.netns_exec(*ask, check=False).stdout)
-        self.assertRegex(found["reasons"][0], "in0 carries the XDP program 'vxlan_pipeline' .* "
-                         "not in the BPF file system of this mount namespace")
-        self.assertEqual(self.json("status")["state"], "unattended")
-
-    def test_killed(self):
-        """The warning is true: the datapath ends with the daemon; and `status` says so then."""
-        daemon = self.daemon_by_netns_exec()
-        daemon.kill()
-        wait_for(lambda: not self.appliance.xdp_interfaces(), 10, "the end of the datapath")
-        self.assertEqual(self.json("status")["state"], "detached")
-
-    def test_check(self):
-        daemon = self.daemon_by_netns_exec()
-        result = self.cli("check", "-c", self.write(rules(TARGETS[0])), "--instance",
-                          self.instance, "--json", check=False)
-        found = {each["check"]: each for each in json.loads(result.stdout)["findings"]}
-        self.assertEqual(found["xdp_program"]["status"], "ok", found["xdp_program"])
-        self.assertEqual(found["bpffs"]["status"], "warn")
-        self.assertIn("only its daemon's mount namespace has", found["bpffs"]["why"])
-        self.assertIn("nsenter --net=", found["bpffs"]["fix"])
-        self.assertEqual(daemon.terminate(), 0)
-
-    def test_no_warning_for_what_the_host_has(self):
-        """A mount namespace of its own is no reason to warn, while the file system is the host's."""
-        daemon = ContainedDaemon(self, self.write(rules(TARGETS[0])), pids=False).ready()
-        self.assertNotIn("mount namespace", daemon.stderr)
-        daemon.terminate()
-        daemon = ContainedDaemon(self, self.write(rules(TARGETS[0]))).ready()
-        self.assertNotIn("container", daemon.stderr)
-
-    def test_a_container_without_volumes(self):
-        """
-        Nothing is shared but the network: what is attached there is told apart from nothing, and not
-        taken away.
-        """
-        daemon = ContainedDaemon(self, self.write(rules(TARGETS[0])), OWN_RUN,
-                                 "umount -l /sys/fs/bpf").ready()
-        self.assertRegex(daemon.stderr, "container's own: when it ends, forwarding ends")
-        told = (r"in0 carries the XDP program 'vxlan_pipeline' \(id \d+\), whose pins are not in the "
-                "BPF file system of this mount namespace: started by `ip netns exec`, or in a "
-                "container")
-        found = self.json("status")
-        self.assertEqual((found["state"], found["healthy"]), ("detached", False))
-        self.assertRegex(found["reasons"][0], told)
-        for command in (("stats",), ("monitor", "-n", "1")):
-            with self.subTest(command[0]):
-                self.assertRegex(self.fails(*command, "--instance", self.instance), told)
-        checked = self.cli("check", "-c", self.write(rules(TARGETS[0])), "--instance",
-                           self.instance, check=False)
-        self.assertRegex(checked.stdout, r"fail +xdp_program +in0 serves an instance already .* whose "
-                         "pins are not in the BPF file system of this mount namespace")
-        rules_before = self.appliance.run("nft", "list", "ruleset").stdout
-        self.assertIn(f"vxlan-pipeline-{self.instance}", rules_before)
-        line = self.start_fails({"http": {"listen": "off"}})
-        self.assertRegex(line, r"in0 already serves an instance \(program .*\) whose pins are not in")
-        self.assertEqual(self.appliance.run("nft", "list", "ruleset").stdout, rules_before)
-        self.assertTrue(self.forwards(3))
-        self.assertIsNone(daemon.process.poll())
-
-    def test_a_container_that_shares_run_alone(self):
-        """The lock tells of a daemon whose pins are nowhere to be seen."""
-        daemon = ContainedDaemon(self, self.write(rules(TARGETS[0])), OWN_BPFFS).ready()
-        wait_for(self.is_well, 10, "health")
-        found = self.json("status")  # of health the daemon tells in /run
-        self.assertEqual((found["state"], found["pid"], found["pinned"], found["reasons"]),
-                         ("running", None, "elsewhere", []))
-        self.assertIn("pins        not in the BPF file system of this mount namespace",
-                      self.cli("status", "--instance", self.instance).stdout)
-        daemon.signal(signal.SIGSTOP)
-        self.assertRegex(wait_for(self.reasons, 10, "a reason"), "the pins are not in the BPF file "
-                         "system of this mount namespace; the daemon, process 1 of")
-        daemon.signal(signal.SIGCONT)
-        self.assertRegex(self.fails("stats", "--instance", self.instance),
-                         "pins of instance .* are not in the BPF file system of this mount "
-                         "namespace; its daemon, process 1 of")
-        daemon.signal(signal.SIGTERM)
-        self.assertEqual(daemon.wait(), 0)
-
-
-class Privileges(Processes):
-    """A start succeeds with what reloads, scrapes and the end need, or says what is missing."""
-
-    # include/uapi/linux/capability.h
-    BITS = {"net_admin": 12, "sys_admin": 21, "perfmon": 38, "bpf": 39}
-    NEEDED = (("bpf", True), ("net_admin", False), ("perfmon", True))  # may sys_admin stand for it?
-
-    def missing(self, held):
-        return [f"CAP_{name.upper()}" for name, implied in self.NEEDED
-                if name not in held and not (implied and "sys_admin" in held)]
-
-    def kept(self, held):
-        """What a daemon that begins with these keeps, as the kernel writes it."""
-        stands_in = any(implied and name not in held for name, implied in self.NEEDED)
-        return sum(1 << bit for name, bit in self.BITS.items()
-                   if name in held and (name != "sys_admin" or stands_in))
-
-    def test_every_combination(self):
-        """Of the four capabilities that count; 5 of 16 suffice."""
-        need_commands("setpriv")
-        for count in range(len(self.BITS) + 1):
-            for held in itertools.combinations(self.BITS, count):
-                with self.subTest(", ".join(held) or "none"):
-                    self.begins_with(held)
-
-    def begins_with(self, held):
-        words = ("setpriv", "--inh-caps=-all", "--bounding-set=" + ",".join(
-            ["-all", *(f"+{name}" for name in held)]))
-        missing = self.missing(held)
-        path = self.write(rules(TARGETS[0]))
-        if missing:
-            result = self.appliance.run(*words, program.PROGRAM, "run", "-c", path, "--instance",
-                                        self.instance, "-d", "1", check=False)
-            self.assert_one_line(result, f"this process lacks {', '.join(missing)}; run as root")
-            self.assert_nothing_left()
-            return
-        self.daemon = Daemon(self, self.appliance, *words[1:], program.PROGRAM, "run", "-c", path,
-                             instance=self.instance, name=None, executable=words[0]).ready()
-        with open(f"/proc/{self.daemon.pid}/status", encoding="ascii") as file:
-            status = dict(line.split(":\t", 1) for line in file.read().splitlines())
-        self.assertEqual([int(status[name], 16) for name in ("CapPrm", "CapEff")],
-                         [self.kept(held)] * 2)
-        wait_for(self.is_well, 10, "health")
-        for number in (1, 0):
-            self.write(rules(TARGETS[number]))
-            self.assertEqual(self.cli("reload", "--instance", self.instance).stderr, "")
-            self.assert_runs_on(self.daemon, TARGETS[number])
-        for page in ("/metrics", "/stats.json"):
-            self.assertEqual(self.get(page).status, 200)
-        self.assertEqual(self.reasons(), "")
-        self.cli("stop", "--instance", self.instance)
-        self.assertEqual(self.daemon.wait(), 0)
-        self.assertNotIn("not permitted", self.daemon.stderr)
-        self.assert_nothing_left()
-
-
-class NetnsExecDaemon(Daemon):
-    """`run` by `ip netns exec`."""
-
-    def __init__(self, test, path):
-        super().__init__(test, Outside(), "netns", "exec", test.appliance.name, program.PROGRAM,
-                         "run", "-c", path, instance=test.instance, name=None, executable="ip")
-
-
-class Outside:
-    """The network namespace of the test itself."""
-
-    @staticmethod
-    def command(*words):
-        return words
