@@ -128,7 +128,7 @@ int instance_find_daemon(const char *name, struct instance_daemon *daemon, struc
 const char *instance_daemon_text(const struct instance_daemon *daemon, char *text)
 {
 	const char *apart = daemon->apart ? " with another /run" : "";
-	char process[32] = "a process", seen[64] = "";
+	char process[24] = "a process", seen[40] = "";
 
 	if (daemon->pid)
 		snprintf(process, sizeof(process), "process %d", (int)daemon->pid);
