@@ -7,7 +7,7 @@ import re
 
 from lib import program
 
-PAGES = ["README.md"] + sorted(
+PAGES = ["README.md", "CONTRIBUTING.md"] + sorted(
     os.path.relpath(path, program.ROOT)
     for path in glob.glob(os.path.join(program.ROOT, "docs", "**", "*.md"), recursive=True))
 

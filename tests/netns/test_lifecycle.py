@@ -229,6 +229,20 @@ class Start(Lifecycle):
         self.assertEqual(self.verdicts(), {"redirected": 5})
 
 
+    def test_losses_of_a_version_that_knew_fewer_kinds(self):
+        """The kinds are counted anew, and all of them."""
+        need_commands("bpftool")
+        self.assertEqual(self.start(arguments=["--linger"]).terminate(), 0)
+        pin = os.path.join(PINS, self.instance, "losses")
+        self.appliance.run("bpftool", "map", "create", f"{pin}-other", "type", "percpu_array",
+                           "key", "4", "value", "24", "entries", "2", "name", "losses")
+        os.rename(f"{pin}-other", pin)
+        self.start()
+        status = json.loads(self.cli("status", "--json", "--instance", self.instance).stdout)
+        self.assertTrue(status["transmit_losses_counted"])
+        self.assertIn("passed_dropped", {row["reason"] for row in status["losses"]})
+
+
 class Stop(Lifecycle):
     def test_signals_leave_nothing(self):
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -70,6 +70,45 @@ TABLE_TEST(systems)
 TABLE_TEST(traffic)
 TABLE_TEST(wrong)
 
+static bool has_row(const char *check)
+{
+	static const struct {
+		const struct row *rows;
+		size_t count;
+	} tables[] = {
+		{right, COUNT_OF(right)},     {ways, COUNT_OF(ways)},
+		{drivers, COUNT_OF(drivers)}, {programs, COUNT_OF(programs)},
+		{systems, COUNT_OF(systems)}, {traffic, COUNT_OF(traffic)},
+		{wrong, COUNT_OF(wrong)},
+	};
+	char finding[64];
+
+	snprintf(finding, sizeof(finding), " %s: ", check);
+	for (size_t i = 0; i < COUNT_OF(tables); i++) {
+		for (size_t n = 0; n < tables[i].count; n++) {
+			if (strstr(tables[i].rows[n].expected, finding))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Every check finds something on one of the hosts above. */
+static void every_check(void **state)
+{
+	static const char *const checks[] = {
+#define X(name, good) #name,
+		CHECKS(X)
+#undef X
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(checks); i++) {
+		if (!has_row(checks[i]))
+			fail_msg("%s: no row of check_rows.h has it find anything", checks[i]);
+	}
+}
+
 /* The texts of findings contain the figures that matter. */
 static void words(void **state)
 {
@@ -317,7 +356,7 @@ int main(void)
 		cmocka_unit_test(test_systems), cmocka_unit_test(test_traffic),
 		cmocka_unit_test(test_wrong),   cmocka_unit_test(words),
 		cmocka_unit_test(ignorance),    cmocka_unit_test(records),
-		cmocka_unit_test(log_lines),
+		cmocka_unit_test(log_lines),    cmocka_unit_test(every_check),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
