@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """docs/operations.md says what the running program says: its metrics, its losses, its health."""
 
+import glob
 import os
 import re
 import sys
@@ -63,6 +64,38 @@ class Metrics(Watched):
         for path, _ in markdown.table(PAGE, "path"):
             with self.subTest(path):
                 self.assertEqual(self.get(path).status, 200)
+
+
+def reasons():
+    """{first clause of a reason, as the source has it: a pattern of it}"""
+    found = {}
+    for path in glob.glob(os.path.join(program.ROOT, "src", "*", "*.c")):
+        with open(path, encoding="utf-8") as file:
+            calls = re.findall(r"health_add\((.*?)\);\n", file.read(), re.S)
+        for call in (call for call in calls if '"' in call):
+            strings = re.search(r'(?:(?:"[^"]*"|[A-Z]\w+)\s*)+', call[call.index('"'):])[0]
+            text = "".join(re.findall(r'"([^"]*)"', strings)).replace(", %s,", "")
+            clause = next((clause for clause in re.split(r"[;,] |: ", text)
+                           if clause not in ("%s", "%s (rule %)")), None)
+            if clause:
+                found[clause] = re.sub(r"%[\w.\\]*", ".*", re.escape(clause))
+    return found
+
+
+class Reasons(unittest.TestCase):
+    """Every reason of health has its row, and every row its reason."""
+
+    def test_table(self):
+        rows = [row[0] for row in markdown.table(PAGE, "reason") if len(row) == 2]
+        known = reasons()
+        self.assertGreater(len(known), 25)
+        for clause, pattern in known.items():
+            with self.subTest(clause):
+                self.assertTrue(any(re.search(pattern, row) for row in rows))
+        for row in rows:
+            for said in re.split(r"[,;] (?=IF|the (?:control|daemon|pins))", row):
+                with self.subTest(said):
+                    self.assertTrue(any(re.search(pattern, said) for pattern in known.values()))
 
 
 class Losses(unittest.TestCase):

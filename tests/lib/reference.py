@@ -300,7 +300,9 @@ class Reference:
         end = min(14 + packet.length, len(frame))
         if truncated and self.truncated == "pass":
             return self._kernels(packet, {"inner_truncated"})
-        if packet.version == 4 and packet.l4 > end:  # the header itself was cut
+        if packet.version == 4 and packet.l4 > end:  # the header itself was cut: no rule matches
+            if packet.fragment and not packet.fragment[0]:
+                self.decisions[self._fragment_key(packet)] = None
             outcome = Outcome("malformed", "truncated", "unmatched", *self._passed(packet),
                               *self._sent(None).verdicts, vni=packet.vni)
             outcome.bytes_open = True
@@ -335,11 +337,14 @@ class Reference:
 
     # -- rules --------------------------------------------------------------------------------
 
+    @staticmethod
+    def _fragment_key(packet):
+        return (packet.vni, packet.source, packet.destination, packet.fragment[2],
+                packet.protocol if packet.version == 4 else 6)
+
     def _match(self, packet):
-        key, orphaned = None, False
-        if packet.fragment:
-            key = (packet.vni, packet.source, packet.destination, packet.fragment[2],
-                   packet.protocol if packet.version == 4 else 6)
+        orphaned = False
+        key = self._fragment_key(packet) if packet.fragment else None
         if packet.fragment and packet.fragment[0]:
             rule = self.decisions.get(key)
             orphaned = key not in self.decisions and bool(self.rules)
@@ -477,7 +482,7 @@ class Reference:
     def _is_routed(packet, by_rule=False):
         """
         Whether `explain`'s simulated gateway certainly has a route to the destination. docs/ does
-        not say where multicast, loopback and the like lead. With IPv6, the source counts as well,
+        not say where multicast, loopback, site-local (RFC 3879) and the like lead. With IPv6, the source counts as well,
         but not on the way to a rule's target.
         """
         if packet.version == 4:
@@ -486,8 +491,8 @@ class Reference:
             addresses = [packet.frame[22:38]] * (not by_rule) + [packet.frame[38:54]]
         kinds = [ipaddress.ip_address(bytes(address)) for address in addresses]
         return not any(kind.is_multicast or kind.is_loopback or kind.is_link_local
-                       or kind.is_reserved or kind.is_unspecified or int(kind) >> 120 == 0
-                       and kind.version == 6 or kind.version == 4 and int(kind) >> 24 == 0
+                       or kind.is_reserved or kind.is_unspecified or kind.version == 6
+                       and (kind.is_site_local or int(kind) >> 120 == 0) or kind.version == 4 and int(kind) >> 24 == 0
                        for kind in kinds)
 
 
