@@ -206,20 +206,12 @@ int silence_begin(const char *instance, struct silence *silence, struct error *e
 
 void silence_end(const char *instance)
 {
-	char table[NFTABLES_NAME_SIZE], before[SILENCE_SETTINGS], others[SILENCE_SETTINGS];
-	const uint8_t families[] = {NFPROTO_NETDEV, NFPROTO_INET};
+	char before[SILENCE_SETTINGS], others[SILENCE_SETTINGS];
 	bool recorded = settings_recorded(before);
-	struct nftables nft;
+	int err = silence_remove(instance);
 
-	silence_table(table, instance);
-	nftables_begin(&nft);
-	for (size_t i = 0; i < sizeof(families); i++) {
-		nftables_add_table(&nft, families[i], table);
-		nftables_remove_table(&nft, families[i], table);
-	}
-	if (!recorded || nftables_commit(&nft) || settings_recorded(others))
-		return;
-	settings_restore(before);
+	if (!err && recorded && !settings_recorded(others))
+		settings_restore(before);
 }
 
 int silence_open_events(struct netlink **out)

@@ -129,18 +129,36 @@ bool silence_has_before(const struct silence *silence)
 	return *silence->before && if_nametoindex(silence->before);
 }
 
+static const uint8_t families[] = {NFPROTO_NETDEV, NFPROTO_INET};
+
 /* Adding a table before it is removed makes the removal work whether or not it was there. */
+static void silence_remove_tables(struct nftables *nft, const char *table)
+{
+	for (size_t i = 0; i < sizeof(families); i++) {
+		nftables_add_table(nft, families[i], table);
+		nftables_remove_table(nft, families[i], table);
+	}
+}
+
+int silence_remove(const char *instance)
+{
+	char table[NFTABLES_NAME_SIZE];
+	struct nftables nft;
+
+	nftables_begin(&nft);
+	silence_remove_tables(&nft, silence_table(table, instance));
+	return nftables_commit(&nft);
+}
+
 int silence_make(const char *instance, const struct silence *silence)
 {
 	char table[NFTABLES_NAME_SIZE], name[NFTABLES_NAME_SIZE];
-	const uint8_t families[] = {NFPROTO_NETDEV, NFPROTO_INET};
 	struct nftables nft;
 
 	silence_table(table, instance);
 	nftables_begin(&nft);
+	silence_remove_tables(&nft, table);
 	for (size_t i = 0; i < sizeof(families); i++) {
-		nftables_add_table(&nft, families[i], table);
-		nftables_remove_table(&nft, families[i], table);
 		nftables_add_table(&nft, families[i], table);
 		nftables_add_chain(&nft, families[i], table, silence_fingerprint(name, silence), -1,
 				   0, NULL);

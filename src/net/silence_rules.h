@@ -22,5 +22,7 @@ bool silence_has_before(const struct silence *silence);
 
 /* Replaces the instance's tables atomically. 0 or -errno. */
 int silence_make(const char *instance, const struct silence *silence);
+/* Removes the instance's tables, those that there are. 0 or -errno. */
+int silence_remove(const char *instance);
 
 #endif

@@ -70,6 +70,14 @@ class Silence(Ground):
         self.assertEqual(self.tables(), [])
         self.assertEqual(self.reflects(), ["0", "0", "0"])
 
+    def test_stop_removes_what_is_left_of_the_tables(self):
+        for table in self.ours():
+            with self.subTest(table):
+                self.start().kill()
+                self.appliance.run("nft", "delete", "table", *table)
+                self.cli("stop", "--instance", self.instance)
+                self.assertEqual(self.tables(), [])
+
     def test_reload_and_restart_leave_the_rules_alone(self):
         """The counts of a reload or restart go on, as the rules stay: there is no gap in them."""
         daemon = self.start(PASS)
