@@ -83,6 +83,7 @@ static __always_inline void neighbour_ask(struct packet *packet, const struct bp
 /* Asks the kernel for the way out of forward.interface, and again where the packet is too long for it. */
 static __always_inline long fib_ask(struct packet *packet, struct bpf_fib_lookup *fib)
 {
+	__u32 limit;
 	long code;
 
 	fib->ifindex = config.egress_ifindex;
@@ -92,12 +93,12 @@ static __always_inline long fib_ask(struct packet *packet, struct bpf_fib_lookup
 	code = bpf_fib_lookup(packet->ctx, fib, sizeof(*fib), BPF_FIB_LOOKUP_OUTPUT);
 	if (code != BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		return code;
-	/* kernels before 5.12 do not say how large it may be */
-	if (fib->mtu_result >= packet->ip_length)
-		return code;
-	packet->kernel_mtu = fib->mtu_result;
-	if (fib->mtu_result < packet->mtu)
-		packet->mtu = fib->mtu_result;
+	/* kernels before 5.12 leave tot_len there, and do not say how large it may be: less than this */
+	limit = packet->ip_length - 1;
+	if (fib->mtu_result < packet->ip_length)
+		packet->kernel_mtu = limit = fib->mtu_result;
+	if (limit < packet->mtu)
+		packet->mtu = limit;
 	fib->ifindex = config.egress_ifindex;
 	fib->tot_len = 0;
 	fib_describe(packet, fib);
