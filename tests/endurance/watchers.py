@@ -13,6 +13,7 @@ from lib.port import Port
 
 PPS = 100000
 MAGIC = 0x56585047
+RING = 256  # frames, of a veth (drivers/net/veth.c: VETH_RING_SIZE)
 
 
 class Watchers(rig.Ground):
@@ -46,7 +47,10 @@ class Watchers(rig.Ground):
 
     def test_a_loss_behind_the_program(self):
         lost = self.lose(self.collector, "c0", "lost behind the program")
-        self.assertEqual(sum(self.drops.read().values()), lost, self.drops.read())
+        counted = sum(self.drops.read().values())
+        # c0 has taken what is in its ring as it goes down: the kernel frees that, and tells nobody
+        self.assertLessEqual(counted, lost, self.drops.read())
+        self.assertGreater(counted, lost - RING, self.drops.read())
 
     def test_a_drop_by_the_program(self):
         """The rule of flow 1 is missing for a moment."""
