@@ -18,9 +18,9 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
 ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I$(BUILD) -iquote src -iquote . $(PKG_CFLAGS)
 
-MULTIARCH  := $(shell $(CC) -print-multiarch)
+MULTIARCH   = $(shell $(CC) -print-multiarch)
 # The objects go into the program: they must not depend on where they were built.
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes -ffile-prefix-map=$(CURDIR)=. -iquote . \
+BPF_CFLAGS  = -target bpf -mcpu=v3 -O2 -g $(WARNINGS) -Wno-missing-prototypes -ffile-prefix-map=$(CURDIR)=. -iquote . \
 	-idirafter /usr/include/$(MULTIARCH)
 
 # STATIC='libbpf libpcap' links these of PKGS, and the libraries that they need, from their archives: for
@@ -52,7 +52,7 @@ $(BUILD)/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/%.bpf.o: bpf/%.bpf.c | $(BUILD)
+$(BUILD)/%.bpf.o: bpf/%.bpf.c | ready $(BUILD)
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
@@ -66,6 +66,20 @@ $(OBJECTS): | $(SKELETONS)
 
 $(BUILD):
 	mkdir -p $@
+
+# Runs before anything is compiled, and says what to do where a compiler would only fail. `sudo make demo` and
+# `sudo make test` build as root; another user cannot overwrite these files.
+READY_TOOLS = $(firstword $(CC)) $(firstword $(CLANG)) $(BPFTOOL) pkg-config
+READY_FAIL  = { echo "make: $(1)" >&2; exit 1; }
+.PHONY: ready
+ready:
+	@for tool in $(READY_TOOLS); do command -v "$$tool" > /dev/null || \
+		$(call READY_FAIL,$$tool is not installed; to install what is missing: sudo make deps); done
+	@pkg-config --exists --print-errors $(PKGS) || \
+		$(call READY_FAIL,a library is not installed; to install what is missing: sudo make deps)
+	@other=$$(find $(BUILD) -maxdepth 4 -path $(BUILD)/system -prune -o \
+		! -writable \( -path $(BUILD) -o -name '*.[dho]' \) -print -quit 2> /dev/null); [ -z "$$other" ] || \
+		$(call READY_FAIL,$$other belongs to $$(stat -c %U "$$other") and $$(id -un) cannot write to it; to begin anew: sudo make clean)
 
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk

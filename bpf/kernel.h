@@ -9,8 +9,8 @@
 #define AF_INET6 10
 
 /*
- * A MAC out of the constants. Taken as the words it is made of: a memcpy() would not respect that
- * they are volatile, and be done at compile time with the zeros that stand there then.
+ * Copies a MAC out of the constants, word by word. memcpy() ignores that they are volatile: the
+ * compiler would copy the zeros that they hold until the program is loaded.
  */
 static __always_inline void constant_mac(const volatile __u16 *from, __u16 *to)
 {

@@ -143,9 +143,9 @@ static __always_inline bool next_hops_are_fresh(void)
 }
 
 /*
- * By what the daemon keeps for the rule's target, as long as it is there to keep it, and else by what
- * the kernel says. That the target is this host holds on, since a FIB lookup cannot tell it from no
- * route.
+ * Takes the next hop from the daemon's table while a daemon keeps the table up to date, and else asks
+ * the kernel. If the table says that the target is this host, that holds without a daemon, too: a FIB
+ * lookup does not tell this host from a target without a route.
  */
 static __always_inline enum verdict next_hop_by_route(struct packet *packet)
 {

@@ -88,6 +88,7 @@ static int daemon_load(const struct daemon *daemon, struct config *config, struc
 	const struct daemon_options *options = daemon->options;
 	struct config_problems problems;
 	char first[sizeof(error->text) / 2];
+	size_t count;
 	int err = config_load(config, options->config_path, options->overrides,
 			      options->override_count, &daemon->applied.progress, &problems);
 
@@ -97,9 +98,10 @@ static int daemon_load(const struct daemon *daemon, struct config *config, struc
 			  config_problems_first(&problems, first, sizeof(first)),
 			  err == -EACCES ? "; the daemon reads what root owns, or all may read"
 					 : "");
-		if (problems.count > 1 || problems.unlisted)
-			error_set(error, err, "%s; the log lists %zu problems more", first,
-				  problems.count - 1 + problems.unlisted);
+		count = problems.count + problems.unlisted;
+		if (count > 1)
+			error_set(error, err, "%s; the log lists %zu more problem%s", first,
+				  count - 1, count == 2 ? "" : "s");
 	}
 	config_problems_clear(&problems);
 	return err;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The neighbours that rules' targets are reached by, and what is known of them.
+ * The neighbours that lead to the rules' targets, and what the daemon knows of them.
  *
- * A neighbour that the kernel has forgotten is not dead: `ip neigh flush` makes the kernel announce it
- * as failed, and so does a probe that went unanswered. So it is asked for by a question of our own,
- * and serves on until that has gone unanswered for NEIGHBOUR_PATIENCE_MS. Once failed, it stays so until
- * it answers, over reloads and restarts.
+ * The kernel announces a neighbour as failed if a probe went unanswered, but also after `ip neigh flush`.
+ * So the daemon then has the kernel probe the neighbour, and keeps sending to it until that probe has gone
+ * unanswered for NEIGHBOUR_PATIENCE_MS. A failed neighbour stays failed until it answers, also over
+ * reloads and restarts.
  */
 #ifndef DAEMON_NEIGHBOURS_H
 #define DAEMON_NEIGHBOURS_H
@@ -18,7 +18,7 @@
 #include "net/rtnl.h"
 
 #define NEIGHBOUR_PATIENCE_MS 1000
-#define NEIGHBOUR_PROBE_MS    2000 /* how often one that packets are sent to is probed */
+#define NEIGHBOUR_PROBE_MS    2000 /* how often a neighbour in use is probed */
 
 struct neighbour {
 	struct ip_address address;

@@ -66,7 +66,7 @@ int netlink_read(struct netlink *netlink, netlink_visit visit, void *data);
 
 /*
  * Calls `visit` for the messages of one datagram that answers request `sequence` of socket `port`;
- * 0 and 0: events. 1: more datagrams follow, or this one belongs to an earlier request; 0: the
+ * both are 0 for events, which answer no request. 1: more datagrams follow, or this one belongs to an earlier request; 0: the
  * answer is complete; -EBADMSG: a message is truncated.
  */
 int netlink_take(const void *datagram, size_t length, unsigned int sequence, unsigned int port,

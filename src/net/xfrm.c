@@ -67,8 +67,8 @@ static uint8_t xfrm_parse_templates(const struct nlattr *attribute)
 }
 
 /*
- * Captured packets would have no mark, and forward.interface is no xfrm interface: policies for either
- * never match.
+ * A policy for a mark or for an xfrm interface is foreign: it never matches captured packets, since they
+ * have no mark, and forward.interface is no xfrm interface.
  */
 static void xfrm_parse_attribute(const struct nlattr *attribute, struct xfrm_message *answer)
 {

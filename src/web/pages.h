@@ -20,8 +20,8 @@ void pages_close(struct pages *pages); /* NULL is allowed; no server uses them a
 struct http_site pages_site(struct pages *pages);
 
 /*
- * The control loop's judgement; without a sign of life for HEALTH_STALLED_MS, health says that the loop has
- * stalled.
+ * Gives the pages the control loop's latest judgement. If neither this function nor pages_note_alive() is
+ * called for HEALTH_STALLED_MS, /healthz says that the loop has stalled.
  */
 void pages_publish(struct pages *pages, const struct health *health);
 /* A sign of life between two judgements, from a loop that has something else to do. */

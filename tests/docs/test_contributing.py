@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""CONTRIBUTING.md names files, functions, lists and targets that there are."""
+"""CONTRIBUTING.md names files, functions, lists and targets that there are; `make` without its tools."""
 
 import glob
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -64,6 +65,45 @@ class Contributing(unittest.TestCase):
         for target in targets - {"tidy-src"}:
             with self.subTest(target):
                 self.assertTrue(target in known or f"\n{target}: " in makefiles)
+
+
+class Make(unittest.TestCase):
+    """`make` says what to do where it cannot build."""
+
+    @staticmethod
+    def refusal(*words, without=()):
+        result = subprocess.run([*without, "make", "-s", "ready", *words], cwd=program.ROOT,
+                                capture_output=True, text=True, check=False)
+        return result.stderr if result.returncode else "it builds"
+
+    def test_missing(self):
+        for word, named in (("CC=no-such-cc -m64", "no-such-cc is"),
+                            ("CLANG=no-such-clang", "no-such-clang is"),
+                            ("BPFTOOL=/no/bpftool", "/no/bpftool is"),
+                            ("PKGS=libbpf no-such-library", "a library is")):
+            with self.subTest(word):
+                said = self.refusal(word)
+                self.assertIn(f"make: {named} not installed", said)
+                self.assertIn("sudo make deps", said)
+        self.assertEqual(self.refusal(), "it builds")
+
+    def test_built_by_another(self):
+        # what root may do although the files are another user's
+        without = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override")
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "build")
+            os.makedirs(os.path.join(path, "src", "base"))
+            built = os.path.join(path, "src", "base", "addr.o")
+            with open(built, "wb"):
+                pass
+            os.chmod(directory, 0o755)
+            self.assertEqual(self.refusal(f"BUILD={path}", without=without), "it builds")
+            for named in (built, path):
+                with self.subTest(named):
+                    os.chown(named, 65534, 65534)
+                    said = self.refusal(f"BUILD={path}", without=without)
+                    self.assertIn(f"make: {named} belongs to nobody", said)
+                    self.assertIn("sudo make clean", said)
 
 
 if __name__ == "__main__":

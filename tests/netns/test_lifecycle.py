@@ -497,6 +497,8 @@ class Reload(Lifecycle):
         daemon = self.start(rules(TARGETS[0]))
         for sentence, change, reason in (
                 ("a mistake in the file", {"listen": {"port": 70000}}, "listen.port: '70000'"),
+                ("two mistakes", {"listen": {"port": 70000, "vnis": [-1]}},
+                 "; the log lists 1 more problem; "),
                 ("an interface that is not there", {"forward": {"interface": "nic9"}}, "nic9")):
             with self.subTest(sentence):
                 self.write(rules(TARGETS[1]), change)
