@@ -103,8 +103,8 @@ struct silence_reading {
 	const char *table;
 	char fingerprint[NFTABLES_NAME_SIZE];
 	unsigned int fingerprints;
-	unsigned int marking; /* rules of chains on interfaces */
-	unsigned int dropping;
+	unsigned int marking;  /* rules of chains on interfaces */
+	unsigned int dropping; /* rules of the other table, which drops and marks again */
 	uint64_t marked;
 	uint64_t answers;
 	uint64_t tunnel;
@@ -128,7 +128,7 @@ static void read_marking(void *data, const char *chain, uint64_t packets)
 		reading->marked += packets;
 }
 
-/* The first rule drops answers, the others errors about the tunnel. */
+/* The first rule drops answers, the next ones errors about the tunnel; the last ones count nothing. */
 static void read_dropping(void *data, const char *chain, uint64_t packets)
 {
 	struct silence_reading *reading = data;
@@ -166,7 +166,7 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 				 strerror(-err));
 	if (err || reading.fingerprints != 2 ||
 	    reading.marking != SILENCE_MARKING_RULES * (1U + silence_has_before(silence)) ||
-	    reading.dropping != SILENCE_DROPPING_RULES)
+	    reading.dropping != SILENCE_DROPPING_RULES + SILENCE_AGAIN_RULES)
 		return silence_broken(table, error);
 	if (!silence_is_set())
 		return error_set(error, -ENOENT,
