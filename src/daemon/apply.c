@@ -295,8 +295,10 @@ bool applied_is_outdated(const struct applied *applied, const char *instance,
 		error_set(why, 0, "%s was emptied", INSTANCE_PINS);
 		return true;
 	}
-	if (!datapath_can_send(&applied->control)) {
-		error_set(why, 0, "%s went and came back", config->forward.interface);
+	if (!datapath_can_send(&applied->control) || !datapath_can_pass(&applied->control)) {
+		error_set(why, 0, "%s went and came back",
+			  datapath_can_send(&applied->control) ? config->listen.interface
+							       : config->forward.interface);
 		return true;
 	}
 	if (applied->silence_changed) {
