@@ -83,7 +83,7 @@ class Life(Routed):
 
 
 class Elsewhere(Routed):
-    """listen.interface goes to another network namespace, where no rules silence the kernel."""
+    """listen.interface is renamed, or goes where no rules silence the kernel."""
 
     def addresses(self):
         super().addresses()
@@ -105,24 +105,42 @@ class Elsewhere(Routed):
                          "dev", "back1", "nud", "permanent")
             namespace.ip("route", "add", hostile.ROUTED[4], "via", "10.31.0.2")
 
-    def passes(self):
+    def passes(self, *versions):
         """Whether packets of a storm were passed to the kernel; none of them is answered."""
         before = self.verdicts().get("passed", 0)
         self.forget()
-        self.send(hostile.storm(4, 300, ANYWHERE[4]))
+        for version in versions:
+            self.send(hostile.storm(version, 300, ANYWHERE[version]))
         self.settle()
         self.assert_silent()
         return self.verdicts().get("passed", 0) > before
 
+    def test_another_name(self):
+        """Renamed while it is up, which Linux 6.2 and later allow, and renamed back."""
+        need_commands("nft")
+        daemon = self.start(unmatched("pass"))
+        old = "in0"
+        for new in ("moved0", "in0"):
+            renamed = self.appliance.ip("link", "set", old, "name", new, check=False)
+            if renamed.returncode:
+                self.skipTest(f"this kernel does not rename it: {renamed.stderr.strip()}")
+            wait_for(lambda name=new: f'device "{name}"' in self.appliance.run(
+                "nft", "list", "table", "netdev", f"vxlan-pipeline-{self.instance}").stdout, 2,
+                "rules of the new name")
+            self.assertIn(f"{old} is called {new} now", daemon.stderr)
+            with self.subTest(new):
+                self.assertTrue(self.passes(4, 6))
+            old = new
+
     def test_another_namespace(self):
         self.start(unmatched("pass"))
-        self.assertTrue(self.passes())
+        self.assertTrue(self.passes(4))
         self.appliance.ip("link", "set", "in0", "netns", self.other.name)
         self.take(self.other)
-        self.assertFalse(self.passes())
+        self.assertFalse(self.passes(4))
         self.other.ip("link", "set", "in0", "netns", self.appliance.name)
         self.take(self.appliance)
-        wait_for(lambda: self.json("status")["state"] == "running" and self.passes(), 10,
+        wait_for(lambda: self.json("status")["state"] == "running" and self.passes(4), 10,
                  "packets are passed again")
 
 
