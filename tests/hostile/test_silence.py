@@ -9,6 +9,7 @@ from lib import frames, program
 from lib.command import need_commands, wait_for
 from lib.daemon import Daemon
 from lib.ground import Ground
+from lib.port import is_ip
 
 REFLECT = "net.ipv4.fwmark_reflect", "net.ipv6.fwmark_reflect", "net.ipv4.tcp_fwmark_accept"
 PASS = {"forward": {"unmatched": "pass"}}
@@ -170,6 +171,34 @@ class Silence(Ground):
         self.in_port.send(*unmatched(40, "10.20.0.2"))
         wait_for(lambda: self.verdicts() == {"passed": 40}, 5, "40 packets")
         self.assertEqual(self.lost(), 0)
+
+    def passed_and_arrived(self, starts=1):
+        """Whether what is passed to the kernel arrives, in each of so many new instances."""
+        for _ in range(starts):
+            daemon = self.start(PASS)
+            self.in_port.send(*unmatched(10, "10.20.0.2"))
+            arrived = len(self.out_port.receive(is_ip, 10))
+            self.assertEqual(self.verdicts(), {"passed": 10})
+            daemon.kill()
+            self.cli("stop", "--instance", self.instance)
+            if arrived != 10:
+                return False
+        return True
+
+    def test_marks_of_others(self):
+        """The mark has no bit by which somebody else would treat the packets in another way."""
+        self.know_neighbour()
+        self.assertTrue(self.passed_and_arrived())
+        with self.subTest("routing rules"):
+            rule = "not", "fwmark", "0/0xfffffff0", "priority", "10", "blackhole"
+            self.appliance.ip("rule", "add", *rule)
+            self.assertTrue(self.passed_and_arrived())
+            self.appliance.ip("rule", "del", *rule)
+        with self.subTest("Kubernetes"):
+            self.appliance.run("nft", "add", "table", "inet", "kube")
+            self.appliance.run("nft", "add chain inet kube post { type filter hook postrouting "
+                               "priority 0; meta mark and 0xc000 != 0 drop; }")
+            self.assertTrue(self.passed_and_arrived(starts=5))
 
     def test_what_cannot_be_silenced_is_not_passed(self):
         """/proc/sys is read-only, as in most containers; health says so, and it is tried again."""
