@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/netfilter.h>
@@ -22,6 +24,25 @@ static const char *const settings[SILENCE_SETTINGS] = {
 };
 
 #define SETTING_ABSENT 'x'
+
+#define LOCK_TRIES    25
+#define LOCK_PAUSE_NS 10000000L
+
+/*
+ * Instances share the settings: what one reads and writes must not fall between another's removing its
+ * record of them and putting them back. The lock is that of the network namespace itself. Any
+ * account can take it, so nobody waits for it longer than 250 ms. Returns a descriptor, or -1.
+ */
+static int settings_lock(void)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	for (int tries = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && tries < LOCK_TRIES;
+	     tries++)
+		nanosleep(&pause, NULL);
+	return fd;
+}
 
 static char setting_read(const char *path)
 {
@@ -183,6 +204,7 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 
 int silence_begin(const char *instance, struct silence *silence, struct error *error)
 {
+	_cleanup_close_ int lock = settings_lock();
 	bool recorded = settings_recorded(silence->before_settings);
 	int err;
 
@@ -206,6 +228,7 @@ int silence_begin(const char *instance, struct silence *silence, struct error *e
 
 void silence_end(const char *instance)
 {
+	_cleanup_close_ int lock = settings_lock();
 	char before[SILENCE_SETTINGS], others[SILENCE_SETTINGS];
 	bool recorded = settings_recorded(before);
 	int err = silence_remove(instance);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The rules of nftables that keep the kernel from answering captured packets: their life."""
 
+import fcntl
 import json
 import os
 import re
+import signal
+import time
 
 from lib import frames, program
 from lib.command import need_commands, wait_for
@@ -133,6 +136,36 @@ class Silence(Ground):
         self.assertEqual(other.terminate(), 0)
         self.assertEqual(self.tables(), [])
         self.assertEqual(self.reflects(), ["0", "0", "0"])
+
+    def test_instances_that_come_and_go(self):
+        """Several start and end at the same time: the settings are as they were before the first."""
+        words = []
+        for number in range(4):
+            instance, interface = f"{self.instance}n{number}", f"v{number}"
+            self.addCleanup(self.remove_instance, instance)
+            self.appliance.ip("link", "add", interface, "type", "veth", "peer", f"w{number}")
+            self.appliance.ip("link", "set", interface, "up")
+            path = self.write({"listen": {"interface": interface}, "nat": [],
+                               "forward": {"interface": interface}}, name=f"{number}.yaml")
+            words.append(("-c", path, "--instance", instance))
+        for turn in range(12):
+            daemons = [Daemon(self, self.appliance, *each) for each in words]
+            time.sleep(0.15 + turn * 0.035)
+            for daemon in daemons:
+                daemon.signal(signal.SIGTERM)
+                time.sleep(turn % 5 * 0.005)
+            for daemon in daemons:
+                daemon.wait()
+            self.assertEqual((self.tables(), self.reflects()), ([], ["0", "0", "0"]), turn)
+
+    def test_somebody_holds_the_lock_of_the_settings(self):
+        """Any account can, for ever: start and end go on without it."""
+        with open(self.appliance.path, "rb") as namespace:
+            fcntl.flock(namespace, fcntl.LOCK_EX)
+            daemon = self.start()
+            self.assert_silent()
+            self.assertEqual(daemon.terminate(), 0)
+            self.assertEqual((self.tables(), self.reflects()), ([], ["0", "0", "0"]))
 
     def test_the_interface_moves(self):
         """Another listen.interface after a reload: its packets are marked, the other's no more."""
