@@ -108,6 +108,14 @@ static __always_inline bool kernel_would_exceed(const struct packet *packet)
 	return kernel_would_forward(packet, config.mtu + 1);
 }
 
+/* Is the kernel kept from answering what it gets from listen.interface where that is now? */
+static __always_inline bool kernel_is_silenced(void)
+{
+	__u32 zero = 0;
+
+	return config.may_pass && bpf_map_lookup_elem(&ingress, &zero);
+}
+
 /*
  * A stage answers VERDICT_PASSED because the configuration says so, because the packet is meant for this
  * host, or because only the kernel can fragment it. Here it is prepared for that; but the kernel does
@@ -118,7 +126,7 @@ static __always_inline enum verdict pass_to_kernel(struct packet *packet)
 {
 	bool oversize = packet->ip_length > packet->mtu;
 
-	if (!config.may_pass || kernel_would_exceed(packet) ||
+	if (!kernel_is_silenced() || kernel_would_exceed(packet) ||
 	    (kernel_would_answer(packet) && kernel_would_forward(packet, 0)))
 		return oversize ? VERDICT_OVERSIZE : VERDICT_NO_ROUTE;
 	if (!packet_holds(packet, packet->ethernet, sizeof(*packet->ethernet)))

@@ -195,6 +195,18 @@ struct {
 	__uint(max_entries, WANTED_BYTES);
 } wanted SEC(".maps");
 
+/*
+ * listen.interface. Nothing leaves by this map: the kernel takes the interface out of it when it goes to
+ * another network namespace, where no rules silence the kernel (src/net/silence.h). A value without
+ * a program, as Linux before 5.14 demands for generic mode.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} ingress SEC(".maps");
+
 /* forward.interface, once; and as often as a packet gives fragments. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);

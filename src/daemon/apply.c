@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,10 +98,27 @@ static void settle_silence(struct applied *applied, const char *instance)
 		applied->silence_changed = true;
 }
 
+/*
+ * The rules name their interface, and from Linux 6.16 on they let go of one that is renamed. True if
+ * it has been.
+ */
+static bool silence_follow_name(struct applied *applied)
+{
+	char name[IF_NAMESIZE], *known = applied->silence.interface;
+
+	if (!if_indextoname((unsigned int)applied->links.listen_ifindex, name) ||
+	    strcmp(name, known) == 0)
+		return false;
+	log_warning("%s is called %s now", known, name);
+	snprintf(known, sizeof(applied->silence.interface), "%s", name);
+	return true;
+}
+
 void applied_keep_silence(struct applied *applied, const char *instance, bool read)
 {
 	struct error why;
 
+	read |= silence_follow_name(applied);
 	if (applied->may_pass && silence_is_set() && !read)
 		return;
 	if (applied->may_pass && silence_read(instance, &applied->silence, NULL, &why) == 0)
@@ -295,8 +313,10 @@ bool applied_is_outdated(const struct applied *applied, const char *instance,
 		error_set(why, 0, "%s was emptied", INSTANCE_PINS);
 		return true;
 	}
-	if (!datapath_can_send(&applied->control)) {
-		error_set(why, 0, "%s went and came back", config->forward.interface);
+	if (!datapath_can_send(&applied->control) || !datapath_can_pass(&applied->control)) {
+		error_set(why, 0, "%s went and came back",
+			  datapath_can_send(&applied->control) ? config->listen.interface
+							       : config->forward.interface);
 		return true;
 	}
 	if (applied->silence_changed) {

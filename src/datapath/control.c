@@ -65,8 +65,10 @@ int datapath_take_control(struct datapath *datapath, struct datapath_control *co
 	control->beat_fd =
 		fcntl(bpf_program__fd(skeleton->progs.vxlan_pipeline_beat), F_DUPFD_CLOEXEC, 0);
 	control->egress_map_fd = fcntl(bpf_map__fd(skeleton->maps.egress), F_DUPFD_CLOEXEC, 0);
+	control->ingress_map_fd = fcntl(bpf_map__fd(skeleton->maps.ingress), F_DUPFD_CLOEXEC, 0);
 	control->wanted = open_wanted(bpf_map__fd(skeleton->maps.wanted));
-	if (control->beat_fd < 0 || control->egress_map_fd < 0 || !control->wanted) {
+	if (control->beat_fd < 0 || control->egress_map_fd < 0 || control->ingress_map_fd < 0 ||
+	    !control->wanted) {
 		int err = error_set(error, -errno, "cannot keep hold of the program's maps: %s",
 				    strerror(errno));
 
@@ -88,6 +90,8 @@ void datapath_release_control(struct datapath_control *control)
 		close(control->beat_fd);
 	if (control->egress_map_fd >= 0)
 		close(control->egress_map_fd);
+	if (control->ingress_map_fd >= 0)
+		close(control->ingress_map_fd);
 	close_wanted(control->wanted);
 	free(control->targets);
 	*control = (struct datapath_control)DATAPATH_CONTROL_NONE;
@@ -117,11 +121,20 @@ void datapath_read_wanted(const struct datapath_control *control,
 	ring_buffer__consume(control->wanted->ring);
 }
 
-bool datapath_can_send(const struct datapath_control *control)
+static bool has_interface(int map_fd)
 {
 	struct bpf_devmap_val value;
 	uint32_t zero = 0;
 
-	return control->egress_map_fd < 0 ||
-	       bpf_map_lookup_elem(control->egress_map_fd, &zero, &value) == 0 || errno != ENOENT;
+	return map_fd < 0 || bpf_map_lookup_elem(map_fd, &zero, &value) == 0 || errno != ENOENT;
+}
+
+bool datapath_can_send(const struct datapath_control *control)
+{
+	return has_interface(control->egress_map_fd);
+}
+
+bool datapath_can_pass(const struct datapath_control *control)
+{
+	return has_interface(control->ingress_map_fd);
 }

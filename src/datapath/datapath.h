@@ -131,11 +131,12 @@ struct datapath_control {
 	size_t target_count;
 	struct datapath_wanted *wanted; /* neighbours that packets without a rule want */
 	int egress_map_fd;              /* the map that whole frames leave by */
+	int ingress_map_fd;             /* the map of listen.interface */
 };
 
-#define DATAPATH_CONTROL_NONE                      \
-	{                                          \
-		.beat_fd = -1, .egress_map_fd = -1 \
+#define DATAPATH_CONTROL_NONE                                            \
+	{                                                                \
+		.beat_fd = -1, .egress_map_fd = -1, .ingress_map_fd = -1 \
 	}
 
 /* Takes the control of a generation out of *datapath, which may be freed afterwards. */
@@ -159,6 +160,8 @@ void datapath_read_wanted(const struct datapath_control *control,
  * it goes, also to another network namespace, and its coming back does not bring the entry back.
  */
 bool datapath_can_send(const struct datapath_control *control);
+/* The same for listen.interface, without which nothing is passed to the kernel. */
+bool datapath_can_pass(const struct datapath_control *control);
 
 /* The daemon's sign of life: next hops are trusted for another HEARTBEAT_LIFETIME. 0 or -errno. */
 int datapath_beat(const struct datapath_control *control);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The maps that frames leave by. */
+/* The maps that name interfaces: those that frames leave by, and that of listen.interface. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -34,7 +34,18 @@ int datapath_shrink_egress(const struct pipeline_bpf *skeleton)
 	return err;
 }
 
-/* Every entry of these maps names forward.interface and, if it fragments, the program that trims. */
+static int fill_ingress(const struct datapath *datapath)
+{
+	uint32_t zero = 0, listen = (uint32_t)datapath->links.listen_ifindex;
+	int fd = bpf_map__fd(datapath->skeleton->maps.ingress);
+
+	return bpf_map_update_elem(fd, &zero, &listen, BPF_ANY) ? -errno : 0;
+}
+
+/*
+ * Every entry of the maps that frames leave by names forward.interface and, if it fragments, the program
+ * that trims.
+ */
 int datapath_fill_egress(struct datapath *datapath)
 {
 	struct pipeline_bpf *skeleton = datapath->skeleton;
@@ -51,5 +62,5 @@ int datapath_fill_egress(struct datapath *datapath)
 				return -errno;
 		}
 	}
-	return 0;
+	return fill_ingress(datapath);
 }

@@ -47,6 +47,9 @@ struct datapath_pins {
 	uint32_t pass_mark;
 };
 
+/* Takes the mark over from the instance that is pinned, or else chooses one. */
+int datapath_choose_mark(struct datapath_pins *pins, struct error *error);
+
 /* A datapath_apply() under way: what it works with, what was before, what to undo if it fails. */
 struct datapath_change {
 	struct datapath *datapath;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -170,6 +169,7 @@ int datapath_read_info(const char *instance, struct instance_info *info)
 int datapath_open_pins(struct datapath_pins **out, const char *instance, struct error *error)
 {
 	struct datapath_pins *pins = calloc(1, sizeof(*pins));
+	int err;
 
 	if (!pins)
 		return error_set(error, -ENOMEM, "no memory");
@@ -180,31 +180,13 @@ int datapath_open_pins(struct datapath_pins **out, const char *instance, struct 
 	pins->egress_link = datapath_open_pin(instance, PIN_EGRESS_LINK);
 	pins->info_err = datapath_read_info(instance, &pins->info);
 	pins->highest = datapath_highest_generation(instance);
-	pins->pass_mark = pins->info.pass_mark;
-	while (!pins->pass_mark) {
-		if (getrandom(&pins->pass_mark, sizeof(pins->pass_mark), 0) < 0) {
-			int err = -errno;
-
-			datapath_close_pins(pins);
-			return error_set(error, err, "no random numbers: %s", strerror(-err));
-		}
+	err = datapath_choose_mark(pins, error);
+	if (err) {
+		datapath_close_pins(pins);
+		return err;
 	}
 	*out = pins;
 	return 0;
-}
-
-uint32_t datapath_pass_mark(const struct datapath_pins *pins)
-{
-	return pins->pass_mark;
-}
-
-/* A locally administered unicast address. */
-void datapath_pass_mac(uint32_t mark, uint8_t mac[6])
-{
-	const uint8_t local[2] = {0x02, 0x56};
-
-	memcpy(mac, local, sizeof(local));
-	memcpy(mac + sizeof(local), &mark, sizeof(mark));
 }
 
 static void datapath_close_fd(int *fd)

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
@@ -128,6 +129,32 @@ int rtnl_get_bound_route(struct netlink *netlink, const struct ip_address *desti
 	if (!err)
 		*route = answer.route;
 	return err;
+}
+
+static int rtnl_take_mark_bits(const struct nlmsghdr *message, void *data)
+{
+	const size_t offset = sizeof(struct fib_rule_hdr);
+	uint32_t *bits = data, mask;
+	const struct nlattr *attribute;
+
+	if (!netlink_header(message, offset))
+		return MNL_CB_ERROR;
+	mnl_attr_for_each(attribute, message, offset)
+	{
+		if (mnl_attr_get_type(attribute) == FRA_FWMASK &&
+		    netlink_get(attribute, &mask, sizeof(mask)) && mask != UINT32_MAX)
+			*bits |= mask;
+	}
+	return MNL_CB_OK;
+}
+
+int rtnl_read_mark_bits(struct netlink *netlink, uint32_t *bits)
+{
+	union netlink_request request;
+
+	*bits = 0;
+	netlink_begin(&request, RTM_GETRULE, NLM_F_DUMP, sizeof(struct fib_rule_hdr));
+	return netlink_ask(netlink, &request, rtnl_take_mark_bits, bits);
 }
 
 int rtnl_get_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address,

@@ -37,6 +37,12 @@ int rtnl_get_route(struct netlink *netlink, const struct ip_address *destination
 int rtnl_get_bound_route(struct netlink *netlink, const struct ip_address *destination, int ifindex,
 			 struct rtnl_route *route);
 
+/*
+ * The bits of marks that routing rules (`ip rule`) look at. Those of rules that compare the whole mark
+ * are left out.
+ */
+int rtnl_read_mark_bits(struct netlink *netlink, uint32_t *bits);
+
 struct rtnl_neighbour {
 	struct ip_address address;
 	uint8_t mac[6];

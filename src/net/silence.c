@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/netfilter.h>
@@ -22,6 +24,25 @@ static const char *const settings[SILENCE_SETTINGS] = {
 };
 
 #define SETTING_ABSENT 'x'
+
+#define LOCK_TRIES    25
+#define LOCK_PAUSE_NS 10000000L
+
+/*
+ * Instances share the settings: what one reads and writes must not fall between another's removing its
+ * record of them and putting them back. The lock is that of the network namespace itself. Any
+ * account can take it, so nobody waits for it longer than 250 ms. Returns a descriptor, or -1.
+ */
+static int settings_lock(void)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	for (int tries = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && tries < LOCK_TRIES;
+	     tries++)
+		nanosleep(&pause, NULL);
+	return fd;
+}
 
 static char setting_read(const char *path)
 {
@@ -103,8 +124,8 @@ struct silence_reading {
 	const char *table;
 	char fingerprint[NFTABLES_NAME_SIZE];
 	unsigned int fingerprints;
-	unsigned int marking; /* rules of chains on interfaces */
-	unsigned int dropping;
+	unsigned int marking;  /* rules of chains on interfaces */
+	unsigned int dropping; /* rules of the other table, which drops and marks again */
 	uint64_t marked;
 	uint64_t answers;
 	uint64_t tunnel;
@@ -128,7 +149,7 @@ static void read_marking(void *data, const char *chain, uint64_t packets)
 		reading->marked += packets;
 }
 
-/* The first rule drops answers, the others errors about the tunnel. */
+/* The first rule drops answers, the next ones errors about the tunnel; the last ones count nothing. */
 static void read_dropping(void *data, const char *chain, uint64_t packets)
 {
 	struct silence_reading *reading = data;
@@ -166,7 +187,7 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 				 strerror(-err));
 	if (err || reading.fingerprints != 2 ||
 	    reading.marking != SILENCE_MARKING_RULES * (1U + silence_has_before(silence)) ||
-	    reading.dropping != SILENCE_DROPPING_RULES)
+	    reading.dropping != SILENCE_DROPPING_RULES + SILENCE_AGAIN_RULES)
 		return silence_broken(table, error);
 	if (!silence_is_set())
 		return error_set(error, -ENOENT,
@@ -183,6 +204,7 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 
 int silence_begin(const char *instance, struct silence *silence, struct error *error)
 {
+	_cleanup_close_ int lock = settings_lock();
 	bool recorded = settings_recorded(silence->before_settings);
 	int err;
 
@@ -206,6 +228,7 @@ int silence_begin(const char *instance, struct silence *silence, struct error *e
 
 void silence_end(const char *instance)
 {
+	_cleanup_close_ int lock = settings_lock();
 	char before[SILENCE_SETTINGS], others[SILENCE_SETTINGS];
 	bool recorded = settings_recorded(before);
 	int err = silence_remove(instance);

@@ -5,7 +5,8 @@
  *
  * The datapath gives such a packet a source MAC of the instance's own. Rules of nftables, in tables
  * named "vxlan-pipeline-INSTANCE", mark packets with that MAC when they come in (hook ingress of
- * the netdev family, before everything in the stack that could answer), and drop packets that the
+ * the netdev family, before everything in the stack that could answer), mark them again behind
+ * everybody else's rules at each hook, since those may change marks, and drop packets that the
  * kernel itself sends with that mark. Settings of the network namespace give its answers the mark:
  * fwmark_reflect to ICMP errors, echo replies and RSTs (net/ipv4/icmp.c, net/ipv6/icmp.c,
  * net/ipv4/tcp_ipv4.c), tcp_fwmark_accept to the SYN-ACK of a listening socket. The rules drop

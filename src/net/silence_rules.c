@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arpa/inet.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -8,13 +9,15 @@
 #include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter_ipv4.h>
 
 #include "base/fnv.h"
 #include "net/silence_rules.h"
 
-#define RULES_LAYOUT  2      /* a version: increase it with each change of the rules below */
-#define INGRESS_FIRST (-500) /* priority: before everybody else's rules on the interface */
+#define RULES_LAYOUT 3 /* a version: increase it with each change of the rules below */
+
+/* Priorities: before everybody else's rules at a hook, and behind them. */
+#define SILENCE_FIRST INT_MIN
+#define SILENCE_LAST  INT_MAX
 
 const char *silence_table(char *name, const char *instance)
 {
@@ -49,26 +52,72 @@ static void silence_drop_ingress(struct nftables *nft, const char *table, const 
 	nftables_end_rule(nft, rule);
 }
 
+/* Marks passed packets, by the MAC that only they have. */
+static void silence_mark(struct nftables *nft, uint8_t family, const char *table, const char *chain,
+			 const struct silence *silence, bool count)
+{
+	struct nftables_rule *rule = nftables_begin_rule(nft, family, table, chain);
+
+	nftables_if_bytes(rule, NFT_PAYLOAD_LL_HEADER, offsetof(struct ethhdr, h_source),
+			  NFT_CMP_EQ, silence->mac, sizeof(silence->mac));
+	if (count)
+		nftables_count(rule);
+	nftables_set_mark(rule, silence->mark);
+	nftables_end_rule(nft, rule);
+}
+
 /*
- * Marks passed packets as soon as they come in, by the MAC that only they have. Drops IGMP among
- * them, and ICMPv6's multicast listener discovery, neighbour discovery and the like (types 130 to
- * 143).
+ * Marks passed packets as soon as they come in. Drops IGMP among them, and ICMPv6's multicast
+ * listener discovery, neighbour discovery and the like (types 130 to 143). Marks them again when
+ * all other rules of the interface are done: see silence_mark_again().
  */
 static void silence_mark_ingress(struct nftables *nft, const char *table, const char *chain,
 				 const char *interface, const struct silence *silence)
 {
-	struct nftables_rule *rule;
+	char last[NFTABLES_NAME_SIZE];
 
-	nftables_add_chain(nft, NFPROTO_NETDEV, table, chain, NF_NETDEV_INGRESS, INGRESS_FIRST,
+	nftables_add_chain(nft, NFPROTO_NETDEV, table, chain, NF_NETDEV_INGRESS, SILENCE_FIRST,
 			   interface);
-	rule = nftables_begin_rule(nft, NFPROTO_NETDEV, table, chain);
-	nftables_if_bytes(rule, NFT_PAYLOAD_LL_HEADER, offsetof(struct ethhdr, h_source),
-			  NFT_CMP_EQ, silence->mac, sizeof(silence->mac));
-	nftables_count(rule);
-	nftables_set_mark(rule, silence->mark);
-	nftables_end_rule(nft, rule);
+	silence_mark(nft, NFPROTO_NETDEV, table, chain, silence, true);
 	silence_drop_ingress(nft, table, chain, silence->mark, IPPROTO_IGMP, 0, 255);
 	silence_drop_ingress(nft, table, chain, silence->mark, IPPROTO_ICMPV6, 130, 143);
+	snprintf(last, sizeof(last), "%s_last", chain);
+	nftables_add_chain(nft, NFPROTO_NETDEV, table, last, NF_NETDEV_INGRESS, SILENCE_LAST,
+			   interface);
+	silence_mark(nft, NFPROTO_NETDEV, table, last, silence, false);
+}
+
+/* A hook behind which the kernel may answer, or hand on a packet that it answers later. */
+struct silence_hook {
+	const char *chain;
+	int hook;
+};
+
+static const struct silence_hook silence_hooks[] = {
+	{"prerouting", NF_INET_PRE_ROUTING},
+	{"input", NF_INET_LOCAL_IN},
+	{"forward", NF_INET_FORWARD},
+	{"postrouting", NF_INET_POST_ROUTING},
+};
+
+_Static_assert(SILENCE_AGAIN_RULES == sizeof(silence_hooks) / sizeof(silence_hooks[0]),
+	       "as many as are read back");
+
+/*
+ * Marks passed packets again behind everybody else's rules, which may have given them another mark:
+ * those of Kubernetes and of policy routing do, and restore marks of connections. The kernel's
+ * answer would have that mark, and go out.
+ */
+static void silence_mark_again(struct nftables *nft, const char *table,
+			       const struct silence *silence)
+{
+	for (size_t i = 0; i < SILENCE_AGAIN_RULES; i++) {
+		const struct silence_hook *hook = &silence_hooks[i];
+
+		nftables_add_chain(nft, NFPROTO_INET, table, hook->chain, hook->hook, SILENCE_LAST,
+				   NULL);
+		silence_mark(nft, NFPROTO_INET, table, hook->chain, silence, false);
+	}
 }
 
 /* Drops packets that the kernel itself sends with the mark. */
@@ -168,10 +217,11 @@ int silence_make(const char *instance, const struct silence *silence)
 		silence_mark_ingress(&nft, table, "before", silence->before, silence);
 	snprintf(name, sizeof(name), "was_%.*s", SILENCE_SETTINGS, silence->before_settings);
 	nftables_add_chain(&nft, NFPROTO_INET, table, name, -1, 0, NULL);
-	nftables_add_chain(&nft, NFPROTO_INET, table, "output", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW,
+	nftables_add_chain(&nft, NFPROTO_INET, table, "output", NF_INET_LOCAL_OUT, SILENCE_FIRST,
 			   NULL);
 	silence_drop_answers(&nft, table, silence->mark);
 	for (size_t i = 0; i < TUNNEL_ERRORS; i++)
 		silence_drop_errors(&nft, table, silence->port, &tunnel_errors[i]);
+	silence_mark_again(&nft, table, silence);
 	return nftables_commit(&nft);
 }

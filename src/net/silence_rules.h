@@ -7,8 +7,9 @@
 #include "net/silence.h"
 
 #define SILENCE_TABLE          "vxlan-pipeline-" /* the instance's name follows */
-#define SILENCE_MARKING_RULES  3                 /* for each interface */
+#define SILENCE_MARKING_RULES  4                 /* for each interface */
 #define SILENCE_DROPPING_RULES 5
+#define SILENCE_AGAIN_RULES    4 /* that mark again, behind the dropping ones */
 
 /* Each returns `name`, which holds NFTABLES_NAME_SIZE bytes. */
 const char *silence_table(char *name, const char *instance);

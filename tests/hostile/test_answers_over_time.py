@@ -8,7 +8,9 @@ import signal
 
 from lib import frames, hostile
 from lib.answers import ANYWHERE, IS_WHOLE, Routed, Weather, rules, unmatched
-from lib.command import need_commands
+from lib.command import need_commands, wait_for
+from lib.namespace import Namespace, veth
+from lib.port import Port
 
 
 class Life(Routed):
@@ -78,6 +80,69 @@ class Life(Routed):
                 self.assertLessEqual(gaps[-1], self.GAP, said)
         print(f"    answers after nft flush ruleset, at 1,000 packets a second: {gaps}", flush=True)
         self.assertEqual(daemon.terminate(), 0)
+
+
+class Elsewhere(Routed):
+    """listen.interface is renamed, or goes where no rules silence the kernel."""
+
+    def addresses(self):
+        super().addresses()
+        self.other = Namespace(self, "o")
+        veth(self.other, "back1", self.witness, "w1")
+        self.other.ip("addr", "add", "10.31.0.1/24", "dev", "back1")
+        self.other.sysctl("net.ipv4.ip_forward=1", "net.ipv4.icmp_ratelimit=0")
+        self.other_port = Port(self, self.witness, "w1")
+
+    def ports(self):
+        return {"back1": self.other_port, **super().ports()}
+
+    def take(self, namespace):
+        """The interface, its address, and ways to captured sources and destinations."""
+        namespace.ip("addr", "add", "10.9.0.2/24", "dev", "in0")
+        namespace.ip("link", "set", "in0", "up")
+        if namespace is self.other:
+            namespace.ip("neigh", "replace", "10.31.0.2", "lladdr", self.witness.mac("w1"),
+                         "dev", "back1", "nud", "permanent")
+            namespace.ip("route", "add", hostile.ROUTED[4], "via", "10.31.0.2")
+
+    def passes(self, *versions):
+        """Whether packets of a storm were passed to the kernel; none of them is answered."""
+        before = self.verdicts().get("passed", 0)
+        self.forget()
+        for version in versions:
+            self.send(hostile.storm(version, 300, ANYWHERE[version]))
+        self.settle()
+        # an interface that comes up tells of its own groups, over IPv6
+        self.assert_silent(*(f"IPv{version} " for version in versions))
+        return self.verdicts().get("passed", 0) > before
+
+    def test_another_name(self):
+        """Renamed while it is up, which Linux 6.2 and later allow, and renamed back."""
+        need_commands("nft")
+        daemon = self.start(unmatched("pass"))
+        old = "in0"
+        for new in ("moved0", "in0"):
+            renamed = self.appliance.ip("link", "set", old, "name", new, check=False)
+            if renamed.returncode:
+                self.skipTest(f"this kernel does not rename it: {renamed.stderr.strip()}")
+            wait_for(lambda name=new: f'device "{name}"' in self.appliance.run(
+                "nft", "list", "table", "netdev", f"vxlan-pipeline-{self.instance}").stdout, 2,
+                "rules of the new name")
+            self.assertIn(f"{old} is called {new} now", daemon.stderr)
+            with self.subTest(new):
+                self.assertTrue(self.passes(4, 6))
+            old = new
+
+    def test_another_namespace(self):
+        self.start(unmatched("pass"))
+        self.assertTrue(self.passes(4))
+        self.appliance.ip("link", "set", "in0", "netns", self.other.name)
+        self.take(self.other)
+        self.assertFalse(self.passes(4))
+        self.other.ip("link", "set", "in0", "netns", self.appliance.name)
+        self.take(self.appliance)
+        wait_for(lambda: self.json("status")["state"] == "running" and self.passes(4), 10,
+                 "packets are passed again")
 
 
 class TargetsDown(Routed):

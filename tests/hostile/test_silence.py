@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The rules of nftables that keep the kernel from answering captured packets: their life."""
 
+import fcntl
 import json
 import os
 import re
+import signal
+import time
 
 from lib import frames, program
 from lib.command import need_commands, wait_for
 from lib.daemon import Daemon
 from lib.ground import Ground
+from lib.port import is_ip
 
 REFLECT = "net.ipv4.fwmark_reflect", "net.ipv6.fwmark_reflect", "net.ipv4.tcp_fwmark_accept"
 PASS = {"forward": {"unmatched": "pass"}}
@@ -133,6 +137,36 @@ class Silence(Ground):
         self.assertEqual(self.tables(), [])
         self.assertEqual(self.reflects(), ["0", "0", "0"])
 
+    def test_instances_that_come_and_go(self):
+        """Several start and end at the same time: the settings are as they were before the first."""
+        words = []
+        for number in range(4):
+            instance, interface = f"{self.instance}n{number}", f"v{number}"
+            self.addCleanup(self.remove_instance, instance)
+            self.appliance.ip("link", "add", interface, "type", "veth", "peer", f"w{number}")
+            self.appliance.ip("link", "set", interface, "up")
+            path = self.write({"listen": {"interface": interface}, "nat": [],
+                               "forward": {"interface": interface}}, name=f"{number}.yaml")
+            words.append(("-c", path, "--instance", instance))
+        for turn in range(12):
+            daemons = [Daemon(self, self.appliance, *each) for each in words]
+            time.sleep(0.15 + turn * 0.035)
+            for daemon in daemons:
+                daemon.signal(signal.SIGTERM)
+                time.sleep(turn % 5 * 0.005)
+            for daemon in daemons:
+                daemon.wait()
+            self.assertEqual((self.tables(), self.reflects()), ([], ["0", "0", "0"]), turn)
+
+    def test_somebody_holds_the_lock_of_the_settings(self):
+        """Any account can, for ever: start and end go on without it."""
+        with open(self.appliance.path, "rb") as namespace:
+            fcntl.flock(namespace, fcntl.LOCK_EX)
+            daemon = self.start()
+            self.assert_silent()
+            self.assertEqual(daemon.terminate(), 0)
+            self.assertEqual((self.tables(), self.reflects()), ([], ["0", "0", "0"]))
+
     def test_the_interface_moves(self):
         """Another listen.interface after a reload: its packets are marked, the other's no more."""
         self.appliance.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1")
@@ -170,6 +204,34 @@ class Silence(Ground):
         self.in_port.send(*unmatched(40, "10.20.0.2"))
         wait_for(lambda: self.verdicts() == {"passed": 40}, 5, "40 packets")
         self.assertEqual(self.lost(), 0)
+
+    def passed_and_arrived(self, starts=1):
+        """Whether what is passed to the kernel arrives, in each of so many new instances."""
+        for _ in range(starts):
+            daemon = self.start(PASS)
+            self.in_port.send(*unmatched(10, "10.20.0.2"))
+            arrived = len(self.out_port.receive(is_ip, 10))
+            self.assertEqual(self.verdicts(), {"passed": 10})
+            daemon.kill()
+            self.cli("stop", "--instance", self.instance)
+            if arrived != 10:
+                return False
+        return True
+
+    def test_marks_of_others(self):
+        """The mark has no bit by which somebody else would treat the packets in another way."""
+        self.know_neighbour()
+        self.assertTrue(self.passed_and_arrived())
+        with self.subTest("routing rules"):
+            rule = "not", "fwmark", "0/0xfffffff0", "priority", "10", "blackhole"
+            self.appliance.ip("rule", "add", *rule)
+            self.assertTrue(self.passed_and_arrived())
+            self.appliance.ip("rule", "del", *rule)
+        with self.subTest("Kubernetes"):
+            self.appliance.run("nft", "add", "table", "inet", "kube")
+            self.appliance.run("nft", "add chain inet kube post { type filter hook postrouting "
+                               "priority 0; meta mark and 0xc000 != 0 drop; }")
+            self.assertTrue(self.passed_and_arrived(starts=5))
 
     def test_what_cannot_be_silenced_is_not_passed(self):
         """/proc/sys is read-only, as in most containers; health says so, and it is tried again."""
