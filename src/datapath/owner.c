@@ -69,7 +69,8 @@ bool datapath_find_stray(struct datapath_stray *stray)
 		snprintf(stray->interface, sizeof(stray->interface), "%s", all[i].if_name);
 		found = is_stray(&stray->program);
 	}
-	if_freenameindex(all);
+	if (all)
+		if_freenameindex(all);
 	return found;
 }
 
