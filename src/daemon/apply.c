@@ -271,8 +271,10 @@ int apply_config(struct applied *applied, const char *instance, const struct con
 	}
 	if (err == -EOPNOTSUPP)
 		*error = refusal;
-	if (err && !applied->links.listen_ifindex && datapath_is_unpinned(instance))
-		silence_end(instance); /* nothing runs that it was for */
+	/* nothing runs that it was for */
+	if (err && !applied->links.listen_ifindex && datapath_is_unpinned(instance) &&
+	    silence_end(instance, &refusal))
+		log_warning("%s", refusal.text);
 	if (!err) {
 		warn_of_links(config, &listen, &egress);
 		warn_of_bypass(config, &applied->progress);

@@ -23,6 +23,9 @@ static const char *const settings[SILENCE_SETTINGS] = {
 
 #define SETTING_ABSENT 'x'
 
+/* A list may be interrupted by a change of what it lists, and an answer get lost. */
+#define SILENCE_TRIES 3
+
 static char setting_read(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -87,13 +90,18 @@ static void find_settings(void *data, const char *table, const char *chain)
 
 /*
  * Reads the values that the settings had before the first instance in this namespace: an empty
- * chain in its inet table is named after them. False: there is none, and `before` is untouched.
+ * chain in its inet table is named after them. 1; 0: there is none, or -errno: not known, and `before`
+ * is untouched.
  */
-static bool settings_recorded(char before[SILENCE_SETTINGS])
+static int settings_recorded(char before[SILENCE_SETTINGS])
 {
 	struct settings_search search = {.found = false};
+	int err = -EAGAIN;
 
-	nftables_each_chain(NFPROTO_INET, find_settings, &search);
+	for (int tries = 0; err && err != -EOPNOTSUPP && tries < SILENCE_TRIES; tries++)
+		err = nftables_each_chain(NFPROTO_INET, find_settings, &search);
+	if (err && err != -EOPNOTSUPP)
+		return err;
 	if (search.found)
 		memcpy(before, search.before, SILENCE_SETTINGS);
 	return search.found;
@@ -146,21 +154,33 @@ static int silence_broken(const char *table, struct error *error)
 			 "the rules of nftables' tables %s are not as `run` made them", table);
 }
 
+static int silence_read_rules(const char *table, const struct silence *silence,
+			      struct silence_reading *reading)
+{
+	int err;
+
+	*reading = (struct silence_reading){.table = table};
+	silence_fingerprint(reading->fingerprint, silence);
+	err = nftables_each_chain(NFPROTO_NETDEV, read_chain, reading);
+	if (!err)
+		err = nftables_each_chain(NFPROTO_INET, read_chain, reading);
+	if (!err)
+		err = nftables_each_rule(NFPROTO_NETDEV, table, read_marking, reading);
+	if (!err)
+		err = nftables_each_rule(NFPROTO_INET, table, read_dropping, reading);
+	return err;
+}
+
 int silence_read(const char *instance, const struct silence *silence, struct silence_counts *counts,
 		 struct error *error)
 {
 	char table[NFTABLES_NAME_SIZE];
-	struct silence_reading reading = {.table = silence_table(table, instance)};
-	int err;
+	struct silence_reading reading;
+	int err = -EINTR;
 
-	silence_fingerprint(reading.fingerprint, silence);
-	err = nftables_each_chain(NFPROTO_NETDEV, read_chain, &reading);
-	if (!err)
-		err = nftables_each_chain(NFPROTO_INET, read_chain, &reading);
-	if (!err)
-		err = nftables_each_rule(NFPROTO_NETDEV, table, read_marking, &reading);
-	if (!err)
-		err = nftables_each_rule(NFPROTO_INET, table, read_dropping, &reading);
+	silence_table(table, instance);
+	for (int tries = 0; err == -EINTR && tries < SILENCE_TRIES; tries++)
+		err = silence_read_rules(table, silence, &reading);
 	if (err && err != -ENOENT)
 		return error_set(error, err, "cannot read the rules of nftables: %s",
 				 strerror(-err));
@@ -183,9 +203,11 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 
 int silence_begin(const char *instance, struct silence *silence, struct error *error)
 {
-	bool recorded = settings_recorded(silence->before_settings);
-	int err;
+	int err, recorded = settings_recorded(silence->before_settings);
 
+	if (recorded < 0)
+		return error_set(error, recorded, "cannot read the rules of nftables: %s",
+				 strerror(-recorded));
 	if (!recorded && !*silence->before_settings) {
 		for (size_t i = 0; i < SILENCE_SETTINGS; i++)
 			silence->before_settings[i] = setting_read(settings[i]);
@@ -204,22 +226,45 @@ int silence_begin(const char *instance, struct silence *silence, struct error *e
 			 err == -EOPNOTSUPP ? "; modprobe nf_tables" : "");
 }
 
-void silence_end(const char *instance)
+/* Also if they are not there. */
+static int silence_remove_tables(const char *table)
 {
-	char table[NFTABLES_NAME_SIZE], before[SILENCE_SETTINGS], others[SILENCE_SETTINGS];
 	const uint8_t families[] = {NFPROTO_NETDEV, NFPROTO_INET};
-	bool recorded = settings_recorded(before);
 	struct nftables nft;
 
-	silence_table(table, instance);
 	nftables_begin(&nft);
 	for (size_t i = 0; i < sizeof(families); i++) {
 		nftables_add_table(&nft, families[i], table);
 		nftables_remove_table(&nft, families[i], table);
 	}
-	if (!recorded || nftables_commit(&nft) || settings_recorded(others))
-		return;
-	settings_restore(before);
+	return nftables_commit(&nft);
+}
+
+int silence_end(const char *instance, struct error *error)
+{
+	char table[NFTABLES_NAME_SIZE], before[SILENCE_SETTINGS], others[SILENCE_SETTINGS];
+	int recorded = settings_recorded(before), err = recorded;
+
+	if (!recorded)
+		return 0;
+	silence_table(table, instance);
+	for (int tries = 0; err && recorded > 0 && tries < SILENCE_TRIES; tries++)
+		err = silence_remove_tables(table);
+	if (err)
+		return error_set(error, err,
+				 "cannot remove nftables' tables %s: %s; vxlan-pipeline stop "
+				 "--instance %s tries again",
+				 table, strerror(-err), instance);
+	err = settings_recorded(others);
+	if (err < 0)
+		return error_set(error, err,
+				 "whether another instance needs net.ipv4.fwmark_reflect, "
+				 "net.ipv6.fwmark_reflect and net.ipv4.tcp_fwmark_accept cannot be "
+				 "found out: %s; if none does, set them to %c, %c and %c",
+				 strerror(-err), before[0], before[1], before[2]);
+	if (!err)
+		settings_restore(before);
+	return 0;
 }
 
 int silence_open_events(struct netlink **out)
