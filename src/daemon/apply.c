@@ -127,6 +127,8 @@ static void watch_losses(const char *instance, const struct datapath_links *link
 		return;
 	if (refusal_is(err))
 		refusal_explain(err, what, &error);
+	else if (error_may_pass(err))
+		error_set(&error, err, "%s: %s; a reload tries again", what, strerror(-err));
 	else
 		error_set(&error, err,
 			  "%s: %s; perhaps this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)", what,
