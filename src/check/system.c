@@ -181,7 +181,8 @@ void check_vnis(const struct check *check)
 	} else if (host->listed_vni <= 0) {
 		check_find(check, FINDING_OK, "not known: %s%s",
 			   host->listed_vni == HOST_UNKNOWN
-				   ? "the instance does not run, or takes root to be asked"
+				   ? "the instance does not run, or could not be "
+				     "asked, which takes root"
 				   : "nothing came through the tunnel yet",
 			   only_vni_1(check->config)
 				   ? "; listen.vnis is [1], while AWS gives a mirror session a VNI "

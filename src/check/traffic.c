@@ -238,6 +238,10 @@ void check_silence(const struct check *check)
 
 		check_fix(finding, "modprobe nf_tables");
 	}
+	if (check->host->nftables == ANSWER_UNKNOWN)
+		check_find(check, FINDING_OK,
+			   "not known: the instance or the rules of nftables could not be read, "
+			   "which takes root");
 	if (check->host->silenced == ANSWER_NO)
 		check_fix(check_find(check, FINDING_WARN,
 				     "the rules of nftables that keep the kernel from answering "

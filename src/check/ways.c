@@ -115,8 +115,9 @@ void check_ipsec(const struct check *check)
 	char why[BYPASS_WHY_SIZE], command[BYPASS_COMMAND_SIZE];
 
 	if (host->ipsec_rules == HOST_UNKNOWN)
-		check_find(check, FINDING_OK,
-			   "not known: IPsec's policies cannot be read, which takes CAP_NET_ADMIN");
+		check_find(
+			check, FINDING_OK,
+			"not known: IPsec's policies could not be read, which takes CAP_NET_ADMIN");
 	if (host->ipsec_rules <= 0)
 		return;
 	if (host->ipsec_rule &&

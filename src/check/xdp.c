@@ -141,13 +141,16 @@ void check_xdp_program(const struct check *check)
 {
 	const struct host_link *link = &check->host->listen;
 
+	if (link->xdp_id == HOST_UNKNOWN && link->exists == ANSWER_YES)
+		check_find(check, FINDING_OK,
+			   "not known: the kernel did not say which XDP program %s carries",
+			   link->name);
 	if (link->xdp_id <= 0 || strcmp(link->xdp_owner, "instance") == 0)
 		return;
 	if (!*link->xdp_owner)
 		check_fix(check_find(check, FINDING_WARN,
 				     "%s carries an XDP program (id %" PRId64
-				     "), and it takes root to "
-				     "see whose",
+				     "), and this process could not see whose, which takes root",
 				     link->name, link->xdp_id),
 			  "sudo vxlan-pipeline check%s", check->options);
 	else if (strcmp(link->xdp_owner, "passing") == 0)

@@ -75,10 +75,10 @@ static int find_out(const char *instance, struct status *status, struct error *e
 	struct health_watch watch = {0};
 	struct monitor monitor = {0};
 	bool absent = false;
+	int err;
 
 	for (int reading = 0; reading < READINGS; reading++) {
-		int err = datapath_inspect(instance, &status->condition, error);
-
+		err = datapath_inspect(instance, &status->condition, error);
 		if (err)
 			return err;
 		instance_see_daemon(instance, &status->daemon);
@@ -97,10 +97,12 @@ static int find_out(const char *instance, struct status *status, struct error *e
 	if (status->daemon.place != DAEMON_NOWHERE &&
 	    (absent ? status->started : has_beaten(&status->condition)))
 		health_read_published(instance, &status->health);
-	if (!absent && loss_collect(&status->losses, &status->condition.counters,
-				    &status->condition.losses, &status->condition.info))
-		return error_set(error, -ENOMEM, "no memory");
-	return 0;
+	if (absent)
+		return 0;
+	err = loss_collect(&status->losses, &status->condition.counters, &status->condition.losses,
+			   &status->condition.info);
+	return err ? error_set(error, err, "cannot read where packets are lost: %s", strerror(-err))
+		   : 0;
 }
 
 /* Returns `text`, RFC 3339. */

@@ -43,7 +43,7 @@ static int stop(const char *instance, struct error *error)
 	_cleanup_close_ int pidfd = -1;
 	struct instance_daemon daemon;
 	int ended = end_daemon(instance, &daemon, &pidfd, error);
-	int err;
+	int err, silenced;
 
 	/* who may not see the daemon may not remove anything either, which is what is told */
 	if (ended && ended != -ESRCH && ended != -EACCES && ended != -ETIMEDOUT)
@@ -51,7 +51,9 @@ static int stop(const char *instance, struct error *error)
 	err = datapath_remove(instance, error);
 	if (err && err != -ENOENT)
 		return err;
-	silence_end(instance);
+	silenced = silence_end(instance, error);
+	if (silenced)
+		return silenced;
 	if (ended == -ETIMEDOUT && !instance_daemon_ends(pidfd, 0))
 		return error_set(error, -ETIMEDOUT,
 				 "detached, but the daemon, process %d, does not end: if it is "

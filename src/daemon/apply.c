@@ -145,6 +145,8 @@ static void watch_losses(const char *instance, const struct datapath_links *link
 		return;
 	if (refusal_is(err))
 		refusal_explain(err, what, &error);
+	else if (error_may_pass(err))
+		error_set(&error, err, "%s: %s; a reload tries again", what, strerror(-err));
 	else
 		error_set(&error, err,
 			  "%s: %s; perhaps this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)", what,
@@ -289,8 +291,10 @@ int apply_config(struct applied *applied, const char *instance, const struct con
 	}
 	if (err == -EOPNOTSUPP)
 		*error = refusal;
-	if (err && !applied->links.listen_ifindex && datapath_is_unpinned(instance))
-		silence_end(instance); /* nothing runs that it was for */
+	/* nothing runs that it was for */
+	if (err && !applied->links.listen_ifindex && datapath_is_unpinned(instance) &&
+	    silence_end(instance, &refusal))
+		log_warning("%s", refusal.text);
 	if (!err) {
 		warn_of_links(config, &listen, &egress);
 		warn_of_bypass(config, &applied->progress);

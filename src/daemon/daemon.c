@@ -225,9 +225,10 @@ static int end(const struct daemon *daemon, struct error *error)
 	if (err && err != -ENOENT) /* `stop` may have been faster */
 		return err;
 	await_answers(daemon);
-	silence_end(daemon->options->instance);
-	log_info("detached");
-	return 0;
+	err = silence_end(daemon->options->instance, error);
+	if (!err)
+		log_info("detached");
+	return err;
 }
 
 /* The first load is reported as the reloads after it are. */
@@ -319,6 +320,7 @@ int daemon_run(const struct daemon_options *options, struct config *config, stru
 	signals = open_signals(error);
 	lock = signals < 0 ? signals : lock_instance(options->instance, error);
 	if (lock < 0) {
+		netlink_close(daemon.rules);
 		config_clear(config);
 		return lock;
 	}

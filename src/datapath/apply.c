@@ -184,21 +184,29 @@ static int switch_current(const struct datapath_change *change)
 	return 0;
 }
 
-static void find_previous(struct datapath_change *change)
+static int find_previous(struct datapath_change *change)
 {
 	const struct datapath_pins *pins = change->pins;
 	uint32_t size = sizeof(change->link), swapped;
+	int err;
 
 	change->previous = change->recorded = pins->info.generation;
-	if (pins->link < 0 || bpf_obj_get_info_by_fd(pins->link, &change->link, &size) ||
-	    !change->link.xdp.ifindex)
-		return;
+	if (pins->link < 0)
+		return 0;
+	if (bpf_obj_get_info_by_fd(pins->link, &change->link, &size))
+		return datapath_explain_read(change->instance, -errno, change->error);
+	if (!change->link.xdp.ifindex)
+		return 0;
 	change->attached->adopted = true;
 	/* a daemon that was killed here may have swapped the program and not recorded it */
-	swapped = datapath_generation_of(change->instance, change->link.prog_id);
+	err = datapath_generation_of(change->instance, change->link.prog_id, &swapped);
+	if (err)
+		return datapath_explain_read(change->instance, err, change->error);
 	/* 0: somebody put another program there; what counted last is what was recorded */
+	change->foreign = !swapped;
 	if (swapped)
 		change->previous = swapped;
+	return 0;
 }
 
 /*
@@ -213,8 +221,8 @@ static bool queue_may_not_fragment(const struct datapath_change *change)
 
 	if (!change->attached->adopted)
 		return false; /* nothing of this instance's is on its way */
-	if (datapath_generation_of(change->instance, change->link.prog_id) != change->previous)
-		return true; /* somebody else's */
+	if (change->foreign)
+		return true;
 	/* programs with the same mark trim alike, since the shim says how */
 	if (datapath_is_pinned(change->instance,
 			       fragmenter_pin(pin, change->previous, constants->fragment_mark)))
@@ -294,7 +302,9 @@ int datapath_apply(struct datapath *datapath, struct datapath_pins *pins,
 	int err;
 
 	memset(attached, 0, sizeof(*attached));
-	find_previous(&change);
+	err = find_previous(&change);
+	if (err) /* nothing was changed yet */
+		return err;
 	err = pin_all(&change);
 	if (!err)
 		datapath_reserve_vnis(&change);
@@ -322,9 +332,8 @@ static void datapath_detach_links(const char *instance)
 
 	if (link >= 0)
 		share_leave(link, instance);
-	share_ask(egress, instance, &share);
 	/* without pins nobody can tell whether others need it: it detaches with its last holder */
-	if (egress >= 0 && !*share.listener && !*share.sender &&
+	if (share_ask(egress, instance, &share) == 0 && !*share.listener && !*share.sender &&
 	    datapath_is_pinned(instance, PIN_EGRESS_LINK))
 		bpf_link_detach(egress);
 }

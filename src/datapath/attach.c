@@ -37,18 +37,6 @@ static const char *ask_refusal(int program_fd, int ifindex)
 	return datapath_kernel_message();
 }
 
-/* Is this an error that may pass, and that says nothing of what the driver can do? */
-static bool attach_may_pass(int err)
-{
-	static const int passing[] = {ENOMEM, EAGAIN, EINTR, EBUSY, EMFILE, ENFILE, ENODEV, EPERM};
-
-	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
-		if (err == -passing[i])
-			return true;
-	}
-	return false;
-}
-
 /*
  * Says why an interface does not take a program, and what would help. `kernel`: the driver's own words;
  * empty: it gave none. Returns -EOPNOTSUPP, so that the caller tries another mode, or an error that may
@@ -60,7 +48,7 @@ static int refused(const struct datapath_change *change, const char *interface, 
 	const char *reason = *kernel ? kernel : strerror(-err);
 
 	/* a driver that gives a reason does not take the program, whatever errno says */
-	if (!*kernel && attach_may_pass(err))
+	if (!*kernel && (error_may_pass(err) || err == -ENODEV || err == -EPERM))
 		return error_set(change->error, err,
 				 "cannot attach to %s in %s mode now: %s; if it stays so, "
 				 "listen.xdp_mode says which mode is wanted",
@@ -91,6 +79,12 @@ static int pin_link(const struct datapath_change *change, const char *name, int 
 	return 0;
 }
 
+static int attach_explain_share(int err, const char *interface, struct error *error)
+{
+	return error_set(error, err, "which instances use the XDP program of %s is not known: %s",
+			 interface, strerror(-err));
+}
+
 /* Any program will do; that of an instance stays for this one, too. */
 static int datapath_share_egress(struct datapath_change *change, const struct xdp_program *program)
 {
@@ -99,8 +93,12 @@ static int datapath_share_egress(struct datapath_change *change, const struct xd
 		program->generic
 			? -ENOENT /* nothing that a driver sends by */
 			: share_find(change->datapath->links.egress_ifindex, change->pins, &share);
-	int err = fd < 0 ? 0 : pin_link(change, PIN_EGRESS_LINK, fd);
+	int err = 0;
 
+	if (fd < 0 && fd != -ENOENT)
+		return attach_explain_share(fd, change->config->forward.interface, change->error);
+	if (fd >= 0)
+		err = pin_link(change, PIN_EGRESS_LINK, fd);
 	change->new_egress = fd >= 0 && !err;
 	return err;
 }
@@ -173,6 +171,8 @@ static int datapath_take_over(const struct datapath_change *change, const char *
 	_cleanup_close_ int fd = share_find(links->listen_ifindex, change->pins, &share);
 	int err;
 
+	if (fd < 0 && fd != -ENOENT)
+		return attach_explain_share(fd, interface, change->error);
 	if (fd < 0 || *share.listener)
 		return datapath_in_the_way(links->listen_ifindex, interface, change->error);
 	if (change->datapath->generic)
@@ -195,10 +195,10 @@ static int datapath_check_share(const struct datapath_change *change)
 {
 	const char *interface = change->config->listen.interface;
 	struct share share;
+	int err = share_ask(change->pins->link, change->instance, &share);
 
-	share_ask(change->pins->link, change->instance, &share);
 	if (!*share.sender)
-		return 0;
+		return err ? attach_explain_share(err, interface, change->error) : 0;
 	return error_set(change->error, -EBUSY,
 			 "%s cannot change between native and generic mode while instance %s sends "
 			 "by it; vxlan-pipeline stop --instance %s",
@@ -241,7 +241,7 @@ static int attach_listen(struct datapath_change *change)
 		change->detached = bpf_link_detach(change->pins->link) == 0;
 	}
 	fd = datapath_create_link(program_fd, ifindex, generic);
-	if (fd == -EBUSY || fd == -EEXIST)
+	if ((fd == -EBUSY || fd == -EEXIST) && xdp_program_on(ifindex).id)
 		return datapath_take_over(change, mode);
 	if (refusal_is(fd))
 		return datapath_explain_attach(fd, interface, change->error);

@@ -10,16 +10,18 @@
 #include "base/clock.h"
 #include "datapath/internal.h"
 
-static int64_t beat_age(const char *instance)
+/* *age is -1: there was none. -ENOENT: nothing is pinned. */
+static int beat_age(const char *instance, int64_t *age)
 {
 	_cleanup_close_ int fd = datapath_open_pin(instance, "heartbeat");
 	struct heartbeat beat;
 	uint32_t zero = 0;
+	int err = fd < 0 ? fd : datapath_check_value(fd, sizeof(beat));
 
-	if (fd < 0 || datapath_check_value(fd, sizeof(beat)) ||
-	    bpf_map_lookup_elem(fd, &zero, &beat) || !beat.beaten_at)
-		return -1;
-	return clock_ms() - (int64_t)(beat.beaten_at / 1000000);
+	if (!err && bpf_map_lookup_elem(fd, &zero, &beat))
+		err = -errno;
+	*age = err || !beat.beaten_at ? -1 : clock_ms() - (int64_t)(beat.beaten_at / 1000000);
+	return err == -EPROTO ? 0 : err; /* another version beats otherwise */
 }
 
 /* Of more rules the packets are not added up: each takes a system call or two. */
@@ -87,24 +89,27 @@ static void find_unresolved(const char *instance, uint32_t generation,
 	datapath_each_target(instance, generation, note_unresolved, &search);
 }
 
-static void read_next_hops(const char *instance, uint32_t generation,
-			   const struct pipeline_config *config,
-			   struct datapath_condition *condition)
+static int read_next_hops(const char *instance, uint32_t generation,
+			  const struct pipeline_config *config,
+			  struct datapath_condition *condition)
 {
 	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "next_hops");
 	struct bpf_map_info info = {0};
 	uint32_t info_size = sizeof(info);
 	size_t size;
 	const struct next_hop *hops;
+	int err;
 
 	if (config->next_hop != NEXT_HOP_ROUTE || (!config->nat4_shapes && !config->nat6_shapes))
-		return;
-	if (fd < 0 || datapath_check_value(fd, sizeof(*hops)) ||
-	    bpf_obj_get_info_by_fd(fd, &info, &info_size))
-		return;
+		return 0;
+	err = fd < 0 ? fd : datapath_check_value(fd, sizeof(*hops));
+	if (err)
+		return err;
+	if (bpf_obj_get_info_by_fd(fd, &info, &info_size))
+		return -errno;
 	hops = datapath_map_array(fd, PROT_READ, &size);
 	if (hops == MAP_FAILED)
-		return;
+		return -errno;
 	for (uint32_t i = 0; i < info.max_entries; i++) {
 		uint64_t state = hops[i].word[1] >> NEXT_HOP_STATE_SHIFT;
 
@@ -114,40 +119,63 @@ static void read_next_hops(const char *instance, uint32_t generation,
 	munmap((void *)hops, size);
 	if (condition->next_hops[NEXT_HOP_UNKNOWN] || condition->next_hops[NEXT_HOP_FAILED])
 		find_unresolved(instance, generation, condition);
+	return 0;
 }
 
-static void inspect_generation(const char *instance, struct datapath_condition *condition)
+static int inspect_generation(const char *instance, uint32_t generation,
+			      struct datapath_condition *condition)
 {
 	_cleanup_free_ struct pipeline_config *config = calloc(1, sizeof(*config));
+	int err = config ? datapath_read_constants(instance, generation, config) : -ENOMEM;
+
+	memset(condition->next_hops, 0, sizeof(condition->next_hops));
+	condition->unresolved_count = 0;
+	condition->unresolved_packets = 0;
+	if (err)
+		return err;
+	condition->mtu = config->mtu;
+	if (config->vni_mode == VNI_ANY)
+		condition->other_vnis = datapath_read_other_vnis(instance, generation);
+	condition->oversize = config->oversize;
+	condition->truncated = config->truncated;
+	return read_next_hops(instance, generation, config, condition);
+}
+
+static int inspect_current(const char *instance, struct datapath_condition *condition)
+{
 	uint32_t generation, after;
+	int err = 0;
 
 	/* a reload may take the generation away while it is read: then the next one is there */
-	for (int tries = 0; config && tries < 5; tries++) {
+	for (int tries = 0; tries < 5; tries++) {
 		if (datapath_current_generation(instance, &generation))
-			return;
-		memset(condition->next_hops, 0, sizeof(condition->next_hops));
-		condition->unresolved_count = 0;
-		condition->unresolved_packets = 0;
-		if (datapath_read_constants(instance, generation, config) == 0) {
-			condition->mtu = config->mtu;
-			if (config->vni_mode == VNI_ANY)
-				condition->other_vnis =
-					datapath_read_other_vnis(instance, generation);
-			condition->oversize = config->oversize;
-			condition->truncated = config->truncated;
-			read_next_hops(instance, generation, config, condition);
-		}
+			return 0;
+		err = inspect_generation(instance, generation, condition);
 		if (datapath_current_generation(instance, &after) || after == generation)
-			return;
+			break;
 	}
+	/* another version's, or gone meanwhile */
+	return err == -EPROTO || err == -ENOENT ? 0 : err;
+}
+
+static int inspect_links(const char *instance, struct datapath_condition *condition)
+{
+	struct bpf_link_info egress;
+	int err = datapath_read_state(instance, &condition->state);
+
+	if (err)
+		return err;
+	err = datapath_read_link(instance, PIN_EGRESS_LINK, &egress);
+	condition->egress_detached = !err && !egress.xdp.ifindex;
+	return err == -ENOENT ? 0 : err;
 }
 
 int datapath_inspect(const char *instance, struct datapath_condition *condition,
 		     struct error *error)
 {
-	struct bpf_link_info egress;
+	int64_t age;
 	/* first, as the rest may take long, which is not the daemon's age */
-	int64_t age = beat_age(instance);
+	int beat_err = beat_age(instance, &age);
 	int err = datapath_read_counters(instance, &condition->counters, &condition->info, error);
 
 	memset((char *)condition + offsetof(struct datapath_condition, state), 0,
@@ -161,10 +189,11 @@ int datapath_inspect(const char *instance, struct datapath_condition *condition,
 		return err;
 	if (datapath_is_unpinned(instance))
 		return 0;
-	condition->state = datapath_read_state(instance);
-	err = datapath_read_link(instance, PIN_EGRESS_LINK, &egress);
-	condition->egress_detached = !err && !egress.xdp.ifindex;
+	err = beat_err == -ENOENT ? 0 : beat_err;
+	if (!err)
+		err = inspect_links(instance, condition);
 	datapath_read_losses(instance, &condition->losses);
-	inspect_generation(instance, condition);
-	return 0;
+	if (!err)
+		err = inspect_current(instance, condition);
+	return err ? datapath_explain_read(instance, err, error) : 0;
 }

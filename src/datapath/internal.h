@@ -61,6 +61,7 @@ struct datapath_change {
 	uint32_t previous;          /* the current generation before; 0: none */
 	uint32_t recorded;          /* the one that the instance says was */
 	struct bpf_link_info link;  /* the one before */
+	bool foreign;               /* which holds somebody else's program */
 	bool detached;              /* it was taken off its interface */
 	bool new_egress;            /* the egress link was pinned anew */
 	bool same_egress;           /* the one pinned before serves on */
@@ -138,10 +139,11 @@ const char *datapath_generation_pin(char *pin, uint32_t generation, const char *
 /* Pins `fd` under a name; what was pinned there before goes at the same instant. */
 int datapath_pin(const char *instance, const char *name, int fd);
 
-/* Which generations are pinned: the highest number, the next one, that of a program. 0: none. */
+/* Which generations are pinned: the highest number, the next one. 0: none. */
 uint32_t datapath_highest_generation(const char *instance);
 uint32_t datapath_generation_after(const char *instance, uint32_t generation);
-uint32_t datapath_generation_of(const char *instance, uint32_t program_id);
+/* The generation of a program; *generation is 0: it is of none. 0; -errno: not known. */
+int datapath_generation_of(const char *instance, uint32_t program_id, uint32_t *generation);
 /* Removes all generations but one. */
 void datapath_keep_generation(const char *instance, uint32_t generation);
 
@@ -178,8 +180,10 @@ int datapath_read_constants(const char *instance, uint32_t generation,
 int datapath_current_generation(const char *instance, uint32_t *generation);
 /* Where a pinned link is now: its interface (0: nowhere) and its program's id; 0 or -errno. */
 int datapath_read_link(const char *instance, const char *name, struct bpf_link_info *info);
-/* Where the instance's program is; it is known that something is pinned. */
-enum datapath_state datapath_read_state(const char *instance);
+/* Where the instance's program is; it is known that something is pinned. 0 or -errno. */
+int datapath_read_state(const char *instance, enum datapath_state *state);
+/* Says that what is pinned cannot be read, and why; returns `err`. */
+int datapath_explain_read(const char *instance, int err, struct error *error);
 
 /*
  * What the kernel said of a request that libbpf made for it over netlink, the last one that it said

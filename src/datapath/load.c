@@ -320,9 +320,12 @@ static int datapath_load_program(struct datapath *datapath, const struct config 
 	progress_step(&options->progress);
 	err = pipeline_bpf__load(datapath->skeleton);
 	progress_step(&options->progress);
-	/* libbpf takes a probe that failed for want of memory for an old kernel without mmap */
+	/* libbpf takes a probe that failed, for want of memory or so, for an old kernel without mmap */
 	if (!err && !datapath->skeleton->rodata)
-		err = -ENOMEM;
+		return error_set(error, -EAGAIN,
+				 "libbpf did not map the program's constants, as it could not find "
+				 "out whether the kernel can; the reason is in the output of `run "
+				 "--verbose`");
 	if (err)
 		return datapath_explain_load_failure(err, error);
 	err = fill_maps(datapath, config, tables);

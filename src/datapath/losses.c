@@ -47,7 +47,18 @@ static int attach_and_pin(const char *instance, const struct bpf_program *progra
 	return fd < 0 ? -errno : datapath_pin(instance, bpf_program__name(program), fd);
 }
 
-/* The maps are pinned last: what is there to be read is counted by all of the programs. */
+static void unpin_losses(const char *instance)
+{
+	char path[INSTANCE_PATH_SIZE];
+
+	for (size_t i = 0; i < sizeof(loss_pins) / sizeof(loss_pins[0]); i++)
+		unlink(instance_pin_path(path, instance, loss_pins[i]));
+}
+
+/*
+ * The maps are pinned last: what is there to be read is counted by all of the programs. On failure none
+ * stays, as those of two builds, or some of one, would count wrong.
+ */
 static int attach_all(const char *instance, struct losses_bpf *skeleton,
 		      const struct datapath_links *links)
 {
@@ -63,6 +74,8 @@ static int attach_all(const char *instance, struct losses_bpf *skeleton,
 		err = datapath_pin(instance, PIN_LOSSES, bpf_map__fd(skeleton->maps.losses));
 	if (!err)
 		err = datapath_pin(instance, PIN_WATCHED, bpf_map__fd(skeleton->maps.watched));
+	if (err)
+		unpin_losses(instance);
 	return err;
 }
 

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/refusal.h"
 #include "datapath/internal.h"
+#include "instance/instance.h"
 
 static void (*debug_print)(const char *line);
 
@@ -50,6 +52,7 @@ int datapath_print_libbpf(enum libbpf_print_level level, const char *format, va_
 void datapath_set_debug(void (*print)(const char *line))
 {
 	debug_print = print;
+	libbpf_set_print(datapath_print_libbpf);
 }
 
 int datapath_explain_load_failure(int err, struct error *error)
@@ -62,4 +65,35 @@ int datapath_explain_load_failure(int err, struct error *error)
 			 "the kernel refuses the program: %s; the reason is in the output of `run "
 			 "--verbose`",
 			 strerror(-err));
+}
+
+/* Of a directory that root alone may open, or of bpf(2). */
+static int message_of_permission(const char *instance, int err, struct error *error)
+{
+	char path[INSTANCE_PATH_SIZE], what[128];
+
+	snprintf(what, sizeof(what), "not permitted to read the state of instance %s", instance);
+	if (access(instance_pin_path(path, instance, NULL), R_OK | X_OK) == 0 && refusal_is(err))
+		return refusal_explain(err, what, error);
+	return error_set(error, err, "%s; run as root", what);
+}
+
+int datapath_explain_read(const char *instance, int err, struct error *error)
+{
+	char unit[INSTANCE_UNIT_SIZE];
+
+	switch (err) {
+	case -EACCES:
+	case -EPERM:
+	case -ENOSYS:
+		return message_of_permission(instance, err, error);
+	case -EPROTO:
+		return error_set(error, err,
+				 "instance %s was attached by another version of vxlan-pipeline; "
+				 "systemctl restart %s replaces it",
+				 instance, instance_unit(unit, instance));
+	default:
+		return error_set(error, err, "cannot read the state of instance %s: %s", instance,
+				 strerror(-err));
+	}
 }

@@ -11,41 +11,51 @@
 #include "instance/daemon.h"
 #include "instance/pins.h"
 
-bool datapath_owns(const char *instance, uint32_t program_id)
+int datapath_owns(const char *instance, uint32_t program_id)
 {
-	return datapath_generation_of(instance, program_id) != 0;
+	uint32_t generation;
+	int err = datapath_generation_of(instance, program_id, &generation);
+
+	return err ? err : generation != 0;
 }
 
 struct owner_search {
 	uint32_t program_id;
 	char *found;
+	int err;
 };
 
 static void try_owner(const char *instance, void *data)
 {
-	const struct owner_search *search = data;
+	struct owner_search *search = data;
+	int owns = datapath_owns(instance, search->program_id);
 
-	if (datapath_owns(instance, search->program_id))
+	if (owns < 0)
+		search->err = owns;
+	else if (owns)
 		strcpy(search->found, instance);
 }
 
-void datapath_find_owner(uint32_t program_id, char *instance)
+int datapath_find_owner(uint32_t program_id, char *instance)
 {
 	struct owner_search search = {.program_id = program_id, .found = instance};
 
 	*instance = '\0';
 	instance_each(try_owner, &search);
+	return *instance ? 0 : search.err;
 }
 
-bool datapath_find_sender(int ifindex, char *instance)
+int datapath_find_sender(int ifindex, char *instance)
 {
 	struct share share;
 	_cleanup_close_ int fd = share_find(ifindex, NULL, &share);
 
-	if (fd < 0 || *share.listener)
-		return false;
-	strcpy(instance, share.sender);
-	return true;
+	*instance = '\0';
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	if (!*share.listener)
+		strcpy(instance, share.sender);
+	return 0;
 }
 
 /* Other programs of it, as the passing one, have longer names. */
@@ -53,10 +63,8 @@ static bool is_stray(const struct xdp_program *program)
 {
 	char owner[INSTANCE_NAME_MAX + 1];
 
-	if (strcmp(program->name, "vxlan_pipeline") != 0)
-		return false;
-	datapath_find_owner(program->id, owner);
-	return !*owner;
+	return strcmp(program->name, "vxlan_pipeline") == 0 &&
+	       datapath_find_owner(program->id, owner) == 0 && !*owner;
 }
 
 bool datapath_find_stray(struct datapath_stray *stray)
@@ -69,7 +77,8 @@ bool datapath_find_stray(struct datapath_stray *stray)
 		snprintf(stray->interface, sizeof(stray->interface), "%s", all[i].if_name);
 		found = is_stray(&stray->program);
 	}
-	if_freenameindex(all);
+	if (all)
+		if_freenameindex(all);
 	return found;
 }
 
@@ -107,10 +116,18 @@ int datapath_check_free(const char *instance, int ifindex, const char *interface
 	_cleanup_close_ int lock = share_lock(); /* no instance hands it over meanwhile */
 	char sender[INSTANCE_NAME_MAX + 1];
 	struct bpf_link_info link;
+	int err;
 
-	if (!xdp_program_on(ifindex).id || datapath_find_sender(ifindex, sender) ||
-	    (datapath_read_link(instance, PIN_LINK, &link) == 0 &&
-	     (int)link.xdp.ifindex == ifindex))
+	if (!xdp_program_on(ifindex).id)
 		return 0;
-	return datapath_in_the_way(ifindex, interface, error);
+	err = datapath_read_link(instance, PIN_LINK, &link);
+	if (!err && (int)link.xdp.ifindex == ifindex)
+		return 0;
+	if (err && err != -ENOENT)
+		return datapath_explain_read(instance, err, error);
+	err = datapath_find_sender(ifindex, sender);
+	if (err)
+		return error_set(error, err, "whose XDP program %s carries cannot be found out: %s",
+				 interface, strerror(-err));
+	return *sender ? 0 : datapath_in_the_way(ifindex, interface, error);
 }

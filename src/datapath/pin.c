@@ -166,52 +166,6 @@ int datapath_read_info(const char *instance, struct instance_info *info)
 	return bpf_map_lookup_elem(fd, &zero, info) ? -errno : 0;
 }
 
-int datapath_open_pins(struct datapath_pins **out, const char *instance, struct error *error)
-{
-	struct datapath_pins *pins = calloc(1, sizeof(*pins));
-	int err;
-
-	if (!pins)
-		return error_set(error, -ENOMEM, "no memory");
-	snprintf(pins->instance, sizeof(pins->instance), "%s", instance);
-	for (size_t i = 0; i < SHARED_MAPS; i++)
-		pins->shared[i] = datapath_open_pin(instance, datapath_shared_pins[i]);
-	pins->link = datapath_open_pin(instance, PIN_LINK);
-	pins->egress_link = datapath_open_pin(instance, PIN_EGRESS_LINK);
-	pins->info_err = datapath_read_info(instance, &pins->info);
-	pins->highest = datapath_highest_generation(instance);
-	err = datapath_choose_mark(pins, error);
-	if (err) {
-		datapath_close_pins(pins);
-		return err;
-	}
-	*out = pins;
-	return 0;
-}
-
-static void datapath_close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -EBADF;
-}
-
-void datapath_close_links(struct datapath_pins *pins)
-{
-	datapath_close_fd(&pins->link);
-	datapath_close_fd(&pins->egress_link);
-}
-
-void datapath_close_pins(struct datapath_pins *pins)
-{
-	if (!pins)
-		return;
-	datapath_close_links(pins);
-	for (size_t i = 0; i < SHARED_MAPS; i++)
-		datapath_close_fd(&pins->shared[i]);
-	free(pins);
-}
-
 void *datapath_map_array(int map_fd, int protection, size_t *size)
 {
 	struct bpf_map_info info = {0};
@@ -318,6 +272,7 @@ struct program_search {
 	const char *instance;
 	uint32_t program_id;
 	uint32_t found;
+	int err; /* of a program that cannot be asked */
 };
 
 static void compare_program(uint32_t generation, void *data)
@@ -330,17 +285,23 @@ static void compare_program(uint32_t generation, void *data)
 		datapath_open_pin(search->instance,
 				  datapath_generation_pin(pin, generation, PIN_PROGRAM));
 
-	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
-	    info.id == search->program_id)
+	if (fd == -ENOENT) /* a reload has taken it away */
+		return;
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+		search->err = fd < 0 ? fd : -errno;
+	else if (info.id == search->program_id)
 		search->found = generation;
 }
 
-uint32_t datapath_generation_of(const char *instance, uint32_t program_id)
+int datapath_generation_of(const char *instance, uint32_t program_id, uint32_t *generation)
 {
 	struct program_search search = {.instance = instance, .program_id = program_id};
 
 	each_generation(instance, compare_program, &search);
-	return search.found;
+	if (search.err && !search.found)
+		return search.err;
+	*generation = search.found;
+	return 0;
 }
 
 struct removal {

@@ -147,10 +147,13 @@ static enum answer probe_link(void)
 
 void datapath_probe(struct datapath_features *features)
 {
+	_cleanup_close_ int probe = -1;
 	int broadcast;
 
 	libbpf_set_print(NULL);
-	*features = (struct datapath_features){.xdp = loads(BPF_XDP, 0)};
+	probe = load_pass(BPF_XDP, 0);
+	*features = (struct datapath_features){.xdp = probe_answer(probe)};
+	features->xdp_err = probe < 0 ? probe : 0;
 	snprintf(features->libbpf, sizeof(features->libbpf), "%u.%u", libbpf_major_version(),
 		 libbpf_minor_version());
 	if (features->xdp != ANSWER_YES)

@@ -10,6 +10,7 @@
 
 struct datapath_features {
 	enum answer xdp;       /* XDP programs load */
+	int xdp_err;           /* -errno of one that did not */
 	enum answer link;      /* they are attached by links (Linux 5.9) */
 	enum answer devmap;    /* programs run on the way out of a device (5.8) */
 	enum answer broadcast; /* a frame can be sent several times over (5.14) */

@@ -9,10 +9,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/refusal.h"
 #include "datapath/internal.h"
 #include "datapath/owner.h"
-#include "instance/instance.h"
 
 int datapath_read_constants(const char *instance, uint32_t generation,
 			    struct pipeline_config *config)
@@ -162,37 +160,10 @@ static int read_shared(const char *instance, struct counters *sum, struct instan
 	return datapath_read_percpu(counters_fd, &zero, sum, sizeof(*sum));
 }
 
-/* Of a directory that root alone may open, or of bpf(2). */
-static int explain_read(const char *instance, int err, struct error *error)
-{
-	char path[INSTANCE_PATH_SIZE], what[128];
-
-	snprintf(what, sizeof(what), "not permitted to read the state of instance %s", instance);
-	if (access(instance_pin_path(path, instance, NULL), R_OK | X_OK) == 0 && refusal_is(err))
-		return refusal_explain(err, what, error);
-	return error_set(error, err, "%s; run as root", what);
-}
-
 static int read_failure(const char *instance, int err, struct error *error)
 {
-	char unit[INSTANCE_UNIT_SIZE];
-
-	switch (err) {
-	case -ENOENT:
-		return datapath_not_attached(instance, error);
-	case -EACCES:
-	case -EPERM:
-	case -ENOSYS:
-		return explain_read(instance, err, error);
-	case -EPROTO:
-		return error_set(error, err,
-				 "instance %s was attached by another version of vxlan-pipeline; "
-				 "systemctl restart %s replaces it",
-				 instance, instance_unit(unit, instance));
-	default:
-		return error_set(error, err, "cannot read the state of instance %s: %s", instance,
-				 strerror(-err));
-	}
+	return err == -ENOENT ? datapath_not_attached(instance, error)
+			      : datapath_explain_read(instance, err, error);
 }
 
 int datapath_read_counters(const char *instance, struct counters *counters,
@@ -223,6 +194,8 @@ int datapath_read(const char *instance, struct datapath_stats *stats, struct err
 			err = read_shared(instance, &stats->counters, &stats->info);
 		if (!err)
 			err = datapath_read_generation(instance, generation, stats);
+		if (!err)
+			err = datapath_read_state(instance, &stats->state);
 		if (err != -ENOENT)
 			break;
 		datapath_stats_clear(stats);
@@ -231,7 +204,6 @@ int datapath_read(const char *instance, struct datapath_stats *stats, struct err
 		datapath_stats_clear(stats);
 		return read_failure(instance, err, error);
 	}
-	stats->state = datapath_read_state(instance);
 	return 0;
 }
 

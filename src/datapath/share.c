@@ -48,12 +48,15 @@ int share_lock(void)
 	return -EBUSY;
 }
 
-static bool share_read(int fd, struct bpf_link_info *info)
+/* `fd`: a link, or -errno of one that could not be opened. */
+static int share_read(int fd, struct bpf_link_info *info)
 {
 	uint32_t size = sizeof(*info);
 
 	memset(info, 0, sizeof(*info));
-	return fd >= 0 && bpf_obj_get_info_by_fd(fd, info, &size) == 0;
+	if (fd < 0)
+		return fd;
+	return bpf_obj_get_info_by_fd(fd, info, &size) ? -errno : 0;
 }
 
 /* A search for a link: by its id, or, if that is 0, by its interface and its program. */
@@ -64,15 +67,20 @@ struct share_search {
 	uint32_t program_id;
 	int fd; /* of the link found; -1: none yet, or not wanted */
 	bool wants_fd;
+	int err; /* of a link that could not be asked */
 	struct share share;
 };
 
 static bool share_try_link(int fd, struct share_search *search)
 {
 	struct bpf_link_info info;
+	int err = share_read(fd, &info);
 
-	if (!share_read(fd, &info))
+	if (err) {
+		if (err != -ENOENT)
+			search->err = err;
 		return false;
+	}
 	/* another network namespace may have an interface of the same number */
 	if (search->link_id
 		    ? info.id != search->link_id
@@ -119,19 +127,23 @@ int share_find(int ifindex, const struct datapath_pins *own, struct share *share
 	if (search.program_id && own)
 		share_try_links(own->instance, own->link, own->egress_link, &search);
 	*share = search.share;
+	if (search.fd < 0 && search.err)
+		return search.err;
 	return search.fd < 0 ? -ENOENT : search.fd;
 }
 
-void share_ask(int link, const char *except, struct share *share)
+int share_ask(int link, const char *except, struct share *share)
 {
 	struct share_search search = {.except = except, .fd = -1};
 	struct bpf_link_info info;
+	int err = share_read(link, &info);
 
-	if (share_read(link, &info)) {
+	if (!err) {
 		search.link_id = info.id;
 		instance_each(share_try, &search);
 	}
 	*share = search.share;
+	return err ? err : search.err;
 }
 
 /* A program that passes packets, also those in several buffers if the kernel can (Linux 5.18). */
@@ -160,8 +172,7 @@ void share_leave(int link, const char *except)
 	_cleanup_close_ int passing = -1;
 	struct share share;
 
-	share_ask(link, except, &share);
-	if (*share.sender)
+	if (share_ask(link, except, &share) || *share.sender)
 		passing = share_load_passing();
 	/* forced: a descriptor that somebody holds would keep the program attached */
 	if (passing < 0 || bpf_link_update(link, passing, NULL))

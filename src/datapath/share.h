@@ -18,16 +18,20 @@ struct share {
 int share_lock(void);
 
 /*
- * Opens the link that holds the program on an interface. -ENOENT: no instance has it pinned. `own`:
- * what the calling instance had pinned before a change that is under way, or NULL.
+ * Opens the link that holds the program on an interface. -ENOENT: no instance has it pinned; other
+ * -errno: not known. `own`: what the calling instance had pinned before a change that is under way,
+ * or NULL.
  */
 int share_find(int ifindex, const struct datapath_pins *own, struct share *share);
-/* Which instances have this link pinned? `except`: one that does not count, or NULL. */
-void share_ask(int link, const char *except, struct share *share);
+/*
+ * Which instances have this link pinned? `except`: one that does not count, or NULL. 0; -errno: there
+ * may be others than those of *share.
+ */
+int share_ask(int link, const char *except, struct share *share);
 
 /*
  * Takes the listener's program off a link. If an instance other than `except` sends by the link, the
- * link passes packets from now on; otherwise it is detached.
+ * link passes packets from now on, as where that is not known; otherwise it is detached.
  */
 void share_leave(int link, const char *except);
 

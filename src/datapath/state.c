@@ -18,20 +18,25 @@ int datapath_read_link(const char *instance, const char *name, struct bpf_link_i
 	return bpf_obj_get_info_by_fd(fd, info, &size) ? -errno : 0;
 }
 
-enum datapath_state datapath_read_state(const char *instance)
+int datapath_read_state(const char *instance, enum datapath_state *state)
 {
-	uint32_t seen = 0;
+	uint32_t seen = 0, generation;
 
 	for (;;) {
 		struct bpf_link_info link;
+		int err = datapath_read_link(instance, PIN_LINK, &link);
 
-		if (datapath_read_link(instance, PIN_LINK, &link) || !link.xdp.ifindex)
-			return DATAPATH_DETACHED;
+		*state = DATAPATH_DETACHED;
+		if (err || !link.xdp.ifindex)
+			return err == -ENOENT ? 0 : err;
 		/* datapath_apply() pins a program before it attaches it */
-		if (datapath_generation_of(instance, link.prog_id))
-			return DATAPATH_ATTACHED;
+		err = datapath_generation_of(instance, link.prog_id, &generation);
+		*state = DATAPATH_ATTACHED;
+		if (err || generation)
+			return err;
+		*state = DATAPATH_REPLACED;
 		if (link.prog_id == seen)
-			return DATAPATH_REPLACED;
+			return 0;
 		/* a reload may have taken its pins away since; then the link has another one now */
 		seen = link.prog_id;
 	}
@@ -49,7 +54,7 @@ bool datapath_lacks_egress(const char *instance, const struct datapath_links *li
 {
 	_cleanup_close_ int own = datapath_open_pin(instance, PIN_EGRESS_LINK);
 
-	return own < 0 && links->listen_ifindex != links->egress_ifindex &&
+	return own == -ENOENT && links->listen_ifindex != links->egress_ifindex &&
 	       !datapath_is_generic(instance, links->listen_ifindex) &&
 	       !xdp_program_on(links->egress_ifindex).id;
 }

@@ -110,20 +110,22 @@ static void read_owner(struct host_link *link, int ifindex, const struct xdp_pro
 {
 	bool ours = *program->name && xdp_program_ours(program);
 	struct instance_daemon daemon;
+	int owns;
 
-	if (datapath_find_sender(ifindex, link->xdp_instance)) {
+	if (datapath_find_sender(ifindex, link->xdp_instance))
+		return; /* not known */
+	if (*link->xdp_instance) {
 		strcpy(link->xdp_owner, "passing");
 		return;
 	}
+	owns = datapath_owns(instance, program->id);
 	instance_see_daemon(instance, &daemon);
 	/* without a BPF file system there are no pins, but its daemon runs on */
-	if (datapath_owns(instance, program->id) ||
-	    (ours && !instance_has_bpffs() && daemon.place != DAEMON_NOWHERE))
+	if (owns > 0 || (ours && !instance_has_bpffs() && daemon.place != DAEMON_NOWHERE))
 		strcpy(link->xdp_owner, "instance");
-	else if (*program->name)
+	else if (!owns && *program->name &&
+		 (!ours || datapath_find_owner(program->id, link->xdp_instance) == 0))
 		strcpy(link->xdp_owner, ours ? "ours" : "foreign");
-	if (strcmp(link->xdp_owner, "ours") == 0)
-		datapath_find_owner(program->id, link->xdp_instance);
 }
 
 static void read_xdp(struct host_link *link, int ifindex, const char *instance)
@@ -131,7 +133,7 @@ static void read_xdp(struct host_link *link, int ifindex, const char *instance)
 	struct xdp_program program = xdp_program_on(ifindex);
 	uint64_t features;
 
-	link->xdp_id = program.id;
+	link->xdp_id = program.err ? HOST_UNKNOWN : (int64_t)program.id;
 	if (program.id) {
 		copy_text(link->xdp_name, sizeof(link->xdp_name), program.name,
 			  sizeof(program.name));

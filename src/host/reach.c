@@ -59,8 +59,10 @@ static void host_find_targets(struct host *host, const struct config *config,
 		const struct ip_address *target = &config->rules[i].to.address;
 
 		if ((!known || memcmp(known, target, sizeof(*target)) != 0) &&
-		    rtnl_get_route(netlink, target, ifindex, &route))
-			route.type = RTNL_UNICAST;
+		    rtnl_get_route(netlink, target, ifindex, &route)) {
+			host->local.rules = host->unrouted.rules = HOST_UNKNOWN;
+			return;
+		}
 		known = target;
 		if (route.type == RTNL_LOCAL)
 			host_note_target(&host->local, i + 1, target);
@@ -79,13 +81,20 @@ static void read_silence(struct host *host, const struct config *config, const c
 	int err = nftables_probe();
 
 	host->nftables = err == -EOPNOTSUPP ? ANSWER_NO : err ? ANSWER_UNKNOWN : ANSWER_YES;
-	if (err || datapath_read_counters(instance, &counters, &info, &ignored) || !info.pass_mark)
+	if (err)
+		return;
+	err = datapath_read_counters(instance, &counters, &info, &ignored);
+	if (err && err != -ENOENT)
+		host->nftables = ANSWER_UNKNOWN;
+	if (err || !info.pass_mark)
 		return;
 	silence.mark = info.pass_mark;
 	datapath_pass_mac(silence.mark, silence.mac);
 	snprintf(silence.interface, sizeof(silence.interface), "%s", info.listen);
 	err = silence_read(instance, &silence, NULL, &ignored);
 	host->silenced = !err ? ANSWER_YES : err == -ENOENT ? ANSWER_NO : ANSWER_UNKNOWN;
+	if (host->silenced == ANSWER_UNKNOWN)
+		host->nftables = ANSWER_UNKNOWN;
 }
 
 /* Policies that packets pass by, as XDP asks none. */

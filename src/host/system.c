@@ -154,6 +154,10 @@ void host_read_system(struct host *host)
 	datapath_probe(&host->features);
 	if (refusal_check(&refusal))
 		snprintf(host->bpf_refused, sizeof(host->bpf_refused), "%.255s", refusal.text);
+	else if (error_may_pass(host->features.xdp_err))
+		snprintf(host->bpf_refused, sizeof(host->bpf_refused),
+			 "the kernel loads no XDP program for this process now: %s",
+			 strerror(-host->features.xdp_err));
 	host->btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? ANSWER_YES : ANSWER_NO;
 	if (statfs(INSTANCE_BPFFS, &bpffs) == 0)
 		host->bpffs = bpffs.f_type == BPF_FS_MAGIC ? ANSWER_YES : ANSWER_NO;

@@ -73,6 +73,20 @@ static bool netlink_is_whole(const void *datagram, size_t length)
 	return true;
 }
 
+/* A list that the kernel could not finish ends with an error, which libmnl does not look at. */
+static int netlink_done_error(const void *datagram, size_t length)
+{
+	const struct nlmsghdr *message = datagram;
+	int left = (int)length, err = 0;
+
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		if (message->nlmsg_type == NLMSG_DONE &&
+		    mnl_nlmsg_get_payload_len(message) >= sizeof(err))
+			memcpy(&err, mnl_nlmsg_get_payload(message), sizeof(err));
+	}
+	return err < 0 ? err : 0;
+}
+
 int netlink_take(const void *datagram, size_t length, unsigned int sequence, unsigned int port,
 		 netlink_visit visit, void *data)
 {
@@ -83,10 +97,27 @@ int netlink_take(const void *datagram, size_t length, unsigned int sequence, uns
 	/* the rest of the answer to an earlier request, whose visitor stopped early */
 	if (!mnl_nlmsg_seq_ok(datagram, sequence))
 		return 1;
+	result = netlink_done_error(datagram, length);
+	if (result)
+		return result;
 	result = mnl_cb_run(datagram, length, sequence, port, visit, data);
 	if (result < MNL_CB_STOP)
 		return -errno;
 	return result > MNL_CB_STOP;
+}
+
+/* Receives a datagram into the buffer. Its length, or -errno. */
+static ssize_t netlink_receive(struct netlink *netlink)
+{
+	ssize_t length;
+
+	do
+		length = mnl_socket_recvfrom(netlink->socket, netlink->buffer, BUFFER_SIZE);
+	while (length < 0 && errno == EINTR); /* by a signal */
+	if (length >= 0)
+		return length;
+	/* ENOSPC is libmnl's word for a datagram that is longer */
+	return errno == ENOSPC ? -EMSGSIZE : -errno;
 }
 
 /* Sends messages with the socket's present sequence number, and reads the answers to them. */
@@ -99,11 +130,10 @@ static int netlink_exchange(struct netlink *netlink, const void *messages, size_
 	if (mnl_socket_sendto(netlink->socket, messages, length) < 0)
 		return -errno;
 	while (result > 0) {
-		ssize_t received =
-			mnl_socket_recvfrom(netlink->socket, netlink->buffer, BUFFER_SIZE);
+		ssize_t received = netlink_receive(netlink);
 
 		if (received < 0)
-			return -errno;
+			return (int)received;
 		result = netlink_take(netlink->buffer, received, netlink->sequence, port, visit,
 				      data);
 	}
@@ -130,11 +160,11 @@ int netlink_ask_batch(struct netlink *netlink, void *messages, size_t length)
 
 int netlink_read(struct netlink *netlink, netlink_visit visit, void *data)
 {
-	ssize_t length = mnl_socket_recvfrom(netlink->socket, netlink->buffer, BUFFER_SIZE);
+	ssize_t length = netlink_receive(netlink);
 	int result;
 
 	if (length < 0)
-		return -errno;
+		return (int)length;
 	result = netlink_take(netlink->buffer, length, 0, 0, visit, data);
 	return result < 0 ? result : 0;
 }

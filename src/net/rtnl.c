@@ -13,6 +13,7 @@
 #include "net/rtnl_message.h"
 
 #define EVENT_RECEIVE (4 << 20) /* bytes: the receive buffer for events */
+#define LIST_TRIES    5
 
 int rtnl_open(struct netlink **out)
 {
@@ -228,9 +229,14 @@ int rtnl_each_neighbour(struct netlink *netlink, int ifindex,
 {
 	struct rtnl_neighbour_walk walk = {.ifindex = ifindex, .visit = visit, .data = data};
 	union netlink_request request;
+	int err = -EINTR;
 
-	netlink_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, sizeof(struct ndmsg)); /* AF_UNSPEC */
-	return netlink_ask(netlink, &request, rtnl_take_neighbour, &walk);
+	/* a change interrupts the list: those that were visited already are visited again */
+	for (int tries = 0; err == -EINTR && tries < LIST_TRIES; tries++) {
+		netlink_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, sizeof(struct ndmsg));
+		err = netlink_ask(netlink, &request, rtnl_take_neighbour, &walk);
+	}
+	return err;
 }
 
 struct rtnl_event_reader {

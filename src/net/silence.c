@@ -44,6 +44,9 @@ static int settings_lock(void)
 	return fd;
 }
 
+/* A list may be interrupted by a change of what it lists, and an answer get lost. */
+#define SILENCE_TRIES 3
+
 static char setting_read(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -108,13 +111,18 @@ static void find_settings(void *data, const char *table, const char *chain)
 
 /*
  * Reads the values that the settings had before the first instance in this namespace: an empty
- * chain in its inet table is named after them. False: there is none, and `before` is untouched.
+ * chain in its inet table is named after them. 1; 0: there is none, or -errno: not known, and `before`
+ * is untouched.
  */
-static bool settings_recorded(char before[SILENCE_SETTINGS])
+static int settings_recorded(char before[SILENCE_SETTINGS])
 {
 	struct settings_search search = {.found = false};
+	int err = -EAGAIN;
 
-	nftables_each_chain(NFPROTO_INET, find_settings, &search);
+	for (int tries = 0; err && err != -EOPNOTSUPP && tries < SILENCE_TRIES; tries++)
+		err = nftables_each_chain(NFPROTO_INET, find_settings, &search);
+	if (err && err != -EOPNOTSUPP)
+		return err;
 	if (search.found)
 		memcpy(before, search.before, SILENCE_SETTINGS);
 	return search.found;
@@ -167,21 +175,33 @@ static int silence_broken(const char *table, struct error *error)
 			 "the rules of nftables' tables %s are not as `run` made them", table);
 }
 
+static int silence_read_rules(const char *table, const struct silence *silence,
+			      struct silence_reading *reading)
+{
+	int err;
+
+	*reading = (struct silence_reading){.table = table};
+	silence_fingerprint(reading->fingerprint, silence);
+	err = nftables_each_chain(NFPROTO_NETDEV, read_chain, reading);
+	if (!err)
+		err = nftables_each_chain(NFPROTO_INET, read_chain, reading);
+	if (!err)
+		err = nftables_each_rule(NFPROTO_NETDEV, table, read_marking, reading);
+	if (!err)
+		err = nftables_each_rule(NFPROTO_INET, table, read_dropping, reading);
+	return err;
+}
+
 int silence_read(const char *instance, const struct silence *silence, struct silence_counts *counts,
 		 struct error *error)
 {
 	char table[NFTABLES_NAME_SIZE];
-	struct silence_reading reading = {.table = silence_table(table, instance)};
-	int err;
+	struct silence_reading reading;
+	int err = -EINTR;
 
-	silence_fingerprint(reading.fingerprint, silence);
-	err = nftables_each_chain(NFPROTO_NETDEV, read_chain, &reading);
-	if (!err)
-		err = nftables_each_chain(NFPROTO_INET, read_chain, &reading);
-	if (!err)
-		err = nftables_each_rule(NFPROTO_NETDEV, table, read_marking, &reading);
-	if (!err)
-		err = nftables_each_rule(NFPROTO_INET, table, read_dropping, &reading);
+	silence_table(table, instance);
+	for (int tries = 0; err == -EINTR && tries < SILENCE_TRIES; tries++)
+		err = silence_read_rules(table, silence, &reading);
 	if (err && err != -ENOENT)
 		return error_set(error, err, "cannot read the rules of nftables: %s",
 				 strerror(-err));
@@ -205,9 +225,11 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 int silence_begin(const char *instance, struct silence *silence, struct error *error)
 {
 	_cleanup_close_ int lock = settings_lock();
-	bool recorded = settings_recorded(silence->before_settings);
-	int err;
+	int err, recorded = settings_recorded(silence->before_settings);
 
+	if (recorded < 0)
+		return error_set(error, recorded, "cannot read the rules of nftables: %s",
+				 strerror(-recorded));
 	if (!recorded && !*silence->before_settings) {
 		for (size_t i = 0; i < SILENCE_SETTINGS; i++)
 			silence->before_settings[i] = setting_read(settings[i]);
@@ -226,15 +248,40 @@ int silence_begin(const char *instance, struct silence *silence, struct error *e
 			 err == -EOPNOTSUPP ? "; modprobe nf_tables" : "");
 }
 
-void silence_end(const char *instance)
+/* Also what is left of them, if somebody has taken some away. */
+static int silence_remove_all(const char *instance, bool recorded)
+{
+	int err = -EAGAIN;
+
+	for (int tries = 0; err && tries < SILENCE_TRIES; tries++)
+		err = silence_remove(instance);
+	return err == -EOPNOTSUPP && !recorded ? 0 : err; /* without nftables there is nothing */
+}
+
+int silence_end(const char *instance, struct error *error)
 {
 	_cleanup_close_ int lock = settings_lock();
-	char before[SILENCE_SETTINGS], others[SILENCE_SETTINGS];
-	bool recorded = settings_recorded(before);
-	int err = silence_remove(instance);
+	char table[NFTABLES_NAME_SIZE], before[SILENCE_SETTINGS], others[SILENCE_SETTINGS];
+	int recorded = settings_recorded(before);
+	int err = recorded < 0 ? recorded : silence_remove_all(instance, recorded);
 
-	if (!err && recorded && !settings_recorded(others))
+	if (err)
+		return error_set(error, err,
+				 "cannot remove nftables' tables %s: %s; vxlan-pipeline stop "
+				 "--instance %s tries again",
+				 silence_table(table, instance), strerror(-err), instance);
+	if (!recorded)
+		return 0;
+	err = settings_recorded(others);
+	if (err < 0)
+		return error_set(error, err,
+				 "whether another instance needs net.ipv4.fwmark_reflect, "
+				 "net.ipv6.fwmark_reflect and net.ipv4.tcp_fwmark_accept cannot be "
+				 "found out: %s; if none does, set them to %c, %c and %c",
+				 strerror(-err), before[0], before[1], before[2]);
+	if (!err)
 		settings_restore(before);
+	return 0;
 }
 
 int silence_open_events(struct netlink **out)

@@ -58,8 +58,11 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 /* Are the settings in place? Much cheaper than silence_read(). */
 bool silence_is_set(void);
 
-/* Removes the tables. The last instance that needs the settings restores their values. */
-void silence_end(const char *instance);
+/*
+ * Removes the tables. The last instance that needs the settings restores their values. 0; -errno:
+ * something is left, and the error says what.
+ */
+int silence_end(const char *instance, struct error *error);
 
 /*
  * Opens a socket that becomes readable when somebody changes rules in this network namespace.

@@ -40,7 +40,8 @@ struct xdp_program xdp_program_on(int ifindex)
 	uint32_t size = sizeof(info);
 	_cleanup_close_ int fd = -1;
 
-	if (bpf_xdp_query(ifindex, 0, &query))
+	program.err = bpf_xdp_query(ifindex, 0, &query);
+	if (program.err)
 		return program;
 	program.id = query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
 	if (!program.id)
@@ -91,6 +92,11 @@ int xdp_program_in_the_way(int ifindex, const char *interface, struct error *err
 	struct xdp_program program = xdp_program_on(ifindex);
 	char text[XDP_PROGRAM_TEXT_SIZE], removal[XDP_REMOVAL_SIZE];
 
+	if (program.err)
+		return error_set(error, -EBUSY,
+				 "%s already carries an XDP program; which one cannot be found "
+				 "out: %s",
+				 interface, strerror(-program.err));
 	xdp_program_format(&program, text);
 	xdp_program_removal(&program, interface, removal);
 	if (!*program.name)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 struct xdp_program {
+	int err;       /* -errno: the kernel did not say, and nothing is known */
 	uint32_t id;   /* 0: none */
 	char name[16]; /* empty: it has none, or this process lacks CAP_SYS_ADMIN to ask for it */
 	bool generic;

@@ -173,11 +173,12 @@ static int xfrm_add_defaults(struct netlink *netlink, struct xfrm_policies *poli
 	struct xfrm_policy policy = {.priority = UINT32_MAX, .is_default = true, .blocks = true};
 	struct xfrm_userpolicy_default answer = {0};
 	union netlink_request request;
-	int err = 0;
+	int err;
 
 	netlink_begin(&request, XFRM_MSG_GETDEFAULT, 0, sizeof(answer));
-	if (netlink_ask(netlink, &request, xfrm_take_default, &answer))
-		return 0; /* an older kernel */
+	err = netlink_ask(netlink, &request, xfrm_take_default, &answer);
+	if (err)
+		return err == -EINVAL ? 0 : err; /* an older kernel does not know the question */
 	policy.direction = XFRM_OUT;
 	if (answer.out == XFRM_USERPOLICY_BLOCK)
 		err = xfrm_add_policy(policies, &policy);

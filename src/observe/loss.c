@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/error.h"
 #include "net/driver_counters.h"
 #include "net/ethtool.h"
 #include "observe/loss.h"
@@ -74,11 +75,12 @@ static int add(struct loss_table *table, enum loss_place place, const char *inte
 
 static int add_kernel_stats(struct loss_table *table, const char *interface, unsigned int side)
 {
+	int err, ifindex = (int)if_nametoindex(interface);
 	struct rtnl_link_stats64 stats;
-	int err = 0;
 
-	if (rtnl_read_stats((int)if_nametoindex(interface), &stats))
-		return 0; /* it is gone */
+	err = ifindex ? rtnl_read_stats(ifindex, &stats) : -ENODEV;
+	if (err)
+		return err == -ENODEV ? 0 : err; /* it is gone, or this is not known */
 	for (size_t i = 0; !err && i < sizeof(kernel_stats) / sizeof(kernel_stats[0]); i++) {
 		const struct kernel_stat *stat = &kernel_stats[i];
 		uint64_t value;
@@ -111,7 +113,7 @@ static int add_driver_stats(struct loss_table *table, const char *interface, uns
 	size_t count, cursor = 0;
 	int err = ethtool_read_stats(interface, &stats, &count);
 
-	if (err == -ENOMEM)
+	if (error_may_pass(err))
 		return err;
 	/* the interface is gone, or its driver has none */
 	if (err || netdev_get(interface, &netdev, &ignored))

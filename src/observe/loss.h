@@ -57,7 +57,7 @@ struct loss_table {
 const char *loss_place_name(enum loss_place place);
 enum loss_place loss_place_of(enum loss loss);
 
-/* 0 or -ENOMEM. A place that cannot be asked has no rows. loss_table_clear() is always due. */
+/* 0 or -errno. An interface that is gone has no rows. loss_table_clear() is always due. */
 int loss_collect(struct loss_table *table, const struct counters *counters,
 		 const struct datapath_losses *losses, const struct instance_info *info);
 void loss_table_clear(struct loss_table *table);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -147,12 +148,14 @@ static int refresh(struct http_server *server, size_t number)
 	struct http_page page = {.status = MHD_HTTP_OK};
 	int64_t began = cpu_ms(), took;
 	struct MHD_Response *response;
+	int err;
 
 	if (server->pages[number].response && clock_ms() < server->pages[number].stale_at)
 		return 0;
-	if (path->render(server->site.data, &page)) {
+	err = path->render(server->site.data, &page);
+	if (err) {
 		free(page.body);
-		return -EIO;
+		return err;
 	}
 	response = make_response(&page);
 	if (!response) {
@@ -233,14 +236,19 @@ static bool headers_are_valid(struct MHD_Connection *connection, const char *ver
 static enum MHD_Result answer_path(struct http_server *server, struct MHD_Connection *connection,
 				   const char *path)
 {
+	char why[128];
+	int err;
+
 	for (size_t i = 0; server->site.paths[i].path; i++) {
 		if (strcmp(path, server->site.paths[i].path) != 0)
 			continue;
-		if (refresh(server, i))
-			return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
-				      "the state of the instance cannot be read\n");
-		return MHD_queue_response(connection, server->pages[i].status,
-					  server->pages[i].response);
+		err = refresh(server, i);
+		if (!err)
+			return MHD_queue_response(connection, server->pages[i].status,
+						  server->pages[i].response);
+		snprintf(why, sizeof(why), "the state of the instance cannot be read: %s\n",
+			 strerror(-err));
+		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, why);
 	}
 	return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
 }

@@ -11,13 +11,13 @@ from lib import program
 from lib.command import injected, need_commands, wait_for
 from lib.container import contained
 from lib.daemon import Daemon
+from lib.kernel import SYSTEM_CALLS
 from lib.life import TARGETS, rules
 from lib.namespace import unique
 from lib.processes import Processes
 
 # include/uapi/linux/bpf.h, filter.h, prctl.h and seccomp.h
 BPF_MAP_CREATE, BPF_PROG_LOAD = 0, 5
-SYS_BPF = {"x86_64": 321, "aarch64": 280}
 LOAD, JUMP_IF, RETURN = 0x20, 0x15, 0x06
 ALLOW, ERRNO = 0x7fff0000, 0x00050000
 NUMBER, ARGUMENT = 0, 16  # in struct seccomp_data: of the call, and its first one
@@ -43,7 +43,7 @@ def filtered(error, commands=None):
         code += struct.pack("=HBBI", JUMP_IF, 0, 1, number) + refuse
     code += allow if commands else refuse
     begin = struct.pack("=HBBI", LOAD, 0, 0, NUMBER) + struct.pack(
-        "=HBBI", JUMP_IF, 0, len(code) // 8, SYS_BPF[os.uname().machine])
+        "=HBBI", JUMP_IF, 0, len(code) // 8, SYSTEM_CALLS["bpf"])
     return sys.executable, "-c", FILTERED, (begin + code + allow).hex()
 
 

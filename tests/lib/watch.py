@@ -9,7 +9,6 @@ import ctypes
 import http.client
 import json
 import os
-import platform
 import re
 import socket
 import sys
@@ -17,6 +16,7 @@ import time
 
 from .command import wait_for
 from .daemon import PINS
+from .kernel import SYSTEM_CALLS
 from .life import TARGETS, Lifecycle, rules
 from .program import PATIENCE
 
@@ -25,7 +25,6 @@ TOLD_WITHIN = 2.0 * PATIENCE
 PORT = 9789
 VERBOSE = bool({"-v", "--verbose"} & set(sys.argv))
 
-SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 BPF_OBJ_GET, BPF_LINK_CREATE, BPF_LINK_UPDATE = 7, 28, 29
 BPF_XDP = 37
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -89,7 +88,7 @@ def of_family(series, name, label):
 
 
 def _bpf(command, attributes):
-    result = _libc.syscall(SYS_BPF, command, ctypes.byref(attributes), ctypes.sizeof(attributes))
+    result = _libc.syscall(SYSTEM_CALLS["bpf"], command, ctypes.byref(attributes), ctypes.sizeof(attributes))
     if result < 0:
         raise OSError(ctypes.get_errno(), f"bpf({command})")
     return result

@@ -19,6 +19,13 @@ $(UNIT_TESTS): $(UNIT_BUILD)/%: tests/unit/%.c $(UNIT_BUILD)/unit.a
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		$(UNIT_BUILD)/unit.a -Wl,--as-needed $(PKG_LIBS) $(shell pkg-config --libs cmocka)
 
+# The program itself under the sanitizers, for the tests that inject faults (tests/hostile/test_system_calls.py).
+.PHONY: sanitized-program
+sanitized-program: $(UNIT_BUILD)/vxlan-pipeline
+
+$(UNIT_BUILD)/vxlan-pipeline: $(UNIT_OBJECTS) $(UNIT_BUILD)/src/cli/main.o
+	$(CC) $(UNIT_CFLAGS) -o $@ $^ $(PKG_LIBS)
+
 # An archive, so that a test links only the objects that it calls; made with q, as r keeps only one of two
 # objects with the same name.
 $(UNIT_BUILD)/unit.a: $(UNIT_OBJECTS)

@@ -195,7 +195,8 @@ static void words(void **state)
 		 "where its source is not reached through the tunnel's interface"},
 		{{"a VNI that no session has by itself", "virtio", NULL, LISTEN UNCUT, NULL},
 		 "vnis",
-		 "not known: the instance does not run, or takes root to be asked; listen.vnis is "
+		 "not known: the instance does not run, or could not be asked, which takes root; "
+		 "listen.vnis is "
 		 "[1], while AWS gives a mirror session a VNI at random unless it is told one"},
 		{{"VNIs that were thought of", "virtio",
 		  "{'host': {'listed_vni': 0, 'unlisted_vni': 0}}",

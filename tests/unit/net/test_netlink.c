@@ -15,10 +15,8 @@ static void add_error(struct datagram *datagram, int err)
 	add_message(datagram, NLMSG_ERROR, &error, sizeof(error));
 }
 
-static void add_done(struct datagram *datagram)
+static void add_done(struct datagram *datagram, int err)
 {
-	const int err = 0;
-
 	add_message(datagram, NLMSG_DONE, &err, sizeof(err))->nlmsg_flags = NLM_F_MULTI;
 }
 
@@ -53,7 +51,13 @@ static void make_two(struct datagram *datagram)
 static void make_list(struct datagram *datagram)
 {
 	make_two(datagram);
-	add_done(datagram);
+	add_done(datagram, 0);
+}
+
+static void make_given_up(struct datagram *datagram)
+{
+	make_two(datagram);
+	add_done(datagram, -ENOMEM);
 }
 
 static void make_interrupted(struct datagram *datagram)
@@ -121,6 +125,8 @@ static void answers(void **state)
 		{"one message that is enough", make_route, ALL, MNL_CB_STOP, "result 0, 1 seen"},
 		{"a part of a list", make_two, ALL, MNL_CB_OK, "result 1, 2 seen"},
 		{"the end of a list", make_list, ALL, MNL_CB_OK, "result 0, 2 seen"},
+		{"the kernel does not finish a list", make_given_up, ALL, MNL_CB_OK,
+		 "Cannot allocate memory, 0 seen"},
 		{"the visitor has enough of a list", make_list, ALL, MNL_CB_STOP,
 		 "result 0, 1 seen"},
 		{"an acknowledgement", make_ack, ALL, MNL_CB_OK, "result 0, 0 seen"},
