@@ -46,19 +46,18 @@ class Refused(Fails):
 class Altered:
     """The answer comes, but not as the kernel sent it."""
 
-    def __init__(self, word, alter, error, truncated=False):
-        self.word, self.alter, self.truncated = word, alter, truncated
-        self.said = os.strerror(error)
+    def __init__(self, word, alter, error):
+        self.word, self.alter, self.said = word, alter, os.strerror(error)
 
     def __str__(self):
         return self.word
 
     def apply(self, call):
         data = call.receive()
-        altered = data and self.alter(data)
-        if altered == data:
-            return call.deliver(data) if data else None
-        return call.deliver(altered, self.truncated)
+        if not data:
+            return None
+        altered = self.alter(data)
+        return call.deliver(altered, len(altered) < len(data))
 
 
 class Counted:
@@ -84,7 +83,7 @@ class Counted:
         return 0
 
 
-def _cut(data):
+def _truncated(data):
     return data[:-4]  # more than the padding behind a message
 
 
@@ -122,9 +121,7 @@ FAULTS = {
     "send": _fails(errno.ENOBUFS, errno.EPERM, errno.EINTR, errno.EAGAIN) + [
         Refused(error) for error in (errno.EPERM, errno.ENOMEM, errno.EBUSY)],
     "receive": _fails(errno.ENOBUFS, errno.EINTR, errno.EAGAIN, errno.ENOMEM) + [
-        Altered("cut short", _cut, errno.EBADMSG),
-        Altered("truncated", _cut, errno.EMSGSIZE, truncated=True),
-        Altered("empty", lambda data: b"", errno.EBADMSG),
+        Altered("truncated", _truncated, errno.EMSGSIZE),
         Altered("interrupted", _interrupted, errno.EINTR),
         Altered("given up", _given_up, errno.ENOMEM)],
     "statistics": [
