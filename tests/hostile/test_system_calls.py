@@ -123,7 +123,7 @@ class Supervised(Watched):
         pins = [re.sub(r"generation-\d+", "generation-N", os.path.join(directory, name))
                 for directory, _, names in os.walk(os.path.join(PINS, self.instance))
                 for name in names]
-        ruleset = re.sub(r"0x[0-9a-f]+|is_2_[0-9a-f]+|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", "N",
+        ruleset = re.sub(r"0x[0-9a-f]+|is_[0-9]+_[0-9a-f]+|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", "N",
                          "".join(self.surroundings()))
         return sorted(pins), ruleset, self.get().text, [
             rule["to"] for rule in self.stats()["rules"]]
