@@ -55,6 +55,10 @@ void datapath_set_debug(void (*print)(const char *line))
 	libbpf_set_print(datapath_print_libbpf);
 }
 
+/*
+ * libbpf asks once what the kernel can. If it has no memory for that, it takes the kernel for one that
+ * cannot, for as long as the process runs, and the program that it then makes is refused.
+ */
 int datapath_explain_load_failure(int err, struct error *error)
 {
 	if (err == -ENOMEM)
@@ -62,9 +66,10 @@ int datapath_explain_load_failure(int err, struct error *error)
 	if (refusal_is(err))
 		return refusal_explain(err, "not permitted to load BPF programs", error);
 	return error_set(error, err,
-			 "the kernel refuses the program: %s; the reason is in the output of `run "
-			 "--verbose`",
-			 strerror(-err));
+			 "the kernel refuses the program: %s%s; the reason is in the output of "
+			 "`run --verbose`",
+			 strerror(-err),
+			 err == -EINVAL ? "; if memory was short just now, start it again" : "");
 }
 
 /* Of a directory that root alone may open, or of bpf(2). */
