@@ -225,61 +225,54 @@ class Appliance(machine.Machine):
         """The configuration that an operator would write for it."""
         return {"listen": {"interface": "ens5", "vnis": [1], "sources": ["10.9.0.0/16"]},
                 "forward": {"interface": "ens6", "next_hop": "route"},
-                "nat": [{"name": "syslog", "match": {"source_port": 42844, "protocol": "udp"},
+                "nat": [{"match": {"source_port": 42844, "protocol": "udp"},
                          "to": f"10.20.{self.number}.2:8081"}],
                 # A load balancer would ask at the second kind of address.
                 "http": {"listen": f"{'127.0.0.1' if self.number == 1 else '0.0.0.0'}:{PORT}"}}
 
 
-class HealthWatch:
-    """Asks every machine for its health ten times a second, from a thread each."""
+class HealthWatch(threading.Thread):
+    """Asks a machine for its health ten times a second, from boot to death and after."""
 
     PAUSE = 0.1
 
-    def __init__(self, appliances):
-        self.appliances = appliances
-        self.seen = {appliance.name: [] for appliance in appliances}  # (from, to, status)
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=self._watch, args=(appliance,), daemon=True)
-                        for appliance in appliances]
+    def __init__(self, test, appliance):
+        super().__init__(daemon=True)
+        self.appliance, self.seen, self.over = appliance, [], threading.Event()
+        test.addCleanup(self.end)
 
-    def _watch(self, appliance):
-        seen = self.seen[appliance.name]
+    def run(self):
         while not self.over.is_set():
             before = time.monotonic()
-            status = appliance.health()
-            seen.append((before, time.monotonic(), status))
+            status = self.appliance.health()
+            self.seen.append((before, time.monotonic(), status))
             self.over.wait(self.PAUSE)
 
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
+    def end(self):
         self.over.set()
-        for thread in self.threads:
-            thread.join()
+        if self.is_alive():
+            self.join()
 
-    def not_ready(self, name):
-        """[(from, to)] of the times in which the machine was not ready."""
+    def not_ready(self, since):
+        """[[from, to], ...]: when the machine was not ready."""
         spans = []
-        for begin, end, status in self.seen[name]:
-            if status == 200:
+        for begin, end, status in self.seen[:]:
+            if status == 200 or end < since:
                 continue
             if spans and begin - spans[-1][1] < 2 * self.PAUSE:
-                spans[-1] = (spans[-1][0], end)
+                spans[-1][1] = end
             else:
-                spans.append((begin, end))
+                spans.append([begin, end])
         return spans
 
-    def together(self):
-        """The times in which two machines were not ready: [(machine, machine, from, to)]."""
-        names = sorted(self.seen)
-        return [(one, two, max(a[0], b[0]), min(a[1], b[1]))
-                for number, one in enumerate(names) for two in names[number + 1:]
-                for a in self.not_ready(one) for b in self.not_ready(two)
-                if max(a[0], b[0]) < min(a[1], b[1])]
+
+def together(watches, since):
+    """When two machines were not ready at once: [(machine, machine, from, to)]."""
+    return [(one.appliance.name, two.appliance.name, max(a[0], b[0]) - since,
+             min(a[1], b[1]) - since)
+            for number, one in enumerate(watches) for two in watches[number + 1:]
+            for a in one.not_ready(since) for b in two.not_ready(since)
+            if max(a[0], b[0]) < min(a[1], b[1])]
 
 
 class Lab:

@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The life of a fleet under traffic: rolled out, upgraded, broken in every way, healed, removed."""
+
+import concurrent.futures
+import os
+import re
+import time
+
+import wares
+from fleet import CONFIG, PPS, UNIT
+from lib import program
+from lib.command import run, wait_for
+from story import Story, change
+
+# Another rule before the one that everything matches: packets go on to where they went.
+FURTHER_RULE = change({"inner": {"clear_df_above": 1300}, "log": {"level": "debug"}})
+# A minute, by which a play has to be over whatever becomes of its machine.
+MINUTE = 60
+
+
+def to_nobody(appliance):
+    """Valid, and never healthy: nobody has the target's address."""
+    config = appliance.config()
+    return program.merge(config, {"nat": [{**config["nat"][0],
+                                           "to": f"10.20.{appliance.number}.99:8081"}]})
+
+
+class Fleet(Story):
+    def test_life(self):
+        self.tell((
+            self.checked_on_fresh_machines, self.refused_on_fresh_machines, self.rolled_out,
+            self.again, self.checked_on_running_machines, self.upgraded, self.downgraded,
+            self.reconfigured, self.refused_by_the_product, self.refused_by_the_machine,
+            self.failed_at_the_gate, self.failed_at_the_rate, self.unfit_package,
+            self.restarted_one_by_one, self.cut_off, self.died, self.rolled_back,
+            self.uninstalled, self.uninstalled_again, self.of_amazon))
+
+    # Machines on which nothing is installed.
+
+    def is_fresh(self, appliance):
+        self.assertEqual(self.left(appliance), [])
+        self.assertIsNone(appliance.version())
+        self.assertEqual(appliance.namespace.xdp_interfaces(), [])
+        self.assertEqual(appliance.pins(), [])
+
+    @staticmethod
+    def left(appliance):
+        """Files of the product, other than caches and logs of others."""
+        return [path for path in appliance.files_named("vxlan") if not path.startswith((
+            "/var/cache/apt/", "/var/cache/dnf/", "/var/lib/apt/lists/", "/var/lib/dnf/",
+            "/var/log/", "/var/lib/systemd/"))]
+
+    def checked_on_fresh_machines(self):
+        """--check --diff on fresh machines: tells what it would do, and does nothing."""
+        done = self.play("--check", "--diff")
+        for appliance in self.lab.appliances:
+            row = done.recap()[appliance.name]
+            self.assertGreater(row["changed"], 0)
+            self.assertIn(f"10.20.{appliance.number}.2:8081", done.output)
+            self.is_fresh(appliance)
+
+    def refused_on_fresh_machines(self):
+        """Mistakes that show before anything is installed: one sentence, and nothing is left."""
+        self.repository_key = self.wrong_key()
+        rows = [
+            ("a repository that nobody serves",
+             {"vxlan_pipeline_repository_url": "http://repository.test:81"},
+             "vxlan_pipeline_repository_url", "repository.test:81"),
+            ("somebody else's key", {"vxlan_pipeline_repository_key": self.repository_key},
+             "vxlan_pipeline_repository_key"),
+            ("a version that is not there", {"vxlan_pipeline_version": "7.7.7"},
+             "vxlan_pipeline_version", "7.7.7"),
+            ("a variable that does not exist", {"vxlan_pipeline_verison": "0.1.0"},
+             "vxlan_pipeline_verison", "vxlan_pipeline_version"),
+        ]
+        for sentence, variables, *named in rows:
+            # two machines at once, each its own play: one has apt, the other has dnf
+            plays = [(appliance, self.begin("--limit", appliance.name, **variables))
+                     for appliance in self.lab.appliances]
+            for appliance, begun in plays:
+                done = begun.wait()
+                with self.subTest(f"{sentence}: {appliance.name}"):
+                    self.assertEqual(done.code, 2, done.timed())
+                    self.one_failure(done, appliance.name, *named)
+                    self.is_fresh(appliance)
+        self.refused_distributions()
+
+    def refused_distributions(self):
+        for appliance, old, new in ((self.one, "debian11", "debian12"),
+                                    (self.two, "amazon2", "rhel9")):
+            appliance.pass_for(old)
+            with self.subTest(f"a distribution that nobody tested: {old}"):
+                done = self.play("--limit", appliance.name, code=2)
+                self.one_failure(done, appliance.name, "vxlan_pipeline_distributions")
+                self.is_fresh(appliance)
+            appliance.pass_for(new)
+
+    def wrong_key(self):
+        """A public key that signed nothing."""
+        home = self.lab.work.file("x")
+        os.unlink(home)
+        os.mkdir(home, 0o700)
+        gpg = ("gpg", "--homedir", home, "--batch", "--quiet")
+        run(*gpg, "--pinentry-mode", "loopback", "--passphrase", "", "--quick-generate-key",
+            "somebody else", "rsa3072", "sign", "never")
+        key = run(*gpg, "--armor", "--export").stdout
+        run("gpgconf", "--homedir", home, "--kill", "gpg-agent")
+        return self.lab.work.file("wrong.asc", key)
+
+    def rolled_out(self):
+        """The first rollout: installed, configured, started, enabled, forwarding."""
+        with self.one_at_a_time_once_ready():
+            done = self.play()
+        self.healthy(version=wares.THIS)
+        self.configured(lambda appliance: appliance.config())
+        self.flowing()
+        for appliance in self.lab.appliances:
+            self.assertEqual(appliance.namespace.xdp_interfaces(), ["ens5"])
+            self.assertEqual(set(done.recap()), {"one", "two"})
+        # not to the first machine's misfortune: it was done before the second began
+        text = done.output
+        self.assertLess(text.rindex("[one]"), len(text))
+
+    def one_at_a_time_once_ready(self):
+        """Before a rollout neither machine is ready; from then on each stays so."""
+        return self.ready_stays()
+
+    def ready_stays(self):
+        story = self
+
+        class Stays:
+            def __enter__(self):
+                self.begun = time.monotonic()
+
+            def __exit__(self, kind, *_):
+                if kind is None:
+                    for watch in story.watches:
+                        story.assertLessEqual(len(watch.not_ready(self.begun)), 1,
+                                              "once ready, it stays ready")
+        return Stays()
+
+    # Machines that run.
+
+    def again(self):
+        """The same rollout again changes nothing and interrupts nothing."""
+        before = [self.look(appliance) for appliance in self.lab.appliances]
+        with self.ready(), self.no_loss():
+            self.unchanged(self.play())
+        self.assertEqual([self.look(appliance) for appliance in self.lab.appliances], before)
+
+    def checked_on_running_machines(self):
+        """--check --diff on running machines: shows the change, and makes none."""
+        inventory = self.write_inventory(FURTHER_RULE, "further.yml")
+        with self.untouched(self.one), self.untouched(self.two):
+            done = self.play("--check", "--diff", inventory=inventory)
+        self.assertRegex(done.output, r"(?m)^\+.*clear_df_above: 1300")
+        for row in done.recap().values():
+            self.assertGreater(row["changed"], 0)
+
+    def replaced(self, version, **variables):
+        pids = [appliance.main_pid() for appliance in self.lab.appliances]
+        with self.no_loss(), self.one_at_a_time():
+            self.play(vxlan_pipeline_version=version, **variables)
+        self.healthy()
+        self.assertFalse(set(pids) & {appliance.main_pid() for appliance in self.lab.appliances})
+        self.configured(lambda appliance: appliance.config())
+
+    def upgraded(self):
+        """Upgrade to the newest: no packet is lost, at most one machine is not ready."""
+        self.lab.repository.publish(wares.LATER)
+        self.replaced("latest")
+        self.healthy(version=wares.LATER)
+
+    def downgraded(self):
+        """Downgrade to a version by its name, likewise."""
+        self.replaced(wares.THIS)
+        self.healthy(version=wares.THIS)
+        self.inventory = self.write_inventory(vxlan_pipeline_version=wares.THIS)
+
+    def reconfigured(self):
+        """A change of the configuration is a reload: no packet lost, the same process."""
+        inventory = self.write_inventory(FURTHER_RULE, "further.yml",
+                                         vxlan_pipeline_version=wares.THIS)
+        pids = [appliance.main_pid() for appliance in self.lab.appliances]
+        with self.no_loss(), self.ready():
+            self.play(inventory=inventory)
+        self.configured(FURTHER_RULE)
+        self.assertEqual([appliance.main_pid() for appliance in self.lab.appliances], pids)
+        with self.no_loss(), self.ready():
+            self.play()
+        self.configured(lambda appliance: appliance.config())
+
+    def refused(self, config, *named):
+        """The first machine refuses the configuration; nothing is written anywhere."""
+        inventory = self.write_inventory(config, "refused.yml",
+                                         vxlan_pipeline_version=wares.THIS)
+        with self.untouched(self.one), self.untouched(self.two):
+            done = self.play(inventory=inventory, code=2)
+        self.assertNotIn("two", done.hosts_begun())
+        return self.one_failure(done, "one", "vxlan_pipeline_config", *named)
+
+    def refused_by_the_product(self):
+        """A configuration with a mistake: nothing is written, the second machine is untouched."""
+        self.refused(change({"listen": {"port": 123456}}), "listen.port")
+        self.refused(change({"forward": {"oversise": "drop"}}), "oversise", "oversize")
+
+    def refused_by_the_machine(self):
+        """A configuration with an interface that the machine does not have, likewise."""
+        self.refused(change({"forward": {"interface": "ens9"}}), "ens9")
+
+    def failed_at_the_gate(self):
+        """Never healthy: the first machine is put back, the second is untouched, exit 2."""
+        inventory = self.write_inventory(to_nobody, "nobody.yml",
+                                         vxlan_pipeline_version=wares.THIS)
+        with self.put_back(self.one), self.untouched(self.two):
+            done = self.play(inventory=inventory, code=2)
+        self.assertNotIn("two", done.hosts_begun())
+        self.assertRegex(done.output, r"10\.20\.1\.99")
+
+    def failed_at_the_rate(self):
+        """Healthy, but packets no longer leave as before: the same."""
+        # nobody sends this VNI; what is not listed is no reason for bad health
+        inventory = self.write_inventory(change({"listen": {"vnis": [7]}}), "rate.yml",
+                                         vxlan_pipeline_version=wares.THIS)
+        with self.put_back(self.one), self.untouched(self.two):
+            done = self.play(inventory=inventory, code=2)
+        self.assertNotIn("two", done.hosts_begun())
+        self.assertIn("vxlan_pipeline_gate_share", done.output)
+
+    def unfit_package(self):
+        """A package whose daemon does not start: back to the package of before."""
+        self.lab.repository.publish(wares.BROKEN)
+        with self.put_back(self.one), self.untouched(self.two):
+            done = self.play(vxlan_pipeline_version=wares.BROKEN, code=2)
+        self.assertNotIn("two", done.hosts_begun())
+        self.healthy(version=wares.THIS)
+        with self.ready(), self.no_loss():
+            self.unchanged(self.play())
+
+    # Interruptions, wanted and not.
+
+    def restarted_one_by_one(self):
+        """A restart that is asked for: drained before, one machine at a time."""
+        pids = [appliance.main_pid() for appliance in self.lab.appliances]
+        before = time.monotonic()
+        with self.one_at_a_time():
+            self.play(vxlan_pipeline_interrupt="restart")
+        self.healthy()
+        self.flowing()
+        self.assertFalse(set(pids) & {appliance.main_pid() for appliance in self.lab.appliances})
+        for watch in self.watches:
+            statuses = [status for begin, _, status in watch.seen if begin > before]
+            first = next(status for status in statuses if status != 200)
+            self.assertEqual(first, 503, "it is drained before it is interrupted")
+
+    def cut_off(self):
+        """ssh is cut in mid-task, while the machine is drained; the next run heals it."""
+        # A wait of the rollout, in which the machine is drained.
+        with self.untouched(self.two):
+            begun = self.begin(vxlan_pipeline_interrupt="restart",
+                               vxlan_pipeline_drain_seconds=100)
+            wait_for(lambda: self.one.health() == 503, 30, "the machine to be drained")
+            self.one.connect(False)
+            cut = time.monotonic()
+            begun.wait(MINUTE + 10)
+            self.assertLess(time.monotonic() - cut, MINUTE)
+        self.assertNotEqual(begun.code, 0)
+        self.assertEqual(begun.recap()["one"]["unreachable"], 1, begun.timed())
+        self.assertNotIn("two", begun.hosts_begun())
+        self.one.connect(True)
+        self.assertEqual(self.one.health(), 503)
+        with self.no_loss(), self.ready(self.two):
+            self.play()
+        self.healthy()
+
+    def died(self):
+        """A machine dies in mid-rollout and comes back; the next run heals it."""
+        inventory = self.write_inventory(FURTHER_RULE, "further.yml",
+                                         vxlan_pipeline_version=wares.THIS)
+        with self.untouched(self.two):
+            begun = self.begin("-e", "vxlan_pipeline_interrupt=restart",
+                               "-e", "vxlan_pipeline_drain_seconds=100", inventory=inventory)
+            wait_for(lambda: self.one.health() == 503, 30, "the machine to be drained")
+            self.one.die()
+            cut = time.monotonic()
+            begun.wait(MINUTE + 10)
+            self.assertLess(time.monotonic() - cut, MINUTE)
+        self.assertNotEqual(begun.code, 0)
+        self.assertNotIn("two", begun.hosts_begun())
+        self.one.switch_on()
+        self.one.wait_until_up()
+        with self.no_loss(self.two), self.ready(self.two):
+            self.play(inventory=inventory)
+        self.healthy()
+        self.flowing()
+        self.configured(FURTHER_RULE)
+
+    def rolled_back(self):
+        """rollback.yml: to a named version and the configuration from before the last change."""
+        self.play(inventory=self.write_inventory(FURTHER_RULE, "further.yml",
+                                                 vxlan_pipeline_version=wares.LATER))
+        self.play(inventory=self.write_inventory(change({"log": {"level": "error"}}), "error.yml",
+                                                 vxlan_pipeline_version=wares.LATER))
+        with self.no_loss(), self.one_at_a_time():
+            self.play(book="rollback", vxlan_pipeline_version=wares.THIS)
+        self.healthy(version=wares.THIS)
+        self.configured(FURTHER_RULE)
+
+    # The end.
+
+    def uninstalled(self):
+        """uninstall.yml leaves nothing: no file, no unit, no program on an interface."""
+        done = self.play(book="uninstall")
+        for appliance in self.lab.appliances:
+            self.assertGreater(done.recap()[appliance.name]["changed"], 0)
+            self.is_fresh(appliance)
+            self.assertEqual(appliance.unit(UNIT, "LoadState"), {"LoadState": "not-found"})
+            self.assertEqual(appliance.health(), 0)
+
+    def uninstalled_again(self):
+        """Again, it finds nothing to do."""
+        self.unchanged(self.play(book="uninstall"))
+
+    def of_amazon(self):
+        """A machine that passes for Amazon Linux 2023: rollout, again, uninstall."""
+        self.two.pass_for("amazon2023")
+        for book, changes in (("rollout", True), ("rollout", False), ("uninstall", True)):
+            done = self.play("--limit", "two", book=book)
+            self.assertEqual(done.recap()["two"]["changed"] > 0, changes, done.timed())
+            if book == "rollout":
+                self.healthy(self.two, version=wares.THIS)
+                self.flowing(self.two)
+        self.is_fresh(self.two)
