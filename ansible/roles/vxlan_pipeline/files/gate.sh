@@ -42,7 +42,7 @@ passes()
 	sleep "$window"
 	rate=$(( ($(forwarded) - before) * 1000000000 / ($(date +%s%N) - begun) ))
 	is_healthy || return 1
-	(( rate >= pps )) || { echo "$rate packets a second leave, fewer than $pps"; return 1; }
+	(( rate >= pps )) || { echo "$rate packets a second leave, fewer than $pps, the share of vxlan_pipeline_gate_share of what left before"; return 1; }
 }
 
 main()

@@ -8,6 +8,7 @@
 #        REPOSITORY, KEY: the text of its .sources or .repo file, and of the key that the latter names; if REPOSITORY
 #        is empty, the host's own repositories as the host knows them
 set -euo pipefail
+shopt -s inherit_errexit
 readonly manager=$1 installed=$2 repository=$3 key=$4 package=vxlan-pipeline
 export LC_ALL=C
 work=$(mktemp -d)
@@ -35,7 +36,8 @@ dnf_versions()
 
 	if [ -n "$repository" ]; then
 		printf '%s\n' "$key" > "$work/key"
-		printf '%s\n' "$repository" | sed "s|^gpgkey=.*|gpgkey=file://$work/key|" > "$work/$package.repo"
+		printf '%s\nskip_if_unavailable=0\n' "$repository" |
+			sed "s|^gpgkey=.*|gpgkey=file://$work/key|" > "$work/$package.repo"
 		options=(--setopt=reposdir="$work" --setopt=cachedir="$work/cache" --setopt=timeout=10
 			--setopt=retries=1)
 	fi
