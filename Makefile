@@ -75,6 +75,7 @@ include tests/ansible/ansible.mk
 include dist/install.mk
 include dist/packages.mk
 include rpm/rpm.mk
+include ansible/ansible.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and relatives; root)
