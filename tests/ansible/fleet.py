@@ -296,6 +296,7 @@ class Lab:
         self.control.ip("addr", "add", f"{CONTROL}/32", "dev", "lo")
         self.base_rpm = wares.distribution(os.path.join(self.work.path, "base"))
         self.repository = wares.Repository(test, self.control, CONTROL)
+        wares.build()  # which would take too long under traffic
         self.appliances = [Appliance(self, number, name, distribution)
                            for number, (name, distribution) in enumerate(fleet.items(), 1)]
         self._know_hosts()
@@ -343,7 +344,10 @@ class Lab:
         """That of the operator's shell."""
         kept = {name: value for name, value in os.environ.items()
                 if not name.startswith(("ANSIBLE", "SSH"))}
-        return {**kept, "ANSIBLE_HOME": os.path.join(self.work.path, "ansible"),
+        home = os.path.join(self.work.path, "ansible")
+        # ssh's control sockets are outside ANSIBLE_HOME, and named by address: those of another
+        # lab lead to another lab's machines.
+        return {**kept, "ANSIBLE_HOME": home, "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{home}/cp",
                 "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
 
     def command(self, *words):

@@ -129,7 +129,8 @@ def main():
         return 0
     if verb == "run" and words:
         pid, control, _, _ = running()
-        os.environ.update(ANSIBLE_HOME="/run/ansible", LC_ALL="C.UTF-8")
+        os.environ.update(ANSIBLE_HOME="/run/ansible", ANSIBLE_SSH_CONTROL_PATH_DIR="/run/ansible/cp",
+                          LC_ALL="C.UTF-8")
         os.execvp("nsenter", inside(pid, f'exec nsenter --net={control} "$@"', *words))
     if verb == "down" or verb in VERBS and words:
         pid, _, asked, answered = running()

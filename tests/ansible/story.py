@@ -15,7 +15,7 @@ from lib import program
 from lib.command import wait_for
 from lib.watch import VERBOSE
 
-GATE = {"vxlan_pipeline_gate_seconds": 12, "vxlan_pipeline_gate_window": 1}
+GATE = {"vxlan_pipeline_gate_seconds": 8, "vxlan_pipeline_gate_window": 1}
 # Everything about a machine that a run may change, in lines.
 LOOK = f"""
 cd /
@@ -48,12 +48,29 @@ class Story(unittest.TestCase):
         self.inventory = self.write_inventory()
 
     def tell(self, steps):
-        for step in steps:
-            begun = time.monotonic()
+        """Each step is a row. The story ends with a step after which the fleet cannot be healed."""
+        for number, step in enumerate(steps):
+            begun, failed = time.monotonic(), False
             with self.subTest(step.__doc__):
-                step()
+                try:
+                    step()
+                except AssertionError:
+                    failed = True
+                    raise
             if VERBOSE:
                 print(f"    {time.monotonic() - begun:5.1f} s  {step.__name__}", flush=True)
+            if failed and not self.healed():
+                self.fail(f"not told: {', '.join(step.__name__ for step in steps[number + 1:])}")
+
+    def healed(self):
+        for appliance in self.lab.appliances:
+            appliance.connect(True)
+        try:
+            self.play()
+            self.healthy()
+        except AssertionError:
+            return False
+        return True
 
     def write_inventory(self, config=None, name="inventory.yml", **variables):
         """`config`: a function of the machine; without it, the machine's own."""
@@ -111,6 +128,14 @@ class Story(unittest.TestCase):
         begun = time.monotonic()
         yield
         self.assertEqual(fleet.together(self.watches, begun), [])
+
+    @contextlib.contextmanager
+    def ready_once(self):
+        """Once a machine is ready, it stays so."""
+        begun = time.monotonic()
+        yield
+        for watch in self.watches:
+            self.assertLessEqual(len(watch.not_ready(begun)), 1, watch.appliance.name)
 
     @contextlib.contextmanager
     def ready(self, *appliances):

@@ -98,10 +98,10 @@ class Variables(unittest.TestCase):
                 self.assertEqual(sorted(used - set(self.options) - own), [])
 
     def test_each_is_used(self):
-        used = "".join(text(path) for path in
-                       glob.glob(os.path.join(ROLE, "tasks", "*.yml")) +
-                       glob.glob(os.path.join(ROLE, "vars", "*.yml")) +
-                       glob.glob(os.path.join(COLLECTION, "playbooks", "*.yml")))
+        used = "".join(text(path) for place, pattern in (
+            (ROLE, "tasks/*.yml"), (ROLE, "templates/*.j2"), (ROLE, "vars/*.yml"),
+            (COLLECTION, "*.yml"), (COLLECTION, "playbooks/*.yml"))
+            for path in glob.glob(os.path.join(place, pattern)))
         for name in self.options:
             with self.subTest(name):
                 self.assertRegex(used, rf"\b{name}\b")
@@ -154,7 +154,10 @@ class Lint(Tool):
         self.assertEqual(code, 0, said)
         self.assertRegex(said, r"Passed with production profile: 0 failure\(s\), 0 warning\(s\)")
         looked = int(re.search(r"on (\d+) files", said)[1])
-        self.assertEqual(looked, len(yaml_files()), yaml_files())
+        # It counts each role besides its files.
+        there = [os.path.join(place, name) for place, _, names in os.walk(COLLECTION)
+                 for name in names] + glob.glob(os.path.join(COLLECTION, "roles", "*"))
+        self.assertEqual(looked, len(there), there)
 
     def test_a_mistake_is_found(self):
         """The same in a copy with a mistake in each kind of file fails."""

@@ -89,6 +89,14 @@ def rpm(version):
     return glob.glob(pattern)[0]
 
 
+def build():
+    """Builds what is not built yet."""
+    need_commands(*COMMANDS)
+    for version in (THIS, LATER):
+        deb(version)
+        rpm(version)
+
+
 def distribution(directory):
     """The .rpm that provides what RHEL 9 has."""
     return rpm_build.base(directory, {})
