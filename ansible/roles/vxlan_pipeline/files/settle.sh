@@ -6,6 +6,17 @@
 # usage: settle.sh INSTANCE start|reload|restart
 set -euo pipefail
 
+# Fails with what `check` finds, if packets could not flow.
+is_ready() # INSTANCE
+{
+	local found
+
+	found=$(vxlan-pipeline check --color=never --instance "$1" -c "/etc/vxlan-pipeline/$1.yaml" 2>&1) || {
+		awk '/^(ok|warn|fail) /{ shown = $1 == "fail" } shown || !/^(ok|warn|fail| )/' <<< "$found" >&2
+		return 1
+	}
+}
+
 main()
 {
 	local unit=vxlan-pipeline@$1
@@ -17,6 +28,7 @@ main()
 	fi
 	[ "$2" != restart ] || systemctl stop "$unit"
 	if ! systemctl -q is-active "$unit"; then
+		is_ready "$1"
 		systemctl reset-failed "$unit" 2> /dev/null || true
 		systemctl start "$unit" 2> /dev/null || {
 			{ journalctl -q --no-pager -o cat -n 20 -u "$unit" | grep '^vxlan-pipeline: ' | tail -n 3 ||
