@@ -10,7 +10,8 @@ A fleet to roll out to: machines that boot, each with mirrored traffic on its wa
       +---- m2 ------ eth0 two ...
 
 Machine N has 10.30.N.2 towards the control node, which runs ansible-playbook and serves the
-repository; 10.9.N.2 towards the mirror source; 10.20.N.1 towards the collector.
+repository; 10.9.N.2 towards the mirror source; 10.20.N.1 towards the collector. Its ens7, with
+10.8.N.2, is for a further instance.
 """
 
 import contextlib
@@ -98,6 +99,7 @@ class Appliance(machine.Machine):
         number, lab = self.number, self.lab
         for far, far_end, end, net, last in ((lab.control, f"m{number}", "eth0", "10.30", 2),
                                              (lab.sender, f"s{number}", "ens5", "10.9", 2),
+                                             (lab.sender, f"t{number}", "ens7", "10.8", 2),
                                              (lab.collector, f"c{number}", "ens6", "10.20", 1)):
             veth(far, far_end, namespace, end)
             far.ip("addr", "add", f"{net}.{number}.{3 - last}/24", "dev", far_end)

@@ -124,4 +124,5 @@ class Play:
 
 
 def playbook(name):
-    return os.path.join("ansible", f"{name}.yml")
+    """The path of a playbook of the checkout; a path, or a playbook of a collection, as it is."""
+    return name if "/" in name or "." in name else os.path.join("ansible", f"{name}.yml")

@@ -4,6 +4,7 @@
 import collections
 import contextlib
 import json
+import os
 import time
 import unittest
 
@@ -15,7 +16,8 @@ from lib import program
 from lib.command import wait_for
 from lib.watch import VERBOSE
 
-GATE = {"vxlan_pipeline_gate_seconds": 8, "vxlan_pipeline_gate_window": 1}
+GATE = {"vxlan_pipeline_gate_seconds": 8, "vxlan_pipeline_gate_window": 1,
+        "vxlan_pipeline_tune": True}
 # Everything about a machine that a run may change, in lines.
 LOOK = f"""
 cd /
@@ -72,23 +74,37 @@ class Story(unittest.TestCase):
             return False
         return True
 
-    def write_inventory(self, config=None, name="inventory.yml", **variables):
-        """`config`: a function of the machine; without it, the machine's own."""
-        hosts = {appliance.name: {"vxlan_pipeline_config": config(appliance)}
-                 for appliance in self.lab.appliances} if config else None
+    def write_inventory(self, config=None, name="inventory.yml", as_files=False, **variables):
+        """
+        `config`: a function of the machine; without it, the machine's own. `as_files`: in files on
+        the control node, not in the inventory.
+        """
+        hosts = {}
+        for appliance in self.lab.appliances:
+            wanted = (config or change())(appliance)
+            hosts[appliance.name] = {"vxlan_pipeline_config": wanted}
+            if as_files:
+                path = self.lab.work.file(f"{name}-{appliance.name}", program.to_yaml(wanted))
+                hosts[appliance.name] = {"vxlan_pipeline_config": {},
+                                         "vxlan_pipeline_config_file": path}
         return play.inventory(self.lab, name, hosts, **{**GATE, **variables})
 
-    def begin(self, *words, book="rollout", when=(), inventory=None, **variables):
+    def begin(self, *words, book="rollout", when=(), inventory=None, collections=None,
+              environment=None, **variables):
+        """`collections`: a directory; the play is run outside the checkout."""
         extra = [word for name, value in variables.items() for word in (
-            "-e", json.dumps({name: value}) if not isinstance(value, str) else f"{name}={value}")]
+            "-e", f"{name}={value}" if isinstance(value, str) else json.dumps({name: value}))]
+        where = {"cwd": self.lab.work.path, "environment": {
+            "ANSIBLE_COLLECTIONS_PATH": collections}} if collections else {
+                "environment": environment}
         return play.Play(self.lab, "-i", inventory or self.inventory, play.playbook(book), *extra,
-                         *words, when=when)
+                         *words, when=when, **where)
 
     def play(self, *words, code=0, seconds=180, **options):
         done = self.begin(*words, **options).wait(seconds)
         if VERBOSE:
-            print(f"        {done.seconds:5.1f} s  {' '.join(done.process.args[4:])[:100]}",
-                  flush=True)
+            said = [os.path.basename(word) for word in done.process.args[4:]]
+            print(f"        {done.seconds:5.1f} s  {' '.join(said)[:90]}", flush=True)
         self.assertEqual(done.code, code, done.timed())
         return done
 

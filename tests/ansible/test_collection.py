@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import textwrap
 import unittest
 
 import yaml
@@ -77,6 +78,7 @@ class Variables(unittest.TestCase):
                 default = self.options[name]["default"]
                 said = next((cell for cell in cells if re.fullmatch(r"`.*`", cell)), None)
                 self.assertIsNotNone(said, cells)
+                said = said.replace("\\|", "|")
                 if isinstance(default, str):
                     self.assertIn(said.strip("` "), (default, json.dumps(default)))
                 else:
@@ -221,23 +223,42 @@ class Built(Tool):
 
 
 class Inventories(Tool):
+    KNOWN = set(load(ROLE, "defaults", "main.yml"))
+
+    def variables(self, path, before=(), **environment):
+        """
+        {machine: its variables that begin with vxlan_pipeline_ or ansible_, and instance_id}, with
+        every template filled in, of the machines that the playbooks change.
+        """
+        names = "query('ansible.builtin.varnames', '^vxlan_pipeline_|^instance_id$|^ansible_host$')"
+        show = self.work.file("show.yml", json.dumps([{
+            "hosts": "vxlan_pipeline", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {
+                "msg": f"{{{{ dict({names} | zip(query('ansible.builtin.vars', *{names}))) }}}}"
+            }}]}]))
+        result = self.run_tool(*before, "ansible-playbook", "-i", path, show, **environment)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return {match[1]: json.JSONDecoder().raw_decode(result.stdout, match.end())[0]["msg"]
+                for match in re.finditer(r"(?m)^ok: \[(.+)\] => ", result.stdout)}
+
+    def check(self, found):
+        """Each machine has a configuration that the product takes, and no unknown variable."""
+        self.assertTrue(found)
+        for host, variables in found.items():
+            with self.subTest(host):
+                self.assertEqual({name for name in variables if name.startswith("vxlan_pipeline_")}
+                                 - self.KNOWN, set())
+                path = self.work.file("config.yaml", json.dumps(variables["vxlan_pipeline_config"]))
+                run(program.PROGRAM, "config", "check", "-c", path)
+
     def test_static(self):
         """The static example has the group that the playbooks change, and variables for it."""
-        path = next(iter(glob.glob(os.path.join(COLLECTION, "inventories", "*hosts*")) +
-                         glob.glob(os.path.join(COLLECTION, "inventories", "static*"))))
-        result = self.run_tool("ansible-inventory", "-i", path, "--list")
-        self.assertEqual(result.returncode, 0, result.stderr)
-        found = json.loads(result.stdout)
-        self.assertTrue(found["vxlan_pipeline"]["hosts"])
-        known = set(load(ROLE, "defaults", "main.yml"))
-        for host in found["vxlan_pipeline"]["hosts"]:
-            variables = found["_meta"]["hostvars"][host]
-            with self.subTest(host):
-                self.assertIn("vxlan_pipeline_config", variables)
-                self.assertEqual({name for name in variables if name.startswith("vxlan_pipeline_")}
-                                 - known, set())
-                path = self.work.file("c.yaml", json.dumps(variables["vxlan_pipeline_config"]))
-                run(program.PROGRAM, "config", "check", "-c", path)
+        self.check(self.variables(os.path.join(COLLECTION, "inventories", "hosts.yml")))
+
+    def test_of_the_page(self):
+        """So has the inventory that docs/ansible.md begins with."""
+        page = text(program.ROOT, "docs", "ansible.md")
+        block = re.search(r"(?m)^    vxlan_pipeline:.*\n(?:(?:    .*)?\n)+", page)[0]
+        self.check(self.variables(self.work.file("hosts.yml", textwrap.dedent(block))))
 
     def test_of_ec2(self):
         """
@@ -247,7 +268,7 @@ class Inventories(Tool):
         need_commands("openssl", "dpkg-deb")
         if run("/usr/bin/python3", "-c", "import boto3", check=False).returncode:
             self.skipTest("this machine's python3 has no boto3")
-        path, = glob.glob(os.path.join(COLLECTION, "inventories", "*aws_ec2.yml"))
+        path = os.path.join(COLLECTION, "inventories", "aws_ec2.yml")
         example = load(path)
         collections = ec2.plugin(os.path.join(program.ROOT, "build", "ansible-collections"))
         tags = {name[4:]: value[0] if isinstance(value, list) else value
@@ -272,16 +293,11 @@ class Inventories(Tool):
         graph = self.run_tool(*ask, "--graph", **environment)
         self.assertEqual((graph.returncode, "WARNING" in graph.stderr), (0, False),
                          graph.stdout + graph.stderr)
-        listed = self.run_tool(*ask, "--list", **environment)
-        found = json.loads(listed.stdout)
-        hosts = found["vxlan_pipeline"]["hosts"]
-        self.assertEqual(len(hosts), 2, graph.stdout + graph.stderr)
-        for host in hosts:
+        found = self.variables(path, control.command(), **environment)
+        self.assertEqual(sorted(row["instance_id"] for row in found.values()),
+                         ["i-0000000000000000a", "i-0000000000000000b"])
+        self.assertEqual(sorted(row["ansible_host"] for row in found.values()),
+                         ["10.30.1.2", "10.30.2.2"])
+        for host in found:
             self.assertIn(host, graph.stdout)
-        variables = [found["_meta"]["hostvars"][host] for host in hosts]
-        self.assertEqual({row["instance_id"] for row in variables},
-                         {"i-0000000000000000a", "i-0000000000000000b"})
-        self.assertEqual({row.get("ansible_host", host) for row, host in zip(variables, hosts)},
-                         {"10.30.1.2", "10.30.2.2"})
-        for row in variables:
-            self.assertIn("vxlan_pipeline_config", row, "the group's variables are found, too")
+        self.check(found)

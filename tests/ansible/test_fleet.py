@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The life of a fleet under traffic: rolled out, upgraded, broken in every way, healed, removed."""
 
-import concurrent.futures
+import json
 import os
-import re
 import time
 
+import test_collection
 import wares
-from fleet import CONFIG, PPS, UNIT
+from fleet import UNIT
 from lib import program
 from lib.command import run, wait_for
 from story import Story, change
 
 own = change()
+SECOND = {"listen": {"interface": "ens7"}, "forward": {"interface": "ens6"},
+          "nat": [{"match": {"source_port": 7}, "to": "10.20.1.2"}], "http": {"listen": "off"}}
 FURTHER = change({"inner": {"clear_df_above": 1300}, "log": {"level": "debug"}})
+# What tune may set on these machines.
+SETTINGS = "sysctl -a 2> /dev/null | grep -E '^net.ipv4.conf|forward|core.(r|w)mem|backlog'; ip -o link"
 # A minute, by which a play has to be over whatever becomes of its machine.
 MINUTE = 60
 
@@ -31,6 +35,7 @@ class Fleet(Story):
             self.checked_on_fresh_machines, self.refused_on_fresh_machines, self.rolled_out,
             self.again, self.checked_on_running_machines, self.upgraded, self.reconfigured,
             self.downgraded, self.refused_by_the_product, self.refused_by_the_machine,
+            self.refused_for_two_roles,
             self.failed_at_the_gate, self.failed_at_the_rate, self.unfit_package,
             self.restarted_one_by_one, self.cut_off, self.died, self.rolled_back,
             self.uninstalled, self.uninstalled_again, self.of_amazon))
@@ -106,6 +111,7 @@ class Fleet(Story):
 
     def rolled_out(self):
         """The first rollout: installed, configured, started, enabled, forwarding."""
+        self.settings = [appliance.shell(SETTINGS).stdout for appliance in self.lab.appliances]
         with self.ready_once():
             done = self.play()
         self.healthy(version=wares.THIS)
@@ -149,18 +155,34 @@ class Fleet(Story):
         self.healthy(version=wares.LATER)
 
     def reconfigured(self):
-        """A change of the configuration is a reload: no packet is lost, each stays ready."""
+        """
+        A change of the configuration, in a file, is a reload: no packet is lost, each machine stays
+        ready. A further instance is started beside it.
+        """
         pids = [appliance.main_pid() for appliance in self.lab.appliances]
         with self.no_loss(), self.ready():
-            self.play(inventory=self.write_inventory(FURTHER, "further.yml"))
+            self.play(inventory=self.write_inventory(
+                FURTHER, "further.yml", as_files=True, vxlan_pipeline_instances={"second": SECOND}))
         self.configured(FURTHER)
         self.assertEqual([appliance.main_pid() for appliance in self.lab.appliances], pids)
+        for appliance in self.lab.appliances:
+            self.assertEqual(appliance.unit("vxlan-pipeline@second", "ActiveState",
+                                            "UnitFileState"),
+                             {"ActiveState": "active", "UnitFileState": "enabled"})
+            self.assertEqual(appliance.pins(), ["config", "second"])
 
     def downgraded(self):
-        """Downgrade to a version by its name, with another configuration, likewise."""
+        """
+        Downgrade to a version by its name, with another configuration, likewise. The further
+        instance goes.
+        """
         self.inventory = self.write_inventory(vxlan_pipeline_version=wares.THIS)
-        self.replaced(own)
+        self.replaced(own, vxlan_pipeline_instances={"second": "absent"})
         self.healthy(version=wares.THIS)
+        for appliance in self.lab.appliances:
+            self.assertEqual(appliance.state("vxlan-pipeline@second"), "inactive")
+            self.assertEqual(appliance.pins(), ["config"])
+            self.assertFalse(appliance.exists("/etc/vxlan-pipeline/second.yaml"))
 
     def refused(self, config, *named):
         """The first machine refuses the configuration; nothing is written anywhere."""
@@ -178,6 +200,18 @@ class Fleet(Story):
     def refused_by_the_machine(self):
         """A configuration with an interface that the machine does not have, likewise."""
         self.refused(change({"forward": {"interface": "ens9"}}), "ens9")
+
+    def refused_for_two_roles(self):
+        """Two roles of one play that describe one instance differently."""
+        roles = [{"role": "vxlan_pipeline"},
+                 {"role": "vxlan_pipeline", "vxlan_pipeline_config": FURTHER(self.one)}]
+        book = self.lab.work.file("two.yml", json.dumps([
+            {"hosts": "one", "become": True, "gather_facts": False, "roles": roles}]))
+        with self.untouched(self.one):
+            begun = self.begin(book=book, environment={
+                "ANSIBLE_ROLES_PATH": os.path.join(program.ROOT, "ansible", "roles")}).wait()
+            self.assertEqual(begun.code, 2, begun.timed())
+        self.one_failure(begun, "one", "vxlan_pipeline_instance")
 
     def failed_at_the_gate(self):
         """Never healthy: the first machine is put back, the second is untouched, exit 2."""
@@ -295,16 +329,22 @@ class Fleet(Story):
             self.is_fresh(appliance)
             self.assertEqual(appliance.unit(UNIT, "LoadState"), {"LoadState": "not-found"})
             self.assertEqual(appliance.health(), 0)
+        self.assertEqual([appliance.shell(SETTINGS).stdout for appliance in self.lab.appliances],
+                         self.settings, "what tune has set is put back")
 
     def uninstalled_again(self):
         """Again, it finds nothing to do."""
         self.unchanged(self.play(book="uninstall"))
 
     def of_amazon(self):
-        """A machine that passes for Amazon Linux 2023: rollout, again, uninstall."""
+        """A machine that passes for Amazon Linux 2023, by the collection as it is installed."""
         self.two.pass_for("amazon2023")
+        archive, name = test_collection.Built.build()
+        place = os.path.join(self.lab.work.path, "collections")
+        self.lab.control.run("ansible-galaxy", "collection", "install", archive, "-p", place,
+                             "--offline", env=self.lab.environment())
         for book, changes in (("rollout", True), ("rollout", False), ("uninstall", True)):
-            done = self.play("--limit", "two", book=book)
+            done = self.play("--limit", "two", book=f"{name}.{book}", collections=place)
             self.assertEqual(done.recap()["two"]["changed"] > 0, changes, done.timed())
             if book == "rollout":
                 self.healthy(self.two, version=wares.THIS)
