@@ -18,7 +18,7 @@ main()
 
 	for path in "${@:3}" "${lists[@]}" /etc/vxlan-pipeline /var/lib/vxlan-pipeline /run/vxlan-pipeline \
 		/sys/fs/bpf/vxlan-pipeline /etc/systemd/system/*.wants/vxlan-pipeline*.service \
-		/var/cache/dnf/vxlan-pipeline-* /var/cache/dnf/vxlan-pipeline.solv*; do
+		/var/cache/apt/archives/vxlan-pipeline_*.deb /var/cache/dnf/vxlan-pipeline-* /var/cache/dnf/vxlan-pipeline.solv*; do
 		[ -e "$path" ] || [ -L "$path" ] || continue
 		[ "$path" != "$keep" ] || continue
 		case $verb:$path in
