@@ -178,6 +178,8 @@ class Appliance(machine.Machine):
 
     def _lose_state(self):
         if self.bpf_mounted:
+            # Other machines' mount namespaces may hold the file system for longer.
+            shutil.rmtree(os.path.join(self.bpffs, "vxlan-pipeline"), ignore_errors=True)
             self.bpf_mounted = run("umount", "-l", self.bpffs, check=False).returncode != 0
 
     def start_traffic(self):

@@ -25,6 +25,7 @@ def inventory(lab, name="inventory.yml", fleet=None, **variables):
         if fleet is None or appliance.name in fleet:
             hosts[appliance.name] = {
                 "ansible_host": appliance.address, "ansible_user": appliance.user,
+                "number": appliance.number,
                 "vxlan_pipeline_config": appliance.config(),
                 **((fleet or {}).get(appliance.name) or {})}
     text = json.dumps({"vxlan_pipeline": {"hosts": hosts, "vars": {
