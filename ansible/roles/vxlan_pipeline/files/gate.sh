@@ -14,8 +14,9 @@ is_healthy()
 (
 	exec 2> /dev/null
 	if [ "$http" = off ]; then
-		vxlan-pipeline status --instance "$instance" || exit 1
-		exit 0
+		status=$(vxlan-pipeline status --json --instance "$instance") && exit 0
+		sed -n '/"reasons"/,/\]/s/^ *"\([^"]\{1,\}\)",\{0,1\}$/\1/p' <<< "$status"
+		exit 1
 	fi
 	exec 3<> "/dev/tcp/${http%:*}/${http##*:}" || { echo "nobody answers at http://$http/healthz"; exit 1; }
 	printf 'GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3
