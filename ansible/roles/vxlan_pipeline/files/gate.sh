@@ -43,7 +43,10 @@ passes()
 	sleep "$window"
 	rate=$(( ($(forwarded) - before) * 1000000000 / ($(date +%s%N) - begun) ))
 	is_healthy || return 1
-	(( rate >= pps )) || { echo "$rate packets a second leave, fewer than $pps, the share of vxlan_pipeline_gate_share of what left before"; return 1; }
+	(( rate >= pps )) || {
+		echo "$rate packets a second leave, fewer than the $pps that vxlan_pipeline_gate_share asks for"
+		return 1
+	}
 }
 
 main()
