@@ -54,6 +54,7 @@ DISTRIBUTIONS = {
     "ubuntu22.04": ("ubuntu", "Ubuntu", "22.04", "jammy"),
     "ubuntu24.04": ("ubuntu", "Ubuntu", "24.04", "noble"),
     "rhel9": ("rhel", "Red Hat Enterprise Linux", "9.4", "Plow"),
+    "rocky9": ("rocky", "Rocky Linux", "9.4", "Blue Onyx"),
     "amazon2023": ("amzn", "Amazon Linux", "2023", ""),
     "amazon2": ("amzn", "Amazon Linux", "2", ""),
 }
@@ -61,7 +62,8 @@ DISTRIBUTIONS = {
 
 def os_release(name):
     ident, title, version, codename = DISTRIBUTIONS[name]
-    like = {"ubuntu": "debian", "rhel": "fedora", "amzn": "centos rhel fedora"}.get(ident)
+    like = {"ubuntu": "debian", "rhel": "fedora", "rocky": "rhel centos fedora",
+            "amzn": "centos rhel fedora"}.get(ident)
     lines = [f'NAME="{title}"', f"ID={ident}", f'VERSION_ID="{version}"',
              f'VERSION="{version} ({codename})"' if codename else f'VERSION="{version}"',
              f'PRETTY_NAME="{title} {version}"']
@@ -80,7 +82,7 @@ class Appliance(machine.Machine):
     def __init__(self, lab, number, name, distribution):
         self.lab, self.number, self.bpf_mounted = lab, number, False
         self.address = f"10.30.{number}.2"
-        self.has_dnf = distribution.startswith(("rhel", "amazon"))
+        self.has_dnf = distribution.startswith(("rhel", "rocky", "amazon"))
         self.user = {"debian12": "admin", "ubuntu22.04": "ubuntu"}.get(distribution, "ec2-user")
         namespace = Namespace(lab.test, name, is_far_end=False)
         self._cable(namespace)

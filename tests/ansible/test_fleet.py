@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import time
 
 import test_collection
@@ -82,11 +83,14 @@ class Fleet(Story):
         ]
         for sentence, variables, *named in rows:
             self.refused_by_each(sentence, named, **variables)
-        for appliance, name in ((self.one, "debian11"), (self.two, "amazon2")):
-            appliance.pass_for(name)
+        self.pass_for("debian11", "amazon2")
         self.refused_by_each("a distribution that nobody tested", ["vxlan_pipeline_distributions"])
-        for appliance in self.lab.appliances:
-            appliance.pass_for(self.FLEET[appliance.name])
+        self.pass_for(*self.FLEET.values())
+
+    def pass_for(self, *distributions):
+        """What each machine says it is."""
+        for appliance, distribution in zip(self.lab.appliances, distributions):
+            appliance.pass_for(distribution)
 
     def refused_by_each(self, sentence, named, **variables):
         """Two plays at once, a machine each: one has apt, the other has dnf."""
@@ -153,6 +157,7 @@ class Fleet(Story):
     def upgraded(self):
         """Upgrade to the newest: no packet is lost, at most one machine is not ready."""
         self.lab.repository.publish(wares.LATER)
+        self.pass_for("ubuntu22.04", "rocky9")
         self.replaced(own)
         self.healthy(version=wares.LATER)
 
@@ -161,6 +166,7 @@ class Fleet(Story):
         A change of the configuration, in a file, is a reload: no packet is lost, each machine stays
         ready. A further instance is started beside it.
         """
+        self.pass_for("ubuntu24.04", "rhel9")
         pids = [appliance.main_pid() for appliance in self.lab.appliances]
         with self.no_loss(), self.ready():
             self.play(inventory=self.write_inventory(
@@ -179,7 +185,9 @@ class Fleet(Story):
         instance goes.
         """
         self.inventory = self.write_inventory(vxlan_pipeline_version=wares.THIS)
+        self.pass_for("debian13", "amazon2023")
         self.replaced(own, vxlan_pipeline_instances={"second": "absent"})
+        self.pass_for(*self.FLEET.values())
         self.healthy(version=wares.THIS)
         for appliance in self.lab.appliances:
             self.assertEqual(appliance.state("vxlan-pipeline@second"), "inactive")
@@ -302,13 +310,19 @@ class Fleet(Story):
         self.healthy()
 
     def died(self):
-        """A machine dies in mid-task, at the gate, and comes back; the next run heals it."""
+        """
+        A machine dies in mid-task, at the gate, and comes back with half a package; the next run
+        heals it.
+        """
         self.interrupted(self.one.die, self.write_inventory(
             to_nobody, "nobody.yml", vxlan_pipeline_version=wares.THIS),
             vxlan_pipeline_gate_seconds=60)
         self.one.switch_on()
         self.one.wait_until_up()
         self.assertNotEqual(self.one.health(), 200, "it comes back with what has not passed")
+        # What a death while the package is replaced leaves besides: a package half installed.
+        shutil.copy(wares.deb(wares.LATER), self.one.path("/root/package.deb"))
+        self.one.run("dpkg", "--unpack", "/root/package.deb")
         inventory = self.write_inventory(FURTHER, "further.yml",
                                          vxlan_pipeline_version=wares.LATER)
         with self.no_loss(self.two), self.one_at_a_time():
