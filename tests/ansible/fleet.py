@@ -178,6 +178,12 @@ class Appliance(machine.Machine):
         self.kill()
         self._lose_state()
 
+    def boot_again(self, seconds=60):
+        """Waits until the machine has shut itself down for a reboot, and does what a BIOS does."""
+        wait_for(lambda: self.process.poll() is not None, seconds, f"{self.name} to shut down")
+        self._lose_state()
+        self.switch_on()
+
     def _lose_state(self):
         if self.bpf_mounted:
             # Other machines' mount namespaces may hold the file system for longer.

@@ -40,7 +40,7 @@ class Fleet(Story):
             self.downgraded, self.refused_by_the_product, self.refused_by_the_machine,
             self.refused_for_two_roles,
             self.failed_at_the_gate, self.failed_at_the_rate, self.unfit_package,
-            self.restarted_one_by_one, self.cut_off, self.died, self.rolled_back,
+            self.restarted_one_by_one, self.rebooted, self.cut_off, self.died, self.rolled_back,
             self.uninstalled, self.uninstalled_again, self.of_amazon))
 
     # Machines on which nothing is installed.
@@ -285,6 +285,19 @@ class Fleet(Story):
             # /healthz is asked ten times a second, and may take a while to tell
             self.assertLess(first, mine[0][0] + TOLD_WITHIN)
             self.assertGreater(mine[1][0], last - TOLD_WITHIN)
+
+    def rebooted(self):
+        """A reboot that is asked for: drained before, healthy and forwarding after."""
+        since = time.monotonic()
+        with self.ready(self.one), self.no_loss(self.one):
+            begun = self.begin("--limit", "two", vxlan_pipeline_interrupt="reboot")
+            self.two.boot_again()
+            begun.wait()
+        self.assertEqual(begun.code, 0, begun.timed())
+        self.healthy(self.two)
+        self.flowing(self.two)
+        self.assertEqual(next(status for begin, _, status in self.watches[1].seen
+                              if begin > since and status != 200), 503, "drained first")
 
     def interrupted(self, accident, inventory=None, **variables):
         """Has the accident happen to the first machine when it is not ready: the play ends soon."""
