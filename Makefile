@@ -87,9 +87,11 @@ include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 include tests/endurance/endurance.mk
+include tests/ansible/ansible.mk
 include dist/install.mk
 include dist/packages.mk
 include rpm/rpm.mk
+include ansible/ansible.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and relatives; root)

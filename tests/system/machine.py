@@ -186,29 +186,38 @@ class Systemd:
 
 
 class Machine(Systemd):
-    """One machine. `namespace` is its network; it shares the tests' BPF file system."""
+    """
+    One machine. `namespace` is its network; it shares the tests' BPF file system unless `bpffs` is
+    the directory of another one. `base`: a tree other than the release's.
+    """
 
-    def __init__(self, test, release, namespace):
+    def __init__(self, test, release, namespace, base=None, bpffs=BPFFS, name="appliance"):
         self.namespace, self.process, self.init = namespace, None, None
-        self.layer = Layer(test, tree(release))
+        self.bpffs, self.name = bpffs, name
+        self.layer = Layer(test, base or tree(release))
         self.root = self.layer.root
         test.addCleanup(self.kill)
 
     def boot(self, bpf=True):
         """Boots and waits until the services run. Without `bpf`, bpf(2) fails on the machine."""
+        self.switch_on(bpf)
+        wait_for(self.is_up, 120, "the machine to boot")
+        return self
+
+    def switch_on(self, bpf=True):
+        """Begins to boot. The machine ends with the thread that calls this."""
         with open(self._console, "ab") as console:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit",
                  "--network-namespace-path", self.namespace.path, "--capability=all",
-                 f"--system-call-filter={'' if bpf else '~'}bpf", f"--bind={BPFFS}",
-                 "--console=read-only", "--hostname=appliance", "-D", self.root],
+                 f"--system-call-filter={'' if bpf else '~'}bpf",
+                 f"--bind={self.bpffs}:{BPFFS}", "--console=read-only",
+                 f"--hostname={self.name}", "-D", self.root],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
                 # only the network's part of /proc/sys and /sys is writable
                 env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
                 preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, SIGKILL))
         self.init = wait_for(self._find_init, 60, "the machine's first process")
-        wait_for(self._is_up, 120, "the machine to boot")
-        return self
 
     def _find_init(self):
         if self.process.poll() is not None:
@@ -218,7 +227,7 @@ class Machine(Systemd):
             children = stream.read().split()
         return next((int(child) for child in children if _is_init(child)), None)
 
-    def _is_up(self):
+    def is_up(self):
         """`degraded` is enough: some units cannot work in a container."""
         state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
         return state in ("running", "degraded")
@@ -244,8 +253,10 @@ class Machine(Systemd):
         self.process = None
 
     def kill(self):
-        """Kills the machine: all of its processes end with its first one."""
+        """Kills the machine: all of its processes end with its first one, which outlives nspawn."""
         if self.process is not None and self.process.poll() is None:
+            if self.init is not None and _is_init(self.init):
+                os.kill(self.init, SIGKILL)
             self.process.kill()
             self.process.wait()
 

@@ -19,10 +19,10 @@ import machine
 HERE = platform.freedesktop_os_release().get("VERSION_CODENAME")  # this machine's release
 LATER = "later"  # the version suffix of the newer build
 PORT = 8080
-NOT_PACKAGED = {"build", ".git", ".ci", "tests", "__pycache__"}
+NOT_PACKAGED = {"build", ".git", ".ci", "ansible", "tests", "__pycache__"}
 
 
-def _newest_source():
+def newest_source():
     newest = 0.0
     for directory, directories, files in os.walk(program.ROOT):
         if directory == program.ROOT:
@@ -39,7 +39,7 @@ def deb(suffix=""):
     pattern = os.path.join(output, "vxlan-pipeline_*.deb")
     with machine.only_one(output):
         built = glob.glob(pattern)
-        if not built or os.path.getmtime(built[0]) < _newest_source():
+        if not built or os.path.getmtime(built[0]) < newest_source():
             for path in glob.glob(os.path.join(output, "*")):
                 os.unlink(path)
             run(os.path.join(program.ROOT, "dist", "deb"), *([suffix] if suffix else []),
