@@ -24,7 +24,8 @@ static inline void cleanup_free(void *pointer)
 	free(*(void **)pointer);
 }
 
-#define _cleanup_(function) __attribute__((cleanup(function)))
+/* `unused`: what is only held, as a lock is, does its work by its end; clang would complain. */
+#define _cleanup_(function) __attribute__((cleanup(function), unused))
 #define _cleanup_close_     _cleanup_(cleanup_close)
 #define _cleanup_fclose_    _cleanup_(cleanup_fclose)
 #define _cleanup_free_      _cleanup_(cleanup_free)
