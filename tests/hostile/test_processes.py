@@ -189,16 +189,16 @@ class OtherRun(Processes):
 
     def test_daemons_that_start_together(self):
         """Each with another /run: one wins, and the others leave everything to it."""
+        config = self.write(rules(TARGETS[0]), self.UNSERVED)  # once: they read it at once
         for _ in range(4):
-            daemons = [ContainedDaemon(self, self.write(rules(TARGETS[0]), self.UNSERVED), OWN_RUN)
-                       for _ in range(3)]
+            daemons = [ContainedDaemon(self, config, OWN_RUN) for _ in range(3)]
             wait_for(lambda some=daemons: sum(one.process.poll() is None for one in some) == 1,
                      20, "all but one to end")
             winner, = (one for one in daemons if one.process.poll() is None)
             winner.ready()
             for loser in daemons:
                 if loser is not winner:
-                    self.assertEqual(loser.wait(), 1)
+                    self.assertEqual(loser.wait(), 1, loser.stderr)
                     self.assertIn("already has a daemon", loser.stderr)
             self.assert_runs_on(winner)
             winner.signal(signal.SIGTERM)
