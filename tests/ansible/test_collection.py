@@ -162,16 +162,17 @@ class Lint(Tool):
         self.assertEqual(looked, len(there), there)
 
     def test_a_mistake_is_found(self):
-        """The same in a copy with a mistake in each kind of file fails."""
-        for path in ("roles/vxlan_pipeline/tasks/main.yml", "playbooks/rollout.yml"):
+        """In a copy with a mistake in the role's tasks and one in a playbook, it finds both."""
+        directory, paths = self.copy(), ("roles/vxlan_pipeline/tasks/main.yml", "rollout.yml")
+        for path in paths:
+            with open(os.path.join(directory, path), "a", encoding="utf-8") as stream:
+                stream.write("- name: a mistake\n  command: /bin/true\n" if "tasks" in path else
+                             "- name: a mistake\n  hosts: all\n  tasks:\n    - command: /bin/true\n")
+        code, said = self.lint(directory)
+        self.assertNotEqual(code, 0)
+        for path in paths:
             with self.subTest(path):
-                directory = self.copy()
-                with open(os.path.join(directory, path), "a", encoding="utf-8") as stream:
-                    stream.write("- name: a mistake\n  command: /bin/true\n")
-                code, said = self.lint(directory)
-                self.assertNotEqual(code, 0)
-                self.assertIn(path, said)
-                shutil.rmtree(directory)
+                self.assertRegex(said, rf"(?m)^{path}:\d+")
 
 
 class Built(Tool):

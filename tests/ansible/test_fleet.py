@@ -41,7 +41,7 @@ class Fleet(Story):
             self.refused_for_two_roles,
             self.failed_at_the_gate, self.failed_at_the_rate, self.unfit_package,
             self.restarted_one_by_one, self.rebooted, self.cut_off, self.died, self.rolled_back,
-            self.uninstalled, self.uninstalled_again, self.of_amazon))
+            self.uninstalled, self.uninstalled_again))
 
     # Machines on which nothing is installed.
 
@@ -117,6 +117,7 @@ class Fleet(Story):
 
     def rolled_out(self):
         """The first rollout: installed, configured, started, enabled, forwarding."""
+        self.pass_for("debian12", "amazon2023")
         self.settings = [appliance.shell(SETTINGS).stdout for appliance in self.lab.appliances]
         with self.ready_once():
             done = self.play()
@@ -161,16 +162,28 @@ class Fleet(Story):
         self.replaced(own)
         self.healthy(version=wares.LATER)
 
+    def installed_collection(self):
+        """The collection's name, and the directory where it is installed."""
+        archive, name = test_collection.Built.build()
+        place = os.path.join(self.lab.work.path, "collections")
+        if not os.path.isdir(place):
+            self.lab.control.run("ansible-galaxy", "collection", "install", archive, "-p", place,
+                                 "--offline", env=self.lab.environment())
+        return name, place
+
     def reconfigured(self):
         """
-        A change of the configuration, in a file, is a reload: no packet is lost, each machine stays
-        ready. A further instance is started beside it.
+        A change of the configuration, in a file, by the collection as it is installed, is a reload:
+        no packet is lost, each machine stays ready. A further instance is started beside it.
         """
+        collection, place = self.installed_collection()
         self.pass_for("ubuntu24.04", "rhel9")
         pids = [appliance.main_pid() for appliance in self.lab.appliances]
         with self.no_loss(), self.ready():
-            self.play(inventory=self.write_inventory(
-                FURTHER, "further.yml", as_files=True, vxlan_pipeline_instances={"second": SECOND}))
+            self.play(book=f"{collection}.rollout", collections=place,
+                      inventory=self.write_inventory(
+                          FURTHER, "further.yml", as_files=True,
+                          vxlan_pipeline_instances={"second": SECOND}))
         self.configured(FURTHER)
         self.assertEqual([appliance.main_pid() for appliance in self.lab.appliances], pids)
         for appliance in self.lab.appliances:
@@ -185,7 +198,7 @@ class Fleet(Story):
         instance goes.
         """
         self.inventory = self.write_inventory(vxlan_pipeline_version=wares.THIS)
-        self.pass_for("debian13", "amazon2023")
+        self.pass_for("debian13", "rhel9")
         self.replaced(own, vxlan_pipeline_instances={"second": "absent"})
         self.pass_for(*self.FLEET.values())
         self.healthy(version=wares.THIS)
@@ -228,7 +241,7 @@ class Fleet(Story):
         inventory = self.write_inventory(to_nobody, "nobody.yml",
                                          vxlan_pipeline_version=wares.THIS)
         with self.put_back(self.one), self.untouched(self.two):
-            done = self.play(inventory=inventory, code=2)
+            done = self.play(inventory=inventory, code=2, vxlan_pipeline_gate_seconds=5)
         self.assertNotIn("two", done.hosts_begun())
         self.assertRegex(done.output, r"10\.20\.1\.99")
 
@@ -238,7 +251,7 @@ class Fleet(Story):
         inventory = self.write_inventory(change({"listen": {"vnis": [7]}}), "rate.yml",
                                          vxlan_pipeline_version=wares.THIS)
         with self.put_back(self.one), self.untouched(self.two):
-            done = self.play(inventory=inventory, code=2)
+            done = self.play(inventory=inventory, code=2, vxlan_pipeline_gate_seconds=5)
         self.assertNotIn("two", done.hosts_begun())
         self.assertIn("vxlan_pipeline_gate_share", done.output)
 
@@ -352,8 +365,12 @@ class Fleet(Story):
     # The end.
 
     def uninstalled(self):
-        """uninstall.yml leaves nothing: no file, no unit, no program on an interface."""
-        done = self.play(book="uninstall")
+        """
+        uninstall.yml, here the collection's, leaves nothing: no file, no unit, no program on an
+        interface, no setting.
+        """
+        collection, place = self.installed_collection()
+        done = self.play(book=f"{collection}.uninstall", collections=place)
         for appliance in self.lab.appliances:
             self.assertGreater(done.recap()[appliance.name]["changed"], 0)
             self.is_fresh(appliance)
@@ -365,18 +382,3 @@ class Fleet(Story):
     def uninstalled_again(self):
         """Again, it finds nothing to do."""
         self.unchanged(self.play(book="uninstall"))
-
-    def of_amazon(self):
-        """A machine that passes for Amazon Linux 2023, by the collection as it is installed."""
-        self.two.pass_for("amazon2023")
-        archive, name = test_collection.Built.build()
-        place = os.path.join(self.lab.work.path, "collections")
-        self.lab.control.run("ansible-galaxy", "collection", "install", archive, "-p", place,
-                             "--offline", env=self.lab.environment())
-        for book, changes in (("rollout", True), ("rollout", False), ("uninstall", True)):
-            done = self.play("--limit", "two", book=f"{name}.{book}", collections=place)
-            self.assertEqual(done.recap()["two"]["changed"] > 0, changes, done.timed())
-            if book == "rollout":
-                self.healthy(self.two, version=wares.THIS)
-                self.flowing(self.two)
-        self.is_fresh(self.two)
