@@ -38,7 +38,8 @@ PORT = 9789
 CONTROL = "10.30.0.1"
 UNIT = "vxlan-pipeline.service"
 CONFIG = "/etc/vxlan-pipeline/config.yaml"
-COMMANDS = ("ssh", "ssh-keygen", "ansible-playbook", "ip", "ethtool", "nsenter", "sysctl")
+COMMANDS = ("ssh", "ssh-keygen", "ansible-playbook", "ip", "ethtool", "nft", "nsenter",
+            "sysctl")
 # What runs on a usual server in a cloud, and what the package depends on: machines reach no
 # mirror of the distribution.
 SERVER = ("openssh-server", "python3", "python3-apt", "sudo", "gpg", "libbpf1", "libelf1",
@@ -169,8 +170,15 @@ class Appliance(machine.Machine):
         return False
 
     def connect(self, on):
-        """Plugs or unplugs the cable to the control node: what is sent then is lost in silence."""
-        self.lab.control.ip("link", "set", f"m{self.number}", "up" if on else "down")
+        """Mends or cuts the cable to the control node: what is sent then is lost in silence."""
+        # An interface that is down would tell the sender at once.
+        for namespace, interface in ((self.lab.control, f"m{self.number}"),
+                                     (self.namespace, "eth0")):
+            table = f"netdev cut-{interface}"
+            chain = (f"{{ type filter hook ingress device {interface} priority -400; "
+                     "policy drop; }")
+            namespace.run("nft", f"add table {table}; delete table {table}" if on else
+                          f"add table {table}; add chain {table} in {chain}")
 
     def die(self):
         """As if the power failed: the kernel's state is lost, and nothing answers any more."""
@@ -210,7 +218,7 @@ class Appliance(machine.Machine):
             raise AssertionError(f"the sender of {self.name}: exit {sender.returncode}: {err}")
         return json.loads(out)["packets"]
 
-    def health(self, timeout=2.0):
+    def health(self, timeout=5.0):
         """The status of /healthz; 0: nobody answers."""
         try:
             return watch.request(self.namespace, "/healthz", port=PORT, timeout=timeout).status
@@ -267,14 +275,15 @@ class HealthWatch(threading.Thread):
 
     def not_ready(self, since):
         """[[from, to], ...]: when the machine was not ready."""
-        spans = []
+        spans, was_ready = [], True
         for begin, end, status in self.seen[:]:
-            if status == 200 or end < since:
+            if end < since:
                 continue
-            if spans and begin - spans[-1][1] < 2 * self.PAUSE:
-                spans[-1][1] = end
-            else:
+            if status != 200 and was_ready:
                 spans.append([begin, end])
+            elif status != 200:
+                spans[-1][1] = end
+            was_ready = status == 200
         return spans
 
 

@@ -5,6 +5,7 @@ import collections
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -37,40 +38,36 @@ def inventory(lab, name="inventory.yml", fleet=None, **variables):
 
 
 class Play:
-    """
-    One run of ansible-playbook, from the checkout. `when`: [(pattern, action)]; calls each action
-    once, as soon as a line of output matches its pattern.
-    """
+    """One run of ansible-playbook, by default from the checkout; `lines`: [(seconds, line)]."""
 
-    def __init__(self, lab, *words, when=(), cwd=program.ROOT, environment=None):
-        self.lines, self.seconds, self.when = [], None, list(when)
+    def __init__(self, lab, *words, cwd=program.ROOT, environment=None):
+        self.lines, self.seconds = [], None
         self.begun = time.monotonic()
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             lab.command("ansible-playbook", *words), cwd=cwd, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             env={**lab.environment(), **(environment or {})})
         lab.test.addCleanup(self._kill)
-        self.reader = threading.Thread(target=self._read)
+        self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _kill(self):
+        """Ends it with all of its workers, which hold the pipe, too."""
         if self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self.reader.join()
-        self.process.stdout.close()
+        self.reader.join(5)
 
     def _read(self):
-        for line in self.process.stdout:
-            self.lines.append((time.monotonic() - self.begun, line.rstrip("\n")))
-            for row in [row for row in self.when if re.search(row[0], line)]:
-                self.when.remove(row)
-                row[1]()
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self.lines.append((time.monotonic() - self.begun, line.rstrip("\n")))
 
     def wait(self, seconds=180):
         try:
             self.process.wait(seconds * PATIENCE)
         except subprocess.TimeoutExpired:
+            self._kill()
             raise AssertionError(f"the play still runs after {seconds} s:\n{self.timed()}") \
                 from None
         self.seconds = time.monotonic() - self.begun
@@ -122,6 +119,12 @@ class Play:
             if match and match[1].split(" ->")[0] not in found:
                 found.append(match[1].split(" ->")[0])
         return found
+
+
+    def in_turn(self, first, second):
+        """Whether everything that was done on the first machine was done before the second."""
+        tasks = self.output.partition("PLAY RECAP")[0]
+        return -1 < tasks.rfind(f"[{first}]") < tasks.find(f"[{second}]")
 
 
 def playbook(name):

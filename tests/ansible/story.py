@@ -89,8 +89,8 @@ class Story(unittest.TestCase):
                                          "vxlan_pipeline_config_file": path}
         return play.inventory(self.lab, name, hosts, **{**GATE, **variables})
 
-    def begin(self, *words, book="rollout", when=(), inventory=None, collections=None,
-              environment=None, **variables):
+    def begin(self, *words, book="rollout", inventory=None, collections=None, environment=None,
+              **variables):
         """`collections`: a directory; the play is run outside the checkout."""
         extra = [word for name, value in variables.items() for word in (
             "-e", f"{name}={value}" if isinstance(value, str) else json.dumps({name: value}))]
@@ -98,7 +98,7 @@ class Story(unittest.TestCase):
             "ANSIBLE_COLLECTIONS_PATH": collections}} if collections else {
                 "environment": environment}
         return play.Play(self.lab, "-i", inventory or self.inventory, play.playbook(book), *extra,
-                         *words, when=when, **where)
+                         *words, **where)
 
     def play(self, *words, code=0, seconds=180, **options):
         done = self.begin(*words, **options).wait(seconds)
@@ -165,6 +165,10 @@ class Story(unittest.TestCase):
                                   for span in watch.not_ready(begun)], [], watch.appliance.name)
 
     # Machines.
+
+    def pids(self):
+        """{machine: its daemon}"""
+        return {appliance.name: appliance.main_pid() for appliance in self.lab.appliances}
 
     def look(self, appliance):
         return appliance.shell(LOOK).stdout.splitlines()
