@@ -11,7 +11,8 @@ traffic, all of it on this machine.
   tests/ansible/lab.py on NAME COMMAND...          runs a command on a machine, as root
   tests/ansible/lab.py watch SECONDS               prints health, packets and losses once a second
 
-The default is one=debian12 two=rhel9. `up` prints the inventory. Needs root.
+The default is one=debian12 two=rhel9. `up` prints the inventory, and ends with the shell that
+started it. Needs root, and what `make all build/endurance/judge.bpf.o` builds.
 """
 
 import os

@@ -133,6 +133,33 @@ class Tool(unittest.TestCase):
             "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1", "LC_ALL": "C.UTF-8", **environment})
 
 
+class Kept(unittest.TestCase):
+    """What the scripts of the role do when another play has taken what this one had kept."""
+
+    def test_another_play(self):
+        """They fail with a reason, and what a rollback leads to stays."""
+        for script, words in (("commit.sh", ()), ("put_back.sh", ("config",))):
+            with self.subTest(script), program.Workspace() as work:
+                os.mkdir(os.path.join(work.path, "before"))
+                work.file("before/version", "0.1.0\n")
+                result = run("bash", os.path.join(ROLE, "files", script), work.path, *words,
+                             check=False)
+                self.assertEqual(result.returncode, 1)
+                self.assertEqual(result.stderr,
+                                 "another play has changed this host at the same time\n")
+                self.assertEqual(text(work.path, "before", "version"), "0.1.0\n")
+
+    def test_ended_change(self):
+        """The state before the last change takes the place of the one before that."""
+        with program.Workspace() as work:
+            for name in ("before", "trying"):
+                os.mkdir(os.path.join(work.path, name))
+                work.file(f"{name}/version", f"{name}\n")
+            run("bash", os.path.join(ROLE, "files", "commit.sh"), work.path)
+            self.assertEqual(os.listdir(work.path), ["before"])
+            self.assertEqual(text(work.path, "before", "version"), "trying\n")
+
+
 class Lint(Tool):
     COMMANDS = ("ansible-lint", "git")
 

@@ -96,7 +96,7 @@ main()
 	echo "  enabled: '$(systemctl is-enabled "$package-tune" 2> /dev/null || true)'"
 	echo "  ours: $([ -e "$directory/tune" ] && echo true || echo false)"
 	echo "interfaces: [$({ cd /sys/class/net && printf '%s\n' *; ip -o link | grep -o 'altname [^ \\]*' | cut -d ' ' -f 2; } |
-		sed "s/.*/'&', /" | tr -d '\n')]"
+		sed "s/'/''/g; s/.*/'&', /" | tr -d '\n')]"
 	echo "sums:"
 	for file in $files; do
 		echo "  '$file': '$(sum "$file")'"

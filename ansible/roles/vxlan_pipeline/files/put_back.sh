@@ -6,7 +6,7 @@
 set -euo pipefail
 main()
 {
-	cd "$1/trying"
+	cd "$1/trying" 2> /dev/null || { echo "another play has changed this host at the same time" >&2; exit 1; }
 
 	for name in $2; do
 		file=/etc/vxlan-pipeline/$name.yaml
