@@ -6,10 +6,7 @@
 set -euo pipefail
 main()
 {
-	unit=vxlan-pipeline@$1
-	[ "$1" != config ] || unit=vxlan-pipeline
-
-	systemctl -q disable --now "$unit"
+	systemctl -q disable --now "$(unit_of "$1")"
 	vxlan-pipeline stop --instance "$1"
 	rm -f "/etc/vxlan-pipeline/$1.yaml"
 }

@@ -26,22 +26,14 @@ is_healthy()
 	exit 1
 )
 
-forwarded()
-{
-	vxlan-pipeline stats --json --instance "$instance" 2> /dev/null |
-		sed -n 's/.*"forwarded": *\([0-9]*\).*/\1/p'
-}
-
 # Prints why it does not pass.
 passes()
 {
-	local before begun rate
+	local rate
 
 	is_healthy || return 1
 	[ "$window" != 0 ] || return 0
-	before=$(forwarded) begun=$(date +%s%N)
-	sleep "$window"
-	rate=$(( ($(forwarded) - before) * 1000000000 / ($(date +%s%N) - begun) ))
+	rate=$(rate_of "$instance" "$window" 2> /dev/null)
 	is_healthy || return 1
 	(( rate >= pps )) || {
 		echo "$rate packets a second leave, fewer than the $pps that vxlan_pipeline_gate_share asks for"

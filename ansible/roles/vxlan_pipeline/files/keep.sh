@@ -13,8 +13,7 @@ main()
 	rm -rf "$directory/new"
 	mkdir -p "$directory/new"
 	for name in $instances; do
-		unit=vxlan-pipeline@$name file=/etc/vxlan-pipeline/$name.yaml
-		[ "$name" != config ] || unit=vxlan-pipeline
+		unit=$(unit_of "$name") file=/etc/vxlan-pipeline/$name.yaml
 		[ ! -e "$file" ] || cp -p "$file" "$directory/new"
 		echo "$name $(systemctl is-active "$unit" || true) $(systemctl is-enabled "$unit" 2> /dev/null || true)"
 	done > "$directory/new/units"

@@ -59,9 +59,9 @@ is_stale() # FILE STATUS
 
 instance() # NAME
 {
-	local file=/etc/vxlan-pipeline/$1.yaml unit="$package@$1" status="{}"
+	local file=/etc/vxlan-pipeline/$1.yaml unit status="{}"
 
-	[ "$1" != config ] || unit=$package
+	unit=$(unit_of "$1")
 	if command -v "$package" > /dev/null; then
 		status=$("$package" status --json --instance "$1" | tr -d '\n\t') || true
 	fi

@@ -24,8 +24,7 @@ main()
 
 	while read -r name active enabled; do
 		case $instances in *" $name "*) ;; *) continue ;; esac
-		unit=vxlan-pipeline@$name
-		[ "$name" != config ] || unit=vxlan-pipeline
+		unit=$(unit_of "$name")
 		case $active in
 		active | activating | reloading)
 			echo "$name"

@@ -19,9 +19,9 @@ is_ready() # INSTANCE
 
 main()
 {
-	local unit=vxlan-pipeline@$1
+	local unit
 
-	[ "$1" != config ] || unit=vxlan-pipeline
+	unit=$(unit_of "$1")
 	if ! systemctl -q is-enabled "$unit" 2> /dev/null; then
 		systemctl -q enable "$unit"
 		echo enabled
