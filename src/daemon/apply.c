@@ -307,6 +307,7 @@ bool applied_is_outdated(const struct applied *applied, const char *instance,
 {
 	struct netdev listen, egress;
 	struct datapath_links links;
+	const char *gone = NULL;
 
 	/* nothing can be done about an interface that is not there */
 	if (daemon_find_links(config, &links, &listen, &egress, why))
@@ -317,10 +318,12 @@ bool applied_is_outdated(const struct applied *applied, const char *instance,
 		error_set(why, 0, "%s was emptied", INSTANCE_PINS);
 		return true;
 	}
-	if (!datapath_can_send(&applied->control) || !datapath_can_pass(&applied->control)) {
-		error_set(why, 0, "%s went and came back",
-			  datapath_can_send(&applied->control) ? config->listen.interface
-							       : config->forward.interface);
+	if (!datapath_can_send(&applied->control))
+		gone = config->forward.interface;
+	else if (!datapath_can_pass(&applied->control))
+		gone = config->listen.interface;
+	if (gone) {
+		error_set(why, 0, "%s went and came back", gone);
 		return true;
 	}
 	if (applied->silence_changed) {

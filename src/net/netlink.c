@@ -9,6 +9,7 @@
 
 #include "net/netlink.h"
 
+#define LIST_TRIES  5
 #define BUFFER_SIZE 32768 /* the kernel's longest datagram */
 
 struct netlink {
@@ -145,6 +146,16 @@ int netlink_ask(struct netlink *netlink, union netlink_request *request, netlink
 {
 	request->message.nlmsg_seq = ++netlink->sequence;
 	return netlink_exchange(netlink, request, request->message.nlmsg_len, visit, data);
+}
+
+int netlink_ask_list(struct netlink *netlink, union netlink_request *request, netlink_visit visit,
+		     void *data)
+{
+	int err = -EINTR;
+
+	for (int tries = 0; err == -EINTR && tries < LIST_TRIES; tries++)
+		err = netlink_ask(netlink, request, visit, data);
+	return err;
 }
 
 int netlink_ask_batch(struct netlink *netlink, void *messages, size_t length)

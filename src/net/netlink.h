@@ -54,6 +54,12 @@ typedef int (*netlink_visit)(const struct nlmsghdr *message, void *data);
  */
 int netlink_ask(struct netlink *netlink, union netlink_request *request, netlink_visit visit,
 		void *data);
+/*
+ * The same for a list (NLM_F_DUMP), asked for again if a change interrupts it: what was visited already is
+ * visited again.
+ */
+int netlink_ask_list(struct netlink *netlink, union netlink_request *request, netlink_visit visit,
+		     void *data);
 
 /*
  * Sends messages that the kernel carries out as one transaction, as nftables does. The last but one
@@ -66,8 +72,8 @@ int netlink_read(struct netlink *netlink, netlink_visit visit, void *data);
 
 /*
  * Calls `visit` for the messages of one datagram that answers request `sequence` of socket `port`;
- * both are 0 for events, which answer no request. 1: more datagrams follow, or this one belongs to an earlier request; 0: the
- * answer is complete; -EBADMSG: a message is truncated.
+ * both are 0 for events, which answer no request. 1: more datagrams follow, or this one belongs to an
+ * earlier request; 0: the answer is complete; -EBADMSG: a message is truncated.
  */
 int netlink_take(const void *datagram, size_t length, unsigned int sequence, unsigned int port,
 		 netlink_visit visit, void *data);

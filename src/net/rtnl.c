@@ -13,7 +13,6 @@
 #include "net/rtnl_message.h"
 
 #define EVENT_RECEIVE (4 << 20) /* bytes: the receive buffer for events */
-#define LIST_TRIES    5
 
 int rtnl_open(struct netlink **out)
 {
@@ -155,7 +154,7 @@ int rtnl_read_mark_bits(struct netlink *netlink, uint32_t *bits)
 
 	*bits = 0;
 	netlink_begin(&request, RTM_GETRULE, NLM_F_DUMP, sizeof(struct fib_rule_hdr));
-	return netlink_ask(netlink, &request, rtnl_take_mark_bits, bits);
+	return netlink_ask_list(netlink, &request, rtnl_take_mark_bits, bits);
 }
 
 int rtnl_get_neighbour(struct netlink *netlink, int ifindex, const struct ip_address *address,
@@ -229,14 +228,9 @@ int rtnl_each_neighbour(struct netlink *netlink, int ifindex,
 {
 	struct rtnl_neighbour_walk walk = {.ifindex = ifindex, .visit = visit, .data = data};
 	union netlink_request request;
-	int err = -EINTR;
 
-	/* a change interrupts the list: those that were visited already are visited again */
-	for (int tries = 0; err == -EINTR && tries < LIST_TRIES; tries++) {
-		netlink_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, sizeof(struct ndmsg));
-		err = netlink_ask(netlink, &request, rtnl_take_neighbour, &walk);
-	}
-	return err;
+	netlink_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, sizeof(struct ndmsg)); /* AF_UNSPEC */
+	return netlink_ask_list(netlink, &request, rtnl_take_neighbour, &walk);
 }
 
 struct rtnl_event_reader {
