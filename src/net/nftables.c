@@ -238,8 +238,7 @@ int nftables_commit(struct nftables *nft, struct netlink *owner)
 	last->nlmsg_flags |= NLM_F_ACK;
 	nft_take(nft, nftnl_batch_end(nft->bytes + nft->used, 0));
 	err = owner ? 0 : netlink_open(&own, NETLINK_NETFILTER, 0);
-	return nft_error(err ? err
-			     : netlink_ask_batch(owner ? owner : own, nft->bytes, nft->used));
+	return nft_error(err ? err : netlink_ask_batch(owner ? owner : own, nft->bytes, nft->used));
 }
 
 /* Lists a family's chains, or its rules; `type`: NFT_MSG_GETx. */
