@@ -16,6 +16,7 @@
 #include "nat.h"
 #include "kernel.h"
 #include "forward.h"
+#include "account.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -104,6 +105,7 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	if (!packet.counters)
 		return XDP_ABORTED;
 
+	time_begin(&packet.counters->histograms);
 	verdict = judge(&packet);
 	if (verdict == VERDICT_PASSED)
 		verdict = pass_to_kernel(&packet);
@@ -115,8 +117,13 @@ int vxlan_pipeline(struct xdp_md *ctx)
 		verdict = VERDICT_ERROR;
 
 	hits_add(&packet.counters->verdict[verdict], &packet);
+	if (leaves_decapsulated(verdict))
+		sent_count(&packet, verdict);
+	if (config.histograms)
+		size_count(&packet.counters->histograms, packet.length);
 	if (config.trace)
 		leave_trace(&packet, verdict);
+	time_end(&packet.counters->histograms);
 	return action;
 }
 
