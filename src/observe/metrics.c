@@ -240,14 +240,14 @@ static void metrics_print_rules(const struct datapath_stats *stats, FILE *stream
 	family(stream, "rule_packets_total", "counter",
 	       "Packets that a rule re-addressed, of the first 4096 rules.");
 	for (size_t i = 0; i < count; i++)
-		fprintf(stream, PREFIX "rule_packets_total{rule=\"%zu\",to=\"%s\"} %" PRIu64 "\n",
-			i + 1, ip_endpoint_format(&stats->rules[i].to, to),
+		fprintf(stream, PREFIX "rule_packets_total{rule=\"%s\",to=\"%s\"} %" PRIu64 "\n",
+			stats->rules[i].name, ip_endpoint_format(&stats->rules[i].to, to),
 			(uint64_t)stats->rules[i].hits.packets);
 	family(stream, "rule_bytes_total", "counter",
 	       "The same in bytes of the frames as they came.");
 	for (size_t i = 0; i < count; i++)
-		fprintf(stream, PREFIX "rule_bytes_total{rule=\"%zu\",to=\"%s\"} %" PRIu64 "\n",
-			i + 1, ip_endpoint_format(&stats->rules[i].to, to),
+		fprintf(stream, PREFIX "rule_bytes_total{rule=\"%s\",to=\"%s\"} %" PRIu64 "\n",
+			stats->rules[i].name, ip_endpoint_format(&stats->rules[i].to, to),
 			(uint64_t)stats->rules[i].hits.bytes);
 }
 
