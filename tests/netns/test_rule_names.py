@@ -2,10 +2,11 @@
 """What rules are called, and that what a name has counted stays with it."""
 
 import json
+import os
 import re
 import signal
 
-from lib import captures
+from lib import captures, program
 from lib.command import wait_for
 from lib.life import Lifecycle, tunnels
 from lib.port import is_ip
@@ -83,6 +84,16 @@ class Names(Lifecycle):
         self.start({"nat": [rule(3), called("syslog", 1000), rule(2)]})
         after = self.rules()
         self.assertEqual({name: after[name] for name in before}, before)
+
+    def test_of_an_older_build(self):
+        """Without pinned names a rule is called by its number; a reload carries its counters."""
+        daemon = self.start({"nat": [rule(2), called("syslog", 1000)]})
+        self.send(6)
+        pins = os.path.join(program.PINS, self.instance)
+        os.unlink(os.path.join(pins, os.readlink(os.path.join(pins, "current")), "rule_names"))
+        self.assertEqual(self.rules(), {"1": 0, "2": 6})
+        self.reload(daemon, called("syslog", 1000))
+        self.assertEqual(self.rules(), {"syslog": 6})
 
     def test_everywhere(self):
         """stats, metrics, explain and the page of counters call a rule the same."""
