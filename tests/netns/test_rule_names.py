@@ -6,8 +6,9 @@ import os
 import re
 import signal
 
-from lib import captures, program
+from lib import captures
 from lib.command import wait_for
+from lib.daemon import BPFFS
 from lib.life import Lifecycle, tunnels
 from lib.port import is_ip
 
@@ -89,7 +90,7 @@ class Names(Lifecycle):
         """Without pinned names a rule is called by its number; a reload carries its counters."""
         daemon = self.start({"nat": [rule(2), called("syslog", 1000)]})
         self.send(6)
-        pins = os.path.join(program.PINS, self.instance)
+        pins = os.path.join(BPFFS, "vxlan-pipeline", self.instance)
         os.unlink(os.path.join(pins, os.readlink(os.path.join(pins, "current")), "rule_names"))
         self.assertEqual(self.rules(), {"1": 0, "2": 6})
         self.reload(daemon, called("syslog", 1000))
