@@ -56,13 +56,15 @@ def changed(template, changes):
     its end."""
     template = copy.deepcopy(template)
     for path, value in changes.items():
-        *way, last = [int(key) if key.isdigit() else key for key in path.split("/")]
+        *way, last = path.split("/")
         place = template
         for key in way:
-            place = place[key]
+            place = place[int(key) if isinstance(place, list) else key]
         if last == "+":
             place.append(value)
-        elif value is GONE:
+            continue
+        last = int(last) if isinstance(place, list) else last
+        if value is GONE:
             del place[last]
         else:
             place[last] = value
