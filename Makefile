@@ -93,6 +93,7 @@ include dist/install.mk
 include dist/packages.mk
 include rpm/rpm.mk
 include ansible/ansible.mk
+include cloudformation/cloudformation.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and relatives; root)
