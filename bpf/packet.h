@@ -52,6 +52,7 @@ struct packet {
 	__u32 kernel_mtu;   /* the MTU to which the kernel would fragment it there; 0: not known */
 	bool readdressed;   /* a rule gave it its destination */
 	__u32 fragments;    /* with VERDICT_FRAGMENTED: how many */
+	__u32 cut;          /* bytes cut off at both ends, once it is decapsulated */
 	__u64 addresses[2]; /* the Ethernet addresses, as in struct next_hop; 0: they stay */
 
 	struct trace *trace; /* for `explain`, with config.trace */

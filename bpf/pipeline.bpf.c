@@ -16,6 +16,7 @@
 #include "nat.h"
 #include "kernel.h"
 #include "forward.h"
+#include "account.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -89,6 +90,7 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	if (!packet.counters || !trace_begin(&packet))
 		return XDP_ABORTED;
 
+	time_begin(&packet.counters->histograms);
 	verdict = judge(&packet);
 	if (verdict == VERDICT_PASSED)
 		verdict = pass_to_kernel(&packet);
@@ -99,9 +101,15 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	if (action == XDP_ABORTED)
 		verdict = VERDICT_ERROR;
 
+	/* in this order: who reads meanwhile must not see more bytes sent than there were */
+	if (leaves_decapsulated(verdict))
+		sent_count(&packet, verdict);
 	hits_add(&packet.counters->verdict[verdict], &packet);
+	if (config.histograms)
+		size_count(&packet.counters->histograms, packet.length);
 	if (config.trace)
 		packet.trace->verdict = verdict;
+	time_end(&packet.counters->histograms);
 	return action;
 }
 
