@@ -175,6 +175,8 @@ class Metrics(Watched):
                          {str(vni["vni"]): vni["packets"] for vni in stats["vnis"]})
         self.assertEqual(of_family(series, "rule_packets_total", "to"),
                          {rule["to"]: rule["packets"] for rule in stats["rules"]})
+        self.assertEqual(of_family(series, "rule_packets_total", "rule"),
+                         {rule["name"]: rule["packets"] for rule in stats["rules"]})
         for document in (page, stats):
             self.assertGreater(document.pop("uptime_seconds"), 0)
         self.assertEqual(page, stats)
