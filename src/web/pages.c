@@ -13,6 +13,7 @@
 #include "observe/loss.h"
 #include "observe/metrics.h"
 #include "observe/stats.h"
+#include "web/assets.h"
 #include "web/pages.h"
 #include "web/render.h"
 
@@ -177,27 +178,6 @@ static int page_stats(void *data, const char *query, struct http_page *page)
 	return page->body ? 0 : -ENOMEM;
 }
 
-static int page_index(void *data, const char *query, struct http_page *page)
-{
-	static const char head[] = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
-				   "<title>vxlan-pipeline</title>\n<h1>vxlan-pipeline ";
-	static const char links[] = "<ul><li><a href=\"/healthz\">health</a>"
-				    "<li><a href=\"/metrics\">metrics</a>"
-				    "<li><a href=\"/stats.json\">counters</a></ul>\n";
-	struct pages *pages = data;
-	struct health health = current_health(pages, NULL);
-	FILE *stream = open_memstream(&page->body, &page->length);
-
-	(void)query;
-	if (!stream)
-		return -errno;
-	page->type = "text/html; charset=utf-8";
-	/* an instance's name holds no markup */
-	fprintf(stream, "%s" VERSION "</h1>\n<p>The condition of instance %s is %s.</p>\n%s", head,
-		pages->instance, health_severity_name(health_condition(&health)), links);
-	return fclose(stream) ? -ENOMEM : 0;
-}
-
 static int page_live(void *data, const char *query, struct http_page *page)
 {
 	struct pages *pages = data;
@@ -256,7 +236,6 @@ static const struct http_path paths[] = {
 	{"/rules.json", page_rules, .fresh_ms = LIVE_MS, .stale_ms = 2000,
 	 .accepts = accepts_rules},
 	{"/vnis.json", page_vnis, .fresh_ms = LIVE_MS, .stale_ms = 2000, .accepts = accepts_vnis},
-	{"/", page_index, .at_once = true},
 	{0},
 };
 
@@ -270,6 +249,7 @@ static void pages_tick(void *data)
 struct http_site pages_site(struct pages *pages)
 {
 	return (struct http_site){.paths = paths,
+				  .files = web_assets,
 				  .data = pages,
 				  .tick = pages_tick,
 				  .tick_ms = WATCH_TICK_MS};
