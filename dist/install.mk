@@ -10,6 +10,7 @@ SYSCTLDIR     ?= $(PREFIX)/lib/sysctl.d
 TMPFILESDIR   ?= $(PREFIX)/lib/tmpfiles.d
 MANDIR        ?= $(PREFIX)/share/man
 DOCDIR        ?= $(PREFIX)/share/doc/vxlan-pipeline
+DATADIR       ?= $(PREFIX)/share/vxlan-pipeline
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 INSTALL       ?= install
 
@@ -17,6 +18,7 @@ INSTALL_CONFIG = $(DESTDIR)$(SYSCONFDIR)/vxlan-pipeline/config.yaml
 
 # The unit of the first instance and the template of the others differ only in the instance's name.
 unit = sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@INSTANCE@|$(2)|g' \
+	-e 's|@DATADIR@|$(DATADIR)|g' \
 	dist/systemd/$(1).in > $(BUILD)/$(3) && $(INSTALL) -m 644 $(BUILD)/$(3) $(DESTDIR)$(UNITDIR)
 
 # $(1) is a directory, $(2) a list of files, which may be empty.
@@ -33,6 +35,10 @@ install: all ## install below PREFIX (/usr/local) and DESTDIR; keep an edited co
 	$(call unit,vxlan-pipeline.service,config,vxlan-pipeline.service)
 	$(call unit,vxlan-pipeline.service,%i,vxlan-pipeline@.service)
 	$(call unit,vxlan-pipeline-tune.service,config,vxlan-pipeline-tune.service)
+	$(call unit,vxlan-pipeline-cloudwatch.service,config,vxlan-pipeline-cloudwatch.service)
+	$(call files,$(UNITDIR),dist/systemd/*.timer)
+	$(call files,$(DATADIR)/cloudwatch,dist/cloudwatch/*.json dist/cloudwatch/*.yml)
+	$(INSTALL) -m 755 dist/cloudwatch/send $(DESTDIR)$(DATADIR)/cloudwatch
 	$(call files,$(SYSCTLDIR),dist/sysctl.d/*.conf)
 	$(call files,$(TMPFILESDIR),dist/tmpfiles.d/*.conf)
 	$(call files,$(DOCDIR)/examples,docs/examples/*.yaml)
@@ -46,4 +52,4 @@ uninstall: ## remove what `make install` has installed, except for the configura
 	@rm -rf $(BUILD)/uninstall && $(MAKE) -s install DESTDIR=$(abspath $(BUILD))/uninstall
 	@cd $(BUILD)/uninstall && find . -path .$(SYSCONFDIR) -prune -o ! -type d -print | sed 's|^\.||' | \
 		while read -r file; do rm -f "$(DESTDIR)$$file"; done
-	@rm -rf $(DESTDIR)$(DOCDIR) $(BUILD)/uninstall
+	@rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR) $(BUILD)/uninstall
