@@ -15,7 +15,7 @@ import yaml
 from lib import program
 from lib.command import need_commands
 
-from alerting import ALERTS, EXPRESSIONS, RULES, named
+from alerting import ALERTS, EXPRESSIONS, RECORDED, RULES, documented, named, unknown
 
 ME = "10.9.0.2:9789"  # stands for the instance in what the alerts say
 EVALUATED = 120  # minutes, at which the rows look
@@ -425,6 +425,36 @@ class Text(unittest.TestCase):
                     self.assertEqual(aggregation, "without")
                 for labels in re.findall(r"without \((.*?)\)", expression):
                     self.assertFalse({"instance", "job"} & set(re.split(", *", labels)))
+
+    def test_metrics_that_there_are(self):
+        """Every metric and label is in docs/metrics.md, and none of them is deprecated."""
+        known, recorded = documented(), {rule["record"] for rule in RECORDED}
+        self.assertGreater(len(known), 35)
+        queries = re.findall(r'printf "(.*?)" \$', yaml.safe_dump(ALERTS, width=10000).replace('\\', ''))
+        self.assertGreater(len(queries), 2)
+        for expression in EXPRESSIONS + queries + [row["series"] for row in series("", {})]:
+            with self.subTest(expression):
+                self.assertEqual(list(unknown(expression, known, recorded)), [])
+
+    def test_losses_that_there_are(self):
+        """Each reason of a loss that the rules or their tests name stands in the sources."""
+        text = ""
+        for path in ("src/net/driver_counters.c", "src/observe/loss.c", "bpf/losses.h", "bpf/verdicts.h"):
+            with open(os.path.join(program.ROOT, path), encoding="utf-8") as file:
+                text += file.read()
+        selectors = [row["series"] for change in [{}, *(row.fires for row in ROWS)] for row in series("", change)
+                     if "lost_packets_total" in row["series"]]
+        for expression in EXPRESSIONS + selectors:
+            for name in re.findall(r'reason=~?"([\w()|]+)"', expression):
+                for each in ([name.replace("(in|out)", side) for side in ("in", "out")] if "(" in name else [name]):
+                    with self.subTest(each):
+                        self.assertRegex(text, rf"\b{each}\b")
+
+    def test_verdicts_that_there_are(self):
+        for expression in EXPRESSIONS:
+            for verdicts in re.findall(r'verdict[=!]~?"([^"]*)"', expression):
+                with self.subTest(expression):
+                    self.assertLessEqual(set(verdicts.split("|")), program.VERDICTS)
 
     def test_losses_leave_out_what_the_verdicts_say(self):
         """lost_packets_total{place="program"} repeats verdicts: every selector names another place, or a reason."""
