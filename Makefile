@@ -88,8 +88,10 @@ include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 include tests/endurance/endurance.mk
 include tests/ansible/ansible.mk
+include tests/containers/containers.mk
 include dist/install.mk
 include dist/packages.mk
+include dist/container/container.mk
 include rpm/rpm.mk
 include ansible/ansible.mk
 
