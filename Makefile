@@ -94,6 +94,7 @@ include dist/packages.mk
 include dist/container/container.mk
 include rpm/rpm.mk
 include ansible/ansible.mk
+include cloudformation/cloudformation.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and relatives; root)

@@ -71,6 +71,7 @@ struct config {
 		unsigned int interval; /* seconds */
 		uint32_t target_pps;
 		uint32_t warning_pps;
+		bool histograms;
 	} monitor;
 	struct {
 		char listen[80]; /* address:port; empty: off */

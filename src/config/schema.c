@@ -46,6 +46,12 @@ static const char *const log_levels[] = {
 	NULL,
 };
 
+static const char *const switches[] = {
+	[false] = "false",
+	[true] = "true",
+	NULL,
+};
+
 static const char *const protocols[] = {
 	[NAT_PROTOCOL_ANY] = "",
 	[NAT_PROTOCOL_UDP] = "udp",
@@ -125,6 +131,9 @@ const struct config_key config_keys[] = {
 	 .maximum = 1000000000, .initial = "85000", .help = "packets a second that are OK"},
 	{"monitor.warning_pps", CONFIG_NUMBER, FIELD(config, monitor.warning_pps),
 	 .maximum = 1000000000, .initial = "60000", .help = "fewer than this are BELOW"},
+	{"monitor.histograms", CONFIG_CHOICE, FIELD(config, monitor.histograms),
+	 .choices = switches, .initial = "true",
+	 .help = "count the sizes of frames and the program's time"},
 
 	{"http", CONFIG_SECTION, .shorthand = "http.listen",
 	 .help = "health, metrics, status page"},

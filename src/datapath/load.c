@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "datapath/histogram.h"
 #include "datapath/internal.h"
 #include "rules/rule_tables.h"
 #include "base/refusal.h"
@@ -98,6 +99,8 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	to->mtu_is_devices = !from->forward.mtu;
 	to->egress_ifindex = links->egress_ifindex;
 	to->cpus = libbpf_num_possible_cpus();
+	to->histograms = from->monitor.histograms;
+	histogram_fill_slots(to->size_bucket);
 	memcpy(to->listen_mac, links->listen_mac, sizeof(to->listen_mac));
 	memcpy(to->egress_mac, links->egress_mac, sizeof(to->egress_mac));
 	memcpy(to->next_hop_mac, from->forward.next_hop_mac, sizeof(to->next_hop_mac));

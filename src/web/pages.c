@@ -31,6 +31,7 @@ struct view {
 	struct loss_table losses;
 	struct metrics metrics;
 	struct health health;
+	struct process_usage process;
 };
 
 static void add_stall(struct health *health, int64_t alive_at)
@@ -82,7 +83,10 @@ static int view_read(struct pages *pages, struct view *view)
 					 .condition = &view->condition,
 					 .losses = &view->losses,
 					 .health = &view->health,
+					 .daemon_running = true,
 					 .draining = instance_is_drained(pages->instance)};
+	if (process_read_usage(getpid(), &view->process) == 0)
+		view->metrics.process = &view->process;
 	pthread_mutex_lock(&pages->lock);
 	view->metrics.reloaded_at = pages->reloaded_at;
 	view->metrics.reload_failed = pages->reload_failed;

@@ -30,7 +30,7 @@ def require_program():
 
 def _scalar(value):
     if isinstance(value, bool):
-        raise TypeError("the configuration knows no booleans")
+        return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
     return value if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9./_-]*", value) else json.dumps(value)
