@@ -314,6 +314,12 @@ def series(instance, changes):
         yield {"series": f"{name}{{{','.join(filter(None, labels))}}}", "values": values}
 
 
+def of_another_job():
+    """A host of another job, which is down and starts again and again: none of our business."""
+    for name, values in {"up": always(0)}.items() | restarts("process_start_time_seconds", 5, 9).items():
+        yield {"series": f'{name}{{instance="other:9100",job="node"}}', "values": values}
+
+
 def pairs(text):
     """{label: value} as Go prints labels."""
     return {key: json.loads(f'"{value}"') for key, value in re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', text)}
@@ -326,7 +332,8 @@ def fired(fleet):
     """
     names = sorted({rule["alert"] for rule in ALERTS})
     test = {"interval": "1m",
-            "input_series": [row for name, changes in fleet.items() for row in series(name, changes)],
+            "input_series": [row for name, changes in fleet.items() for row in series(name, changes)] +
+            list(of_another_job()),
             "alert_rule_test": [{"eval_time": f"{EVALUATED}m", "alertname": name, "exp_alerts": []}
                                 for name in names]}
     with program.Workspace() as work:
@@ -361,6 +368,10 @@ class Fire(unittest.TestCase):
     def test_well(self):
         """Nothing fires at an instance that is well, whatever the others have."""
         self.assertEqual(self.fired["well.fleet:9789"], {})
+
+    def test_other_jobs(self):
+        """What is not ours raises none of our alerts."""
+        self.assertNotIn("other:9100", self.fired)
 
     def test_fire(self):
         """The alert fires, it alone or with those that the row names, and says what the row says."""

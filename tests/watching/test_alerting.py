@@ -86,11 +86,13 @@ class Examples(Server):
         for first, checker in (("scrape_configs:", ("promtool", "check", "config", "--syntax-only")),
                                ("rule_files:", ("promtool", "check", "config", "--syntax-only")),
                                ("route:", ("amtool", "check-config"))):
-            text, = (block for block in blocks if block.startswith(first))
-            with self.subTest(first):
-                result = subprocess.run([*checker, self.work.file("example.yml", text)],
-                                        capture_output=True, text=True, check=False)
-                self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            examples = [block for block in blocks if block.startswith(first)]
+            self.assertTrue(examples)
+            for text in examples:
+                with self.subTest(text):
+                    result = subprocess.run([*checker, self.work.file("example.yml", text)],
+                                            capture_output=True, text=True, check=False)
+                    self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
     def test_the_rules_can_be_changed(self):
         """The commands that give the job another name, and the runbook another place, do so everywhere."""

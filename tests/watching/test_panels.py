@@ -8,7 +8,7 @@ from lib.command import need_commands, wait_for
 
 import boards
 import picture
-from fleet import ENA, Fleet
+from appliances import ENA, Fleet
 from servers import RULES, hurried
 
 
