@@ -88,10 +88,12 @@ include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 include tests/endurance/endurance.mk
 include tests/ansible/ansible.mk
+include tests/aws/aws.mk
 include dist/install.mk
 include dist/packages.mk
 include rpm/rpm.mk
 include ansible/ansible.mk
+include cloudformation/cloudformation.mk
 
 .PHONY: deps
 deps: ## install what build, tests, lint and demo need (Debian and relatives; root)

@@ -43,6 +43,7 @@ install: all ## install below PREFIX (/usr/local) and DESTDIR; keep an edited co
 	$(call files,$(TMPFILESDIR),dist/tmpfiles.d/*.conf)
 	$(call files,$(DOCDIR)/examples,docs/examples/*.yaml)
 	$(call files,$(DOCDIR),README.md docs/*.md)
+	$(call files,$(DATADIR)/prometheus,dist/prometheus/*.yml)
 	$(if $(wildcard dist/completion/*),$(call files,$(COMPLETIONDIR),dist/completion/*))
 	$(foreach page,$(MAN_PAGES),$(call files,$(MANDIR)/man$(subst .,,$(suffix $(page))),$(page)) &&) true
 

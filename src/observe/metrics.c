@@ -230,15 +230,15 @@ static void metrics_print_rules(const struct datapath_stats *stats, FILE *stream
 		       "Packets that a rule re-addressed.");
 	for (size_t i = 0; i < count; i++)
 		fprintf(stream,
-			METRICS_PREFIX "rule_packets_total{rule=\"%zu\",to=\"%s\"} %" PRIu64 "\n",
-			i + 1, ip_endpoint_format(&stats->rules[i].to, to),
+			METRICS_PREFIX "rule_packets_total{rule=\"%s\",to=\"%s\"} %" PRIu64 "\n",
+			stats->rules[i].name, ip_endpoint_format(&stats->rules[i].to, to),
 			(uint64_t)stats->rules[i].hits.packets);
 	metrics_family(stream, "rule_bytes_total", "counter",
 		       "Bytes of the frames that a rule re-addressed, as they came.");
 	for (size_t i = 0; i < count; i++)
 		fprintf(stream,
-			METRICS_PREFIX "rule_bytes_total{rule=\"%zu\",to=\"%s\"} %" PRIu64 "\n",
-			i + 1, ip_endpoint_format(&stats->rules[i].to, to),
+			METRICS_PREFIX "rule_bytes_total{rule=\"%s\",to=\"%s\"} %" PRIu64 "\n",
+			stats->rules[i].name, ip_endpoint_format(&stats->rules[i].to, to),
 			(uint64_t)stats->rules[i].hits.bytes);
 }
 

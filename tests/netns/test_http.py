@@ -22,7 +22,8 @@ def at(listen):
 class Answers(Watched):
     PATHS = (("/", "text/html; charset=utf-8"), ("/healthz", "text/plain; charset=utf-8"),
              ("/metrics", "text/plain; version=0.0.4; charset=utf-8"),
-             ("/stats.json", "application/json"))
+             ("/stats.json", "application/json"), ("/live.json", "application/json"),
+             ("/rules.json", "application/json"), ("/vnis.json", "application/json"))
 
     def setUp(self):
         super().setUp()
@@ -170,6 +171,8 @@ class Metrics(Watched):
                          {str(vni["vni"]): vni["packets"] for vni in stats["vnis"]})
         self.assertEqual(of_family(series, "rule_packets_total", "to"),
                          {rule["to"]: rule["packets"] for rule in stats["rules"]})
+        self.assertEqual(of_family(series, "rule_packets_total", "rule"),
+                         {rule["name"]: rule["packets"] for rule in stats["rules"]})
         for document in (page, stats):
             self.assertGreater(document.pop("uptime_seconds"), 0)
         self.assertEqual(page, stats)

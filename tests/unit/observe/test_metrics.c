@@ -162,13 +162,17 @@ static void many_rules(void **state)
 	assert_non_null(made->stats.rules);
 	made->stats.rule_count = METRICS_MAX_RULES + 1;
 	for (size_t i = 0; i < made->stats.rule_count; i++)
-		made->stats.rules[i].to.address.version = 4;
+		made->stats.rules[i] = (struct datapath_rule){
+			.to.address.version = 4,
+			.name = i == METRICS_MAX_RULES - 1 ? "last" : "another",
+		};
+	made->stats.rules[METRICS_MAX_RULES].name = "left-out";
 	text = print(made);
 	assert_has(text, "vxlan_pipeline_rules 1025");
 	assert_has(text, "vxlan_pipeline_rule_series_omitted 1");
 	assert_int_equal(count(text, "\nvxlan_pipeline_rule_packets_total{"), METRICS_MAX_RULES);
-	assert_int_equal(count(text, "{rule=\"1024\","), 2);
-	assert_int_equal(count(text, "{rule=\"1025\","), 0);
+	assert_int_equal(count(text, "{rule=\"last\","), 2);
+	assert_int_equal(count(text, "{rule=\"left-out\","), 0);
 	free(text);
 	free(made->stats.rules);
 	free(made);
@@ -313,7 +317,7 @@ static char *print_everything(void)
 	struct made_up *made = make(DATAPATH_ATTACHED);
 	struct loss_row row = {.place = LOSS_PLACE_NIC, .interface = "ens5", .reason = "rx_drops"};
 	struct datapath_vni vni = {.vni = 1};
-	struct datapath_rule rule = {.to.address.version = 4};
+	struct datapath_rule rule = {.to.address.version = 4, .name = "syslog:1"};
 	char *text;
 
 	made->condition.beat_age_ms = 100;
