@@ -34,8 +34,7 @@ class Sender(Lifecycle):
             self.skipTest(reason)
         need_commands("curl", "setpriv")
         super().setUp()
-        self.state = f"/var/lib/vxlan-pipeline/{self.instance}"
-        self.addCleanup(shutil.rmtree, self.state, True)
+        self.state = os.path.join(amazon.own_state(), self.instance)
         self.metadata = amazon.Metadata(self, self.appliance)
         self.front = amazon.Front(self, self.appliance)
         self.bin = os.path.join(self.work.path, "bin")
