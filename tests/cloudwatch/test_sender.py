@@ -6,6 +6,7 @@ every version of it that this machine has; moto stands in for CloudWatch.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -18,6 +19,7 @@ from lib.life import Lifecycle
 import amazon
 
 SENDER = os.path.join(program.ROOT, "dist", "cloudwatch", "send")
+UNIT = os.path.join(program.ROOT, "dist", "systemd", "vxlan-pipeline-cloudwatch.service.in")
 INSTANCE = ("InstanceId", "i-0123456789abcdef0")
 GROUP = ("AutoScalingGroupName", "fleet one")
 COUNTERS = {"ReceivedPackets", "SentPackets", "SentBytes", "DroppedPackets", "FailedPackets",
@@ -32,8 +34,7 @@ class Sender(Lifecycle):
             self.skipTest(reason)
         need_commands("curl", "setpriv")
         super().setUp()
-        self.state = f"/var/lib/vxlan-pipeline/{self.instance}"
-        self.addCleanup(shutil.rmtree, self.state, True)
+        self.state = os.path.join(amazon.own_state(), self.instance)
         self.metadata = amazon.Metadata(self, self.appliance)
         self.front = amazon.Front(self, self.appliance)
         self.bin = os.path.join(self.work.path, "bin")
@@ -42,6 +43,7 @@ class Sender(Lifecycle):
         os.symlink(program.PROGRAM, os.path.join(self.bin, "vxlan-pipeline"))
         self.take_cli(next(iter(amazon.clis().values())))
         self.give_each_try(60)
+        self.before = ()
 
     def take_cli(self, command):
         self.script("aws", f'exec {command} "$@"')
@@ -64,7 +66,7 @@ class Sender(Lifecycle):
     def send(self, **environment):
         """Exit status, and what was said."""
         done = subprocess.run(
-            self.appliance.command(self.sender, self.instance), capture_output=True, text=True, timeout=300,
+            self.appliance.command(*self.before, self.sender, self.instance), capture_output=True, text=True, timeout=300,
             check=False, env={"PATH": f"{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
                               "AWS_ENDPOINT_URL": f"http://{amazon.FRONT[0]}:{amazon.FRONT[1]}", **environment})
         self.assertEqual(done.stdout, "")
@@ -121,6 +123,19 @@ class Ways(Sender):
         self.sends()
         self.assertIn(b"AutoScalingGroupName", self.front.requests[0][1])
         self.assertEqual(self.sum_of("Healthy", INSTANCE), 1)
+
+    def test_with_the_capabilities_of_the_unit(self):
+        """It reads the counters with these, and the CLI has none of them."""
+        with open(UNIT, encoding="ascii") as file:
+            names = re.search(r"^CapabilityBoundingSet=(.*)$", file.read(), re.M)[1].split()
+        kept = ",".join("+" + name.removeprefix("CAP_").lower() for name in names)
+        self.start()
+        self.assertTrue(self.forwards(3))
+        self.before = ("setpriv", f"--bounding-set=-all,{kept}", "--inh-caps=-all", "--no-new-privs")
+        self.sends()
+        self.assertTrue(self.forwards(4))
+        self.sends()
+        self.assertEqual(self.sum_of("SentPackets", INSTANCE), 4)
 
     def test_nothing_runs(self):
         """Then this is what is told: an alarm needs figures."""
@@ -204,10 +219,8 @@ class Failures(Sender):
 
     def test_no_cli(self):
         os.remove(os.path.join(self.bin, "aws"))
-        with open(os.path.join(self.work.path, "path"), "w", encoding="ascii"):
-            pass
         for name in ("sh", "curl", "cat", "tr", "cut", "id", "date", "mktemp", "chmod", "mkdir", "rm", "grep",
-                     "sed", "tail", "mv", "sleep", "timeout", "setpriv"):
+                     "sed", "tail", "mv", "sleep", "timeout", "setpriv", "nsenter"):
             os.symlink(shutil.which(name), os.path.join(self.bin, name))
         self.assertRegex(self.send(PATH=self.bin)[1], "aws is not installed")
 
