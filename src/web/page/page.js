@@ -219,14 +219,14 @@ function showHops(live) {
 }
 
 const LISTS = {
-	rules: {number: "rule", columns: 6, cells: (row) => [cell(whole(row.rule), true), cell(row.name, "name"), cell(row.to)]},
+	rules: {number: "rule", columns: 6, cells: (row) => [cell(whole(row.rule), "n wide"), cell(row.name, "name"), cell(row.to)]},
 	vnis: {number: "vni", columns: 4, cells: (row) => [cell(String(row.vni), true)]},
 };
 
 function showList(name, rows, total, matching, offset) {
 	const list = LISTS[name];
 	const lines = rows.map((row) => make("tr", row.pps ? {} : {class: "quiet"}, ...list.cells(row), cell(short(row.pps), true),
-		cell(short(row.bits_per_second), true), cell(whole(row.packets), true)));
+		cell(short(row.bits_per_second), "n wide"), cell(whole(row.packets), true)));
 	fill(name + "-rows", ...(lines.length ? lines : [note(total ? "None holds this." : "There are none.", list.columns)]));
 	put(name + "-note", rows.length ? `${whole(offset + 1)} to ${whole(offset + rows.length)} of ${whole(matching)}` +
 		(matching < total ? `, of ${whole(total)} in all` : "") : "");
@@ -242,7 +242,7 @@ function wanted(name) {
 
 function showVerdicts(live) {
 	fill("verdicts-rows", ...Object.entries(live.verdicts).map(([name, v]) => make("tr", {"data-verdict": name, ...(v.packets ? {} : {class: "quiet"})},
-		cell(name), cell(v.meaning, "text wide"), cell(short(v.pps), true), cell(whole(v.packets), true), cell(whole(v.bytes), true))));
+		cell(name), cell(v.meaning, "text wide"), cell(short(v.pps), true), cell(whole(v.packets), true), cell(whole(v.bytes), "n wide"))));
 	fill("counters-rows", ...Object.entries(live.counters).map(([name, value]) => make("tr", {"data-counter": name},
 		cell(name), cell(short(live.rates[name]), true), cell(whole(value), true))));
 }
@@ -258,7 +258,7 @@ function bars(id, title, unit, data, label) {
 	counts.forEach((count, i) => {
 		const height = Math.max(count ? 2 : 0, count / most * 120), x = i * step, middle = {x: x + step / 2, "font-size": step < 34 ? 10 : 13, "text-anchor": "middle"};
 		node.append(draw("rect", {x: x + 2, y: 180 - height, width: step - 4, height, class: "bar"}));
-		if (step > 26 || i % 2 === 0) node.append(draw("text", {...middle, y: 200, class: "soft"}, word(i)));
+		if (step > 36 || i % 2 === 0) node.append(draw("text", {...middle, y: 200, class: "soft"}, word(i)));
 		if (sum && count / sum >= .005) node.append(draw("text", {...middle, y: 174 - height}, Math.round(count / sum * 100) + (step < 34 ? "" : " %")));
 	});
 	node.append(draw("path", {d: `M0 180H${total}`, class: "grid"}));
@@ -327,7 +327,8 @@ function showSilence(why) {
 }
 
 async function ask(path) {
-	const answer = await fetch(path, {cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS)});
+	const answer = await fetch(path, {cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS)})
+		.catch(() => { throw new Error("The appliance cannot be reached"); });
 	if (!answer.ok) throw new Error(`${path.split("?")[0]}: ${answer.status} ${(await answer.text()).slice(0, 200).trim()}`);
 	return answer.json();
 }
@@ -336,10 +337,10 @@ async function askLive() {
 	const live = await ask("live.json");
 	if (state.version && state.version !== live.version) { location.reload(); return; } // another page fits it
 	state.version = live.version;
+	show(live);
 	state.live = live;
 	state.answered = performance.now();
 	delete document.body.dataset.stale;
-	show(live);
 }
 
 async function askList(name, query) {
@@ -368,7 +369,7 @@ async function tick() {
 		state.failures = 0;
 	} catch (error) {
 		state.failures++;
-		showSilence(error.name === "TypeError" ? "The appliance cannot be reached; asking again." : `${error.message || error.name}; asking again.`);
+		showSilence(`${error.message}; asking again.`);
 	}
 	state.asking = false;
 	const pause = state.failures ? Math.min(SLOW_MS, EVERY_MS * state.failures) : document.hidden ? HIDDEN_MS : EVERY_MS;
