@@ -76,15 +76,16 @@ function stages(live) {
 	}
 	for (const row of live.losses) {
 		if (!row.pps) continue;
-		const what = {name: row.reason.replaceAll("_", " "), pps: row.pps, kind: "fault"};
-		if (row.place === "nic") (list[0].before = list[0].before || []).push(what);
-		else (list[4].after = list[4].after || []).push(what);
+		const what = {name: "lost: " + row.reason.replaceAll("_", " "), pps: row.pps, kind: "fault"};
+		const leaving = row.place !== "nic" || (live.interface === live.target ? /^tx|_out_/.test(row.reason) : row.interface === live.target);
+		if (leaving) (list[4].after = list[4].after || []).push(what);
+		else (list[0].before = list[0].before || []).push(what);
 	}
 	return list;
 }
 
-function outText(x, y, what, size) {
-	return draw("text", {x, y, "font-size": size, class: what.kind}, what.name + " " + rate(what.pps));
+function outText(x, y, what, anchor) {
+	return draw("text", {x, y, "font-size": 17, class: what.kind, "text-anchor": anchor || "start"}, what.name + " " + rate(what.pps));
 }
 
 function capped(list, most) {
@@ -115,12 +116,12 @@ function wideWay(list) {
 			node.append(draw("rect", {x: x - 80, y: y + 50 - (size || 2) / 2, width: 80, height: size || 2, class: size ? "flow" : "none"}));
 			capped(stage.out, 4).forEach((what, n) => {
 				if (!n) node.append(draw("path", {d: `M${x - 40} ${y + 54 + size / 2}V${y + 116}`, class: "grid"}));
-				node.append(outText(x - 62, y + 136 + n * 24 - 4, what, 17));
+				node.append(outText(x - 62, y + 136 + n * 24 - 4, what));
 			});
 		}
 		stageBox(node, stage, x, y, 176, 100);
-		if (i === 0) capped(stage.before || [], 3).forEach((what, n) => node.append(outText(x, y + 132 + n * 24, what, 17)));
-		if (i === 4) capped(stage.after || [], 3).forEach((what, n) => node.append(outText(x + 80, y + 132 + n * 24, what, 17)));
+		if (i === 0) capped(stage.before || [], 3).forEach((what, n) => node.append(outText(x, y + 132 + n * 24, what)));
+		if (i === 4) capped(stage.after || [], 3).forEach((what, n) => node.append(outText(1200, y + 132 + n * 24, what, "end")));
 	});
 	return node;
 }
@@ -132,13 +133,13 @@ function narrowWay(list) {
 		if (i) {
 			const size = bandSize(stage, list[0], 90), outs = capped(stage.out, 4), height = Math.max(26, 14 + outs.length * 24);
 			node.append(draw("rect", {x: 60 - (size || 2) / 2, y, width: size || 2, height, class: size ? "flow" : "none"}));
-			outs.forEach((what, n) => node.append(outText(124, y + 24 + n * 24, what, 17)));
+			outs.forEach((what, n) => node.append(outText(124, y + 24 + n * 24, what)));
 			y += height;
 		}
-		for (const what of capped(stage.before || [], 3)) { node.append(outText(14, y + 20, what, 17)); y += 26; }
+		for (const what of capped(stage.before || [], 3)) { node.append(outText(14, y + 20, what)); y += 26; }
 		stageBox(node, stage, 2, y, 356, 100);
 		y += 100;
-		for (const what of capped(stage.after || [], 3)) { y += 26; node.append(outText(14, y - 4, what, 17)); }
+		for (const what of capped(stage.after || [], 3)) { y += 26; node.append(outText(14, y - 4, what)); }
 	});
 	node.setAttribute("viewBox", `0 0 360 ${y + 4}`);
 	return node;
@@ -150,7 +151,7 @@ function showWay(live) {
 	const outs = list.flatMap((stage) => [...stage.out, ...(stage.before || []), ...(stage.after || [])]);
 	node.setAttribute("role", "img");
 	node.setAttribute("aria-label", "Packets per second: " + list.map((stage) => `${short(stage.pps)} ${stage.title}`).join(", ") +
-		(outs.length ? ". Not forwarded: " + outs.map((what) => `${what.name} ${short(what.pps)}`).join(", ") : ". All of them leave") + ".");
+		(outs.length ? ". Not forwarded, or lost: " + outs.map((what) => `${what.name} ${short(what.pps)}`).join(", ") : ". All of them leave") + ".");
 	fill("way-picture", node);
 }
 
