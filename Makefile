@@ -102,6 +102,7 @@ include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 include tests/endurance/endurance.mk
 include tests/ansible/ansible.mk
+include tests/page/page.mk
 include tests/aws/aws.mk
 include tests/watching/watching.mk
 include tests/containers/containers.mk

@@ -139,10 +139,11 @@ static json_t *next_hops_json(const struct datapath_condition *condition)
 	for (size_t i = 0; i < condition->unresolved_count; i++) {
 		const struct datapath_unresolved *row = &condition->unresolved[i];
 
-		json_array_append_new(unresolved,
-				      json_pack("{s:s, s:I, s:b}", "target",
-						ip_address_format(&row->target, target), "rule",
-						(json_int_t)row->rule, "failed", row->failed));
+		json_array_append_new(unresolved, json_pack("{s:s, s:I, s:s?, s:b}", "target",
+							    ip_address_format(&row->target, target),
+							    "rule", (json_int_t)row->rule, "name",
+							    *row->name ? row->name : NULL, "failed",
+							    row->failed));
 	}
 	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "resolved",
 			 (json_int_t)condition->next_hops[NEXT_HOP_RESOLVED], "unknown",

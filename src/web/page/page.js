@@ -76,15 +76,16 @@ function stages(live) {
 	}
 	for (const row of live.losses) {
 		if (!row.pps) continue;
-		const what = {name: row.reason.replaceAll("_", " "), pps: row.pps, kind: "fault"};
-		if (row.place === "nic") (list[0].before = list[0].before || []).push(what);
-		else (list[4].after = list[4].after || []).push(what);
+		const what = {name: "lost: " + row.reason.replaceAll("_", " "), pps: row.pps, kind: "fault"};
+		const leaving = row.place !== "nic" || (live.interface === live.target ? /^tx|_out_/.test(row.reason) : row.interface === live.target);
+		if (leaving) (list[4].after = list[4].after || []).push(what);
+		else (list[0].before = list[0].before || []).push(what);
 	}
 	return list;
 }
 
-function outText(x, y, what, size) {
-	return draw("text", {x, y, "font-size": size, class: what.kind}, what.name + " " + rate(what.pps));
+function outText(x, y, what, anchor) {
+	return draw("text", {x, y, "font-size": 17, class: what.kind, "text-anchor": anchor || "start"}, what.name + " " + rate(what.pps));
 }
 
 function capped(list, most) {
@@ -115,12 +116,12 @@ function wideWay(list) {
 			node.append(draw("rect", {x: x - 80, y: y + 50 - (size || 2) / 2, width: 80, height: size || 2, class: size ? "flow" : "none"}));
 			capped(stage.out, 4).forEach((what, n) => {
 				if (!n) node.append(draw("path", {d: `M${x - 40} ${y + 54 + size / 2}V${y + 116}`, class: "grid"}));
-				node.append(outText(x - 62, y + 136 + n * 24 - 4, what, 17));
+				node.append(outText(x - 62, y + 136 + n * 24 - 4, what));
 			});
 		}
 		stageBox(node, stage, x, y, 176, 100);
-		if (i === 0) capped(stage.before || [], 3).forEach((what, n) => node.append(outText(x, y + 132 + n * 24, what, 17)));
-		if (i === 4) capped(stage.after || [], 3).forEach((what, n) => node.append(outText(x + 80, y + 132 + n * 24, what, 17)));
+		if (i === 0) capped(stage.before || [], 3).forEach((what, n) => node.append(outText(x, y + 132 + n * 24, what)));
+		if (i === 4) capped(stage.after || [], 3).forEach((what, n) => node.append(outText(1200, y + 132 + n * 24, what, "end")));
 	});
 	return node;
 }
@@ -132,13 +133,13 @@ function narrowWay(list) {
 		if (i) {
 			const size = bandSize(stage, list[0], 90), outs = capped(stage.out, 4), height = Math.max(26, 14 + outs.length * 24);
 			node.append(draw("rect", {x: 60 - (size || 2) / 2, y, width: size || 2, height, class: size ? "flow" : "none"}));
-			outs.forEach((what, n) => node.append(outText(124, y + 24 + n * 24, what, 17)));
+			outs.forEach((what, n) => node.append(outText(124, y + 24 + n * 24, what)));
 			y += height;
 		}
-		for (const what of capped(stage.before || [], 3)) { node.append(outText(14, y + 20, what, 17)); y += 26; }
+		for (const what of capped(stage.before || [], 3)) { node.append(outText(14, y + 20, what)); y += 26; }
 		stageBox(node, stage, 2, y, 356, 100);
 		y += 100;
-		for (const what of capped(stage.after || [], 3)) { y += 26; node.append(outText(14, y - 4, what, 17)); }
+		for (const what of capped(stage.after || [], 3)) { y += 26; node.append(outText(14, y - 4, what)); }
 	});
 	node.setAttribute("viewBox", `0 0 360 ${y + 4}`);
 	return node;
@@ -150,7 +151,7 @@ function showWay(live) {
 	const outs = list.flatMap((stage) => [...stage.out, ...(stage.before || []), ...(stage.after || [])]);
 	node.setAttribute("role", "img");
 	node.setAttribute("aria-label", "Packets per second: " + list.map((stage) => `${short(stage.pps)} ${stage.title}`).join(", ") +
-		(outs.length ? ". Not forwarded: " + outs.map((what) => `${what.name} ${short(what.pps)}`).join(", ") : ". All of them leave") + ".");
+		(outs.length ? ". Not forwarded, or lost: " + outs.map((what) => `${what.name} ${short(what.pps)}`).join(", ") : ". All of them leave") + ".");
 	fill("way-picture", node);
 }
 
@@ -219,14 +220,14 @@ function showHops(live) {
 }
 
 const LISTS = {
-	rules: {number: "rule", columns: 6, cells: (row) => [cell(whole(row.rule), true), cell(row.name, "name"), cell(row.to)]},
+	rules: {number: "rule", columns: 6, cells: (row) => [cell(whole(row.rule), "n wide"), cell(row.name, "name"), cell(row.to)]},
 	vnis: {number: "vni", columns: 4, cells: (row) => [cell(String(row.vni), true)]},
 };
 
 function showList(name, rows, total, matching, offset) {
 	const list = LISTS[name];
 	const lines = rows.map((row) => make("tr", row.pps ? {} : {class: "quiet"}, ...list.cells(row), cell(short(row.pps), true),
-		cell(short(row.bits_per_second), true), cell(whole(row.packets), true)));
+		cell(short(row.bits_per_second), "n wide"), cell(whole(row.packets), true)));
 	fill(name + "-rows", ...(lines.length ? lines : [note(total ? "None holds this." : "There are none.", list.columns)]));
 	put(name + "-note", rows.length ? `${whole(offset + 1)} to ${whole(offset + rows.length)} of ${whole(matching)}` +
 		(matching < total ? `, of ${whole(total)} in all` : "") : "");
@@ -242,7 +243,7 @@ function wanted(name) {
 
 function showVerdicts(live) {
 	fill("verdicts-rows", ...Object.entries(live.verdicts).map(([name, v]) => make("tr", {"data-verdict": name, ...(v.packets ? {} : {class: "quiet"})},
-		cell(name), cell(v.meaning, "text wide"), cell(short(v.pps), true), cell(whole(v.packets), true), cell(whole(v.bytes), true))));
+		cell(name), cell(v.meaning, "text wide"), cell(short(v.pps), true), cell(whole(v.packets), true), cell(whole(v.bytes), "n wide"))));
 	fill("counters-rows", ...Object.entries(live.counters).map(([name, value]) => make("tr", {"data-counter": name},
 		cell(name), cell(short(live.rates[name]), true), cell(whole(value), true))));
 }
@@ -258,7 +259,7 @@ function bars(id, title, unit, data, label) {
 	counts.forEach((count, i) => {
 		const height = Math.max(count ? 2 : 0, count / most * 120), x = i * step, middle = {x: x + step / 2, "font-size": step < 34 ? 10 : 13, "text-anchor": "middle"};
 		node.append(draw("rect", {x: x + 2, y: 180 - height, width: step - 4, height, class: "bar"}));
-		if (step > 26 || i % 2 === 0) node.append(draw("text", {...middle, y: 200, class: "soft"}, word(i)));
+		if (step > 36 || i % 2 === 0) node.append(draw("text", {...middle, y: 200, class: "soft"}, word(i)));
 		if (sum && count / sum >= .005) node.append(draw("text", {...middle, y: 174 - height}, Math.round(count / sum * 100) + (step < 34 ? "" : " %")));
 	});
 	node.append(draw("path", {d: `M0 180H${total}`, class: "grid"}));
@@ -327,7 +328,8 @@ function showSilence(why) {
 }
 
 async function ask(path) {
-	const answer = await fetch(path, {cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS)});
+	const answer = await fetch(path, {cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS)})
+		.catch(() => { throw new Error("The appliance cannot be reached"); });
 	if (!answer.ok) throw new Error(`${path.split("?")[0]}: ${answer.status} ${(await answer.text()).slice(0, 200).trim()}`);
 	return answer.json();
 }
@@ -336,10 +338,10 @@ async function askLive() {
 	const live = await ask("live.json");
 	if (state.version && state.version !== live.version) { location.reload(); return; } // another page fits it
 	state.version = live.version;
+	show(live);
 	state.live = live;
 	state.answered = performance.now();
 	delete document.body.dataset.stale;
-	show(live);
 }
 
 async function askList(name, query) {
@@ -368,7 +370,7 @@ async function tick() {
 		state.failures = 0;
 	} catch (error) {
 		state.failures++;
-		showSilence(error.name === "TypeError" ? "The appliance cannot be reached; asking again." : `${error.message || error.name}; asking again.`);
+		showSilence(`${error.message}; asking again.`);
 	}
 	state.asking = false;
 	const pause = state.failures ? Math.min(SLOW_MS, EVERY_MS * state.failures) : document.hidden ? HIDDEN_MS : EVERY_MS;
