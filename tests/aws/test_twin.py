@@ -127,8 +127,8 @@ class Story(unittest.TestCase):
     def sessions_are_made(self):
         """The sessions' stack mirrors the host with the tag"""
         outputs = self.twin.outputs(STACK)
-        deployed = self.deploy("sessions", SESSIONS, MirrorTargets=outputs["MirrorTargetId"],
-                               MirrorFilter=outputs["MirrorFilterId"], Vni=VNI)
+        deployed = self.deploy("sessions", SESSIONS, MirrorTargets=outputs["MirrorTarget"],
+                               MirrorFilter=outputs["MirrorFilter"], Vni=VNI)
         self.wait_status(SESSIONS, "CREATE_COMPLETE", 60)
         session, = self.twin.account.ec2("describe_traffic_mirror_sessions")["TrafficMirrorSessions"]
         self.assertEqual((session["NetworkInterfaceId"], session["VirtualNetworkId"],
