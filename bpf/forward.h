@@ -118,6 +118,7 @@ static __always_inline bool decapsulate(struct packet *packet)
 		if (bpf_xdp_adjust_tail(packet->ctx, -(int)cut))
 			return false;
 	}
+	packet->cut = packet->inner_offset + cut;
 	if (config.fragment_in_xdp && packet->fragments)
 		keep = sizeof(struct fragment_shim);
 	if (bpf_xdp_adjust_head(packet->ctx, (int)(packet->inner_offset - keep)))

@@ -212,7 +212,8 @@ static __always_inline void rule_count(struct packet *packet, __u32 rule)
 
 	if (hits)
 		hits_add(hits, packet);
-	packet->rule = rule;
+	if (config.trace)
+		packet->trace->rule = rule;
 }
 
 static __always_inline enum verdict nat_apply(struct packet *packet)

@@ -52,12 +52,10 @@ struct packet {
 	__u32 kernel_mtu;   /* the MTU to which the kernel would fragment it there; 0: not known */
 	bool readdressed;   /* a rule gave it its destination */
 	__u32 fragments;    /* with VERDICT_FRAGMENTED: how many */
+	__u32 cut;          /* bytes cut off at both ends, once it is decapsulated */
 	__u64 addresses[2]; /* the Ethernet addresses, as in struct next_hop; 0: they stay */
 
-	/* for `explain` */
-	bool scattered;
-	__u32 rule;
-	__u32 events;
+	struct trace *trace; /* for `explain`, with config.trace */
 };
 
 #define FRAME_OFFSET_MASK \
@@ -96,12 +94,16 @@ static __always_inline void *packet_forget_path(const struct packet *packet, voi
 
 /*
  * Did the frame arrive in several buffers? The pointers reach only the first one, which holds all
- * headers. Few devices can send such a frame.
+ * headers. Few devices can send such a frame. The first one's ends are read anew: packet->start would
+ * have to be kept until here, and to the verifier it differs by how many bytes behind it were checked,
+ * so that frames with and without VLAN tags would stay different frames through all stages.
  */
 static __always_inline bool packet_is_scattered(const struct packet *packet)
 {
-	return config.buffers == BUFFERS_SEVERAL &&
-	       packet->length > bytes_between(packet->start, packet->end);
+	if (config.buffers != BUFFERS_SEVERAL)
+		return false;
+	return packet->length >
+	       bytes_between((void *)(long)packet->ctx->data, (void *)(long)packet->ctx->data_end);
 }
 
 /*
@@ -138,11 +140,33 @@ static __always_inline bool packet_holds(const struct packet *packet, void *at, 
 	return at + size <= packet->end;
 }
 
+/*
+ * Begins what `explain` asks for. Each note is written to the map where it arises: the verifier does not
+ * follow what a map holds. Kept in a variable until the end, notes would tell apart paths that are
+ * otherwise the same, and the verifier would go through the rest of the program once for each.
+ */
+static __always_inline bool trace_begin(struct packet *packet)
+{
+	__u32 zero = 0;
+
+	if (!config.trace)
+		return true;
+	packet->trace = bpf_map_lookup_elem(&traces, &zero);
+	if (!packet->trace)
+		return false;
+	packet->trace->events = 0;
+	packet->trace->rule = 0;
+	packet->trace->vni = VNI_NONE;
+	packet->trace->inner_offset = 0;
+	packet->trace->scattered = 0;
+	return true;
+}
+
 static __always_inline void packet_event(struct packet *packet, enum event event)
 {
 	packet->counters->event[event]++;
 	if (config.trace)
-		packet->events |= 1U << event;
+		packet->trace->events |= 1U << event;
 }
 
 static __always_inline void hits_add(struct hits *hits, const struct packet *packet)

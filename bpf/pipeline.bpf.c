@@ -16,6 +16,7 @@
 #include "nat.h"
 #include "kernel.h"
 #include "forward.h"
+#include "account.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -31,7 +32,7 @@ static __always_inline enum verdict judge(struct packet *packet)
 	if (config.buffers != BUFFERS_ONE)
 		packet->length = bpf_xdp_get_buff_len(packet->ctx);
 	if (config.trace)
-		packet->scattered = packet_is_scattered(packet);
+		packet->trace->scattered = packet_is_scattered(packet);
 	packet->ethernet = packet->ip = packet->transport = cursor.at;
 
 	verdict = tunnel_open(packet, &cursor);
@@ -77,21 +78,6 @@ static __always_inline bool leaves_decapsulated(enum verdict verdict)
 	       verdict == VERDICT_FRAGMENTED || verdict == VERDICT_PASSED;
 }
 
-static __always_inline void leave_trace(const struct packet *packet, enum verdict verdict)
-{
-	__u32 zero = 0;
-	struct trace *trace = bpf_map_lookup_elem(&traces, &zero);
-
-	if (!trace)
-		return;
-	trace->verdict = verdict;
-	trace->events = packet->events;
-	trace->rule = packet->rule;
-	trace->vni = packet->inner_offset ? packet->vni : VNI_NONE;
-	trace->inner_offset = packet->inner_offset;
-	trace->scattered = packet->scattered;
-}
-
 SEC("xdp")
 int vxlan_pipeline(struct xdp_md *ctx)
 {
@@ -101,9 +87,10 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	int action;
 
 	packet.counters = bpf_map_lookup_elem(&counters, &zero);
-	if (!packet.counters)
+	if (!packet.counters || !trace_begin(&packet))
 		return XDP_ABORTED;
 
+	time_begin(&packet.counters->histograms);
 	verdict = judge(&packet);
 	if (verdict == VERDICT_PASSED)
 		verdict = pass_to_kernel(&packet);
@@ -114,9 +101,15 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	if (action == XDP_ABORTED)
 		verdict = VERDICT_ERROR;
 
+	/* in this order: who reads meanwhile must not see more bytes sent than there were */
+	if (leaves_decapsulated(verdict))
+		sent_count(&packet, verdict);
 	hits_add(&packet.counters->verdict[verdict], &packet);
+	if (config.histograms)
+		size_count(&packet.counters->histograms, packet.length);
 	if (config.trace)
-		leave_trace(&packet, verdict);
+		packet.trace->verdict = verdict;
+	time_end(&packet.counters->histograms);
 	return action;
 }
 

@@ -22,14 +22,49 @@ struct hits {
 	__u64 bytes;
 };
 
+/*
+ * Histograms (monitor.histograms), with buckets that do not overlap: the n-th one counts what the bounds
+ * before it do not hold, the last one what no bound holds.
+ *
+ * X(bound): frames of up to so many bytes. Multiples of SIZE_STEP, and one that is none.
+ */
+#define SIZE_STEP          64
+#define SIZE_BOUND_BETWEEN 1518 /* the largest Ethernet frame without a VLAN tag */
+#define SIZE_BOUNDS(X) \
+	X(64) X(128) X(256) X(512) X(1024) X(SIZE_BOUND_BETWEEN) X(2048) X(4096) X(9216)
+
+#define SIZE_SLOTS   256 /* of struct pipeline_config, SIZE_STEP bytes each */
+#define SIZE_BUCKETS 16  /* a power of two, for the verifier; the last ones are not in use */
+#define TIME_BUCKETS 16  /* bounds: TIME_FIRST_NS << n, to 0.5 ms */
+
+#define TIME_FIRST_NS 32
+/* One packet in so many is timed, on average: a fixed distance would keep step with bursts. */
+#define TIMED_ONE_IN  1024
+
+struct histograms {
+	__u64 size[SIZE_BUCKETS];
+	__u64 size_sum; /* bytes */
+	__u64 time[TIME_BUCKETS];
+	__u64 time_sum;    /* ns */
+	__u64 until_timed; /* packets until one is timed */
+	__u64 begun_at; /* CLOCK_MONOTONIC, ns: when the program began that is timed; 0: none is */
+};
+
 /* The value of map `counters`, one for each CPU. It outlives every program of an instance. */
 struct counters {
 	struct hits verdict[VERDICT_COUNT];
 	__u64 event[EVENT_COUNT];
+	struct histograms histograms;
+	__u64 fragments; /* that were made */
+	/* bytes cut off frames that left, beyond the USUAL_TUNNEL of each: most have none, and cost nothing */
+	__u64 cut_bytes;
 	__u64 next_ip_id;      /* sequence that fresh IPv4 IDs are made of */
 	__u64 next_fragmented; /* sequence of packets that were fragmented */
 	__u64 asked_at;        /* jiffies: when a neighbour was last asked for, by map `wanted` */
 };
+
+/* Outer Ethernet, IPv4, UDP and VXLAN header: the least that encloses an inner frame, in bytes. */
+#define USUAL_TUNNEL 50
 
 /*
  * Lookup tables are perfect hashes: user space, which knows every key beforehand, chooses a
@@ -301,7 +336,7 @@ enum udp_checksum_mode { UDP_CHECKSUM_UPDATE, UDP_CHECKSUM_ZERO, UDP_CHECKSUM_PR
  * The constants are pinned, and other builds read them: the layout number comes first and changes
  * with every change of the struct.
  */
-#define PIPELINE_CONFIG_LAYOUT 2
+#define PIPELINE_CONFIG_LAYOUT 3
 
 struct pipeline_config {
 	__u32 layout; /* PIPELINE_CONFIG_LAYOUT */
@@ -331,7 +366,8 @@ struct pipeline_config {
 	__u8 transmit_by_redirect; /* single_arm: through the devmap, not by XDP_TX */
 	__u8 may_pass;             /* the kernel is kept from answering what is passed to it */
 	__u8 mtu_is_devices;       /* forward.mtu is auto: it changes with device_mtu */
-	__u8 reserved[4];
+	__u8 histograms;           /* count sizes and times */
+	__u8 reserved[3];
 	__u32 vni_count;     /* with VNI_RANGE */
 	__u64 fragment_mark; /* struct fragment_shim */
 	__u32 nat4_shapes;   /* how many of nat4_shape[] are in use */
@@ -343,6 +379,8 @@ struct pipeline_config {
 	struct table vnis;
 	struct nat4_shape nat4_shape[PIPELINE_MAX_SHAPES];
 	struct nat6_shape nat6_shape[PIPELINE_MAX_SHAPES];
+	/* of frames of SIZE_STEP * n + 1 to SIZE_STEP * (n + 1) bytes: the bucket, without SIZE_BOUND_BETWEEN */
+	__u8 size_bucket[SIZE_SLOTS];
 };
 
 /* What became of the last packet, for `explain`: the value of map `traces`. */
@@ -377,7 +415,9 @@ struct instance_info {
 
 #define PIPELINE_SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), #type)
 PIPELINE_SIZE_IS(struct hits, 16);
-PIPELINE_SIZE_IS(struct counters, 16 * VERDICT_COUNT + 8 * EVENT_COUNT + 24);
+PIPELINE_SIZE_IS(struct histograms, 8 * (SIZE_BUCKETS + TIME_BUCKETS + 4));
+PIPELINE_SIZE_IS(struct counters,
+		 16 * VERDICT_COUNT + 8 * EVENT_COUNT + sizeof(struct histograms) + 40);
 PIPELINE_SIZE_IS(struct nat4_slot, 32);
 PIPELINE_SIZE_IS(struct nat6_slot, 64);
 PIPELINE_SIZE_IS(struct vni_slot, 8);
@@ -387,7 +427,7 @@ PIPELINE_SIZE_IS(struct next_hop, 16);
 _Static_assert(NEXT_HOP_STATES <= 1 << (NEXT_HOP_ZERO_SHIFT - NEXT_HOP_STATE_SHIFT), "zero bits");
 PIPELINE_SIZE_IS(struct fragment_shim, 16);
 PIPELINE_SIZE_IS(struct source_key, 24);
-PIPELINE_SIZE_IS(struct pipeline_config, 4792); /* another one: another PIPELINE_CONFIG_LAYOUT */
+PIPELINE_SIZE_IS(struct pipeline_config, 5048); /* another one: another PIPELINE_CONFIG_LAYOUT */
 PIPELINE_SIZE_IS(struct trace, 24);
 PIPELINE_SIZE_IS(struct heartbeat, 16);
 PIPELINE_SIZE_IS(struct instance_info, 96);

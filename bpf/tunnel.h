@@ -169,6 +169,10 @@ static __always_inline enum verdict tunnel_read_vxlan(struct packet *packet, str
 	packet->vni = bpf_ntohl(vxlan->vni) >> 8;
 	packet->inner_offset = bytes_between(packet->start, cursor->at);
 	packet->inner_length = udp_length - sizeof(*udp) - sizeof(*vxlan);
+	if (config.trace) {
+		packet->trace->vni = packet->vni;
+		packet->trace->inner_offset = packet->inner_offset;
+	}
 	return vni_count(packet);
 }
 

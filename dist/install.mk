@@ -10,6 +10,7 @@ SYSCTLDIR     ?= $(PREFIX)/lib/sysctl.d
 TMPFILESDIR   ?= $(PREFIX)/lib/tmpfiles.d
 MANDIR        ?= $(PREFIX)/share/man
 DOCDIR        ?= $(PREFIX)/share/doc/vxlan-pipeline
+DATADIR       ?= $(PREFIX)/share/vxlan-pipeline
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 INSTALL       ?= install
 
@@ -37,6 +38,7 @@ install: all ## install below PREFIX (/usr/local) and DESTDIR; keep an edited co
 	$(call files,$(TMPFILESDIR),dist/tmpfiles.d/*.conf)
 	$(call files,$(DOCDIR)/examples,docs/examples/*.yaml)
 	$(call files,$(DOCDIR),README.md docs/*.md)
+	$(call files,$(DATADIR)/prometheus,dist/prometheus/*.yml)
 	$(if $(wildcard dist/completion/*),$(call files,$(COMPLETIONDIR),dist/completion/*))
 	$(foreach page,$(MAN_PAGES),$(call files,$(MANDIR)/man$(subst .,,$(suffix $(page))),$(page)) &&) true
 
@@ -46,4 +48,4 @@ uninstall: ## remove what `make install` has installed, except for the configura
 	@rm -rf $(BUILD)/uninstall && $(MAKE) -s install DESTDIR=$(abspath $(BUILD))/uninstall
 	@cd $(BUILD)/uninstall && find . -path .$(SYSCONFDIR) -prune -o ! -type d -print | sed 's|^\.||' | \
 		while read -r file; do rm -f "$(DESTDIR)$$file"; done
-	@rm -rf $(DESTDIR)$(DOCDIR) $(BUILD)/uninstall
+	@rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR) $(BUILD)/uninstall

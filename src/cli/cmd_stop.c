@@ -52,13 +52,15 @@ static int stop(const char *instance, struct error *error)
 	if (err && err != -ENOENT)
 		return err;
 	silenced = silence_end(instance, error);
-	if (silenced)
-		return silenced;
+	/* before the tables: they may belong to the daemon, which removes them when it ends */
 	if (ended == -ETIMEDOUT && !instance_daemon_ends(pidfd, 0))
 		return error_set(error, -ETIMEDOUT,
 				 "detached, but the daemon, process %d, does not end: if it is "
-				 "stopped, kill -CONT %d lets it, and else kill -KILL %d",
+				 "stopped, kill -CONT %d lets it, and else kill -KILL %d, and "
+				 "`stop` once more",
 				 (int)daemon.pid, (int)daemon.pid, (int)daemon.pid);
+	if (silenced)
+		return silenced;
 	if (err && ended == -ESRCH)
 		fprintf(stderr, "vxlan-pipeline: instance %s: there was nothing to stop\n",
 			instance);

@@ -38,6 +38,7 @@ struct nat_rule {
 	bool has_destination_port;
 	uint8_t protocol; /* enum nat_protocol */
 	struct ip_endpoint to;
+	char *name; /* NULL: it has none, see config/rule_name.h */
 	struct config_place place;
 };
 
@@ -71,6 +72,7 @@ struct config {
 		unsigned int interval; /* seconds */
 		uint32_t target_pps;
 		uint32_t warning_pps;
+		bool histograms;
 	} monitor;
 	struct {
 		char listen[80]; /* address:port; empty: off */

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "datapath/histogram.h"
 #include "datapath/internal.h"
+#include "config/rule_name.h"
 #include "rules/rule_tables.h"
 #include "base/refusal.h"
 
@@ -19,12 +21,14 @@
 struct tables {
 	struct rule_tables nat;
 	struct perfect_hash_table vnis;
+	struct rule_names names;
 };
 
 static void tables_clear(struct tables *tables)
 {
 	rule_tables_clear(&tables->nat);
 	perfect_hash_clear(&tables->vnis);
+	rule_names_clear(&tables->names);
 }
 
 static int tables_build(struct tables *tables, const struct config *config, struct error *error)
@@ -34,6 +38,8 @@ static int tables_build(struct tables *tables, const struct config *config, stru
 	memset(&tables->vnis, 0, sizeof(tables->vnis));
 	if (!err)
 		err = vni_table_build(&tables->vnis, config->listen.vnis, config->listen.vni_count);
+	if (!err)
+		err = rule_names_make(&tables->names, config->rules, config->rule_count);
 	if (err)
 		return error_set(error, err, "cannot build the rule tables: %s", strerror(-err));
 	return 0;
@@ -98,6 +104,8 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	to->mtu_is_devices = !from->forward.mtu;
 	to->egress_ifindex = links->egress_ifindex;
 	to->cpus = libbpf_num_possible_cpus();
+	to->histograms = from->monitor.histograms;
+	histogram_fill_slots(to->size_bucket);
 	memcpy(to->listen_mac, links->listen_mac, sizeof(to->listen_mac));
 	memcpy(to->egress_mac, links->egress_mac, sizeof(to->egress_mac));
 	memcpy(to->next_hop_mac, from->forward.next_hop_mac, sizeof(to->next_hop_mac));
@@ -132,6 +140,7 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 		{skeleton->maps.next_hops, tables->nat.target_count},
 		{skeleton->maps.rule_hits, config->rule_count},
 		{skeleton->maps.rule_base, config->rule_count},
+		{skeleton->maps.rule_names, (tables->names.size + 7) / 8},
 		{skeleton->maps.vni_displacements, tables->vnis.displacement_words},
 		{skeleton->maps.vni_slots, tables->vnis.slot_count},
 		{skeleton->maps.vni_hits, config->listen.vni_count},
@@ -245,6 +254,8 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 	if (!err)
 		err = copy_table(&tables->vnis, skeleton->maps.vni_displacements,
 				 skeleton->maps.vni_slots);
+	if (!err)
+		err = copy_array(skeleton->maps.rule_names, tables->names.text, tables->names.size);
 	if (!err)
 		err = fill_sources(skeleton->maps.sources, config);
 	return err ? err : datapath_fill_egress(datapath);

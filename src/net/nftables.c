@@ -16,6 +16,9 @@
 
 #define MESSAGE_ROOM 2048 /* larger than any message here */
 
+/* NFT_TABLE_F_OWNER of Linux 5.12, and NFT_TABLE_F_PERSIST of 6.9, which Debian 12's headers lack */
+#define TABLE_OWNED (0x2 | 0x4)
+
 struct nftables_rule {
 	struct nftnl_rule *rule;
 	bool failed;
@@ -42,7 +45,7 @@ void nftables_begin(struct nftables *nft)
 }
 
 static void nft_table(struct nftables *nft, uint16_t type, uint16_t flags, uint8_t family,
-		      const char *name)
+		      const char *name, bool owned)
 {
 	struct nftnl_table *table = nftnl_table_alloc();
 	char *room = nft_room(nft);
@@ -53,6 +56,8 @@ static void nft_table(struct nftables *nft, uint16_t type, uint16_t flags, uint8
 	if (table && room) {
 		nftnl_table_set_u32(table, NFTNL_TABLE_FAMILY, family);
 		nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
+		if (owned)
+			nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, TABLE_OWNED);
 		message = nftnl_nlmsg_build_hdr(room, type, family, flags, 0);
 		nftnl_table_nlmsg_build_payload(message, table);
 		nft_take(nft, message);
@@ -60,14 +65,14 @@ static void nft_table(struct nftables *nft, uint16_t type, uint16_t flags, uint8
 	nftnl_table_free(table);
 }
 
-void nftables_add_table(struct nftables *nft, uint8_t family, const char *table)
+void nftables_add_table(struct nftables *nft, uint8_t family, const char *table, bool owned)
 {
-	nft_table(nft, NFT_MSG_NEWTABLE, NLM_F_CREATE, family, table);
+	nft_table(nft, NFT_MSG_NEWTABLE, NLM_F_CREATE, family, table, owned);
 }
 
 void nftables_remove_table(struct nftables *nft, uint8_t family, const char *table)
 {
-	nft_table(nft, NFT_MSG_DELTABLE, 0, family, table);
+	nft_table(nft, NFT_MSG_DELTABLE, 0, family, table, false);
 }
 
 void nftables_add_chain(struct nftables *nft, uint8_t family, const char *table, const char *name,
@@ -220,9 +225,9 @@ static int nft_error(int err)
 										 : err;
 }
 
-int nftables_commit(struct nftables *nft)
+int nftables_commit(struct nftables *nft, struct netlink *owner)
 {
-	_cleanup_netlink_ struct netlink *netlink = NULL;
+	_cleanup_netlink_ struct netlink *own = NULL;
 	struct nlmsghdr *last = NULL, *message = (void *)nft->bytes;
 	int left = (int)nft->used, err;
 
@@ -232,8 +237,8 @@ int nftables_commit(struct nftables *nft)
 		return -ENOMEM;
 	last->nlmsg_flags |= NLM_F_ACK;
 	nft_take(nft, nftnl_batch_end(nft->bytes + nft->used, 0));
-	err = netlink_open(&netlink, NETLINK_NETFILTER, 0);
-	return nft_error(err ? err : netlink_ask_batch(netlink, nft->bytes, nft->used));
+	err = owner ? 0 : netlink_open(&own, NETLINK_NETFILTER, 0);
+	return nft_error(err ? err : netlink_ask_batch(owner ? owner : own, nft->bytes, nft->used));
 }
 
 /* Lists a family's chains, or its rules; `type`: NFT_MSG_GETx. */

@@ -23,8 +23,13 @@ struct nftables {
 
 void nftables_begin(struct nftables *nft);
 
-/* `family`: NFPROTO_x. To remove a table that may not exist, add it first. */
-void nftables_add_table(struct nftables *nft, uint8_t family, const char *table);
+/*
+ * `family`: NFPROTO_x. To remove a table that may not exist, add it first. An owned table belongs to
+ * the socket of the commit: only through it can the table be changed, and `nft flush ruleset` leaves
+ * the table alone. It outlives the socket; then it can be changed, or be owned by another socket.
+ * -EOPNOTSUPP: this kernel is older than 6.9, or the table is there and was never owned.
+ */
+void nftables_add_table(struct nftables *nft, uint8_t family, const char *table, bool owned);
 void nftables_remove_table(struct nftables *nft, uint8_t family, const char *table);
 
 /* `hook`: NF_x; -1: a chain that nothing calls. `interface`: with NFPROTO_NETDEV. */
@@ -47,8 +52,11 @@ void nftables_set_mark(struct nftables_rule *rule, uint32_t mark);
 void nftables_drop(struct nftables_rule *rule);
 void nftables_end_rule(struct nftables *nft, struct nftables_rule *rule);
 
-/* Carries out all of it, or nothing. -EOPNOTSUPP: this kernel has no nftables. */
-int nftables_commit(struct nftables *nft);
+/*
+ * Carries out all of it, or nothing. `owner`: the socket (NETLINK_NETFILTER) that owns tables, or NULL.
+ * -EOPNOTSUPP: this kernel has no nftables; -EPERM: also of a table that another socket owns.
+ */
+int nftables_commit(struct nftables *nft, struct netlink *owner);
 
 /* Is nftables there, and may this process use it? 0; -EOPNOTSUPP; -EPERM. */
 int nftables_probe(void);

@@ -44,6 +44,13 @@ static int settings_lock(void)
 	return fd;
 }
 
+/*
+ * The socket that owns the tables of this process's instance, from Linux 6.9 on: `systemctl reload nftables`
+ * and others that flush all rules leave the tables in place. Never closed, for it ends with the process;
+ * the tables outlive it. NULL: nobody owns them.
+ */
+static struct netlink *owner;
+
 /* A list may be interrupted by a change of what it lists, and an answer get lost. */
 #define SILENCE_TRIES 3
 
@@ -222,6 +229,25 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 	return 0;
 }
 
+static int silence_make_owned(const char *instance, const struct silence *silence)
+{
+	int err = -EOPNOTSUPP;
+
+	if (owner || netlink_open(&owner, NETLINK_NETFILTER, 0) == 0)
+		err = silence_make(instance, silence, owner);
+	return err == -EOPNOTSUPP ? silence_make(instance, silence, NULL) : err;
+}
+
+/*
+ * Tables that are in place stay as they are, and their counts go on: whether they can be owned, or
+ * nobody may own them on this kernel, they do what they should.
+ */
+static void silence_take_over(const char *instance)
+{
+	if (!owner && netlink_open(&owner, NETLINK_NETFILTER, 0) == 0)
+		silence_own(instance, owner);
+}
+
 int silence_begin(const char *instance, struct silence *silence, struct error *error)
 {
 	_cleanup_close_ int lock = settings_lock();
@@ -234,12 +260,14 @@ int silence_begin(const char *instance, struct silence *silence, struct error *e
 		for (size_t i = 0; i < SILENCE_SETTINGS; i++)
 			silence->before_settings[i] = setting_read(settings[i]);
 	}
-	if (silence_read(instance, silence, NULL, &(struct error){0}) == 0)
+	if (silence_read(instance, silence, NULL, &(struct error){0}) == 0) {
+		silence_take_over(instance);
 		return 0;
+	}
 	err = settings_turn_on(error);
 	if (err)
 		return err;
-	err = silence_make(instance, silence);
+	err = silence_make_owned(instance, silence);
 	if (!err)
 		return 0;
 	if (!recorded)
@@ -254,7 +282,7 @@ static int silence_remove_all(const char *instance, bool recorded)
 	int err = -EAGAIN;
 
 	for (int tries = 0; err && tries < SILENCE_TRIES; tries++)
-		err = silence_remove(instance);
+		err = silence_remove(instance, owner);
 	return err == -EOPNOTSUPP && !recorded ? 0 : err; /* without nftables there is nothing */
 }
 

@@ -184,22 +184,34 @@ static const uint8_t families[] = {NFPROTO_NETDEV, NFPROTO_INET};
 static void silence_remove_tables(struct nftables *nft, const char *table)
 {
 	for (size_t i = 0; i < sizeof(families); i++) {
-		nftables_add_table(nft, families[i], table);
+		nftables_add_table(nft, families[i], table, false);
 		nftables_remove_table(nft, families[i], table);
 	}
 }
 
-int silence_remove(const char *instance)
+int silence_remove(const char *instance, struct netlink *owner)
 {
 	char table[NFTABLES_NAME_SIZE];
 	struct nftables nft;
 
 	nftables_begin(&nft);
 	silence_remove_tables(&nft, silence_table(table, instance));
-	return nftables_commit(&nft);
+	return nftables_commit(&nft, owner);
 }
 
-int silence_make(const char *instance, const struct silence *silence)
+int silence_own(const char *instance, struct netlink *owner)
+{
+	char table[NFTABLES_NAME_SIZE];
+	struct nftables nft;
+
+	silence_table(table, instance);
+	nftables_begin(&nft);
+	for (size_t i = 0; i < sizeof(families); i++)
+		nftables_add_table(&nft, families[i], table, true);
+	return nftables_commit(&nft, owner);
+}
+
+int silence_make(const char *instance, const struct silence *silence, struct netlink *owner)
 {
 	char table[NFTABLES_NAME_SIZE], name[NFTABLES_NAME_SIZE];
 	struct nftables nft;
@@ -208,7 +220,7 @@ int silence_make(const char *instance, const struct silence *silence)
 	nftables_begin(&nft);
 	silence_remove_tables(&nft, table);
 	for (size_t i = 0; i < sizeof(families); i++) {
-		nftables_add_table(&nft, families[i], table);
+		nftables_add_table(&nft, families[i], table, owner);
 		nftables_add_chain(&nft, families[i], table, silence_fingerprint(name, silence), -1,
 				   0, NULL);
 	}
@@ -223,5 +235,5 @@ int silence_make(const char *instance, const struct silence *silence)
 	for (size_t i = 0; i < TUNNEL_ERRORS; i++)
 		silence_drop_errors(&nft, table, silence->port, &tunnel_errors[i]);
 	silence_mark_again(&nft, table, silence);
-	return nftables_commit(&nft);
+	return nftables_commit(&nft, owner);
 }

@@ -21,9 +21,11 @@ const char *silence_fingerprint(char *name, const struct silence *silence);
 /* Are packets marked on a second interface, that of the previous configuration? */
 bool silence_has_before(const struct silence *silence);
 
-/* Replaces the instance's tables atomically. 0 or -errno. */
-int silence_make(const char *instance, const struct silence *silence);
+/* Replaces the instance's tables atomically; `owner` owns them, unless it is NULL. 0 or -errno. */
+int silence_make(const char *instance, const struct silence *silence, struct netlink *owner);
+/* Makes `owner` that of tables which another socket owned that is closed. 0 or -errno. */
+int silence_own(const char *instance, struct netlink *owner);
 /* Removes the instance's tables, those that there are. 0 or -errno. */
-int silence_remove(const char *instance);
+int silence_remove(const char *instance, struct netlink *owner);
 
 #endif

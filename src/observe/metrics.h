@@ -9,9 +9,11 @@
 #include "datapath/datapath.h"
 #include "observe/health.h"
 #include "observe/loss.h"
+#include "observe/process.h"
 
-/* So many rules have series of their own; all of them are in /stats.json. */
-#define METRICS_MAX_RULES 4096
+/* So many rules and VNIs have series of their own; all of them are in /stats.json. */
+#define METRICS_MAX_RULES 1024
+#define METRICS_MAX_VNIS  1024
 
 /* What the metrics are made of. */
 struct metrics {
@@ -19,9 +21,11 @@ struct metrics {
 	const struct datapath_condition *condition;
 	const struct loss_table *losses;
 	const struct health *health;
+	const struct process_usage *process; /* of the daemon; NULL: not known */
+	bool daemon_running;
 	bool draining;
-	int64_t reloaded_at; /* CLOCK_REALTIME, seconds; of the last reload that was tried; 0: none */
-	bool reload_failed; /* did it fail? */
+	int64_t reloaded_at; /* CLOCK_REALTIME, seconds; of the last reload; 0: none */
+	bool reload_failed;  /* did it fail? */
 };
 
 void metrics_print(const struct metrics *metrics, FILE *stream);

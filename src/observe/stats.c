@@ -115,6 +115,7 @@ static json_t *rules_json(const struct datapath_stats *stats)
 		json_t *rule = hits_json(&stats->rules[i].hits);
 
 		json_object_set_new(rule, "rule", json_integer(i + 1));
+		json_object_set_new(rule, "name", json_string(stats->rules[i].name));
 		json_object_set_new(rule, "to",
 				    json_string(ip_endpoint_format(&stats->rules[i].to, to)));
 		json_array_append_new(array, rule);
@@ -177,7 +178,7 @@ static void stats_print_vnis(FILE *stream, const struct datapath_stats *stats)
 void stats_print(const char *instance, const struct datapath_stats *stats, FILE *stream)
 {
 	struct stats_counters counters = stats_derive(&stats->counters);
-	char name[ADDR_TEXT_SIZE + 32], to[ADDR_TEXT_SIZE];
+	char meaning[ADDR_TEXT_SIZE + 32], to[ADDR_TEXT_SIZE];
 
 	fprintf(stream, "instance %s: %s -> %s, %s mode, %.0f s\n\n", instance, stats->info.listen,
 		stats->info.egress, stats_mode(&stats->info), stats_uptime(&stats->info));
@@ -187,9 +188,9 @@ void stats_print(const char *instance, const struct datapath_stats *stats, FILE 
 	if (stats->rule_count)
 		fprintf(stream, "\nRules\n");
 	for (size_t i = 0; i < stats->rule_count; i++) {
-		snprintf(name, sizeof(name), "%zu", i + 1);
-		print_hits(stream, name, &stats->rules[i].hits,
-			   ip_endpoint_format(&stats->rules[i].to, to));
+		snprintf(meaning, sizeof(meaning), "rule %zu, to %s", i + 1,
+			 ip_endpoint_format(&stats->rules[i].to, to));
+		print_hits(stream, stats->rules[i].name, &stats->rules[i].hits, meaning);
 	}
 }
 

@@ -12,6 +12,7 @@ SECTIONS = {
     "cores": "Two cores",
     "arms": "Single-arm",
     "stages": "What a stage costs",
+    "histograms": "What histograms cost",
     "steady": "A steady 85,000 packets a second",
     "memory": "Memory",
     "start": "Start and reload",
@@ -48,6 +49,10 @@ GOALS = {
     },
     "stages": {
         "program": Goal("program time a packet at full speed, one rule", "ns", "less"),
+    },
+    "histograms": {
+        "histograms": Goal("histograms on, against off, 98 bytes", "ratio", "more", 0.97, 0.99),
+        "histograms_ns": Goal("program time a packet more than without", "ns", "less", 6, 3),
     },
     "steady": {
         "lost": Goal("packets lost at 85,000 pps", "packets", "less", 0, 0),

@@ -230,6 +230,26 @@ def stages(findings, scope, pace):
         for name, plus, minus in STAGES}
 
 
+# ---- histograms ----
+
+def histograms(findings, scope, pace):
+    """In turns, as everything; the program's time is taken apart from the rates, since the clock costs."""
+    chains = {"on": Pipeline(scope), "off": Pipeline(scope, {"monitor": {"histograms": False}})}
+    named = {name: (Source(chain), 1) for name, chain in chains.items()}
+    rates = alternate(named, pace)
+    findings.figure("histograms", rates.ratio("on", "off"))
+    taken = {name: [] for name in chains}
+    with ProgramTimes():
+        for number in range(pace.rounds):
+            for name in chains if number % 2 == 0 else reversed(chains):
+                before = program_time(chains[name].program_id())
+                named[name][0].measure(pace.warm, pace.length)
+                after = program_time(chains[name].program_id())
+                taken[name].append((after[0] - before[0]) / max(1, after[1] - before[1]))
+    findings.figure("histograms_ns", spread(on - off for on, off in zip(taken["on"], taken["off"])))
+    findings.series["histograms"] = {name: rates.rate(name) for name in chains}
+
+
 # ---- a steady rate ----
 
 def generate(chain, seconds, receiver=True):
@@ -381,4 +401,4 @@ def reload_time(daemon):
 
 
 SECTIONS = {"throughput": throughput, "rules": rules, "cores": cores, "arms": arms,
-            "stages": stages, "steady": steady, "memory": memory, "start": start}
+            "stages": stages, "histograms": histograms, "steady": steady, "memory": memory, "start": start}

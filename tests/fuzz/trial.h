@@ -17,6 +17,10 @@ struct tally {
 	struct hits verdicts[VERDICT_COUNT];
 	uint64_t events[EVENT_COUNT];
 	struct hits rules[SCENARIO_RULES];
+	uint64_t sizes[SIZE_BUCKETS];
+	uint64_t size_sum;
+	struct hits sent;
+	uint64_t fragments;
 };
 
 struct trial {

@@ -5,12 +5,29 @@
 
 #include "datapath/internal.h"
 #include "datapath/names.h"
+#include "observe/sent.h"
 #include "trial.h"
 
 static void add(struct hits *hits, size_t bytes)
 {
 	hits->packets++;
 	hits->bytes += bytes;
+}
+
+static size_t size_bucket(size_t length)
+{
+	static const size_t bounds[] = {64, 128, 256, 512, 1024, 1518, 2048, 4096, 9216};
+	size_t bucket = 0;
+
+	while (bucket < sizeof(bounds) / sizeof(bounds[0]) && length > bounds[bucket])
+		bucket++;
+	return bucket;
+}
+
+static bool left(enum verdict verdict)
+{
+	return verdict == VERDICT_REDIRECTED || verdict == VERDICT_TRANSMITTED ||
+	       verdict == VERDICT_FRAGMENTED || verdict == VERDICT_PASSED;
 }
 
 void trial_tally(struct trial *trial, const struct trial_frame *frame)
@@ -22,6 +39,14 @@ void trial_tally(struct trial *trial, const struct trial_frame *frame)
 		trial->tally.events[i] += trace->events >> i & 1;
 	if (trace->rule)
 		add(&trial->tally.rules[trace->rule - 1], frame->length);
+	trial->tally.sizes[size_bucket(frame->length)]++;
+	trial->tally.size_sum += frame->length;
+	if (!left(trace->verdict))
+		return;
+	for (size_t i = 0; i < trial->outcome.frame_count; i++)
+		add(&trial->tally.sent, trial->outcome.frames[i].length);
+	if (trace->verdict == VERDICT_FRAGMENTED)
+		trial->tally.fragments += trial->outcome.frame_count;
 }
 
 /* Reads an element of a per-CPU array of 64-bit words and adds up all CPUs. */
@@ -69,6 +94,34 @@ static bool rules_right(const struct trial *trial, char *why)
 	return true;
 }
 
+static bool sizes_right(const struct histograms *counted, const struct tally *tally, char *why)
+{
+	for (unsigned int i = 0; i < SIZE_BUCKETS; i++) {
+		if (counted->size[i] == tally->sizes[i])
+			continue;
+		snprintf(why, COMPARE_TEXT, "size bucket %u: counted %llu, seen %llu", i,
+			 (unsigned long long)counted->size[i], (unsigned long long)tally->sizes[i]);
+		return false;
+	}
+	if (counted->size_sum == tally->size_sum)
+		return true;
+	snprintf(why, COMPARE_TEXT, "the sizes counted add up to %llu bytes, not to %llu",
+		 (unsigned long long)counted->size_sum, (unsigned long long)tally->size_sum);
+	return false;
+}
+
+static bool sent_right(const struct counters *counted, const struct tally *tally, char *why)
+{
+	const struct sent sent = sent_derive(counted);
+
+	if (sent.fragments != tally->fragments) {
+		snprintf(why, COMPARE_TEXT, "counted %llu fragments, seen %llu",
+			 (unsigned long long)sent.fragments, (unsigned long long)tally->fragments);
+		return false;
+	}
+	return same(&(struct hits){sent.packets, sent.bytes}, &tally->sent, "sent", why);
+}
+
 bool trial_counts_right(const struct trial *trial, char why[COMPARE_TEXT])
 {
 	const struct tally *tally = &trial->tally;
@@ -91,5 +144,6 @@ bool trial_counts_right(const struct trial *trial, char why[COMPARE_TEXT])
 			 (unsigned long long)tally->events[i]);
 		return false;
 	}
-	return rules_right(trial, why);
+	return sizes_right(&counted.histograms, tally, why) && sent_right(&counted, tally, why) &&
+	       rules_right(trial, why);
 }

@@ -16,7 +16,8 @@ from lib.port import Port
 class Life(Routed):
     """The storm goes on while the instance changes hands."""
 
-    GAP = 100  # answers that may leave until the rules are there again: a tenth of a second
+    GAP = 100  # answers that may leave until the rules are there again: a tenth of a second; from
+    # Linux 6.9 on they do not go away: none
 
     def setUp(self):
         super().setUp()
@@ -59,6 +60,7 @@ class Life(Routed):
         """`nft flush ruleset` by somebody else: what the daemon needs is there again at once."""
         need_commands("nft")
         daemon = self.start(unmatched("pass"))
+        owned = "owner" in self.appliance.run("nft", "list", "ruleset").stdout
         gaps = []
         for _ in range(5 if IS_WHOLE else 1):
             self.forget()
@@ -77,7 +79,7 @@ class Life(Routed):
             with self.subTest("after"):
                 self.assert_silent("IPv")
             with self.subTest("until they are there again"):
-                self.assertLessEqual(gaps[-1], self.GAP, said)
+                self.assertLessEqual(gaps[-1], 0 if owned else self.GAP, said)
         print(f"    answers after nft flush ruleset, at 1,000 packets a second: {gaps}", flush=True)
         self.assertEqual(daemon.terminate(), 0)
 

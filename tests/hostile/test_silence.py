@@ -104,20 +104,37 @@ class Silence(Ground):
         self.assertEqual(self.reflects(), ["0", "0", "0"])
 
     def test_what_somebody_takes_away_comes_back(self):
+        """From Linux 6.9 on the tables belong to the daemon, and nobody else can take them away."""
         self.start()
         rules = self.rules()
-        for sentence, command in (
-                ("all rules flushed", ("nft", "flush", "ruleset")),
-                ("one table deleted", ("nft", "delete", "table", *self.ours()[0])),
-                ("the other one", ("nft", "delete", "table", *self.ours()[1])),
-                ("a chain emptied", ("nft", "flush", "chain", *self.ours()[0], "output")),
-                ("the setting turned off", ("sysctl", "-q", "-w", f"{REFLECT[0]}=0")),
-                ("that of IPv6", ("sysctl", "-q", "-w", f"{REFLECT[1]}=0")),
-                ("that of TCP", ("sysctl", "-q", "-w", f"{REFLECT[2]}=0"))):
+        for sentence, command, refused in (
+                ("all rules flushed", ("nft", "flush", "ruleset"), False),
+                ("one table deleted", ("nft", "delete", "table", *self.ours()[0]), True),
+                ("the other one", ("nft", "delete", "table", *self.ours()[1]), True),
+                ("a chain emptied", ("nft", "flush", "chain", *self.ours()[0], "output"), True),
+                ("the setting turned off", ("sysctl", "-q", "-w", f"{REFLECT[0]}=0"), False),
+                ("that of IPv6", ("sysctl", "-q", "-w", f"{REFLECT[1]}=0"), False),
+                ("that of TCP", ("sysctl", "-q", "-w", f"{REFLECT[2]}=0"), False)):
             with self.subTest(sentence):
-                self.appliance.run(*command)
+                done = self.appliance.run(*command, check=False)
+                self.assertEqual(done.returncode != 0, refused and "owner" in rules, done.stderr)
                 wait_for(lambda: self.rules() == rules and self.reflects() == ["1", "1", "1"], 2,
                          "the rules are back")
+
+    def test_whose_tables_they_are(self):
+        """Nobody takes them from a daemon, nor from the one after it; a dead one's can be removed."""
+        daemon, rules = self.start(), self.rules()
+        if "owner" not in rules:
+            self.skipTest("tables of nftables have no owner before Linux 6.9")
+        for sentence in ("the first daemon", "the one after kill -9"):
+            with self.subTest(sentence):
+                self.appliance.run("nft", "flush", "ruleset")
+                self.assertEqual(self.rules(), rules)  # at once: nobody had to make them again
+            daemon.kill()
+            daemon = self.start()
+        daemon.kill()
+        self.cli("stop", "--instance", self.instance)
+        self.assertEqual((self.tables(), self.reflects()), ([], ["0", "0", "0"]))
 
     def test_two_instances(self):
         """The setting stays until the last one ends."""

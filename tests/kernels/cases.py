@@ -17,6 +17,11 @@ FIRST_PORT = 1000  # rule n matches source port FIRST_PORT + n
 SHAPES = 64        # the largest number that the program admits for an address family
 RULES = 65536
 TRAFFIC_MTU = 3000  # of the interfaces; packets are fragmented to forward.mtu
+# How `run` loads each configuration: the MTU of both interfaces, and listen.xdp_mode. To the verifier
+# each is another program: 1500 bytes is forward.mtu, so nothing is too large; 3498 is cut in XDP;
+# 9001 comes in several buffers, where the kernel has them, or joined in generic mode.
+FORMS = ((1500, "auto"), (3498, "auto"), (9001, "auto"), (9001, "generic"))
+MODES = ("auto", "generic")  # of these, and of what `explain` loads
 VNIS = sorted(random.Random(1).sample(range(2, 1 << 24), 4095) + [1])
 
 

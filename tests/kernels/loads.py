@@ -16,10 +16,13 @@ import cases
 import guest
 import packages
 from lib import frames
-from lib.program import FORWARDED, PROGRAM, to_yaml
+from lib.program import FORWARDED, PROGRAM, merge, to_yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "veth")
+MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "veth", "nf_tables", "nft_counter")
+# Kernels look at a million instructions of a program at the most, along all paths together, and each
+# counts otherwise. Three quarters of that are kept in reserve.
+MOST_INSTRUCTIONS = 250_000
 
 
 class Case:
@@ -28,6 +31,7 @@ class Case:
     def __init__(self, number, name, config, traffic, work):
         self.name, self.traffic = name, traffic
         self.key = f"{number:02}"
+        self.config = config
         self.yaml = os.path.join(work, f"{self.key}.yaml")
         with open(self.yaml, "w", encoding="utf-8") as stream:
             stream.write(to_yaml(config))
@@ -42,11 +46,12 @@ class Case:
         self.expected = packets_of(result.stdout)
 
     def files(self):
-        with open(self.yaml, "rb") as stream:
-            found = {f"/cases/{self.key}/config.yaml": stream.read()}
+        where = f"/cases/{self.key}"
         if self.traffic:
-            found[f"/cases/{self.key}/traffic"] = b""
-        return found
+            return {f"{where}/auto.yaml": to_yaml(self.config).encode(), f"{where}/traffic": b""}
+        return {f"{where}/{mode}.yaml":
+                to_yaml(merge(self.config, {"listen": {"xdp_mode": mode}})).encode()
+                for mode in cases.MODES}
 
 
 def without_fresh_id(packet):
@@ -99,33 +104,54 @@ def last_lines(results, path, count=12):
     return results.get(path, b"").decode(errors="replace").splitlines()[-count:]
 
 
-def load_remark(results, case):
-    """`12345 instructions in 3.1 s`, of the case's most expensive load."""
-    loads = []
-    for name in ("run.load", "explain.load"):
-        for line in results.get(f"{case.key}/{name}", b"").decode().splitlines():
+def loads_of(results, case):
+    """{load: (instructions that the verifier looked at, seconds)} of all loads of the case."""
+    found = {}
+    for path, content in results.items():
+        if not path.startswith(f"{case.key}/") or not path.endswith(".load"):
+            continue
+        for line in content.decode().splitlines():
             words = line.split()
-            loads.append((int(words[2]) if words[1] == "processed" else 0, float(words[0])))
-    instructions, seconds = max(loads, default=(0, 0))
-    return f": {instructions} instructions in {seconds:.1f} s"
+            found[path.split("/")[1].removesuffix(".load")] = (
+                int(words[2]) if words[1] == "processed" else 0, float(words[0]))
+    return found
+
+
+def load_remark(loads):
+    """`12345 instructions in 3.1 s (explain.auto)`, of the most expensive load."""
+    name = max(loads, key=loads.get, default=None)
+    return f": {loads[name][0]} instructions in {loads[name][1]:.1f} s ({name})" if name else ""
+
+
+def judge_loads(loads):
+    return [f"{name}: the verifier looked at {instructions} instructions, more than "
+            f"{MOST_INSTRUCTIONS}, a quarter of what it takes"
+            for name, (instructions, _) in loads.items() if instructions > MOST_INSTRUCTIONS]
+
+
+def judge_status(results, case, name):
+    if results.get(f"{case.key}/{name}.status") == b"0\n":
+        return []
+    return [f"{name}:"] + last_lines(results, f"{case.key}/{name}.log")
 
 
 def judge_explain(results, case, broadcast):
-    problems = []
-    if results.get(f"{case.key}/run.status") != b"0\n":
-        problems += ["not attached:"] + last_lines(results, f"{case.key}/run.log")
-    if results.get(f"{case.key}/explain.status") != b"0\n":
-        problems += ["explain:"] + last_lines(results, f"{case.key}/explain.log")
-    else:
-        problems += compare(case.expected, packets_of(results[f"{case.key}/explain.json"]),
+    names = [f"run.{mtu}.{mode}" for mtu, mode in cases.FORMS] + \
+        [f"explain.{mode}" for mode in cases.MODES]
+    problems = [line for name in names for line in judge_status(results, case, name)]
+    # without them nothing is passed to the kernel, and the program that is loaded is a smaller one
+    problems += [f"{name}: nftables cannot silence the kernel" for name in names
+                 if b"cannot be kept from answering" in results.get(f"{case.key}/{name}.log", b"")]
+    if not judge_status(results, case, "explain.auto"):
+        problems += compare(case.expected, packets_of(results[f"{case.key}/explain.auto.out"]),
                             broadcast)
     return problems
 
 
 def judge_traffic(results, case, broadcast):
     expected = case.expected if broadcast else [uncut(packet) for packet in case.expected]
-    if results.get(f"{case.key}/run.status") != b"0\n":
-        return ["not attached:"] + last_lines(results, f"{case.key}/run.log")
+    if judge_status(results, case, "run"):
+        return judge_status(results, case, "run")
     verdicts = collections.Counter(packet["verdict"] for packet in expected)
     wanted = collections.Counter(out["hex"] for packet in expected
                                  if packet["verdict"] in FORWARDED - {"passed"}
@@ -150,7 +176,9 @@ class Loads:
         self.shim = build_shim(work)
 
     def files(self):
-        files = {"/capture.pcap": self.capture, "/traffic.mtu": b"%d" % cases.TRAFFIC_MTU}
+        files = {"/capture.pcap": self.capture, "/traffic.mtu": b"%d" % cases.TRAFFIC_MTU,
+                 "/forms": b"".join(b"%d %s\n" % (mtu, mode.encode())
+                                    for mtu, mode in cases.FORMS)}
         for case in self.cases:
             files.update(case.files())
         with open(self.shim, "rb") as stream:
@@ -185,10 +213,16 @@ class Loads:
             except guest.Failed as failure:
                 report.row(title, "boot and run every case", [str(failure)])
                 return
+        most = {}
         for case in self.cases:
             judge = judge_traffic if case.traffic else judge_explain
+            loads = loads_of(results, case)
+            most = {name: max(loads.get(name, (0, 0)), most.get(name, (0, 0)))
+                    for name in {**most, **loads}}
             problems = judge(results, case, release not in packages.WITHOUT_BROADCAST)
-            report.row(title, case.name, problems, load_remark(results, case))
+            report.row(title, case.name, problems + judge_loads(loads), load_remark(loads))
+        print(f"{title}: instructions at the most: " + ", ".join(
+            f"{instructions} {name}" for name, (instructions, _) in most.items()), flush=True)
 
 
 def build_shim(work):

@@ -98,7 +98,9 @@ def answer_ipv6(packet):
         if kind == SOLICITATION and source in OWN:
             return "IPv6 solicitation of a captured source" if hostile.is_captured(payload[8:24]) \
                 else None
-        if kind in (MLD_REPORT, MLD2_REPORT) and (source in OWN or not any(source)):
+        # to a group (RFC 2710, RFC 3810); a captured report with such a source goes where it is sent
+        if kind in (MLD_REPORT, MLD2_REPORT) and destination[0] == 0xFF and \
+                (source in OWN or not any(source)):
             return "IPv6 membership report"
         if kind == ADVERTISEMENT and source in OWN and destination in PEERS:
             return None  # to the collector, which asks for its neighbours

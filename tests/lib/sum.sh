@@ -24,6 +24,39 @@ sum_add() # NAME COMMAND...
 	echo "sum: $1 ended with status $status and ${sum:-no sum}" >&2
 }
 
+_sum_alone() # FUNCTION PATH: the function's sum, by a shell of its own
+{
+	trap - EXIT
+	_sum_output=$2.part
+	passed=0 failed=0 skipped=0
+	"$1"
+	sum_print
+	echo "$?" > "$2.status"
+}
+
+_sum_replay() # PATH
+{
+	cat "$1.log"
+	return "$(cat "$1.status")"
+}
+
+# Runs functions at the same time, and adds what they add; one that adds nothing has failed. Their
+# output is printed when all of them have ended, so that lines of two do not mix.
+sum_beside() # FUNCTION...
+{
+	local name logs
+
+	logs=$(mktemp -d)
+	for name in "$@"; do
+		_sum_alone "$name" "$logs/$name" > "$logs/$name.log" 2>&1 < /dev/null &
+	done
+	wait
+	for name in "$@"; do
+		sum_add "$name" _sum_replay "$logs/$name"
+	done
+	rm -rf "$logs"
+}
+
 # Adds a command that prints no sum: passed or failed by its exit status.
 sum_add_status() # COMMAND...
 {

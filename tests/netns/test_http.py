@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-from lib import program
+from lib import frames, program
 from lib.command import need_commands, wait_for
 from lib.daemon import Daemon
 from lib.life import Traffic, tunnels
@@ -22,7 +22,8 @@ def at(listen):
 class Answers(Watched):
     PATHS = (("/", "text/html; charset=utf-8"), ("/healthz", "text/plain; charset=utf-8"),
              ("/metrics", "text/plain; version=0.0.4; charset=utf-8"),
-             ("/stats.json", "application/json"))
+             ("/stats.json", "application/json"), ("/live.json", "application/json"),
+             ("/rules.json", "application/json"), ("/vnis.json", "application/json"))
 
     def setUp(self):
         super().setUp()
@@ -170,6 +171,8 @@ class Metrics(Watched):
                          {str(vni["vni"]): vni["packets"] for vni in stats["vnis"]})
         self.assertEqual(of_family(series, "rule_packets_total", "to"),
                          {rule["to"]: rule["packets"] for rule in stats["rules"]})
+        self.assertEqual(of_family(series, "rule_packets_total", "rule"),
+                         {rule["name"]: rule["packets"] for rule in stats["rules"]})
         for document in (page, stats):
             self.assertGreater(document.pop("uptime_seconds"), 0)
         self.assertEqual(page, stats)
@@ -187,13 +190,90 @@ class Metrics(Watched):
         self.assertEqual(of_family(series, "next_hops", "state"),
                          {"unknown": 0, "resolved": 1, "local": 0, "failed": 0})
         for name, value in (("healthy", 1), ("draining", 0), ("rules", 1), ("config_generation", 1),
-                            ("target_pps", 85000), ("warning_pps", 60000)):
+                            ("target_packets_per_second", 85000),
+                            ("warning_packets_per_second", 60000), ("daemon_running", 1),
+                            ("rule_series_omitted", 0), ("vni_series_omitted", 0),
+                            ("last_reload_successful", 1)):
             self.assertEqual(series[f"vxlan_pipeline_{name}", ()], value, name)
-        for name in ("attached_timestamp_seconds", "config_timestamp_seconds"):
+        for name in ("attached_timestamp_seconds", "config_timestamp_seconds",
+                     "last_reload_timestamp_seconds"):
             self.assertAlmostEqual(series[f"vxlan_pipeline_{name}", ()], began, delta=60)
-        self.assertLess(series["vxlan_pipeline_heartbeat_age_seconds", ()], 2)
-        self.assertNotIn(("vxlan_pipeline_last_reload_successful", ()), series)
+        self.assertAlmostEqual(series["vxlan_pipeline_heartbeat_timestamp_seconds", ()],
+                               time.time(), delta=3)
+        self.assertAlmostEqual(series["process_start_time_seconds", ()], began, delta=3)
+        self.assertGreater(series["process_resident_memory_bytes", ()], 1 << 20)
         self.reloads(daemon)
+
+    def sizes(self):
+        """How many frames are in each bucket of the histogram of sizes, and their sum."""
+        series = self.settled()
+        upto = of_family(series, "packet_size_bytes_bucket", "le")
+        self.assertEqual(series["vxlan_pipeline_packet_size_bytes_count", ()], upto["+Inf"])
+        values = list(upto.values())
+        return ([value - before for value, before in zip(values, [0, *values])],
+                series["vxlan_pipeline_packet_size_bytes_sum", ()])
+
+    def count_sizes(self, expected):
+        """Sends frames of many sizes, and compares what was counted with what came before."""
+        before, total = self.sizes()
+        sizes = (60, 64, 65, 128, 129, 256, 512, 1024, 1025, 1514, 64, 64)
+        self.in_port.send(*[bytes(size) for size in sizes])
+        time.sleep(0.2)
+        after, sum_after = self.sizes()
+        buckets = [b - a for a, b in zip(before, after)]
+        # the kernel's own packets come at any time
+        self.assertTrue(all(got >= wanted for got, wanted in zip(buckets, expected)), buckets)
+        self.assertLess(sum(buckets), sum(expected) + 10, buckets)
+        if any(expected):
+            self.assertGreaterEqual(sum_after - total, sum(sizes))
+        else:
+            self.assertEqual((after, sum_after), (before, total))
+
+    def test_histograms(self):
+        """Sizes are counted, over a reload and over a daemon that was killed; and not when it is off."""
+        expected = [4, 2, 2, 1, 1, 2, 0, 0, 0, 0]
+        daemon = self.start()
+        self.count_sizes(expected)
+        before = sum(self.sizes()[0])
+        self.reload(daemon)
+        self.assertGreaterEqual(sum(self.sizes()[0]), before)
+        self.count_sizes(expected)
+        daemon.kill()
+        daemon = self.start()
+        self.assertGreaterEqual(sum(self.sizes()[0]), before + sum(expected))
+        self.count_sizes(expected)
+        self.write({"monitor": {"histograms": False}})
+        self.reload(daemon)
+        self.count_sizes([0] * 10)
+
+    def test_time(self):
+        """About one packet in 1024 is timed."""
+        self.start()
+        for _ in range(100):
+            self.in_port.send(*[bytes(60)] * 100)
+        wait_for(lambda: self.stats()["counters"]["total_packets"] >= 10000, 5, "the counters")
+        series = self.settled()
+        timed = series["vxlan_pipeline_program_duration_seconds_count", ()]
+        self.assertEqual(of_family(series, "program_duration_seconds_bucket", "le")["+Inf"], timed)
+        self.assertTrue(5 <= timed <= 25, timed)
+        mean = series["vxlan_pipeline_program_duration_seconds_sum", ()] / timed
+        self.assertTrue(1e-8 < mean < 1e-3, mean)
+
+    def test_sent(self):
+        """What leaves is counted as the far end gets it, each fragment by itself."""
+        self.start({"forward": {"mtu": 576, "oversize": "fragment"}})
+        self.in_port.send(*tunnels(5), *[
+            frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, bytes(size))))
+            for size in (600, 1000, 1400)])
+        arrived = self.out_port.receive(is_ip, 5 + 2 + 2 + 3)
+        self.assertEqual(len(arrived), 12)
+        series = self.settled()
+        packets = of_family(series, "packets_total", "verdict")
+        if not packets["fragmented"]:
+            self.skipTest("the kernel fragments here")
+        self.assertEqual(series["vxlan_pipeline_sent_packets_total", ()], 12)
+        self.assertEqual(series["vxlan_pipeline_sent_bytes_total", ()], sum(map(len, arrived)))
+        self.assertEqual(series["vxlan_pipeline_fragments_total", ()], 7)
 
     def reloads(self, daemon):
         """A reload increments the generation; a failed one sets last_reload_successful to 0."""

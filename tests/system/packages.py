@@ -41,8 +41,7 @@ def deb(suffix=""):
     with machine.only_one(output):
         built = glob.glob(pattern)
         if not built or os.path.getmtime(built[0]) < newest_source():
-            for path in glob.glob(os.path.join(output, "*")):
-                os.unlink(path)
+            shutil.rmtree(output, ignore_errors=True)  # also what a build that was ended left there
             run(os.path.join(program.ROOT, "dist", "deb"), *([suffix] if suffix else []),
                 timeout=1800, env={**os.environ, "DEB_OUTPUT": output,
                                    "DEB_BUILD_OPTIONS": "nocheck noddebs"})

@@ -12,6 +12,7 @@ from lib import program
 from lib.command import need_commands, run
 
 import builder
+import installed
 import machine
 import packages
 from scene import Scene
@@ -48,6 +49,12 @@ class Package(unittest.TestCase):
                 and not line.startswith("N: ")]
         self.assertEqual(said, [])
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def test_monitoring(self):
+        """Rules and dashboards are where docs/monitoring.md says."""
+        listed = run("dpkg-deb", "--contents", self.deb()).stdout
+        for path in installed.MONITORING:
+            self.assertRegex(listed, rf"(?m) \./usr/share/vxlan-pipeline/{re.escape(path)}$")
 
     def test_hardening(self):
         """The program is built with all of Debian's hardening flags."""

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import unittest
 
+import installed
 import machine
 import rpm_build
 from kernels import packages
@@ -113,6 +114,12 @@ class Contents(unittest.TestCase):
         listed = query(self.package, "--list").splitlines()
         for page in ("man8/vxlan-pipeline.8", "man8/vxlan_loader.8", "man5/vxlan-pipeline.yaml.5"):
             self.assertIn(f"/usr/share/man/{page}.gz", listed)
+
+    def test_monitoring(self):
+        """Rules and dashboards are where docs/monitoring.md says."""
+        listed = query(self.package, "--list").splitlines()
+        for path in installed.MONITORING:
+            self.assertIn(f"/usr/share/vxlan-pipeline/{path}", listed)
 
     def test_requirements(self):
         """The package requires only what RHEL 9 provides, in those versions."""

@@ -50,7 +50,7 @@ static size_t count(const char *text, const char *part)
 
 static void assert_has(const char *text, const char *line)
 {
-	char whole[200];
+	char whole[1000];
 
 	snprintf(whole, sizeof(whole), "\n%s\n", line);
 	if (count(text, whole) != 1)
@@ -67,8 +67,14 @@ static void nothing_attached(void **state)
 	text = print(made);
 	assert_has(text, "vxlan_pipeline_healthy 0");
 	assert_has(text, "vxlan_pipeline_draining 0");
+	assert_has(text, "vxlan_pipeline_daemon_running 0");
+	assert_has(text, "vxlan_pipeline_last_reload_successful 1");
 	assert_int_equal(count(text, "packets_total"), 0);
-	assert_int_equal(count(text, "last_reload"), 0);
+	free(text);
+	made->metrics.process = &(struct process_usage){.started_at = 1764000000.25};
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_last_reload_timestamp_seconds 1764000000.25");
+	assert_has(text, "process_start_time_seconds 1764000000.25");
 	free(text);
 	free(made);
 }
@@ -121,6 +127,10 @@ static void numbers(void **state)
 	made->condition.info.configured_at = 1764000000123000000ULL;
 	made->losses.rows = &row;
 	made->losses.count = 1;
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_last_reload_timestamp_seconds 1764000000.123");
+	assert_has(text, "vxlan_pipeline_last_reload_successful 1");
+	free(text);
 	made->metrics.reloaded_at = 1764000000;
 	made->metrics.reload_failed = true;
 	text = print(made);
@@ -152,12 +162,17 @@ static void many_rules(void **state)
 	assert_non_null(made->stats.rules);
 	made->stats.rule_count = METRICS_MAX_RULES + 1;
 	for (size_t i = 0; i < made->stats.rule_count; i++)
-		made->stats.rules[i].to.address.version = 4;
+		made->stats.rules[i] = (struct datapath_rule){
+			.to.address.version = 4,
+			.name = i == METRICS_MAX_RULES - 1 ? "last" : "another",
+		};
+	made->stats.rules[METRICS_MAX_RULES].name = "left-out";
 	text = print(made);
-	assert_has(text, "vxlan_pipeline_rules 4097");
+	assert_has(text, "vxlan_pipeline_rules 1025");
+	assert_has(text, "vxlan_pipeline_rule_series_omitted 1");
 	assert_int_equal(count(text, "\nvxlan_pipeline_rule_packets_total{"), METRICS_MAX_RULES);
-	assert_int_equal(count(text, "{rule=\"4096\","), 2);
-	assert_int_equal(count(text, "{rule=\"4097\","), 0);
+	assert_int_equal(count(text, "{rule=\"last\","), 2);
+	assert_int_equal(count(text, "{rule=\"left-out\","), 0);
 	free(text);
 	free(made->stats.rules);
 	free(made);
@@ -212,13 +227,97 @@ static void other_vnis(void **state)
 	free(made);
 }
 
+static void many_vnis(void **state)
+{
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	char *text;
+
+	(void)state;
+	made->stats.vnis = calloc(METRICS_MAX_VNIS + 2, sizeof(*made->stats.vnis));
+	assert_non_null(made->stats.vnis);
+	made->stats.vni_count = METRICS_MAX_VNIS;
+	for (uint32_t i = 0; i < METRICS_MAX_VNIS + 2; i++)
+		made->stats.vnis[i].vni = i;
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_vni_series_omitted 0");
+	free(text);
+	made->stats.vni_count += 2;
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_vni_series_omitted 2");
+	assert_int_equal(count(text, "\nvxlan_pipeline_vni_packets_total{"), METRICS_MAX_VNIS);
+	free(text);
+	free(made->stats.vnis);
+	free(made);
+}
+
+/* Each verdict that drops is in one series, whose cause is that of the configuration. */
+static void drops(void **state)
+{
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	char *text;
+
+	(void)state;
+	for (enum verdict v = VERDICT_GO_ON + 1; v < VERDICT_COUNT; v++)
+		made->stats.counters.verdict[v].packets = 100 + v;
+	made->stats.counters.verdict[VERDICT_OVERSIZE].packets = 7;
+	made->condition.oversize = OVERSIZE_FRAGMENT;
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_dropped_packets_total{verdict=\"oversize\","
+			 "cause=\"fault\"} 7");
+	assert_int_equal(count(text, "cause=\"configuration\"}"), 4);
+	assert_int_equal(count(text, "cause=\"fault\"}"), 6);
+	assert_int_equal(count(text, "dropped_packets_total{verdict=\"redirected\""), 0);
+	assert_int_equal(count(text, "dropped_packets_total{verdict=\"not_tunnel\""), 0);
+	free(text);
+	made->condition.oversize = OVERSIZE_DROP;
+	text = print(made);
+	assert_has(text, "vxlan_pipeline_dropped_packets_total{verdict=\"oversize\","
+			 "cause=\"configuration\"} 7");
+	assert_int_equal(count(text, "dropped_packets_total{verdict=\"oversize\""), 1);
+	free(text);
+	free(made);
+}
+
+static void histograms(void **state)
+{
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	struct histograms *counted = &made->stats.counters.histograms;
+	char *text;
+
+	(void)state;
+	counted->size[0] = 1;
+	counted->size[5] = 2;
+	counted->size[9] = 4;
+	counted->size_sum = 12345;
+	counted->time[0] = 1;
+	counted->time[TIME_BUCKETS - 1] = 2;
+	counted->time_sum = 1500000032;
+	text = print(made);
+#define SIZE "vxlan_pipeline_packet_size_bytes"
+#define TIME "vxlan_pipeline_program_duration_seconds"
+	assert_has(text, SIZE "_bucket{le=\"64\"} 1\n" SIZE "_bucket{le=\"128\"} 1\n" SIZE
+			      "_bucket{le=\"256\"} 1\n" SIZE "_bucket{le=\"512\"} 1\n" SIZE
+			      "_bucket{le=\"1024\"} 1\n" SIZE "_bucket{le=\"1518\"} 3\n" SIZE
+			      "_bucket{le=\"2048\"} 3\n" SIZE "_bucket{le=\"4096\"} 3\n" SIZE
+			      "_bucket{le=\"9216\"} 3\n" SIZE "_bucket{le=\"+Inf\"} 7\n" SIZE
+			      "_sum 12345\n" SIZE "_count 7");
+	assert_has(text, TIME "_bucket{le=\"3.2e-08\"} 1");
+	assert_has(text, TIME "_bucket{le=\"0.000524288\"} 1");
+	assert_has(text, TIME "_bucket{le=\"+Inf\"} 3\n" TIME "_sum 1.500000032\n" TIME "_count 3");
+	assert_int_equal(count(text, "\n" TIME "_bucket{"), TIME_BUCKETS);
+#undef SIZE
+#undef TIME
+	free(text);
+	free(made);
+}
+
 /* Prints every family, also those that few hosts have. */
 static char *print_everything(void)
 {
 	struct made_up *made = make(DATAPATH_ATTACHED);
 	struct loss_row row = {.place = LOSS_PLACE_NIC, .interface = "ens5", .reason = "rx_drops"};
 	struct datapath_vni vni = {.vni = 1};
-	struct datapath_rule rule = {.to.address.version = 4};
+	struct datapath_rule rule = {.to.address.version = 4, .name = "syslog:1"};
 	char *text;
 
 	made->condition.beat_age_ms = 100;
@@ -233,6 +332,7 @@ static char *print_everything(void)
 	made->losses.allowances[1] = (struct loss_allowance){"ens6", 136813};
 	made->losses.allowance_count = 2;
 	made->metrics.reloaded_at = 1764000000;
+	made->metrics.process = &(struct process_usage){.max_fds = 1024};
 	health_add(&made->health, HEALTH_DEGRADED, "one of two collectors is down");
 	health_add(&made->health, HEALTH_BAD, "ens5 is down; ip link set dev ens5 up");
 	text = print(made);
@@ -265,7 +365,8 @@ int main(void)
 		cmocka_unit_test(nothing_attached), cmocka_unit_test(conditions),
 		cmocka_unit_test(numbers),          cmocka_unit_test(many_rules),
 		cmocka_unit_test(allowances),       cmocka_unit_test(other_vnis),
-		cmocka_unit_test(promtool),
+		cmocka_unit_test(many_vnis),        cmocka_unit_test(drops),
+		cmocka_unit_test(histograms),       cmocka_unit_test(promtool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,8 +152,8 @@ static struct datapath_vni some_vnis[] = {
 };
 
 static struct datapath_rule some_rules[] = {
-	{.to = {{4, {10, 2, 41, 17}}, 8081}, .hits = {7, 700}},
-	{.to = {{6, {0x20, 0x01, 0x0d, 0xb8, [15] = 1}}, 0}},
+	{.to = {{4, {10, 2, 41, 17}}, 8081}, .hits = {7, 700}, .name = "syslog"},
+	{.to = {{6, {0x20, 0x01, 0x0d, 0xb8, [15] = 1}}, 0}, .name = "1c05bd6f"},
 };
 
 /* Three frames of two verdicts, two VNIs and two rules. */
@@ -193,8 +193,9 @@ static void as_json(void **state)
 		"\"vnis\": [{\"packets\": 1, \"bytes\": 60, \"vni\": 0}, "
 		"{\"packets\": 6000000000, \"bytes\": 900000000000, \"vni\": 16777215}], "
 		"\"rules\": [{\"packets\": 7, \"bytes\": 700, \"rule\": 1, "
-		"\"to\": \"10.2.41.17:8081\"}, "
-		"{\"packets\": 0, \"bytes\": 0, \"rule\": 2, \"to\": \"2001:db8::1\"}]}";
+		"\"name\": \"syslog\", \"to\": \"10.2.41.17:8081\"}, "
+		"{\"packets\": 0, \"bytes\": 0, \"rule\": 2, "
+		"\"name\": \"1c05bd6f\", \"to\": \"2001:db8::1\"}]}";
 	struct datapath_stats stats = some_stats();
 	json_t *document = stats_json("blue", &stats), *verdicts;
 	char *text;
@@ -301,9 +302,10 @@ static void as_text(void **state)
 		"  16777215                       6000000000       900000000000  \n"
 		"\n"
 		"Rules\n"
-		"  1                                       7                700  "
-		"10.2.41.17:8081\n"
-		"  2                                       0                  0  2001:db8::1\n";
+		"  syslog                                  7                700  "
+		"rule 1, to 10.2.41.17:8081\n"
+		"  1c05bd6f                                0                  0  "
+		"rule 2, to 2001:db8::1\n";
 	struct datapath_stats stats = some_stats();
 	char *text = printed(print_blue, &stats);
 

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What docs/monitoring.md says is installed, below /usr/share/vxlan-pipeline."""
+
+import glob
+import os
+
+from lib import program
+
+DIST = os.path.join(program.ROOT, "dist")
+MONITORING = sorted(os.path.relpath(path, DIST) for pattern in ("prometheus/*.yml", "grafana/*.json")
+                    for path in glob.glob(os.path.join(DIST, pattern)))
