@@ -26,7 +26,6 @@ class Target:
         self.name, self.address, self.zone = name, address, zone
         self.is_healthy, self.streak = False, 0
         self.deregistered = None
-        self.changes = [(time.monotonic(), "initial")]
         self.over = threading.Event()
 
     @property
@@ -34,23 +33,65 @@ class Target:
         return self.deregistered is None
 
 
-class Balancer:
-    """`group`: properties of the target group; `port` 4789 of `address` in the namespace."""
+class Placement:
+    """Which target a flow goes to. `group`: properties of the target group."""
 
-    def __init__(self, test, namespace, address, group, cross_zone=True, zone=None):
-        self.namespace, self.group = namespace, group
-        self.cross_zone, self.zone = cross_zone, zone
+    def __init__(self, group, cross_zone=True, zone=None):
+        self.group, self.cross_zone, self.zone = group, cross_zone, zone
         attributes = {one["Key"]: one["Value"] for one in group["TargetGroupAttributes"]}
         self.delay = float(attributes["deregistration_delay.timeout_seconds"])
         self.terminates = attributes[
             "deregistration_delay.connection_termination.enabled"] == "true"
-        self.targets, self.flows, self.lock = {}, {}, threading.Lock()
+        self.targets, self.flows = {}, {}
         self.moves = []  # (when, flow, from, to)
+
+    def register(self, name, address, zone):
+        self.targets[name] = Target(name, address, zone)
+        return self.targets[name]
+
+    def deregister(self, name):
+        target = self.targets[name]
+        if target.is_registered:
+            target.deregistered = time.monotonic()
+
+    def healthy(self):
+        return {name for name, target in list(self.targets.items())
+                if target.is_healthy and target.is_registered}
+
+    def keeps(self, target, now):
+        """Whether a flow stays with the target that it has."""
+        if target.is_registered:
+            return True
+        return now < target.deregistered + self.delay or not self.terminates
+
+    def place(self, flow, now):
+        known = self.flows.get(flow)
+        if known and now - known[1] < IDLE and self.keeps(known[0], now):
+            known[1] = now
+            return known[0]
+        choice = [one for one in list(self.targets.values()) if one.is_registered
+                  and (self.cross_zone or one.zone == self.zone)]
+        choice = [one for one in choice if one.is_healthy] or choice
+        if not choice:
+            return None
+        choice.sort(key=lambda one: one.name)
+        target = choice[zlib.crc32(repr(flow).encode()) % len(choice)]
+        if known and known[0] is not target:
+            self.moves.append((now, flow, known[0].name, target.name))
+        self.flows[flow] = [target, now]
+        return target
+
+
+class Balancer(Placement):
+    """Serves port 4789 of `address` in the namespace."""
+
+    def __init__(self, test, namespace, address, group, cross_zone=True, zone=None):
+        super().__init__(group, cross_zone, zone)
+        self.namespace = namespace
         self.forwarded, self.unplaced = 0, 0
         self.told = lambda name, healthy: None
         self.receiver = namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        for each in (self.receiver,):
-            each.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        self.receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.receiver.bind((address, VXLAN))
         self.sender = namespace.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self.sender.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 16 << 20)
@@ -67,36 +108,21 @@ class Balancer:
         self.receiver.close()
         self.sender.close()
 
-    # Targets.
-
     def register(self, name, address, zone):
-        target = self.targets[name] = Target(name, address, zone)
+        target = super().register(name, address, zone)
         threading.Thread(target=self.watch, args=(target,), daemon=True).start()
-
-    def deregister(self, name):
-        target = self.targets[name]
-        if target.is_registered:
-            target.deregistered = time.monotonic()
-            target.changes.append((target.deregistered, "draining"))
-
-    def forget(self, name):
-        """What is terminated is no target any more."""
-        target = self.targets.pop(name, None)
-        if target:
-            target.over.set()
+        return target
 
     def watch(self, target):
         """Health checks, with the numbers of the target group."""
-        group = self.group
-        interval = float(group["HealthCheckIntervalSeconds"])
-        needed = {True: int(group["HealthyThresholdCount"]),
-                  False: int(group["UnhealthyThresholdCount"])}
+        interval = float(self.group["HealthCheckIntervalSeconds"])
+        needed = {True: int(self.group["HealthyThresholdCount"]),
+                  False: int(self.group["UnhealthyThresholdCount"])}
         while not target.over.wait(interval):
             good = self.ask(target)
             target.streak = max(target.streak, 0) + 1 if good else min(target.streak, 0) - 1
             if good != target.is_healthy and abs(target.streak) >= needed[good]:
                 target.is_healthy = good
-                target.changes.append((time.monotonic(), "healthy" if good else "unhealthy"))
                 self.told(target.name, good)
 
     def ask(self, target):
@@ -113,38 +139,6 @@ class Balancer:
                 return 200 <= connection.getresponse().status < 400
         except (OSError, http.client.HTTPException):
             return False
-
-    def healthy(self):
-        return {name for name, target in list(self.targets.items())
-                if target.is_healthy and target.is_registered}
-
-    # Flows.
-
-    def keeps(self, target, now):
-        """Whether a flow stays with the target that it has."""
-        if target.name not in self.targets:
-            return not self.terminates
-        if target.is_registered:
-            return True
-        return now < target.deregistered + self.delay or not self.terminates
-
-    def place(self, flow, now):
-        known = self.flows.get(flow)
-        if known and now - known[1] < IDLE and self.keeps(known[0], now):
-            known[1] = now
-            return known[0]
-        registered = [one for one in self.targets.values() if one.is_registered]
-        if not self.cross_zone:
-            registered = [one for one in registered if one.zone == self.zone]
-        choice = [one for one in registered if one.is_healthy] or registered
-        if not choice:
-            return None
-        choice.sort(key=lambda one: one.name)
-        target = choice[zlib.crc32(repr(flow).encode()) % len(choice)]
-        if known and known[0] is not target:
-            self.moves.append((now, flow, known[0].name, target.name))
-        self.flows[flow] = [target, now]
-        return target
 
     def serve(self):
         while not self.over.is_set():

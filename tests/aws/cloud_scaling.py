@@ -10,8 +10,8 @@ import threading
 import time
 import traceback
 
+from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, EmptyResult
 
 import cloud_lambda
@@ -35,6 +35,7 @@ class Instance:
         self.group, self.id, self.version = group, identifier, version
         self.waits, self.state, self.since = set(), "Pending:Wait", time.monotonic()
         self.registered = self.deregistered = None
+        self.user_data = base64.b64decode(group.data(version)["UserData"]).decode()
         self.unhealthy = False
 
 
@@ -95,7 +96,7 @@ class Group:
     def complete(self, hook, identifier, result):
         one = next((one for one in self.instances if one.id == identifier), None)
         if one is None or hook not in one.waits:
-            raise JsonRESTError("ValidationError", f"No active Lifecycle Action found for {hook}")
+            raise AutoscalingClientError("ValidationError", f"No active Lifecycle Action found for {hook}")
         if result == "ABANDON" and one.state == "Pending:Wait":
             one.waits = set()
             self.end(one)
@@ -199,7 +200,7 @@ def snapshot():
         "id": one.id, "group": one.group.name, "state": one.state, "zone": one.zone,
         "registered": one.registered is not None, "deregistered": one.deregistered is not None,
         "target_state": "Terminated" if one.state.startswith("Termin") else "InService",
-        "user_data": base64.b64decode(one.group.data(one.version)["UserData"]).decode(),
+        "user_data": one.user_data,
         "interfaces": [{
             "id": interface["NetworkInterfaceId"], "mac": interface["MacAddress"],
             "address": interface["PrivateIpAddress"], "block": blocks[interface["SubnetId"]],
@@ -221,7 +222,7 @@ def set_health(identifier, healthy):
 def of(self):
     name = self._get_param("AutoScalingGroupName")
     if name not in groups:
-        raise JsonRESTError("ValidationError", f"AutoScalingGroup name not found - {name}")
+        raise AutoscalingClientError("ValidationError", f"AutoScalingGroup name not found - {name}")
     return groups[name]
 
 

@@ -9,9 +9,9 @@ import threading
 import warnings
 
 from moto.cloudformation import models, parsing
+from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend, Stack
 from moto.cloudformation.responses import CloudFormationResponse
-from moto.core.exceptions import JsonRESTError
 from moto.core.responses import EmptyResult
 
 import cloud_lambda
@@ -69,6 +69,9 @@ class Work:
     def __init__(self, stack, template, parameters):
         self.stack = stack
         self.before, self.old = stack.resource_map, getattr(stack, "resolved", {})
+        # moto has lists of what was given before, and takes text.
+        parameters = {name: ",".join(value) if isinstance(value, list) else str(value)
+                      for name, value in parameters.items()}
         stack.template, stack.parameters = template, parameters
         stack._parse_template()
         self.map, self.resolved = stack._create_resource_map(), {}
@@ -212,7 +215,7 @@ def signal_resource(self):
     stack = next((one for one in self.cloudformation_backend.stacks.values()
                   if one.name == signals[-1][0]), None)
     if stack is None or not stack.status.endswith("IN_PROGRESS"):
-        raise JsonRESTError("ValidationError", "nobody waits for a signal")
+        raise ValidationError(message="nobody waits for a signal")
     return EmptyResult()
 
 

@@ -55,7 +55,7 @@ class Story(unittest.TestCase):
         return process
 
     def check_deployed(self, process, stack):
-        output, _ = process.communicate(timeout=240)
+        output, _ = process.communicate(timeout=300)
         self.assertEqual(process.returncode, 0, f"{output}\n{self.twin.failures(stack)}")
 
     def wait_status(self, stack, status, seconds):
@@ -127,8 +127,8 @@ class Story(unittest.TestCase):
     def sessions_are_made(self):
         """The sessions' stack mirrors the host with the tag"""
         outputs = self.twin.outputs(STACK)
-        deployed = self.deploy("sessions", SESSIONS, MirrorTargets=outputs["MirrorTargetId"],
-                               MirrorFilter=outputs["MirrorFilterId"], Vni=VNI)
+        deployed = self.deploy("sessions", SESSIONS, MirrorTargets=outputs["MirrorTarget"],
+                               MirrorFilter=outputs["MirrorFilter"], Vni=VNI)
         self.wait_status(SESSIONS, "CREATE_COMPLETE", 60)
         session, = self.twin.account.ec2("describe_traffic_mirror_sessions")["TrafficMirrorSessions"]
         self.assertEqual((session["NetworkInterfaceId"], session["VirtualNetworkId"],
@@ -152,7 +152,7 @@ class Story(unittest.TestCase):
         self.parameters["Configuration"] = json.dumps(changed)
         self.check_deployed(self.deployed, STACK)
         self.deployed = self.deploy("appliance", STACK, **self.parameters)
-        self.wait_status(STACK, "UPDATE_COMPLETE", 30)
+        self.wait_status(STACK, "UPDATE_COMPLETE", 90)
         self.twin.account.call("autoscaling", "set_desired_capacity", AutoScalingGroupName=STACK,
                                DesiredCapacity=3)
         self.twin.wait(lambda: {self.traffic.ports.get(number) for number in range(
@@ -172,7 +172,7 @@ class Story(unittest.TestCase):
         self.check_deployed(self.deployed, STACK)
         self.parameters["ImageGeneration"] = 2
         self.deployed = self.deploy("appliance", STACK, **self.parameters)
-        self.twin.wait(lambda: self.twin.status(STACK) == "UPDATE_IN_PROGRESS", 30, "the update")
+        self.twin.wait(lambda: self.twin.status(STACK) == "UPDATE_IN_PROGRESS", 120, "the update")
 
     def bad_inputs_fail(self):
         """Bad inputs: each stack fails with its sentence, and nothing that costs is left of it"""
@@ -181,7 +181,7 @@ class Story(unittest.TestCase):
                     for name, (changes, _) in cases.items()}
         for name, (_, sentence) in cases.items():
             with self.subTest(name):
-                output, _ = commands[name].communicate(timeout=200)
+                output, _ = commands[name].communicate(timeout=400)
                 self.assertNotEqual(commands[name].returncode, 0, output)
                 self.assertEqual(self.twin.status(name), "ROLLBACK_COMPLETE")
                 self.assertRegex(str(self.twin.failures(name)), sentence)
