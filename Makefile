@@ -88,6 +88,7 @@ include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 include tests/endurance/endurance.mk
 include tests/ansible/ansible.mk
+include tests/aws/aws.mk
 include dist/install.mk
 include dist/packages.mk
 include rpm/rpm.mk

@@ -131,6 +131,7 @@ static void daemon_reload(struct daemon *daemon)
 	pages_note_reload(daemon->web.pages, failed);
 	daemon_notify_status(daemon, "READY=1\n");
 	daemon->reloads.ended = daemon->reloads.begun;
+	daemon->reloads.ended_at = time(NULL);
 	daemon->reloads.failed = failed;
 	snprintf(daemon->reloads.why, sizeof(daemon->reloads.why), "%s", failed ? error.text : "");
 	daemon_note_reloads(daemon);

@@ -22,7 +22,8 @@ def at(listen):
 class Answers(Watched):
     PATHS = (("/", "text/html; charset=utf-8"), ("/healthz", "text/plain; charset=utf-8"),
              ("/metrics", "text/plain; version=0.0.4; charset=utf-8"),
-             ("/stats.json", "application/json"))
+             ("/stats.json", "application/json"), ("/live.json", "application/json"),
+             ("/rules.json", "application/json"), ("/vnis.json", "application/json"))
 
     def setUp(self):
         super().setUp()
