@@ -168,7 +168,7 @@ class Views(Lifecycle):
 
     def test_stats_knows_the_rest(self):
         """Health, events, sizes, what left, losses and next hops stand in the document, too."""
-        self.start({"monitor": {"histograms": True}})
+        self.start({"monitor": {"histograms": True}}, rules("10.20.0.2:8081"))
         self.assertTrue(self.forwards(13))
         stats = self.stats()
         self.assertEqual(stats["health"], {"healthy": True, "condition": "good", "reasons": []})
