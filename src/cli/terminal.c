@@ -27,11 +27,20 @@ static struct termios saved;
 static bool has_keys; /* standard input is a terminal, and `saved` is how it was */
 static sigset_t waiting;
 
+/* One in the background, as by `&` or `timeout`, would be stopped when it asks for keys. */
+static bool in_foreground(void)
+{
+	pid_t foreground = tcgetpgrp(STDOUT_FILENO);
+
+	return foreground < 0 || foreground == getpgrp();
+}
+
 bool terminal_is_screen(void)
 {
 	const char *kind = getenv("TERM");
 
-	return isatty(STDOUT_FILENO) == 1 && kind && *kind && strcmp(kind, "dumb") != 0;
+	return isatty(STDOUT_FILENO) == 1 && kind && *kind && strcmp(kind, "dumb") != 0 &&
+	       in_foreground();
 }
 
 /* write(2) whatever it returns: what cannot be written to a terminal that is gone does not matter. */

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Is standard output a terminal that knows ANSI's control sequences? */
+/* Is standard output a terminal that knows ANSI's control sequences, and is this its foreground? */
 bool terminal_is_screen(void);
 
 /* Signals that end or stop the program come only within terminal_wait() from now on. */

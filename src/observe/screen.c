@@ -126,34 +126,42 @@ static const char *class_color(enum verdict verdict)
 	}
 }
 
+/* VERDICT_GO_ON: none has packets. */
+static enum verdict most_frequent(const uint64_t packets[VERDICT_COUNT])
+{
+	enum verdict most = VERDICT_GO_ON;
+
+	for (enum verdict v = VERDICT_GO_ON + 1; v < VERDICT_COUNT; v++) {
+		if (packets[v] && (most == VERDICT_GO_ON || packets[v] > packets[most]))
+			most = v;
+	}
+	return most;
+}
+
 /* What becomes of packets now, the most frequent first. */
 static void draw_verdicts(struct canvas *canvas)
 {
 	const struct counters *now = &canvas->screen->now->stats.counters;
 	const struct counters *before = &canvas->screen->before->stats.counters;
-	uint64_t fresh[VERDICT_COUNT];
+	double seconds = canvas->screen->seconds;
+	uint64_t fresh[VERDICT_COUNT], bytes;
+	enum verdict most;
 
 	for (enum verdict v = 0; v < VERDICT_COUNT; v++)
 		fresh[v] = grown(now->verdict[v].packets, before->verdict[v].packets);
+	most = most_frequent(fresh);
 	canvas_line(canvas, "", "%s", "");
-	canvas_line(canvas, COLOR_BOLD, "%-24s %12s %12s", "VERDICT", "PPS", "MBIT/S");
-	for (unsigned int row = 0; row < MAX_VERDICTS; row++) {
-		enum verdict most = VERDICT_GO_ON;
-
-		for (enum verdict v = VERDICT_GO_ON + 1; v < VERDICT_COUNT; v++) {
-			if (fresh[v] && (most == VERDICT_GO_ON || fresh[v] > fresh[most]))
-				most = v;
-		}
-		if (most == VERDICT_GO_ON)
-			return;
+	if (most == VERDICT_GO_ON)
+		canvas_line(canvas, "", "no packets came");
+	else
+		canvas_line(canvas, COLOR_BOLD, "%-24s %12s %12s", "VERDICT", "PPS", "MBIT/S");
+	for (unsigned int row = 0; row < MAX_VERDICTS && most != VERDICT_GO_ON; row++) {
+		bytes = grown(now->verdict[most].bytes, before->verdict[most].bytes);
 		canvas_line(canvas, class_color(most), "%-24s %12.0f %12.2f  %s",
-			    verdict_name(most), (double)fresh[most] / canvas->screen->seconds,
-			    8e-6 *
-				    (double)grown(now->verdict[most].bytes,
-						  before->verdict[most].bytes) /
-				    canvas->screen->seconds,
-			    verdict_meaning(most));
+			    verdict_name(most), (double)fresh[most] / seconds,
+			    8e-6 * (double)bytes / seconds, verdict_meaning(most));
 		fresh[most] = 0;
+		most = most_frequent(fresh);
 	}
 }
 

@@ -13,7 +13,7 @@ import termios
 import time
 
 from lib import program
-from lib.command import wait_for
+from lib.command import need_commands, wait_for
 from lib.life import Lifecycle, Traffic, rules
 
 PATIENCE = 5 * program.PATIENCE
@@ -180,6 +180,16 @@ class Screen(Lifecycle):
         daemon.kill()
         with Traffic(self):
             terminal.shows("^health bad$", "daemon", r"^redirected +\d{3,} ", patience=10)
+
+    def test_lines_in_the_background(self):
+        """`timeout` runs it in the background of the terminal, where it must not ask for keys."""
+        need_commands("script")
+        self.start()
+        result = self.appliance.run(
+            "script", "-qec", "TERM=xterm timeout 4 "
+            f"{program.PROGRAM} monitor -I 1 --instance {self.instance}; true", "/dev/null")
+        self.assertIn("IDLE", result.stdout)
+        self.assertNotIn("\x1b", result.stdout)
 
     def test_lines_on_a_terminal(self):
         """With -n, or on a terminal that is none to draw on."""
