@@ -104,8 +104,11 @@ include tests/endurance/endurance.mk
 include tests/ansible/ansible.mk
 include tests/page/page.mk
 include tests/aws/aws.mk
+include tests/watching/watching.mk
+include tests/containers/containers.mk
 include dist/install.mk
 include dist/packages.mk
+include dist/container/container.mk
 include rpm/rpm.mk
 include ansible/ansible.mk
 include cloudformation/cloudformation.mk

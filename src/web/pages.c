@@ -156,20 +156,23 @@ static int page_absence(const struct pages *pages, struct http_page *page)
 static int page_stats(void *data, const char *query, struct http_page *page)
 {
 	struct pages *pages = data;
-	struct datapath_stats stats;
-	struct error ignored;
+	struct view view;
 	json_t *document;
-	int err = datapath_read(pages->instance, &stats, &ignored);
+	int err = view_read(pages, &view);
 
 	(void)query;
 	if (err)
 		return err;
-	if (stats.state == DATAPATH_ABSENT) {
-		datapath_stats_clear(&stats);
+	if (view.stats.state == DATAPATH_ABSENT) {
+		view_clear(&view);
 		return page_absence(pages, page);
 	}
-	document = stats_json(pages->instance, &stats);
-	datapath_stats_clear(&stats);
+	document = stats_json(&(struct stats_view){.instance = pages->instance,
+						   .stats = &view.stats,
+						   .condition = &view.condition,
+						   .health = &view.health,
+						   .losses = &view.losses});
+	view_clear(&view);
 	page->type = "application/json";
 	page->body =
 		document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;

@@ -68,8 +68,8 @@ static bool rule_holds(const struct watch_rows *from, const struct row *row, con
 static json_t *write_rule(const struct watch_rows *from, const struct row *row)
 {
 	const struct datapath_rule *rule = &from->stats.rules[row->index];
-	char to[ADDR_TEXT_SIZE];
 	json_t *object = row_json(row);
+	char to[ADDR_TEXT_SIZE];
 
 	json_object_set_new(object, "rule", json_integer(row->number));
 	json_object_set_new(object, "name", json_string(rule->name));

@@ -19,7 +19,7 @@ from lib.namespace import napi
 from lib.watch import PORT, Watched
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-MODULES = os.path.join(program.ROOT, "build", "page-modules")
+MODULES = os.path.join(program.ROOT, "build", "page")
 PICTURES = os.path.join(program.ROOT, "build", "page")
 URL = f"http://127.0.0.1:{PORT}/"
 LAPTOP = {"width": 1280, "height": 800, "scheme": "light"}
