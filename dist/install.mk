@@ -44,6 +44,7 @@ install: all ## install below PREFIX (/usr/local) and DESTDIR; keep an edited co
 	$(call files,$(DOCDIR)/examples,docs/examples/*.yaml)
 	$(call files,$(DOCDIR),README.md docs/*.md)
 	$(call files,$(DATADIR)/prometheus,dist/prometheus/*.yml)
+	$(call files,$(DATADIR)/grafana,dist/grafana/*.json)
 	$(if $(wildcard dist/completion/*),$(call files,$(COMPLETIONDIR),dist/completion/*))
 	$(foreach page,$(MAN_PAGES),$(call files,$(MANDIR)/man$(subst .,,$(suffix $(page))),$(page)) &&) true
 
