@@ -125,14 +125,11 @@ def say(text):
 
 def signal(status, reason):
     """Tells the stack whether this instance is good: with the reason, by the address that lasts for the stack's first
-    day, and without, as the group's creation and a rolling update wait for it. The reason has ten seconds to be the
-    first, since the stack fails with what comes first. Nobody waits for an instance that comes by itself."""
+    day, and without, as a rolling update waits for it. Nobody waits for an instance that comes by itself."""
     instance, problems = metadata("instance-id"), []
     body = {"Status": status, "Reason": reason, "UniqueId": instance, "Data": instance}
     try:
         http(ENV["WAIT_URL"], json.dumps(body).encode(), {"Content-Type": ""}, "PUT", 30)
-        if status == "FAILURE":
-            time.sleep(10)
     except OSError as error:
         problems.append(error)
     try:
