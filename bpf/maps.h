@@ -116,6 +116,15 @@ struct {
 	__type(value, struct hits);
 } rule_base SEC(".maps");
 
+/* What the rules are called, in their order, each name with its zero byte; no program reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} rule_names SEC(".maps");
+
 /* ---- of a generation: VNIs ---- */
 
 struct {

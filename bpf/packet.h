@@ -94,12 +94,16 @@ static __always_inline void *packet_forget_path(const struct packet *packet, voi
 
 /*
  * Did the frame arrive in several buffers? The pointers reach only the first one, which holds all
- * headers. Few devices can send such a frame.
+ * headers. Few devices can send such a frame. The first one's ends are read anew: packet->start would
+ * have to be kept until here, and to the verifier it differs by how many bytes behind it were checked,
+ * so that frames with and without VLAN tags would stay different frames through all stages.
  */
 static __always_inline bool packet_is_scattered(const struct packet *packet)
 {
-	return config.buffers == BUFFERS_SEVERAL &&
-	       packet->length > bytes_between(packet->start, packet->end);
+	if (config.buffers != BUFFERS_SEVERAL)
+		return false;
+	return packet->length >
+	       bytes_between((void *)(long)packet->ctx->data, (void *)(long)packet->ctx->data_end);
 }
 
 /*

@@ -101,9 +101,10 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	if (action == XDP_ABORTED)
 		verdict = VERDICT_ERROR;
 
-	hits_add(&packet.counters->verdict[verdict], &packet);
+	/* in this order: who reads meanwhile must not see more bytes sent than there were */
 	if (leaves_decapsulated(verdict))
 		sent_count(&packet, verdict);
+	hits_add(&packet.counters->verdict[verdict], &packet);
 	if (config.histograms)
 		size_count(&packet.counters->histograms, packet.length);
 	if (config.trace)

@@ -38,9 +38,9 @@ def metadata(path):
     return http(f"{METADATA}/latest/meta-data/{path}", headers={"X-aws-ec2-metadata-token": token}, timeout=5)
 
 
-def sign(service, url, body, headers, now=None):
+def sign(service, url, body, headers):
     """Adds to the headers what makes it a request of the instance's role: Signature Version 4."""
-    now = now or datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.timezone.utc)
     role = metadata("iam/security-credentials/").split()[0]
     keys = json.loads(metadata(f"iam/security-credentials/{role}"))
     day, at = now.strftime("%Y%m%d"), now.strftime("%Y%m%dT%H%M%SZ")

@@ -206,7 +206,9 @@ launch()
 		give_up "vxlan-pipeline does not start: $(journalctl -q --no-pager -o cat -n 4 -u vxlan-pipeline | tr '\n' ' ')"
 	patiently 90 is_good || give_up "the appliance is not healthy: $said"
 	if [[ $METRICS == true ]]; then
-		systemctl -q enable --now vxlan-pipeline-cloudwatch.timer || say 'this version sends no metrics of its own'
+		type -P aws > /dev/null || apt-get -qq -y install awscli > /dev/null 2>&1
+		{ type -P aws > /dev/null && systemctl -q enable --now vxlan-pipeline-cloudwatch.timer; } ||
+			say 'no metrics of its own: needs the AWS CLI and vxlan-pipeline-cloudwatch.timer'
 	fi
 	systemctl -q daemon-reload
 	systemctl -q enable --now vxlan-pipeline-aws || give_up 'vxlan-pipeline-aws.service does not start'

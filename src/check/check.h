@@ -58,7 +58,7 @@ enum finding_status { FINDING_OK, FINDING_WARN, FINDING_FAIL };
 struct finding {
 	const char *check;
 	enum finding_status status;
-	char why[512]; /* one sentence, without an end */
+	char why[640]; /* one sentence, without an end */
 	char fix[320]; /* a command; empty: there is none */
 };
 

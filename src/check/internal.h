@@ -4,6 +4,7 @@
 #define CHECK_INTERNAL_H
 
 #include "check/check.h"
+#include "config/rule_name.h"
 #include "net/driver.h"
 #include "base/quote.h"
 

@@ -78,18 +78,26 @@ static bool count_targets(const struct check *check, const struct host_targets *
 	return true;
 }
 
+/* Of a rule that check_is_target() knows. */
+static const char *name_of_target(const struct check *check, const struct host_targets *targets,
+				  char *text)
+{
+	return rule_name_add(&check->config->rules[targets->rule - 1], text);
+}
+
 static void judge_unrouted(const struct check *check)
 {
 	const struct host_targets *unrouted = &check->host->unrouted;
 	const char *name = check->host->forward.name;
-	char more[64];
+	char more[64], called[RULE_NAME_ADDED];
 
 	if (!count_targets(check, unrouted, "nor for", more, sizeof(more)))
 		return;
 	check_fix(check_find(check, FINDING_WARN,
-			     "no route leads to %s (rule %" PRId64 ") out of %s%s; give it one: ip "
-			     "route add %s via GATEWAY dev %s",
-			     unrouted->target, unrouted->rule, name, more, unrouted->target,
+			     "no route leads to %s (rule %" PRId64 "%s) out of %s%s; give it one: "
+			     "ip route add %s via GATEWAY dev %s",
+			     unrouted->target, unrouted->rule,
+			     name_of_target(check, unrouted, called), name, more, unrouted->target,
 			     check->forward_word),
 		  "ip%s route show dev %s", strchr(unrouted->target, ':') ? " -6" : "",
 		  check->forward_word);
@@ -100,13 +108,14 @@ static void judge_local(const struct check *check)
 {
 	const struct host_targets *local = &check->host->local;
 	bool asks = check->config->forward.next_hop == NEXT_HOP_ROUTE;
-	char more[64];
+	char more[64], called[RULE_NAME_ADDED];
 
 	if (count_targets(check, local, "and", more, sizeof(more)))
 		check_find(check, FINDING_WARN,
-			   "%s (rule %" PRId64 "%s) is an address of this host: packets for it %s "
+			   "%s (rule %" PRId64
+			   "%s%s) is an address of this host: packets for it %s "
 			   "%s",
-			   local->target, local->rule, more,
+			   local->target, local->rule, name_of_target(check, local, called), more,
 			   asks ? "are passed to its own stack, and none leaves by"
 				: "leave all the same, as forward.next_hop says, by",
 			   check->host->forward.name);

@@ -126,6 +126,8 @@ void check_ipsec(const struct check *check)
 			   "not known: IPsec's policies were looked at for other rules");
 		return;
 	}
+	if (host->ipsec_rule)
+		rule_name_add(&check->config->rules[host->ipsec_rule - 1], bypass.name);
 	memcpy(bypass.target, host->ipsec_target, sizeof(bypass.target));
 	memcpy(bypass.policy, host->ipsec_policy, sizeof(bypass.policy));
 	memcpy(bypass.demand, host->ipsec_demand, sizeof(bypass.demand));

@@ -33,6 +33,7 @@ struct explain_run {
 	struct capture_writer *writer;
 	struct datapath *datapath;
 	struct explanation *explanation;
+	struct rule_names names;
 	struct explain_text text;
 	struct explain_totals totals;
 	struct error end; /* with ends_early: what keeps the rest of the capture from being read */
@@ -112,7 +113,7 @@ static int explain_next(struct explain_run *run, const struct capture_packet *pa
 	int err;
 
 	explanation->number = run->totals.packets + 1;
-	err = explain_packet(explanation, run->datapath, &run->config, packet, error);
+	err = explain_packet(explanation, run->datapath, &run->config, &run->names, packet, error);
 	if (err)
 		return err;
 	explain_count(&run->totals, explanation);
@@ -237,7 +238,9 @@ static int prepare(struct explain_run *run, struct error *error)
 		return err;
 	datapath_park(run->datapath);
 	run->explanation = calloc(1, sizeof(*run->explanation));
-	return run->explanation ? 0 : error_set(error, -ENOMEM, "%s", strerror(ENOMEM));
+	if (run->explanation)
+		err = rule_names_make(&run->names, run->config.rules, run->config.rule_count);
+	return run->explanation && !err ? 0 : error_set(error, -ENOMEM, "%s", strerror(ENOMEM));
 }
 
 static enum command_status explain_fail(const struct explain_run *run, const struct error *error)
@@ -271,6 +274,7 @@ static enum command_status explain(struct explain_run *run)
 	capture_discard(run->writer);
 	capture_close(run->capture);
 	free(run->explanation);
+	rule_names_clear(&run->names);
 	return status;
 }
 

@@ -11,15 +11,10 @@
 #include "instance/daemon.h"
 #include "instance/instance.h"
 #include "instance/drained.h"
-#include "instance/reloads.h"
 #include "observe/loss.h"
-#include "observe/published.h"
-#include "observe/monitor.h"
+#include "observe/stats.h"
+#include "cli/judged.h"
 #include "cli/options.h"
-
-/* Readings of health: as many as tell a leak from a burst. Of the rate, the first and last. */
-#define READINGS  4
-#define SAMPLE_NS 170000000L
 
 static const char about[] =
 	"Says whether an instance is attached, in which mode, since when, its condition (good,\n"
@@ -27,80 +22,40 @@ static const char about[] =
 	"are lost. Exits with 1 where /healthz would not answer 200: bad, or no daemon to ask.";
 
 struct status {
-	struct datapath_condition condition;
-	struct health health;
+	struct judged judged;
 	struct loss_table losses;
-	struct instance_daemon daemon;
 	bool followed; /* the pins are read where the daemon sees them */
-	bool started;  /* the daemon: it has something attached, and keeps it so */
-	double pps;
 };
 
 /* running, detached or unattended */
 static const char *state_of(const struct status *status)
 {
-	enum datapath_state state = status->condition.state;
+	enum datapath_state state = status->judged.condition.state;
 
 	/* where this process sees no pins, the daemon keeps attached what it has attached */
-	if (state == DATAPATH_ABSENT && status->started)
+	if (state == DATAPATH_ABSENT && status->judged.started)
 		return "running";
 	if (state != DATAPATH_ATTACHED && state != DATAPATH_REPLACED)
 		return "detached";
-	return status->daemon.place == DAEMON_NOWHERE ? "unattended" : "running";
+	return status->judged.daemon.place == DAEMON_NOWHERE ? "unattended" : "running";
 }
 
 /* Is there anything to be said of it but that? */
 static bool is_attached(const struct status *status)
 {
-	return status->condition.state == DATAPATH_ATTACHED ||
-	       status->condition.state == DATAPATH_REPLACED;
-}
-
-static bool has_started(const char *instance, const struct instance_daemon *daemon)
-{
-	struct instance_reloads reloads;
-
-	return daemon->place != DAEMON_NOWHERE && !daemon->apart &&
-	       instance_read_reloads(instance, &reloads) == 0 && reloads.ended && !*reloads.trouble;
-}
-
-static bool has_beaten(const struct datapath_condition *condition)
-{
-	return condition->beat_age_ms >= 0 && condition->beat_age_ms <= HEALTH_STALLED_MS;
+	return status->judged.condition.state == DATAPATH_ATTACHED ||
+	       status->judged.condition.state == DATAPATH_REPLACED;
 }
 
 static int find_out(const char *instance, struct status *status, struct error *error)
 {
-	const struct timespec pause = {.tv_nsec = SAMPLE_NS};
-	struct health_watch watch = {0};
-	struct monitor monitor = {0};
-	bool absent = false;
-	int err;
+	const struct datapath_condition *condition = &status->judged.condition;
+	int err = judge_instance(instance, &status->judged, error);
 
-	for (int reading = 0; reading < READINGS; reading++) {
-		err = datapath_inspect(instance, &status->condition, error);
-		if (err)
-			return err;
-		instance_see_daemon(instance, &status->daemon);
-		health_judge(&status->health, &watch, instance, &status->condition, &status->daemon,
-			     NULL);
-		status->started = has_started(instance, &status->daemon);
-		absent = status->condition.state == DATAPATH_ABSENT;
-		if (absent)
-			break;
-		if (reading == 0 || reading == READINGS - 1)
-			status->pps = monitor_take(&monitor, &status->condition.counters).pps;
-		if (reading < READINGS - 1)
-			nanosleep(&pause, NULL);
-	}
-	/* the daemon knows more, and is what /healthz goes by; a dead or stalled one leaves it to us */
-	if (status->daemon.place != DAEMON_NOWHERE &&
-	    (absent ? status->started : has_beaten(&status->condition)))
-		health_read_published(instance, &status->health);
-	if (absent)
-		return 0;
-	err = loss_collect(&status->losses, &status->condition.counters, &status->condition.losses,
-			   &status->condition.info);
+	if (err || condition->state == DATAPATH_ABSENT)
+		return err;
+	err = loss_collect(&status->losses, &condition->counters, &condition->losses,
+			   &condition->info);
 	return err ? error_set(error, err, "cannot read where packets are lost: %s", strerror(-err))
 		   : 0;
 }
@@ -119,27 +74,28 @@ static const char *format_time(uint64_t ns, char *text, size_t size)
 /* Null: nothing, as far as is known. */
 static const char *status_pinned(const struct status *status)
 {
-	if (status->condition.state == DATAPATH_ABSENT)
-		return status->started ? "elsewhere" : NULL;
+	if (status->judged.condition.state == DATAPATH_ABSENT)
+		return status->judged.started ? "elsewhere" : NULL;
 	return status->followed ? "elsewhere" : "here";
 }
 
 /* Null: none runs, or one of another PID namespace, where its id means another process than here. */
 static json_t *status_pid(const struct status *status)
 {
-	return status->daemon.place == DAEMON_HERE ? json_integer(status->daemon.pid) : json_null();
+	return status->judged.daemon.place == DAEMON_HERE ? json_integer(status->judged.daemon.pid)
+							  : json_null();
 }
 
 static void status_print_json(const char *instance, const struct status *status)
 {
-	const struct instance_info *info = &status->condition.info;
-	enum health_severity condition = health_condition(&status->health);
+	const struct instance_info *info = &status->judged.condition.info;
+	enum health_severity condition = health_condition(&status->judged.health);
 	json_t *reasons = json_array(), *document;
 	bool attached = is_attached(status);
 	char since[32], configured[32];
 
-	for (size_t i = 0; i < status->health.count; i++)
-		json_array_append_new(reasons, json_string(status->health.reasons[i].text));
+	for (size_t i = 0; i < status->judged.health.count; i++)
+		json_array_append_new(reasons, json_string(status->judged.health.reasons[i].text));
 	document = json_pack(
 		"{s:s, s:s, s:s?, s:o, s:s?, s:s?, s:s?, s:b, s:s, s:b, s:o, s:f, s:I, s:o, s:b}",
 		"instance", instance, "state", state_of(status), "mode",
@@ -149,10 +105,11 @@ static void status_print_json(const char *instance, const struct status *status)
 		"configured",
 		attached ? format_time(info->configured_at, configured, sizeof(configured)) : NULL,
 		"healthy", condition != HEALTH_BAD, "condition", health_severity_name(condition),
-		"draining", instance_is_drained(instance), "reasons", reasons, "pps", status->pps,
-		"other_vni_packets", (json_int_t)status->condition.other_vnis, "losses",
+		"draining", instance_is_drained(instance), "reasons", reasons, "pps",
+		status->judged.pps, "other_vni_packets",
+		(json_int_t)status->judged.condition.other_vnis, "losses",
 		loss_json(&status->losses), "transmit_losses_counted",
-		status->condition.losses.counted);
+		status->judged.condition.losses.counted);
 	json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 	putchar('\n');
 	json_decref(document);
@@ -200,7 +157,7 @@ static void status_print_losses(const struct loss_table *losses, bool transmit_c
 
 static void status_print_text(const char *instance, const struct status *status, bool color)
 {
-	const struct instance_info *info = &status->condition.info;
+	const struct instance_info *info = &status->judged.condition.info;
 	bool attached = is_attached(status);
 	const char *doubt = attached ? instance_bpffs_doubt(instance) : NULL;
 	char since[32], configured[32], daemon[DAEMON_TEXT_SIZE];
@@ -211,24 +168,24 @@ static void status_print_text(const char *instance, const struct status *status,
 		       info->listen, info->egress, stats_mode(info),
 		       format_time(info->attached_at, since, sizeof(since)),
 		       format_time(info->configured_at, configured, sizeof(configured)));
-	if (status->daemon.place != DAEMON_NOWHERE)
-		printf("  daemon      %s\n", instance_daemon_text(&status->daemon, daemon));
+	if (status->judged.daemon.place != DAEMON_NOWHERE)
+		printf("  daemon      %s\n", instance_daemon_text(&status->judged.daemon, daemon));
 	else if (attached)
 		printf("  daemon      none; the datapath goes on without it\n");
 	if (doubt)
 		printf("  pins        %s\n", doubt);
-	else if (!attached && status->started)
+	else if (!attached && status->judged.started)
 		printf("  pins        not in the BPF file system of this mount namespace; the "
 		       "daemon sees them\n");
 	if (attached)
-		printf("  rate        %.0f packets a second\n", status->pps);
-	if (status->condition.other_vnis)
+		printf("  rate        %.0f packets a second\n", status->judged.pps);
+	if (status->judged.condition.other_vnis)
 		printf("  VNIs        more than %d came: `stats` has %" PRIu64
 		       " packets of others in one row\n",
-		       PIPELINE_MAX_VNIS, status->condition.other_vnis);
-	print_health(&status->health, color);
-	if (status->condition.state != DATAPATH_ABSENT)
-		status_print_losses(&status->losses, status->condition.losses.counted);
+		       PIPELINE_MAX_VNIS, status->judged.condition.other_vnis);
+	print_health(&status->judged.health, color);
+	if (status->judged.condition.state != DATAPATH_ABSENT)
+		status_print_losses(&status->losses, status->judged.condition.losses.counted);
 }
 
 enum command_status cmd_status(int argc, char **argv)
@@ -261,5 +218,5 @@ enum command_status cmd_status(int argc, char **argv)
 	else
 		status_print_text(instance, &found, command_color_on(color, stdout));
 	loss_table_clear(&found.losses);
-	return health_condition(&found.health) == HEALTH_BAD ? COMMAND_FAILED : COMMAND_DONE;
+	return health_condition(&found.judged.health) == HEALTH_BAD ? COMMAND_FAILED : COMMAND_DONE;
 }

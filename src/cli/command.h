@@ -53,6 +53,7 @@ enum command_status cmd_reload(int argc, char **argv);
 enum command_status cmd_drain(int argc, char **argv);
 enum command_status cmd_status(int argc, char **argv);
 enum command_status cmd_stats(int argc, char **argv);
+enum command_status cmd_metrics(int argc, char **argv);
 enum command_status cmd_monitor(int argc, char **argv);
 enum command_status cmd_explain(int argc, char **argv);
 enum command_status cmd_generate(int argc, char **argv);

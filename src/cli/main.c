@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{"config", cmd_config, "check, show or import a configuration"},
 	{"status", cmd_status, "attached? healthy? how fast?"},
 	{"stats", cmd_stats, "every counter"},
+	{"metrics", cmd_metrics, "the text of /metrics, daemon or no daemon; input of CloudWatch"},
 	{"monitor", cmd_monitor, "live table of rates"},
 	{"explain", cmd_explain, "what the program does with the packets of a capture"},
 	{"generate", cmd_generate, "VXLAN test traffic, and what became of it"},

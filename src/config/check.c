@@ -245,6 +245,7 @@ void config_check(struct config_draft *draft)
 				check_rule(draft, i, vnis_known ? sorted : NULL);
 		}
 		config_check_cover(draft);
+		config_check_names(draft);
 	}
 	free(sorted);
 }

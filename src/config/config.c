@@ -93,6 +93,8 @@ void config_clear(struct config *config)
 {
 	free(config->listen.vnis);
 	free(config->listen.sources);
+	for (size_t i = 0; i < config->rule_count; i++)
+		free(config->rules[i].name);
 	free(config->rules);
 	*config = (struct config){0};
 }

@@ -38,6 +38,7 @@ struct nat_rule {
 	bool has_destination_port;
 	uint8_t protocol; /* enum nat_protocol */
 	struct ip_endpoint to;
+	char *name; /* NULL: it has none, see config/rule_name.h */
 	struct config_place place;
 };
 

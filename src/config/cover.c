@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "config/draft.h"
+#include "config/rule_name.h"
 
 enum part { PART_UDP, PART_TCP, PARTS };
 
@@ -183,23 +184,25 @@ static void complain_dead(struct cover *cover, size_t index, const uint32_t cove
 	size_t two = entry->has[PART_TCP] ? coverers[PART_TCP] - 1 : one;
 	struct config_said said = config_rule_said(draft, index, "nat[].match");
 	const char *why = "";
-	char path[CONFIG_RULE_PATH_SIZE];
+	char path[CONFIG_RULE_PATH_SIZE], name1[RULE_NAME_ADDED], name2[RULE_NAME_ADDED];
 
+	rule_name_add(&rules[one], name1);
+	rule_name_add(&rules[two], name2);
 	config_rule_path(draft, index, "nat[].match", path);
 	if ((rules[one].has_vni || rules[two].has_vni) && !rules[index].has_vni)
 		why = ", as no other VNI is in listen.vnis";
 	if (one == two)
 		config_problem_add(draft->problems, &said, path,
-				   "the rule can never match: rule %zu (line %u) comes first and "
+				   "the rule can never match: rule %zu (line %u%s) comes first and "
 				   "covers it%s",
-				   one - draft->early_rules + 1, rules[one].place.line, why);
+				   one - draft->early_rules + 1, rules[one].place.line, name1, why);
 	else
 		config_problem_add(
 			draft->problems, &said, path,
-			"the rule can never match: rules %zu (udp, line %u) and %zu (tcp, "
-			"line %u) come first and cover it%s",
-			one - draft->early_rules + 1, rules[one].place.line,
-			two - draft->early_rules + 1, rules[two].place.line, why);
+			"the rule can never match: rules %zu (udp, line %u%s) and %zu (tcp, "
+			"line %u%s) come first and cover it%s",
+			one - draft->early_rules + 1, rules[one].place.line, name1,
+			two - draft->early_rules + 1, rules[two].place.line, name2, why);
 }
 
 /* The shape's index; shape_count when there is no room for another. */
@@ -287,8 +290,10 @@ static void drop_rules(struct config_draft *draft)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < config->rule_count; i++) {
-		if (draft->notes[i].dropped)
+		if (draft->notes[i].dropped) {
+			free(config->rules[i].name);
 			continue;
+		}
 		config->rules[kept] = config->rules[i];
 		draft->notes[kept++] = draft->notes[i];
 	}

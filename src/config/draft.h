@@ -63,6 +63,9 @@ void config_check(struct config_draft *draft);
  */
 void config_check_cover(struct config_draft *draft);
 
+/* Finds two rules of one name. */
+void config_check_names(struct config_draft *draft);
+
 /* Does the rule have that key ("nat[].to")? */
 bool config_rule_has(const struct config_draft *draft, size_t index, const char *key);
 /*

@@ -34,6 +34,8 @@ bool config_value_is_given(const struct config_key *key, const void *base)
 
 	if (key->present)
 		return *((const bool *)base + key->present);
+	if (key->type == CONFIG_RULE_NAME)
+		return *(char *const *)field_of(key, base);
 	if (key->type == CONFIG_PREFIX)
 		return prefix->address.version != 0;
 	return key->type != CONFIG_CHOICE || number_fetch(key, base) >= key->minimum;
@@ -94,6 +96,8 @@ const char *config_value_format(const struct config_key *key, const void *base, 
 	switch (key->type) {
 	case CONFIG_INTERFACE:
 		return config_text_format(field_of(key, base), text);
+	case CONFIG_RULE_NAME:
+		return config_text_format(*(char *const *)field_of(key, base), text);
 	case CONFIG_PREFIX:
 		return address_format(ip_prefix_format(field_of(key, base), address), text);
 	case CONFIG_TARGET:

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/rule_name.h"
 #include "config/value.h"
 
 #define HELP_COLUMN   40
@@ -59,15 +60,20 @@ static void print_key(FILE *stream, const struct config_key *key, const struct c
 	}
 }
 
+/* `name`: what the rule is called; NULL: not known. */
 static void config_print_rule(FILE *stream, const struct config_key *rule_key,
-			      const struct nat_rule *rule)
+			      const struct nat_rule *rule, const char *name)
 {
 	const struct config_key *match = config_key_child(rule_key, "match");
 	const struct config_key *to = config_key_child(rule_key, "to");
 	const char *joint = "";
 	char text[CONFIG_VALUE_SIZE];
 
-	fprintf(stream, "  - match: {");
+	if (rule->name)
+		fprintf(stream, "  - name: %s\n    match: {",
+			config_value_format(config_key_child(rule_key, "name"), rule, text));
+	else
+		fprintf(stream, "  - match: {");
 	for (const struct config_key *key = config_key_first(match); key;
 	     key = config_key_next(match, key)) {
 		if (!config_value_is_given(key, rule))
@@ -76,7 +82,8 @@ static void config_print_rule(FILE *stream, const struct config_key *rule_key,
 			config_value_format(key, rule, text));
 		joint = ", ";
 	}
-	fprintf(stream, "}\n    to: %s\n", config_value_format(to, rule, text));
+	fprintf(stream, "}\n    to: %s", config_value_format(to, rule, text));
+	fprintf(stream, rule->name || !name ? "\n" : " # %s\n", name);
 }
 
 static void config_print_rules(FILE *stream, const struct config_key *key,
@@ -85,10 +92,15 @@ static void config_print_rules(FILE *stream, const struct config_key *key,
 	int column =
 		fprintf(stream, "%s:%s", config_key_name(key), config->rule_count ? "" : " []");
 	const struct config_key *rule_key = config_key_find(CONFIG_RULE_PATH);
+	struct rule_names names = {0};
 
 	print_help(stream, column, key);
+	/* without memory for the names the rules themselves are printed all the same */
+	rule_names_make(&names, config->rules, config->rule_count);
 	for (size_t i = 0; i < config->rule_count; i++)
-		config_print_rule(stream, rule_key, &config->rules[i]);
+		config_print_rule(stream, rule_key, &config->rules[i],
+				  names.of ? names.of[i] : NULL);
+	rule_names_clear(&names);
 }
 
 void config_print(const struct config *config, FILE *stream)

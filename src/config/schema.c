@@ -97,6 +97,8 @@ const struct config_key config_keys[] = {
 	{"nat", CONFIG_RULES, .maximum = PIPELINE_MAX_RULES,
 	 .help = "new destinations; the first rule that matches wins"},
 	{CONFIG_RULE_PATH, CONFIG_RULE, .help = "one rule"},
+	{"nat[].name", CONFIG_RULE_NAME, FIELD(nat_rule, name),
+	 .help = "stands for the rule wherever it is counted"},
 	{"nat[].match", CONFIG_SECTION, .required = true, .help = "all of it must hold"},
 	{"nat[].match.source_port", CONFIG_NUMBER, FIELD(nat_rule, source_port),
 	 PRESENT(has_source_port), .minimum = 1, .maximum = 65535, .help = "inner source port"},
@@ -297,6 +299,9 @@ const char *config_key_describe(const struct config_key *key, char *buffer)
 		[CONFIG_PREFIX] = "an address or a prefix, as in 10.0.0.0/8 or 2001:db8::/32",
 		[CONFIG_TARGET] = "ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\"",
 		[CONFIG_LISTENER] = "ADDRESS:PORT, as in 127.0.0.1:9789, or off",
+		[CONFIG_RULE_NAME] =
+			"a name of up to 63 letters, digits and . _ - :, not of digits "
+			"alone",
 	};
 
 	if (key->type == CONFIG_CHOICE)

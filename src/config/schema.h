@@ -26,6 +26,7 @@ enum config_type {
 	CONFIG_TARGET,   /* address[:port] */
 	CONFIG_NEXT_HOP, /* a choice, or a MAC */
 	CONFIG_LISTENER, /* address:port, or off */
+	CONFIG_RULE_NAME,
 };
 
 struct config_key {
@@ -49,7 +50,7 @@ extern const struct config_key config_keys[];
 extern const size_t config_key_count;
 
 /* The number of a rule's keys: the rows that follow `nat[]` in the table. */
-#define CONFIG_RULE_KEYS 8
+#define CONFIG_RULE_KEYS 9
 #define CONFIG_RULE_PATH "nat[]"
 
 /* NULL: there is none. */

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "config/problem.h"
+#include "config/rule_name.h"
 #include "config/value.h"
 
 static int complain(struct config_complaint *complaint, const char *format, ...)
@@ -297,6 +298,37 @@ static int listener_set(const struct config_key *key, void *base, const char *te
 	return 0;
 }
 
+/* Why a rule cannot have that name; NULL: it can. */
+static const char *rule_name_wrong(const char *text)
+{
+	if (!*text)
+		return "it is empty";
+	if (strlen(text) > RULE_NAME_MAX)
+		return "it is longer than 63 characters";
+	if (text[strspn(text, RULE_NAME_LETTERS)])
+		return "it takes letters, digits and . _ - : only";
+	if (!text[strspn(text, "0123456789")])
+		return "it would read as the number of a rule";
+	return NULL;
+}
+
+static int rule_name_set(const struct config_key *key, void *base, const char *text,
+			 struct config_complaint *complaint)
+{
+	char quoted[CONFIG_QUOTE_SIZE], **value = field(key, base), *name;
+	const char *wrong = rule_name_wrong(text);
+
+	if (wrong)
+		return complain(complaint, "%s is not the name of a rule: %s",
+				config_quote(text, quoted), wrong);
+	name = strdup(text);
+	if (!name)
+		return complain(complaint, "out of memory");
+	free(*value);
+	*value = name;
+	return 0;
+}
+
 int config_value_set(const struct config_key *key, void *base, const char *text, bool plain,
 		     struct config_complaint *complaint)
 {
@@ -322,6 +354,8 @@ int config_value_set(const struct config_key *key, void *base, const char *text,
 		return listener_set(key, base, text, complaint);
 	case CONFIG_PREFIX:
 		return prefix_set(key, base, text, complaint);
+	case CONFIG_RULE_NAME:
+		return rule_name_set(key, base, text, complaint);
 	default:
 		return complain_type(complaint, key, text, "");
 	}

@@ -51,8 +51,8 @@ static void bypass_fill_unmatched(struct xfrm_flow *flow, uint8_t version)
 	flow->source_port = flow->destination_port = 0;
 }
 
-/* `rule`: its number, or 0 */
-static void bypass_ask(struct bypass_search *search, size_t rule, const struct ip_address *target)
+/* `number` counts from 1. 0: of packets that no rule matches, and `rule` is NULL. */
+static void bypass_ask(struct bypass_search *search, size_t number, const struct nat_rule *rule)
 {
 	const struct xfrm_policy *policy =
 		search->flow.destination.address.version == 4 && search->skips4
@@ -62,9 +62,11 @@ static void bypass_ask(struct bypass_search *search, size_t rule, const struct i
 
 	if (!policy || found->rules++)
 		return;
-	found->rule = rule;
-	if (target)
-		ip_address_format(target, found->target);
+	found->rule = number;
+	if (rule) {
+		ip_address_format(&rule->to.address, found->target);
+		rule_name_add(rule, found->name);
+	}
 	xfrm_policy_format(policy, found->policy);
 	snprintf(found->demand, sizeof(found->demand), "%s", xfrm_policy_demand(policy));
 	snprintf(found->direction, sizeof(found->direction), "%s",
@@ -80,7 +82,7 @@ static void bypass_ask_all(struct bypass_search *search, const struct progress *
 		if (i % PROGRESS_EVERY == 0)
 			progress_step(progress);
 		bypass_fill_flow(&search->flow, &config->rules[i]);
-		bypass_ask(search, i + 1, &config->rules[i].to.address);
+		bypass_ask(search, i + 1, &config->rules[i]);
 	}
 	for (uint8_t version = 4; version <= 6; version += 2) {
 		bypass_fill_unmatched(&search->flow, version);
@@ -141,10 +143,10 @@ static const char *bypass_format_target(const struct bypass *bypass, char *text,
 	if (!rule)
 		snprintf(text, size, "anywhere (packets that no rule matches)");
 	else if (!more)
-		snprintf(text, size, "%s (rule %u)", bypass->target, rule);
+		snprintf(text, size, "%s (rule %u%s)", bypass->target, rule, bypass->name);
 	else
-		snprintf(text, size, "%s (rule %u, and %u rule%s more)", bypass->target, rule, more,
-			 more == 1 ? "" : "s");
+		snprintf(text, size, "%s (rule %u%s, and %u rule%s more)", bypass->target, rule,
+			 bypass->name, more, more == 1 ? "" : "s");
 	return text;
 }
 
@@ -153,7 +155,7 @@ const char *bypass_explain(const struct bypass *bypass, char *why)
 	const char *mend = bypass->priority
 				   ? "name another target, or allow them by a policy before it"
 				   : "name another target, or remove it";
-	char target[128];
+	char target[ADDR_TEXT_SIZE + RULE_NAME_ADDED + 64];
 
 	bypass_format_target(bypass, target, sizeof(target));
 	if (strcmp(bypass->demand, "block") == 0)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "config/config.h"
+#include "config/rule_name.h"
 #include "net/xfrm.h"
 
 /* The first rule whose packets match a policy. */
@@ -13,6 +14,7 @@ struct bypass {
 	size_t rules;                /* number of such rules, in this direction */
 	size_t rule;                 /* from 1; 0: packets that no rule matches */
 	char target[ADDR_TEXT_SIZE]; /* empty: any */
+	char name[RULE_NAME_ADDED];  /* of the rule, as rule_name_add() says it */
 	char policy[XFRM_POLICY_SIZE];
 	char demand[8];    /* "esp", "ah", "comp"; "block": packets must not leave */
 	char direction[4]; /* "out"; "fwd": no policy for "out" matches */
@@ -37,7 +39,7 @@ bool bypass_find_among(struct bypass *bypass, const struct config *config,
 		       const struct progress *progress);
 
 /* Says what the policy demands, of which packets, and what to do. Returns `why`. */
-#define BYPASS_WHY_SIZE 512
+#define BYPASS_WHY_SIZE 640
 const char *bypass_explain(const struct bypass *bypass, char *why);
 /*
  * The command that allows plaintext on purpose, or, if no policy can be put before this one, the

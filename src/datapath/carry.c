@@ -8,18 +8,103 @@
 #include "base/cleanup.h"
 #include "datapath/internal.h"
 
-static int compare_rules(const void *a, const void *b)
+/* The rules of the generation before, in two orders. */
+struct old_rules {
+	const struct datapath_rule **by_name;
+	const struct datapath_rule **by_content; /* what they match, and where they send it */
+	bool *taken;                             /* by their places in `first` */
+	const struct datapath_rule *first;
+	size_t count;
+};
+
+static int compare_names(const void *left, const void *right)
 {
-	return memcmp(a, b, offsetof(struct datapath_rule, hits));
+	const struct datapath_rule *const *a = left, *const *b = right;
+
+	return strcmp((*a)->name, (*b)->name);
 }
 
-/* Gives each rule of `to` what the same rule (match and target) counted in the generation before. */
-static int carry_rules(const char *instance, uint32_t to, struct datapath_stats *old,
+static int compare_contents(const void *left, const void *right)
+{
+	const struct datapath_rule *const *a = left, *const *b = right;
+
+	return memcmp(*a, *b, offsetof(struct datapath_rule, hits));
+}
+
+static void old_rules_clear(struct old_rules *old)
+{
+	free(old->by_name);
+	free(old->by_content);
+	free(old->taken);
+}
+
+static int old_rules_sort(struct old_rules *old, const struct datapath_stats *stats)
+{
+	*old = (struct old_rules){
+		.by_name = calloc(stats->rule_count, sizeof(*old->by_name)),
+		.by_content = calloc(stats->rule_count, sizeof(*old->by_content)),
+		.taken = calloc(stats->rule_count, sizeof(*old->taken)),
+		.first = stats->rules,
+		.count = stats->rule_count,
+	};
+	if (!old->by_name || !old->by_content || !old->taken) {
+		old_rules_clear(old);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < old->count; i++)
+		old->by_name[i] = old->by_content[i] = &stats->rules[i];
+	qsort(old->by_name, old->count, sizeof(*old->by_name), compare_names);
+	qsort(old->by_content, old->count, sizeof(*old->by_content), compare_contents);
+	return 0;
+}
+
+/* Gives the rule what the one that the search finds counted, unless another rule has that already. */
+static bool take_counts(struct old_rules *old, const struct datapath_rule *rule,
+			const struct datapath_rule *const *sorted,
+			int (*compare)(const void *, const void *), struct hits *base)
+{
+	const struct datapath_rule *const *found =
+		bsearch(&rule, sorted, old->count, sizeof(*sorted), compare);
+
+	if (!found || old->taken[*found - old->first])
+		return false;
+	old->taken[*found - old->first] = true;
+	*base = (*found)->hits;
+	return true;
+}
+
+/*
+ * A rule goes on from what its name counted before, whatever was inserted in front of it. One whose
+ * name is new, because it was given one or lost it, goes on from the rule that matched the same and
+ * sent it to the same target, if no rule has that one's name.
+ */
+static int carry_hits(struct hits *base, const struct datapath_stats *before,
+		      const struct datapath_stats *new)
+{
+	bool *named = calloc(new->rule_count, sizeof(*named));
+	struct old_rules old;
+	int err = named ? old_rules_sort(&old, before) : -ENOMEM;
+
+	for (size_t i = 0; !err && i < new->rule_count; i++)
+		named[i] = take_counts(&old, &new->rules[i], old.by_name, compare_names, &base[i]);
+	for (size_t i = 0; !err && i < new->rule_count; i++) {
+		if (!named[i])
+			take_counts(&old, &new->rules[i], old.by_content, compare_contents,
+				    &base[i]);
+	}
+	if (!err)
+		old_rules_clear(&old);
+	free(named);
+	return err;
+}
+
+static int carry_rules(const char *instance, uint32_t to, const struct datapath_stats *old,
 		       const struct datapath_stats *new)
 {
 	_cleanup_close_ int fd = datapath_open_generation_pin(instance, to, "rule_base");
 	struct hits *base;
 	size_t size;
+	int err;
 
 	if (fd < 0)
 		return fd;
@@ -28,17 +113,9 @@ static int carry_rules(const char *instance, uint32_t to, struct datapath_stats 
 	base = datapath_map_array(fd, PROT_READ | PROT_WRITE, &size);
 	if (base == MAP_FAILED)
 		return -errno;
-	qsort(old->rules, old->rule_count, sizeof(*old->rules), compare_rules);
-	for (size_t i = 0; i < new->rule_count; i++) {
-		const struct datapath_rule *found =
-			bsearch(&new->rules[i], old->rules, old->rule_count, sizeof(*old->rules),
-				compare_rules);
-
-		if (found)
-			base[i] = found->hits;
-	}
+	err = carry_hits(base, old, new);
 	munmap(base, size);
-	return 0;
+	return err;
 }
 
 /* Copies what one generation counted by rule and by VNI into the next one's base. Idempotent. */

@@ -15,6 +15,7 @@
 
 #include "bpf/losses.h"
 #include "config/config.h"
+#include "config/rule_name.h"
 #include "datapath/fragmenting.h"
 #include "base/error.h"
 
@@ -214,8 +215,10 @@ struct datapath_stats {
 		__u64 mask[5];
 		struct ip_endpoint to;
 		struct hits hits;
-	} * rules; /* rules[0] is rule 1 */
+		const char *name; /* of one that an older build loaded: its number */
+	} * rules;                /* rules[0] is rule 1 */
 	size_t rule_count;
+	char *rule_names; /* where their names stand */
 };
 
 /* 0 and state DATAPATH_ABSENT when nothing is pinned; -EACCES and others when it cannot be read. */
@@ -245,9 +248,10 @@ int datapath_read_losses(const char *instance, struct datapath_losses *losses);
 /* A rule's target that the datapath knows no way to. */
 struct datapath_unresolved {
 	struct ip_address target;
-	uint32_t rule;    /* the lowest that names it */
-	bool failed;      /* nobody answers; else the kernel is asked for each packet */
-	uint64_t packets; /* that its rules have re-addressed in this generation */
+	uint32_t rule;                /* the lowest that names it */
+	char name[RULE_NAME_MAX + 1]; /* its name; empty: not known */
+	bool failed;                  /* nobody answers; else the kernel is asked for each packet */
+	uint64_t packets;             /* that its rules have re-addressed in this generation */
 };
 
 #define DATAPATH_UNRESOLVED_SHOWN 4

@@ -87,6 +87,7 @@ static void find_unresolved(const char *instance, uint32_t generation,
 
 	condition->unresolved_counted = true;
 	datapath_each_target(instance, generation, note_unresolved, &search);
+	datapath_name_unresolved(instance, generation, condition);
 }
 
 static int read_next_hops(const char *instance, uint32_t generation,

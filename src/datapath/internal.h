@@ -159,6 +159,13 @@ int datapath_read_hits(int fd, struct hits **out, size_t *count);
 int datapath_read_generation(const char *instance, uint32_t generation,
 			     struct datapath_stats *stats);
 
+/* Gives stats->rules their names. 0 or -errno; -ENOENT: the generation is gone. */
+int datapath_read_rule_names(const char *instance, uint32_t generation,
+			     struct datapath_stats *stats);
+/* Gives condition->unresolved the names of the rules. */
+void datapath_name_unresolved(const char *instance, uint32_t generation,
+			      struct datapath_condition *condition);
+
 /*
  * Calls `visit` for each rule of a pinned generation with its target and the way that is known to it.
  * What cannot be read is left out.

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "datapath/histogram.h"
 #include "datapath/internal.h"
+#include "config/rule_name.h"
 #include "rules/rule_tables.h"
 #include "base/refusal.h"
 
@@ -20,12 +21,14 @@
 struct tables {
 	struct rule_tables nat;
 	struct perfect_hash_table vnis;
+	struct rule_names names;
 };
 
 static void tables_clear(struct tables *tables)
 {
 	rule_tables_clear(&tables->nat);
 	perfect_hash_clear(&tables->vnis);
+	rule_names_clear(&tables->names);
 }
 
 static int tables_build(struct tables *tables, const struct config *config, struct error *error)
@@ -35,6 +38,8 @@ static int tables_build(struct tables *tables, const struct config *config, stru
 	memset(&tables->vnis, 0, sizeof(tables->vnis));
 	if (!err)
 		err = vni_table_build(&tables->vnis, config->listen.vnis, config->listen.vni_count);
+	if (!err)
+		err = rule_names_make(&tables->names, config->rules, config->rule_count);
 	if (err)
 		return error_set(error, err, "cannot build the rule tables: %s", strerror(-err));
 	return 0;
@@ -135,6 +140,7 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 		{skeleton->maps.next_hops, tables->nat.target_count},
 		{skeleton->maps.rule_hits, config->rule_count},
 		{skeleton->maps.rule_base, config->rule_count},
+		{skeleton->maps.rule_names, (tables->names.size + 7) / 8},
 		{skeleton->maps.vni_displacements, tables->vnis.displacement_words},
 		{skeleton->maps.vni_slots, tables->vnis.slot_count},
 		{skeleton->maps.vni_hits, config->listen.vni_count},
@@ -248,6 +254,8 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 	if (!err)
 		err = copy_table(&tables->vnis, skeleton->maps.vni_displacements,
 				 skeleton->maps.vni_slots);
+	if (!err)
+		err = copy_array(skeleton->maps.rule_names, tables->names.text, tables->names.size);
 	if (!err)
 		err = fill_sources(skeleton->maps.sources, config);
 	return err ? err : datapath_fill_egress(datapath);

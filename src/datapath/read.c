@@ -133,6 +133,8 @@ static int read_rules(const char *instance, uint32_t generation, struct datapath
 	for (size_t i = 0; i < count; i++)
 		stats->rules[i].hits = hits[i];
 	err = describe_rules(instance, generation, stats, config);
+	if (!err)
+		err = datapath_read_rule_names(instance, generation, stats);
 	return err ? err : add_rule_base(base_fd, stats);
 }
 
@@ -211,5 +213,6 @@ void datapath_stats_clear(struct datapath_stats *stats)
 {
 	free(stats->vnis);
 	free(stats->rules);
+	free(stats->rule_names);
 	memset(stats, 0, sizeof(*stats));
 }

@@ -134,8 +134,8 @@ static int explain_run(struct explanation *explanation, struct datapath *datapat
 }
 
 int explain_packet(struct explanation *explanation, struct datapath *datapath,
-		   const struct config *config, const struct capture_packet *packet,
-		   struct error *error)
+		   const struct config *config, const struct rule_names *names,
+		   const struct capture_packet *packet, struct error *error)
 {
 	struct inner_frame inner;
 	int err;
@@ -156,8 +156,10 @@ int explain_packet(struct explanation *explanation, struct datapath *datapath,
 		dissect(&explanation->inner, inner.bytes, inner.length, 0);
 	if (*explanation->problem)
 		return 0;
-	if (explanation->outcome.trace.rule - 1U < config->rule_count)
+	if (explanation->outcome.trace.rule - 1U < config->rule_count) {
 		explanation->rule = &config->rules[explanation->outcome.trace.rule - 1];
+		explanation->rule_name = names->of[explanation->outcome.trace.rule - 1];
+	}
 	if (program_lets_go(&explanation->outcome))
 		explanation->out_count = explanation->outcome.frame_count;
 	dissect_outs(explanation, inner, config->listen.port);

@@ -32,8 +32,9 @@ struct explanation {
 		[EXPLAIN_PROBLEM]; /* why it was not run; empty: it was, and what follows holds */
 	struct datapath_outcome outcome;
 	const struct nat_rule *rule; /* NULL: none */
-	struct dissection outer;     /* holds even if the packet was not run */
-	struct dissection inner;     /* with has_inner */
+	const char *rule_name;
+	struct dissection outer; /* holds even if the packet was not run */
+	struct dissection inner; /* with has_inner */
 	bool has_inner;
 	size_t out_count; /* 0: nothing leaves; the kernel gets one untouched with VERDICT_CLASS_KERNEL */
 	struct explain_out outs[MAX_FRAGMENTS]; /* more than one: fragments, in order */
@@ -52,8 +53,8 @@ struct explain_totals {
  * packet unfit to be run is its `problem`; any other failure is returned.
  */
 int explain_packet(struct explanation *explanation, struct datapath *datapath,
-		   const struct config *config, const struct capture_packet *packet,
-		   struct error *error);
+		   const struct config *config, const struct rule_names *names,
+		   const struct capture_packet *packet, struct error *error);
 
 void explain_count(struct explain_totals *totals, const struct explanation *explanation);
 

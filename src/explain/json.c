@@ -158,6 +158,8 @@ static void set_outcome(json_t *object, const struct explanation *explanation)
 	if (!ran)
 		json_object_set_new(object, "problem", json_string(explanation->problem));
 	json_object_set_new(object, "rule", trace->rule ? json_integer(trace->rule) : json_null());
+	json_object_set_new(object, "rule_name",
+			    optional_text(explanation->rule ? explanation->rule_name : NULL));
 	json_object_set_new(object, "to",
 			    optional_text(explanation->rule
 						  ? ip_endpoint_format(&explanation->rule->to, to)

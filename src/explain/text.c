@@ -126,8 +126,8 @@ static void text_print_rule(const struct explain_text *text, const struct explan
 	fprintf(text->stream, "%" PRIu32 "\n", explanation->outcome.trace.vni);
 	print_label(text, "rule");
 	if (explanation->rule)
-		fprintf(text->stream, "%" PRIu32 ", to %s\n", explanation->outcome.trace.rule,
-			ip_endpoint_format(&explanation->rule->to, to));
+		fprintf(text->stream, "%" PRIu32 " (%s), to %s\n", explanation->outcome.trace.rule,
+			explanation->rule_name, ip_endpoint_format(&explanation->rule->to, to));
 	else
 		fputs("none\n", text->stream);
 }

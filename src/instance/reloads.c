@@ -4,7 +4,7 @@
 #include "instance/record.h"
 #include "instance/reloads.h"
 
-#define RELOADS_LAYOUT 2 /* another one for each change of struct instance_reloads */
+#define RELOADS_LAYOUT 3 /* another one for each change of struct instance_reloads */
 
 int instance_write_reloads(const char *name, const struct instance_reloads *reloads)
 {

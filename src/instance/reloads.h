@@ -7,6 +7,7 @@
 #define INSTANCE_RELOADS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -19,7 +20,8 @@
 struct instance_reloads {
 	unsigned int begun;
 	unsigned int ended;
-	bool failed; /* the last one that ended */
+	int64_t ended_at; /* CLOCK_REALTIME, seconds: when the last reload did; 0: there was none */
+	bool failed;      /* the last one that ended */
 	char why[sizeof(((struct error *)NULL)->text)];
 	/* besides: why the configuration cannot be applied to the interfaces as they are; empty: it is */
 	char trouble[sizeof(((struct error *)NULL)->text)];

@@ -108,6 +108,7 @@ static void judge_next_hop(struct health *health, enum health_severity severity,
 	const char *consequence =
 		hop->failed ? "does not answer; packets for it are dropped" : "is not resolved yet";
 	char target[ADDR_TEXT_SIZE], next[ADDR_TEXT_SIZE] = "";
+	const char *comma = *hop->name ? ", " : "";
 	struct rtnl_route route = {.type = RTNL_UNICAST};
 	bool known = rtnl && !rtnl_get_route(rtnl, &hop->target, (int)info->egress_ifindex, &route);
 
@@ -116,11 +117,12 @@ static void judge_next_hop(struct health *health, enum health_severity severity,
 		ip_address_format(&route.next_hop, next);
 	if (route.type == RTNL_NO_ROUTE)
 		health_add(health, severity,
-			   "%s (rule %" PRIu32 "): no route leads there out of %s", target,
-			   hop->rule, info->egress);
+			   "%s (rule %" PRIu32 "%s%s): no route leads there out of %s", target,
+			   hop->rule, comma, hop->name, info->egress);
 	else
-		health_add(health, severity, "%s (rule %" PRIu32 "): its next hop%s%s on %s %s",
-			   target, hop->rule, *next ? " " : "", next, info->egress, consequence);
+		health_add(health, severity, "%s (rule %" PRIu32 "%s%s): its next hop%s%s on %s %s",
+			   target, hop->rule, comma, hop->name, *next ? " " : "", next,
+			   info->egress, consequence);
 }
 
 /* `arriving`: of the targets shown, those that packets arrive at. */

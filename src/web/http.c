@@ -1,174 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
 
-#include "base/clock.h"
+#include "web/clients.h"
+#include "web/documents.h"
 #include "web/http.h"
+#include "web/reply.h"
 #include "web/request.h"
 
-#define MAX_PATHS     8
-#define MAX_CLIENTS   512   /* more than that, and the oldest is cut off */
-#define HARD_LIMIT    768   /* cut off and not gone yet, included */
-#define LIFETIME_MS   10000 /* of a connection, however busy */
 #define IDLE_S        5
 #define CLIENT_MEMORY 16384 /* bytes; a request that needs more is refused */
-#define REST          4     /* a page serves at least so many times the CPU time that it took */
-
-struct client {
-	int fd;
-	int64_t since; /* CLOCK_MONOTONIC, ms */
-};
 
 struct http_server {
 	struct MHD_Daemon *daemon;
 	struct http_site site;
-	struct {
-		struct MHD_Response *response; /* the newest page; NULL: none yet */
-		unsigned int status;
-		int64_t stale_at;
-	} pages[MAX_PATHS];
-	/* in the order of arrival; only the server's thread uses them */
-	struct client clients[HARD_LIMIT];
-	size_t client_count;
+	struct documents *documents;
+	struct clients clients;
 };
-
-static int64_t cpu_ms(void)
-{
-	struct timespec used;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-	return used.tv_sec * 1000LL + used.tv_nsec / 1000000;
-}
-
-/* A connection that is shut down is closed by the library; until then its descriptor stays taken. */
-static void cut_off(struct client *client)
-{
-	if (client->fd >= 0)
-		shutdown(client->fd, SHUT_RDWR);
-	client->fd = -1;
-}
-
-static void forget(struct http_server *server, int fd)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < server->client_count; i++) {
-		if (server->clients[i].fd != fd)
-			server->clients[kept++] = server->clients[i];
-	}
-	server->client_count = kept;
-}
-
-static void client_came(struct http_server *server, int fd)
-{
-	int64_t now = clock_ms();
-	size_t live = 0;
-
-	for (size_t i = 0; i < server->client_count; i++) {
-		if (now - server->clients[i].since > LIFETIME_MS)
-			cut_off(&server->clients[i]);
-		live += server->clients[i].fd >= 0;
-	}
-	for (size_t i = 0; live >= MAX_CLIENTS && i < server->client_count; i++) {
-		live -= server->clients[i].fd >= 0;
-		cut_off(&server->clients[i]);
-	}
-	forget(server, -1);
-	if (server->client_count < HARD_LIMIT)
-		server->clients[server->client_count++] = (struct client){.fd = fd, .since = now};
-}
 
 static void note_connection(void *data, struct MHD_Connection *connection, void **context,
 			    enum MHD_ConnectionNotificationCode code)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct http_server *server = data;
 
 	(void)context;
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+		documents_leave(server->documents, connection);
 	if (!info)
 		return;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		client_came(data, info->connect_fd);
+		clients_note_start(&server->clients, info->connect_fd);
 	else
-		forget(data, info->connect_fd);
-}
-
-static struct MHD_Response *make_response(const struct http_page *page)
-{
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(page->length, page->body, MHD_RESPMEM_MUST_FREE);
-
-	if (!response)
-		return NULL;
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page->type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(response, "Content-Security-Policy",
-				"default-src 'self'; style-src 'unsafe-inline'");
-	return response;
-}
-
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned int status,
-			      const char *text)
-{
-	struct http_page page = {.type = "text/plain; charset=utf-8",
-				 .body = strdup(text),
-				 .length = strlen(text)};
-	struct MHD_Response *response = page.body ? make_response(&page) : NULL;
-	enum MHD_Result result;
-
-	if (!response)
-		return MHD_NO;
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
-/* How long a page serves: what is asked for all the time takes no more than a part of a CPU. */
-static int64_t page_lifetime(const struct http_path *path, int64_t took)
-{
-	return took * REST > path->fresh_ms ? took * REST : path->fresh_ms;
-}
-
-/* The newest page of a path, made anew when it is too old. */
-static int refresh(struct http_server *server, size_t number)
-{
-	const struct http_path *path = &server->site.paths[number];
-	struct http_page page = {.status = MHD_HTTP_OK};
-	int64_t began = cpu_ms(), took;
-	struct MHD_Response *response;
-	int err;
-
-	if (server->pages[number].response && clock_ms() < server->pages[number].stale_at)
-		return 0;
-	err = path->render(server->site.data, &page);
-	if (err) {
-		free(page.body);
-		return err;
-	}
-	response = make_response(&page);
-	if (!response) {
-		free(page.body);
-		return -ENOMEM;
-	}
-	took = cpu_ms() - began;
-	if (server->pages[number].response)
-		MHD_destroy_response(server->pages[number].response);
-	server->pages[number].response = response;
-	server->pages[number].status = page.status;
-	server->pages[number].stale_at = clock_ms() + page_lifetime(path, took);
-	return 0;
+		clients_note_end(&server->clients, info->connect_fd);
 }
 
 /*
@@ -233,24 +104,122 @@ static bool headers_are_valid(struct MHD_Connection *connection, const char *ver
 	       (check.hosts == 1 || (!check.hosts && strcmp(version, MHD_HTTP_VERSION_1_0) == 0));
 }
 
+/* ---- documents, which documents.c makes and keeps ---- */
+
+static void *pack_document(struct http_page *page)
+{
+	return reply_make(page);
+}
+
+static void discard_document(void *packed)
+{
+	MHD_destroy_response(packed);
+}
+
+static int give_document(void *client, unsigned int status, void *packed)
+{
+	return MHD_queue_response(client, status, packed);
+}
+
+static void suspend_client(void *client)
+{
+	MHD_suspend_connection(client);
+}
+
+static void resume_client(void *client)
+{
+	MHD_resume_connection(client);
+}
+
+static const struct documents_server documents_server = {pack_document, discard_document,
+							 give_document, suspend_client,
+							 resume_client};
+
+static enum MHD_Result refuse_failure(struct MHD_Connection *connection, int err)
+{
+	char why[128];
+
+	if (err == -EBUSY || err == -ESHUTDOWN)
+		return reply_refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "busy: try again\n");
+	snprintf(why, sizeof(why), "the state of the instance cannot be read: %s\n",
+		 strerror(-err));
+	return reply_refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, why);
+}
+
+/* A query, put together again from what the library has made of it. */
+struct query_text {
+	char text[HTTP_QUERY_SIZE];
+	size_t length;
+};
+
+static enum MHD_Result collect_query(void *data, enum MHD_ValueKind kind, const char *name,
+				     const char *value)
+{
+	struct query_text *query = data;
+
+	(void)kind;
+	query->length += snprintf(query->text + query->length, sizeof(query->text) - query->length,
+				  "%s%s%s%s", query->length ? "&" : "", name ? name : "",
+				  value ? "=" : "", value ? value : "");
+	if (query->length < sizeof(query->text))
+		return MHD_YES;
+	query->length = sizeof(query->text);
+	return MHD_NO;
+}
+
+static enum MHD_Result answer_document(struct http_server *server,
+				       struct MHD_Connection *connection, size_t number)
+{
+	const struct http_path *path = &server->site.paths[number];
+	struct query_text query = {0};
+	struct error why;
+	char line[sizeof(why.text) + 1];
+	int given = MHD_NO, err;
+
+	if (path->accepts) {
+		MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, collect_query, &query);
+		if (query.length == sizeof(query.text))
+			return reply_refuse(connection, MHD_HTTP_BAD_REQUEST,
+					    "the query is too long\n");
+		if (path->accepts(query.text, &why)) {
+			snprintf(line, sizeof(line), "%s\n", why.text);
+			return reply_refuse(connection, MHD_HTTP_BAD_REQUEST, line);
+		}
+	}
+	err = documents_ask(server->documents, number, query.text, connection, &given);
+	if (err > 0)
+		return MHD_YES;
+	return err ? refuse_failure(connection, err) : (enum MHD_Result)given;
+}
+
+static enum MHD_Result answer_at_once(struct http_server *server, struct MHD_Connection *connection,
+				      const struct http_path *path)
+{
+	struct http_page page = {.status = MHD_HTTP_OK};
+	int err = path->render(server->site.data, "", &page);
+
+	if (!err)
+		return reply_once(connection, page.status, reply_make(&page));
+	free(page.body);
+	return refuse_failure(connection, err);
+}
+
 static enum MHD_Result answer_path(struct http_server *server, struct MHD_Connection *connection,
 				   const char *path)
 {
-	char why[128];
-	int err;
+	const struct http_site *site = &server->site;
 
-	for (size_t i = 0; server->site.paths[i].path; i++) {
-		if (strcmp(path, server->site.paths[i].path) != 0)
-			continue;
-		err = refresh(server, i);
-		if (!err)
-			return MHD_queue_response(connection, server->pages[i].status,
-						  server->pages[i].response);
-		snprintf(why, sizeof(why), "the state of the instance cannot be read: %s\n",
-			 strerror(-err));
-		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, why);
+	for (size_t i = 0; site->files && site->files[i].path; i++) {
+		if (strcmp(path, site->files[i].path) == 0)
+			return reply_file(connection, &site->files[i]);
 	}
-	return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
+	for (size_t i = 0; site->paths[i].path; i++) {
+		if (strcmp(path, site->paths[i].path) != 0)
+			continue;
+		return site->paths[i].at_once ? answer_at_once(server, connection, &site->paths[i])
+					      : answer_document(server, connection, i);
+	}
+	return reply_refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
 }
 
 static enum MHD_Result answer(void *data, struct MHD_Connection *connection, const char *url,
@@ -263,14 +232,14 @@ static enum MHD_Result answer(void *data, struct MHD_Connection *connection, con
 	(void)upload;
 	(void)upload_size;
 	if (!request_line_is_valid(method, url, *context, version))
-		return refuse(connection, MHD_HTTP_BAD_REQUEST, "malformed request line\n");
+		return reply_refuse(connection, MHD_HTTP_BAD_REQUEST, "malformed request line\n");
 	if (!headers_are_valid(connection, version))
-		return refuse(connection, MHD_HTTP_BAD_REQUEST,
-			      "malformed headers, or not one Host among them\n");
+		return reply_refuse(connection, MHD_HTTP_BAD_REQUEST,
+				    "malformed headers, or not one Host among them\n");
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+		return reply_refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
 	if (!path)
-		return refuse(connection, MHD_HTTP_BAD_REQUEST, "malformed request target\n");
+		return reply_refuse(connection, MHD_HTTP_BAD_REQUEST, "malformed request target\n");
 	return answer_path(data, connection, path);
 }
 
@@ -282,40 +251,50 @@ static size_t leave_escaped(void *data, struct MHD_Connection *connection, char 
 	return strlen(text);
 }
 
-int http_start(struct http_server **out, int socket, const struct http_site *site,
-	       struct error *error)
+static int start_daemon(struct http_server *server, int socket)
 {
-	struct http_server *server = calloc(1, sizeof(*server));
-	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC;
+	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
+			     MHD_ALLOW_SUSPEND_RESUME | (socket < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0);
 	struct MHD_OptionItem options[] = {
 		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)note_connection, server},
 		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)note_target, NULL},
 		{MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL},
-		{MHD_OPTION_CONNECTION_LIMIT, HARD_LIMIT, NULL},
+		{MHD_OPTION_CONNECTION_LIMIT, CLIENTS_LIMIT, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, CLIENT_MEMORY, NULL},
 		{socket < 0 ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, socket, NULL},
 		{MHD_OPTION_END, 0, NULL},
 	};
 
-	if (!server) {
-		if (socket >= 0)
-			close(socket);
-		return error_set(error, -ENOMEM, "no memory");
-	}
-	server->site = *site;
-	if (socket < 0)
-		flags |= MHD_USE_NO_LISTEN_SOCKET;
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_ARRAY,
 					  options, MHD_OPTION_END);
-	if (!server->daemon) {
-		if (socket >= 0)
-			close(socket);
-		free(server);
-		return error_set(error, -EIO, "http.listen: the server does not start");
+	return server->daemon ? 0 : -EIO;
+}
+
+int http_start(struct http_server **out, int socket, const struct http_site *site,
+	       struct error *error)
+{
+	struct http_server *server = calloc(1, sizeof(*server));
+	int err = -ENOMEM;
+
+	if (server) {
+		server->site = *site;
+		err = documents_start(&server->documents, site, &documents_server);
 	}
-	*out = server;
-	return 0;
+	if (!err) {
+		err = start_daemon(server, socket);
+		if (err)
+			documents_end(server->documents);
+	}
+	if (!err) {
+		*out = server;
+		return 0;
+	}
+	if (socket >= 0)
+		close(socket);
+	documents_free(server ? server->documents : NULL);
+	free(server);
+	return error_set(error, err, "http.listen: the server does not start: %s", strerror(-err));
 }
 
 int http_adopt(struct http_server *server, int socket)
@@ -331,10 +310,8 @@ void http_stop(struct http_server *server)
 {
 	if (!server)
 		return;
+	documents_end(server->documents); /* nobody may be waiting when the library ends */
 	MHD_stop_daemon(server->daemon);
-	for (size_t i = 0; i < MAX_PATHS; i++) {
-		if (server->pages[i].response)
-			MHD_destroy_response(server->pages[i].response);
-	}
+	documents_free(server->documents);
 	free(server);
 }

@@ -12,14 +12,18 @@
 #include "instance/drained.h"
 #include "observe/loss.h"
 #include "observe/metrics.h"
-#include "web/pages.h"
 #include "observe/stats.h"
+#include "web/assets.h"
+#include "web/pages.h"
+#include "web/render.h"
 
 struct pages {
 	char instance[INSTANCE_NAME_MAX + 1];
+	struct watch watch;
 	pthread_mutex_t lock; /* of what follows */
 	struct health health;
-	int64_t alive_at; /* CLOCK_MONOTONIC, ms; 0: not judged yet */
+	int64_t alive_at;        /* CLOCK_MONOTONIC, ms; 0: not judged yet */
+	int64_t condition_since; /* likewise: of `health` */
 	int64_t reloaded_at;
 	bool reload_failed;
 };
@@ -45,13 +49,19 @@ static void add_stall(struct health *health, int64_t alive_at)
 			   age / 1e3);
 }
 
-static struct health current_health(struct pages *pages)
+/* `since`, which may be NULL: CLOCK_MONOTONIC, ms, when the condition became what it is. */
+static struct health current_health(struct pages *pages, int64_t *since)
 {
+	enum health_severity judged;
 	struct health health;
 
 	pthread_mutex_lock(&pages->lock);
 	health = pages->health;
+	judged = health_condition(&health);
 	add_stall(&health, pages->alive_at);
+	if (since)
+		*since = health_condition(&health) == judged ? pages->condition_since
+							     : pages->alive_at;
 	pthread_mutex_unlock(&pages->lock);
 	return health;
 }
@@ -78,7 +88,7 @@ static int view_read(struct pages *pages, struct view *view)
 		view_clear(view);
 		return err;
 	}
-	view->health = current_health(pages);
+	view->health = current_health(pages, NULL);
 	view->metrics = (struct metrics){.stats = &view->stats,
 					 .condition = &view->condition,
 					 .losses = &view->losses,
@@ -94,11 +104,12 @@ static int view_read(struct pages *pages, struct view *view)
 	return 0;
 }
 
-static int render_health(void *data, struct http_page *page)
+static int page_health(void *data, const char *query, struct http_page *page)
 {
-	struct health health = current_health(data);
+	struct health health = current_health(data, NULL);
 	FILE *stream = open_memstream(&page->body, &page->length);
 
+	(void)query;
 	if (!stream)
 		return -errno;
 	page->type = "text/plain; charset=utf-8";
@@ -110,12 +121,13 @@ static int render_health(void *data, struct http_page *page)
 	return fclose(stream) ? -ENOMEM : 0;
 }
 
-static int render_metrics(void *data, struct http_page *page)
+static int page_metrics(void *data, const char *query, struct http_page *page)
 {
 	struct view view;
 	FILE *stream;
 	int err = view_read(data, &view);
 
+	(void)query;
 	if (err)
 		return err;
 	page->type = "text/plain; version=0.0.4; charset=utf-8";
@@ -127,7 +139,7 @@ static int render_metrics(void *data, struct http_page *page)
 }
 
 /* For the moment until the daemon has pinned again what somebody took away. */
-static int render_absence(const struct pages *pages, struct http_page *page)
+static int page_absence(const struct pages *pages, struct http_page *page)
 {
 	json_t *document =
 		json_pack("{s:s, s:s}", "instance", pages->instance, "error",
@@ -141,22 +153,26 @@ static int render_absence(const struct pages *pages, struct http_page *page)
 	return page->body ? 0 : -ENOMEM;
 }
 
-static int render_stats(void *data, struct http_page *page)
+static int page_stats(void *data, const char *query, struct http_page *page)
 {
 	struct pages *pages = data;
-	struct datapath_stats stats;
-	struct error ignored;
+	struct view view;
 	json_t *document;
-	int err = datapath_read(pages->instance, &stats, &ignored);
+	int err = view_read(pages, &view);
 
+	(void)query;
 	if (err)
 		return err;
-	if (stats.state == DATAPATH_ABSENT) {
-		datapath_stats_clear(&stats);
-		return render_absence(pages, page);
+	if (view.stats.state == DATAPATH_ABSENT) {
+		view_clear(&view);
+		return page_absence(pages, page);
 	}
-	document = stats_json(pages->instance, &stats);
-	datapath_stats_clear(&stats);
+	document = stats_json(&(struct stats_view){.instance = pages->instance,
+						   .stats = &view.stats,
+						   .condition = &view.condition,
+						   .health = &view.health,
+						   .losses = &view.losses});
+	view_clear(&view);
 	page->type = "application/json";
 	page->body =
 		document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
@@ -165,37 +181,81 @@ static int render_stats(void *data, struct http_page *page)
 	return page->body ? 0 : -ENOMEM;
 }
 
-static int render_index(void *data, struct http_page *page)
+static int page_live(void *data, const char *query, struct http_page *page)
 {
-	static const char head[] = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
-				   "<title>vxlan-pipeline</title>\n<h1>vxlan-pipeline ";
-	static const char links[] = "<ul><li><a href=\"/healthz\">health</a>"
-				    "<li><a href=\"/metrics\">metrics</a>"
-				    "<li><a href=\"/stats.json\">counters</a></ul>\n";
 	struct pages *pages = data;
-	struct health health = current_health(pages);
-	FILE *stream = open_memstream(&page->body, &page->length);
+	int64_t since;
+	struct render_state state = {.instance = pages->instance,
+				     .health = current_health(pages, &since),
+				     .draining = instance_is_drained(pages->instance)};
 
-	if (!stream)
-		return -errno;
-	page->type = "text/html; charset=utf-8";
-	/* an instance's name holds no markup */
-	fprintf(stream, "%s" VERSION "</h1>\n<p>The condition of instance %s is %s.</p>\n%s", head,
-		pages->instance, health_severity_name(health_condition(&health)), links);
-	return fclose(stream) ? -ENOMEM : 0;
+	(void)query;
+	state.condition_seconds = since ? (double)(clock_ms() - since) / 1e3 : 0;
+	return render_live(&pages->watch, &state, page);
 }
 
+static int accepts_rules(const char *text, struct error *error)
+{
+	struct query query;
+
+	return query_parse(&query, text, "rule", error);
+}
+
+static int page_rules(void *data, const char *text, struct http_page *page)
+{
+	struct pages *pages = data;
+	struct query query;
+	struct error ignored;
+	int err = query_parse(&query, text, "rule", &ignored);
+
+	return err ? err : render_rules(&pages->watch, &query, page);
+}
+
+static int accepts_vnis(const char *text, struct error *error)
+{
+	struct query query;
+
+	return query_parse(&query, text, "vni", error);
+}
+
+static int page_vnis(void *data, const char *text, struct http_page *page)
+{
+	struct pages *pages = data;
+	struct query query;
+	struct error ignored;
+	int err = query_parse(&query, text, "vni", &ignored);
+
+	return err ? err : render_vnis(&pages->watch, &query, page);
+}
+
+/* A viewer asks once a second, and not to the millisecond. */
+#define LIVE_MS 900
+
 static const struct http_path paths[] = {
-	{"/healthz", render_health, 100},
-	{"/metrics", render_metrics, 500},
-	{"/stats.json", render_stats, 500},
-	{"/", render_index, 500},
-	{NULL, NULL, 0},
+	{"/healthz", page_health, .at_once = true},
+	{"/metrics", page_metrics, .fresh_ms = 500},
+	{"/stats.json", page_stats, .fresh_ms = 500},
+	{"/live.json", page_live, .fresh_ms = LIVE_MS, .stale_ms = 2000},
+	{"/rules.json", page_rules, .fresh_ms = LIVE_MS, .stale_ms = 2000,
+	 .accepts = accepts_rules},
+	{"/vnis.json", page_vnis, .fresh_ms = LIVE_MS, .stale_ms = 2000, .accepts = accepts_vnis},
+	{0},
 };
+
+static void pages_tick(void *data)
+{
+	struct pages *pages = data;
+
+	watch_tick(&pages->watch);
+}
 
 struct http_site pages_site(struct pages *pages)
 {
-	return (struct http_site){.paths = paths, .data = pages};
+	return (struct http_site){.paths = paths,
+				  .files = web_assets,
+				  .data = pages,
+				  .tick = pages_tick,
+				  .tick_ms = WATCH_TICK_MS};
 }
 
 int pages_open(struct pages **out, const char *instance, struct error *error)
@@ -206,6 +266,7 @@ int pages_open(struct pages **out, const char *instance, struct error *error)
 		return error_set(error, -ENOMEM, "no memory");
 	pthread_mutex_init(&pages->lock, NULL);
 	snprintf(pages->instance, sizeof(pages->instance), "%s", instance);
+	watch_begin(&pages->watch, pages->instance);
 	*out = pages;
 	return 0;
 }
@@ -214,15 +275,20 @@ void pages_close(struct pages *pages)
 {
 	if (!pages)
 		return;
+	watch_end(&pages->watch);
 	pthread_mutex_destroy(&pages->lock);
 	free(pages);
 }
 
 void pages_publish(struct pages *pages, const struct health *health)
 {
+	int64_t now = clock_ms();
+
 	pthread_mutex_lock(&pages->lock);
+	if (!pages->alive_at || health_condition(health) != health_condition(&pages->health))
+		pages->condition_since = now;
 	pages->health = *health;
-	pages->alive_at = clock_ms();
+	pages->alive_at = now;
 	pthread_mutex_unlock(&pages->lock);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the daemon answers over HTTP. The control loop publishes how the instance is; the server's
- * thread reads that, and the rest from what is pinned, as `stats` does.
+ * thread reads that, and the thread that makes documents the rest from what is pinned, as `stats` does.
  */
 #ifndef WEB_PAGES_H
 #define WEB_PAGES_H

@@ -56,3 +56,35 @@ bool request_header_is_valid(const char *name, const char *value)
 	/* a bare CR ends a line for some readers (RFC 9112, 2.2) */
 	return length && !name[length] && !strchr(value, '\r');
 }
+
+/* Is the weight of an encoding, "q=0.5", zero? */
+static bool weighs_nothing(const char *parameters, size_t length)
+{
+	const char *weight = memmem(parameters, length, "q=", 2);
+
+	return weight && strspn(weight + 2, "0.") == length - (size_t)(weight + 2 - parameters);
+}
+
+bool request_accepts_gzip(const char *accepted)
+{
+	while (*accepted) {
+		size_t length, word;
+
+		accepted += strspn(accepted, ", \t");
+		length = strcspn(accepted, ",");
+		word = strcspn(accepted, "; \t,");
+		while (length && strchr(" \t", accepted[length - 1]))
+			length--;
+		if (word == 4 && strncasecmp(accepted, "gzip", 4) == 0)
+			return !weighs_nothing(accepted + word, length - word);
+		accepted += strcspn(accepted, ",");
+	}
+	return false;
+}
+
+bool request_names_tag(const char *list, const char *tag)
+{
+	const char *found = strstr(list, tag);
+
+	return found || strcmp(list, "*") == 0;
+}

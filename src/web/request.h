@@ -20,4 +20,10 @@ bool request_host_is_valid(const char *value);
 /* The name of any header: a token, without the space before a colon by which requests are smuggled. */
 bool request_header_is_valid(const char *name, const char *value);
 
+/* `accepted`: Accept-Encoding (RFC 9110, 12.5.3). "gzip;q=0" means no. */
+bool request_accepts_gzip(const char *accepted);
+
+/* Is `tag`, a strong one in its quotes, in a list of If-None-Match (RFC 9110, 13.1.2)? */
+bool request_names_tag(const char *list, const char *tag);
+
 #endif

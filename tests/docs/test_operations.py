@@ -37,7 +37,7 @@ def reasons():
             strings = re.search(r'(?:(?:"[^"]*"|[A-Z]\w+)\s*)+', call[call.index('"'):])[0]
             text = "".join(re.findall(r'"([^"]*)"', strings)).replace(", %s,", "")
             clause = next((clause for clause in re.split(r"[;,] |: ", text)
-                           if clause not in ("%s", "%s (rule %)")), None)
+                           if clause not in ("%s", "%s (rule %%s%s)")), None)
             if clause:
                 found[clause] = re.sub(r"%[\w.\\]*", ".*", re.escape(clause))
     return found

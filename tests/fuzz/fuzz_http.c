@@ -14,6 +14,7 @@
 
 #include "fuzz.h"
 #include "web/http.h"
+#include "web/query.h"
 
 #define PATIENCE_MS 10000
 #define ANSWER_SIZE 16384
@@ -23,10 +24,11 @@ struct answer {
 	size_t length;
 };
 
-static int render(void *data, struct http_page *page)
+static int render(void *data, const char *query, struct http_page *page)
 {
 	static const char body[] = "a page\n";
 
+	(void)query;
 	if (data)
 		page->status = 503;
 	page->type = "text/plain";
@@ -35,23 +37,47 @@ static int render(void *data, struct http_page *page)
 	return page->body ? 0 : -ENOMEM;
 }
 
-static int refuse(void *data, struct http_page *page)
+static int refuse(void *data, const char *query, struct http_page *page)
 {
 	(void)data;
+	(void)query;
 	(void)page;
 	return -EIO;
+}
+
+/* What was accepted is still good when the page is made. */
+static int render_rows(void *data, const char *text, struct http_page *page)
+{
+	struct query query;
+	struct error error;
+
+	must(query_parse(&query, text, "rule", &error) == 0, "an accepted query is good");
+	must(query.limit >= 1 && query.limit <= QUERY_LIMIT_MAX, "limits are within bounds");
+	must(query.offset <= QUERY_OFFSET_MAX, "offsets are within bounds");
+	must(strlen(query.text) <= QUERY_TEXT_MAX, "texts are short");
+	return render(data, text, page);
+}
+
+static int accepts_rows(const char *text, struct error *error)
+{
+	struct query query;
+	int err = query_parse(&query, text, "rule", error);
+
+	must(!err || (*error->text && !strpbrk(error->text, "\r\n")), "a refusal is a sentence");
+	return err;
 }
 
 static struct http_server *server(void)
 {
 	static const struct http_path paths[] = {
-		{"/", render, 0},
-		{"/healthz", render, 1},
-		{"/metrics", render, 1000},
-		{"/stats.json", refuse, 0},
+		{"/", render, .fresh_ms = 0},
+		{"/healthz", render, .at_once = true},
+		{"/metrics", render, .fresh_ms = 1000},
+		{"/stats.json", refuse, .fresh_ms = 0},
+		{"/rules.json", render_rows, .accepts = accepts_rows},
 		{0},
 	};
-	static const struct http_site site = {paths, NULL};
+	static const struct http_site site = {.paths = paths};
 	static struct http_server *started;
 	struct error error;
 

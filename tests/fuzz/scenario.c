@@ -168,6 +168,8 @@ static void draw_rule(struct scenario *scenario, struct scenario_rule *rule, str
 	}
 	if (random_chance(random, 70))
 		rule->to_port = (uint16_t)random_from(random, 1, 65535);
+	if (random_chance(random, 30))
+		rule->name = (uint32_t)(rule - scenario->rules) + 1;
 }
 
 static void draw_rules(struct scenario *scenario, struct random *random)

@@ -34,6 +34,7 @@ struct scenario_rule {
 	uint8_t to_version; /* 4 or 6 */
 	uint8_t to[16];
 	uint16_t to_port; /* 0: the port stays */
+	uint32_t name;    /* 0: it has none */
 };
 
 enum scenario_next_hop { BY_ROUTE, BY_KEEPING, BY_MAC };

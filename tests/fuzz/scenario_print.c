@@ -94,6 +94,8 @@ static void print_rule(const struct scenario_rule *rule, FILE *stream)
 	if (rule->to_port)
 		fprintf(stream, "%s:%u", rule->to_version == 6 ? "]" : "", rule->to_port);
 	fputs("\"\n", stream);
+	if (rule->name)
+		fprintf(stream, "    name: rule-%u\n", rule->name);
 }
 
 void scenario_print(const struct scenario *scenario, FILE *stream)

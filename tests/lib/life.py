@@ -19,8 +19,8 @@ def tunnels(count, first=0):
             for n in range(first, first + count)]
 
 
-def rules(target):
-    return {"nat": [{"match": {"source_port": 1000}, "to": target}]}
+def rules(target, **more):
+    return {"nat": [{"match": {"source_port": 1000}, "to": target, **more}]}
 
 
 class Lifecycle(Ground):

@@ -45,7 +45,7 @@ def _flow(value):
 
 
 def to_yaml(config):
-    """Writes it like an operator: sections as blocks, two lines a rule."""
+    """Writes it like an operator: sections as blocks, a line for each key of a rule."""
     lines = []
     for section, value in config.items():
         if section == "nat":
@@ -53,6 +53,8 @@ def to_yaml(config):
             for rule in value:
                 lines.append(f"  - match: {_flow(rule['match'])}")
                 lines.append(f"    to: {_scalar(rule['to'])}")
+                if "name" in rule:
+                    lines.append(f"    name: {_scalar(rule['name'])}")
         elif isinstance(value, dict):
             lines.append(f"{section}:")
             lines += [f"  {key}: {_flow(item)}" for key, item in value.items()]

@@ -268,13 +268,13 @@ class Health(Watched):
 
     def test_why_a_next_hop_is_not_known(self):
         """The reason names the gateway that does not answer, or says the route is elsewhere."""
-        self.start(rules("198.51.100.1:8081"))
+        self.start(rules("198.51.100.1:8081", name="far"))
         for route, wanted in (
                 (("via", "10.20.0.77", "dev", "out0"), "its next hop 10.20.0.77 on out0 "),
                 (("dev", "in0"), "no route leads there out of out0")):
             with self.subTest(wanted):
                 self.appliance.ip("route", "replace", "198.51.100.0/24", *route)
-                wait_for(lambda wanted=wanted: f"198.51.100.1 (rule 1): {wanted}" in
+                wait_for(lambda wanted=wanted: f"198.51.100.1 (rule 1, far): {wanted}" in
                          self.reasons(), 10, wanted)
 
     def neighbour_state(self):

@@ -19,7 +19,8 @@ import machine
 HERE = platform.freedesktop_os_release().get("VERSION_CODENAME")  # this machine's release
 LATER = "later"  # the version suffix of the newer build
 PORT = 8080
-NOT_PACKAGED = {"build", ".git", ".ci", "ansible", "tests", "__pycache__"}
+NOT_PACKAGED = {"build", ".git", ".ci", "ansible", "cloudformation", "tests",
+                "__pycache__"}
 
 
 def newest_source():

@@ -139,7 +139,7 @@ static void words(void **state)
 		 "fragments a second"},
 		{{"the largest packet", "ena-in-tree", NULL, LISTEN UNCUT, NULL},
 		 "tunnel_mtu",
-		 "ens5 takes mirrored packets of up to 3444 bytes; larger ones are truncated by "
+		 "ens5 takes mirrored packets of up to 3448 bytes; larger ones are truncated by "
 		 "the "
 		 "mirror"},
 		{{"the log", "ena-fresh", "{'listen': {'mtu': 3498, 'channels': 4}}", LISTEN UNCUT,

@@ -51,6 +51,7 @@ static void values(void **state)
 		"  - match: {source_port: 42844, protocol: tcp, vni: 7, source: 10.2.0.0/16,\n"
 		"            destination: 192.0.2.1, destination_port: 514}\n"
 		"    to: 10.2.41.17:8081\n"
+		"    name: syslog:514\n"
 		"inner: {clear_df_above: never, udp_checksum: zero, truncated: forward}\n"
 		"monitor: {interval: 1, target_pps: 2, warning_pps: 1, histograms: false}\n"
 		"http: off\n"
@@ -85,6 +86,7 @@ static void values(void **state)
 	assert_int_equal(rule->to.port, 8081);
 	assert_int_equal(rule->to.address.bytes[3], 17);
 	assert_int_equal(rule->place.line, 4);
+	assert_string_equal(rule->name, "syslog:514");
 	assert_int_equal(config.inner.clear_df_above, CLEAR_DF_NEVER);
 	assert_int_equal(config.inner.udp_checksum, UDP_CHECKSUM_ZERO);
 	assert_int_equal(config.inner.truncated, FALLBACK_FORWARD);

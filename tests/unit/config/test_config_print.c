@@ -55,6 +55,16 @@ static struct ip_prefix random_prefix(uint8_t version)
 	return ip_prefix_of(&address, random_below(ip_address_bits(&address) + 1));
 }
 
+/* Another one for each rule, also such as YAML would not take for text. */
+static char *random_rule_name(uint16_t port)
+{
+	static const char *const forms[] = {"%u:", "r%u", "-%u", "%u.", "1e%u", "0x%uf", "_%u:a"};
+	char *name;
+
+	assert_true(asprintf(&name, forms[random_below(COUNT_OF(forms))], port) > 0);
+	return name;
+}
+
 static void random_rule(struct nat_rule *rule, uint16_t port)
 {
 	uint8_t version = one_in(2) ? 4 : 6;
@@ -73,6 +83,8 @@ static void random_rule(struct nat_rule *rule, uint16_t port)
 		rule->destination = random_prefix(version);
 	rule->to.address = random_address(version);
 	rule->to.port = one_in(2) ? 0 : (uint16_t)(1 + random_below(65535));
+	if (one_in(3))
+		rule->name = random_rule_name(port);
 }
 
 static void random_lists(struct config *config)
@@ -166,6 +178,7 @@ static void assert_same(const struct config *a, const struct config *b)
 		assert_memory_equal(&rule_a.to.address, &rule_b.to.address,
 				    sizeof(rule_a.to.address));
 		assert_int_equal(rule_a.to.port, rule_b.to.port);
+		assert_string_equal(rule_a.name ? rule_a.name : "", rule_b.name ? rule_b.name : "");
 	}
 	flat_a.listen.vnis = flat_b.listen.vnis = NULL;
 	flat_a.listen.sources = flat_b.listen.sources = NULL;

@@ -36,6 +36,63 @@ static const struct config_row rows[] = {
 		 "t:4:4: nat[2]: this is a single value; give a mapping with the keys match and "
 		 "to\n"
 		 "t:5:5: nat[3]: this is a list; give a mapping with the keys match and to\n"},
+	{"names, of all letters that they take",
+		 TEXT("listen: {interface: ens5}\n"
+		 "nat:\n"
+		 "  - {name: a, match: {source_port: 1}, to: 10.0.0.1}\n"
+		 "  - {name: 'Syslog.514_-:x', match: {source_port: 2}, to: 10.0.0.1}\n"
+		 "  - {name: 0x514, match: {source_port: 3}, to: 10.0.0.1}\n"
+		 "  - {name: aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff123, "
+		 "match: {source_port: 4}, to: 10.0.0.1}\n"),
+		 ""},
+	{"texts that are no names",
+		 TEXT("listen: {interface: ens5}\n"
+		 "nat:\n"
+		 "  - {name: '', match: {source_port: 1}, to: 10.0.0.1}\n"
+		 "  - {name: 514, match: {source_port: 2}, to: 10.0.0.1}\n"
+		 "  - {name: a b, match: {source_port: 3}, to: 10.0.0.1}\n"
+		 "  - {name: \"a\\e[2J\", match: {source_port: 4}, to: 10.0.0.1}\n"
+		 "  - {name: <b>, match: {source_port: 5}, to: 10.0.0.1}\n"
+		 "  - {name: [a], match: {source_port: 6}, to: 10.0.0.1}\n"
+		 "  - {name: , match: {source_port: 7}, to: 10.0.0.1}\n"
+		 "  - {name: aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff1234, "
+		 "match: {source_port: 8}, to: 10.0.0.1}\n"),
+		 "t:3:12: nat[1].name: '' is not the name of a rule: it is empty\n"
+		 "t:4:12: nat[2].name: '514' is not the name of a rule: it would read as the number "
+		 "of a rule\n"
+		 "t:5:12: nat[3].name: 'a b' is not the name of a rule: it takes letters, digits "
+		 "and . _ - : only\n"
+		 "t:6:12: nat[4].name: 'a\\x1b[2J' is not the name of a rule: it takes letters, "
+		 "digits and . _ - : only\n"
+		 "t:7:12: nat[5].name: '<b>' is not the name of a rule: it takes letters, digits "
+		 "and . _ - : only\n"
+		 "t:8:12: nat[6].name: this is a list; give a name of up to 63 letters, digits and "
+		 ". _ - :, not of digits alone\n"
+		 "t:9:12: nat[7].name: there is no value: give a name of up to 63 letters, digits "
+		 "and . _ - :, not of digits alone\n"
+		 "t:10:12: nat[8].name: 'aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffff"
+		 "...' is not the name of a rule: it is longer than 63 characters\n"},
+	{"a name twice, and thrice",
+		 TEXT("listen: {interface: ens5}\n"
+		 "nat:\n"
+		 "  - {name: a, match: {source_port: 1}, to: 10.0.0.1}\n"
+		 "  - {name: b, match: {source_port: 2}, to: 10.0.0.1}\n"
+		 "  - {name: a, match: {source_port: 3}, to: 10.0.0.1}\n"
+		 "  - match: {source_port: 4}\n"
+		 "    to: 10.0.0.1\n"
+		 "    name: a\n"
+		 "  - {name: A, match: {source_port: 5}, to: 10.0.0.1}\n"),
+		 "t:5:6: nat[3].name: 'a' is the name of rule 1 (line 3) already: give each rule its "
+		 "own\n"
+		 "t:8:5: nat[4].name: 'a' is the name of rule 1 (line 3) already: give each rule its "
+		 "own\n"},
+	{"a rule that can never match because of one with a name",
+		 TEXT("listen: {interface: ens5}\n"
+		 "nat:\n"
+		 "  - {name: all, match: {source: 10.0.0.0/8}, to: 10.0.0.1}\n"
+		 "  - {match: {source: 10.1.0.0/16}, to: 10.0.0.1}\n"),
+		 "t:4:6: nat[2].match: the rule can never match: rule 1 (line 3, all) comes first and "
+		 "covers it\n"},
 	{"a rule without a target",
 		 TEXT("listen: {interface: ens5}\n"
 		 "nat:\n"

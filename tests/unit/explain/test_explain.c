@@ -43,6 +43,8 @@ static struct {
 
 static struct explanation explanation;
 static struct nat_rule rule = {.to = {.port = 8081}};
+static const char *name = "syslog";
+static const struct rule_names names = {.of = &name};
 
 int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 		 struct datapath_outcome *outcome, struct error *error)
@@ -71,7 +73,7 @@ static int explain(size_t captured)
 	struct config config = {.listen.port = 4789, .rules = &rule, .rule_count = 1};
 	struct error error;
 
-	return explain_packet(&explanation, NULL, &config, &packet, &error);
+	return explain_packet(&explanation, NULL, &config, &names, &packet, &error);
 }
 
 static int redirects(void **state)
@@ -114,6 +116,7 @@ static void test_destination_changed(void **state)
 	program.trace.rule = 1;
 	assert_int_equal(explain(ARRIVAL_LENGTH), 0);
 	assert_ptr_equal(explanation.rule, &rule);
+	assert_string_equal(explanation.rule_name, "syslog");
 	assert_int_equal(explanation.outs[0].change_count, 3);
 	expect_change(1, "ip.dst", "10.1.0.2", "11.1.0.2");
 	assert_false(explanation.outs[0].payload_changed);

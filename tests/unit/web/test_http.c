@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "web/http.h"
+#include "web/request.h"
 #include "tests/unit/unit.h"
 
 #define COSTLY_MS 500 /* of CPU time: such a page serves for two seconds more */
@@ -21,23 +22,26 @@ static int render(int number, struct http_page *page)
 	return page->body ? 0 : -ENOMEM;
 }
 
-static int render_cheap(void *data, struct http_page *page)
+static int render_cheap(void *data, const char *query, struct http_page *page)
 {
 	(void)data;
+	(void)query;
 	return render(0, page);
 }
 
-static int render_lasting(void *data, struct http_page *page)
+static int render_lasting(void *data, const char *query, struct http_page *page)
 {
 	(void)data;
+	(void)query;
 	return render(1, page);
 }
 
-static int render_costly(void *data, struct http_page *page)
+static int render_costly(void *data, const char *query, struct http_page *page)
 {
 	struct timespec from, now;
 
 	(void)data;
+	(void)query;
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
 	do {
 		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -47,9 +51,9 @@ static int render_costly(void *data, struct http_page *page)
 }
 
 static const struct http_path paths[] = {
-	{"/cheap", render_cheap, 0},
-	{"/lasting", render_lasting, 60000},
-	{"/costly", render_costly, 0},
+	{"/cheap", render_cheap, .fresh_ms = 0},
+	{"/lasting", render_lasting, .fresh_ms = 60000},
+	{"/costly", render_costly, .fresh_ms = 0},
 	{0},
 };
 
@@ -92,7 +96,7 @@ static void pages(void **state)
 		{"a page serves all clients while it is fresh", "/lasting", 1},
 		{"a page that was costly to make serves longer than it has to", "/costly", 1},
 	};
-	const struct http_site site = {paths, NULL};
+	const struct http_site site = {.paths = paths};
 	struct http_server *server;
 	struct error error;
 	int failures = 0;
@@ -210,7 +214,7 @@ static void requests(void **state)
 		 REQUEST("GET /lasting  HTTP/1.1\r\nHost: a\r\n\r\n"), 400},
 	};
 #undef REQUEST
-	const struct http_site site = {paths, NULL};
+	const struct http_site site = {.paths = paths};
 	struct http_server *server;
 	struct error error;
 	int failures = 0;
@@ -229,9 +233,102 @@ static void requests(void **state)
 	assert_int_equal(failures, 0);
 }
 
+static void encodings(void **state)
+{
+	static const struct {
+		const char *accepted;
+		bool gzip;
+	} rows[] = {
+		{"gzip", true},
+		{"GZip", true},
+		{"gzip, deflate, br, zstd", true},
+		{"deflate, gzip;q=0.5", true},
+		{"deflate,gzip ; q=1.0", true},
+		{" br ,\tgzip\t, x", true},
+		{"gzip;q=0.001", true},
+		{"gzip;q=0", false},
+		{"gzip; q=0.000, identity", false},
+		{"", false},
+		{"identity", false},
+		{"*", false}, /* it may mean gzip, but identity is never wrong */
+		{"x-gzip2", false},
+		{"gzipped", false},
+		{"deflate;gzip", false},
+		{",;,", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (request_accepts_gzip(rows[i].accepted) != rows[i].gzip)
+			fail_msg("%s: %d", rows[i].accepted, !rows[i].gzip);
+	}
+}
+
+static void tags(void **state)
+{
+	(void)state;
+	assert_true(request_names_tag("\"a\"", "\"a\""));
+	assert_true(request_names_tag("W/\"b\", W/\"a\"", "\"a\""));
+	assert_true(request_names_tag("*", "\"a\""));
+	assert_false(request_names_tag("\"aa\"", "\"a\""));
+	assert_false(request_names_tag("a", "\"a\""));
+	assert_false(request_names_tag("", "\"a\""));
+}
+
+/* A file as it is, compressed, or only that it is still the same. */
+static void files(void **state)
+{
+	static const unsigned char plain[] = "the file\n", gzip[] = "compressed\n";
+	static const struct http_file list[] = {{"/file", "text/x", plain, gzip, sizeof(plain) - 1,
+						 sizeof(gzip) - 1},
+						{0}};
+	static const struct {
+		const char *sentence;
+		const char *headers; /* %s: the tag of the answer before */
+		const char *answer, *body;
+	} rows[] = {
+		{"as it is", "", "HTTP/1.1 200 ", "the file\n"},
+		{"the same again", "If-None-Match: %s\r\n", "HTTP/1.1 304 ", ""},
+		{"compressed", "Accept-Encoding: gzip\r\n", "HTTP/1.1 200 ", "compressed\n"},
+		{"the same again", "Accept-Encoding: gzip\r\nIf-None-Match: %s\r\n",
+		 "HTTP/1.1 304 ", ""},
+		{"another encoding than the client had", "If-None-Match: %s\r\n", "HTTP/1.1 200 ",
+		 "the file\n"},
+		{"not compressed for who refuses that", "Accept-Encoding: gzip;q=0\r\n",
+		 "HTTP/1.1 200 ", "the file\n"},
+	};
+	const struct http_site site = {.paths = paths, .files = list};
+	struct http_server *server;
+	struct error error;
+	char tag[64] = "";
+
+	(void)state;
+	assert_int_equal(http_start(&server, -1, &site, &error), 0);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char headers[200], request[400], text[1024], *found;
+
+		snprintf(headers, sizeof(headers), rows[i].headers, tag);
+		snprintf(request, sizeof(request), "GET /file HTTP/1.1\r\nHost: a\r\n%s\r\n",
+			 headers);
+		send_request(server, request, strlen(request), text, sizeof(text));
+		if (strncmp(text, rows[i].answer, strlen(rows[i].answer)) != 0 ||
+		    strcmp(strstr(text, "\r\n\r\n") + 4, rows[i].body) != 0)
+			fail_msg("%s: %s", rows[i].sentence, text);
+		assert_int_equal(strstr(text, "Content-Encoding: gzip") != NULL,
+				 strstr(rows[i].headers, "gzip\r") != NULL);
+		found = strstr(text, "ETag: ");
+		assert_non_null(found);
+		snprintf(tag, sizeof(tag), "%.*s", (int)strcspn(found + 6, "\r"), found + 6);
+	}
+	http_stop(server);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(pages), cmocka_unit_test(requests)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages), cmocka_unit_test(requests), cmocka_unit_test(encodings),
+		cmocka_unit_test(tags),  cmocka_unit_test(files),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
