@@ -60,8 +60,22 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c | ready $(BUILD)
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 
+# The files of the page, as they are and compressed, as arrays that src/web/assets.c includes.
+PAGE       := $(patsubst src/web/page/%,$(BUILD)/%.inc,$(wildcard src/web/page/*))
+page_array  = echo 'static const unsigned char $(subst .,_,$*)_$(1)[] = {' && \
+	od -An -v -tx1 $(2) | sed 's/ \(..\)/0x\1,/g' && echo '};'
+
+$(BUILD)/%.gz: src/web/page/% | $(BUILD)
+	gzip -9nc $< > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/%.inc: src/web/page/% $(BUILD)/%.gz
+	{ $(call page_array,plain,$<) && $(call page_array,gzip,$(BUILD)/$*.gz); } > $@.tmp && mv $@.tmp $@
+
+.PRECIOUS: $(BUILD)/%.gz
+
 # Made before anything is compiled; from then on the .d files say which file includes which.
-$(OBJECTS): | $(SKELETONS)
+GENERATED := $(SKELETONS) $(PAGE)
+$(OBJECTS): | $(GENERATED)
 
 # make must not delete it: the skeleton is made from it.
 .PRECIOUS: $(BUILD)/%.bpf.o
@@ -71,7 +85,7 @@ $(BUILD):
 
 # Runs before anything is compiled, and says what to do where a compiler would only fail. `sudo make demo` and
 # `sudo make test` build as root; another user cannot overwrite these files.
-READY_TOOLS = $(firstword $(CC)) $(firstword $(CLANG)) $(BPFTOOL) pkg-config
+READY_TOOLS = $(firstword $(CC)) $(firstword $(CLANG)) $(BPFTOOL) pkg-config gzip
 READY_FAIL  = { echo "make: $(1)" >&2; exit 1; }
 .PHONY: ready
 ready:
@@ -88,9 +102,13 @@ include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 include tests/endurance/endurance.mk
 include tests/ansible/ansible.mk
+include tests/page/page.mk
 include tests/aws/aws.mk
+include tests/watching/watching.mk
+include tests/containers/containers.mk
 include dist/install.mk
 include dist/packages.mk
+include dist/container/container.mk
 include rpm/rpm.mk
 include ansible/ansible.mk
 include cloudformation/cloudformation.mk
@@ -128,7 +146,7 @@ TIDY      = clang-tidy --quiet $* -- $(1) > $(TIDY_LOG) 2>&1 || \
 	{ grep -E ': (error|warning): ' $(TIDY_LOG); echo "$*: how it comes about: $(TIDY_LOG)"; false; }
 .PHONY: tidy $(TIDY_C) $(TIDY_BPF)
 tidy: $(TIDY_C) $(TIDY_BPF)
-$(TIDY_C): tidy-%: | $(SKELETONS) $(BENCH_SKELETONS)
+$(TIDY_C): tidy-%: | $(GENERATED) $(BENCH_SKELETONS)
 	@$(call TIDY,$(ALL_CFLAGS))
 $(TIDY_BPF): tidy-%: | $(BUILD)
 	@$(call TIDY,$(BPF_CFLAGS))

@@ -18,6 +18,7 @@ INSTALL_CONFIG = $(DESTDIR)$(SYSCONFDIR)/vxlan-pipeline/config.yaml
 
 # The unit of the first instance and the template of the others differ only in the instance's name.
 unit = sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@INSTANCE@|$(2)|g' \
+	-e 's|@DATADIR@|$(DATADIR)|g' \
 	dist/systemd/$(1).in > $(BUILD)/$(3) && $(INSTALL) -m 644 $(BUILD)/$(3) $(DESTDIR)$(UNITDIR)
 
 # $(1) is a directory, $(2) a list of files, which may be empty.
@@ -34,11 +35,16 @@ install: all ## install below PREFIX (/usr/local) and DESTDIR; keep an edited co
 	$(call unit,vxlan-pipeline.service,config,vxlan-pipeline.service)
 	$(call unit,vxlan-pipeline.service,%i,vxlan-pipeline@.service)
 	$(call unit,vxlan-pipeline-tune.service,config,vxlan-pipeline-tune.service)
+	$(call unit,vxlan-pipeline-cloudwatch.service,config,vxlan-pipeline-cloudwatch.service)
+	$(call files,$(UNITDIR),dist/systemd/*.timer)
+	$(call files,$(DATADIR)/cloudwatch,dist/cloudwatch/*.json dist/cloudwatch/*.yml)
+	$(INSTALL) -m 755 dist/cloudwatch/send $(DESTDIR)$(DATADIR)/cloudwatch
 	$(call files,$(SYSCTLDIR),dist/sysctl.d/*.conf)
 	$(call files,$(TMPFILESDIR),dist/tmpfiles.d/*.conf)
 	$(call files,$(DOCDIR)/examples,docs/examples/*.yaml)
 	$(call files,$(DOCDIR),README.md docs/*.md)
 	$(call files,$(DATADIR)/prometheus,dist/prometheus/*.yml)
+	$(call files,$(DATADIR)/grafana,dist/grafana/*.json)
 	$(if $(wildcard dist/completion/*),$(call files,$(COMPLETIONDIR),dist/completion/*))
 	$(foreach page,$(MAN_PAGES),$(call files,$(MANDIR)/man$(subst .,,$(suffix $(page))),$(page)) &&) true
 

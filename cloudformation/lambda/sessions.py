@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 MARK = "vxlan-pipeline:sessions"
-APPLIANCE = "vxlan-pipeline:appliance"  # the tag of instances that mirrors lead to
+APPLIANCE = "vxlan-pipeline-stack"  # the tag of instances that mirrors lead to
 NUMBERS, SESSIONS_OF_AN_INTERFACE, WHOLE = 32766, 3, 8500
 MARGIN_MS, AGAIN_SECONDS, PATIENCE = 20000, 3600, 10
 BUSY = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException",

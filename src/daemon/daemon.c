@@ -2,6 +2,7 @@
 /* An instance's controller: start, reload, end, and the loop in between. */
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "base/privilege.h"
 #include "base/refusal.h"
 
+#define MANY_RULES 4096 /* which take megabytes */
 #define HOLDING_MS 3500
 
 static void debug_line(const char *line)
@@ -66,6 +68,9 @@ static int daemon_apply(struct daemon *daemon, struct config *config, struct err
 		daemon_begin_waiting(daemon, error);
 	daemon_apply_settings(daemon, config);
 	daemon_serve(daemon);
+	/* what reading and loading many rules took is needed no more until the next reload */
+	if (daemon->config.rule_count > MANY_RULES)
+		malloc_trim(0);
 	return 0;
 }
 

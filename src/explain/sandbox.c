@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "net/rtnl.h"
 #include "net/rtnl_setup.h"
 
@@ -231,6 +232,11 @@ static int leave_host(struct error *error)
 {
 	if (unshare(CLONE_NEWNET) == 0)
 		return 0;
+	if (errno != ENOSPC && container_is_here())
+		return error_set(error, -errno,
+				 "explain needs a network namespace of its own, which this "
+				 "container may not make: %s; run explain on the host",
+				 strerror(errno));
 	if (errno == EPERM)
 		return error_set(error, -EPERM,
 				 "explain loads the BPF program into a private network namespace, "

@@ -12,11 +12,10 @@
 #include <linux/magic.h>
 
 #include "base/cleanup.h"
+#include "base/container.h"
 #include "instance/bpffs.h"
 #include "instance/daemon.h"
 #include "instance/internal.h"
-
-#define FIRST_PID_NAMESPACE 0xeffffffcU /* PROC_PID_INIT_INO: the same in every kernel */
 
 static bool mounted_here; /* by this process */
 
@@ -36,6 +35,11 @@ int instance_mount_bpffs(struct error *error)
 		mounted_here = true;
 		return 0;
 	}
+	if (container_is_here())
+		return error_set(error, -errno,
+				 "no BPF file system at %s, and a container may not mount one: %s; "
+				 "give it the host's: --volume %s:%s",
+				 INSTANCE_BPFFS, strerror(errno), INSTANCE_BPFFS, INSTANCE_BPFFS);
 	return error_set(error, -errno,
 			 "no BPF file system at %s and mounting it failed: %s; as root: "
 			 "mount -t bpf bpf %s",
@@ -71,7 +75,7 @@ const char *instance_bpffs_doubt(const char *name)
 		       "at " INSTANCE_BPFFS ", as with `ip netns exec`: if the daemon is killed, "
 		       "forwarding ends; to have "
 		       "the host's: nsenter --net=/run/netns/NAME vxlan-pipeline run";
-	if (mounted_here && instance_this_daemon().pid_namespace != FIRST_PID_NAMESPACE)
+	if (mounted_here && container_is_here())
 		return "the BPF file system at " INSTANCE_BPFFS
 		       " is this container's own: when it ends, forwarding ends; to have the "
 		       "host's: "

@@ -163,19 +163,12 @@ static void print_allowances(const struct metrics *metrics, FILE *stream)
 
 static void print_next_hops(const struct datapath_condition *condition, FILE *stream)
 {
-	static const char *const states[NEXT_HOP_STATES] = {
-		[NEXT_HOP_UNKNOWN] = "unknown",
-		[NEXT_HOP_RESOLVED] = "resolved",
-		[NEXT_HOP_LOCAL] = "local",
-		[NEXT_HOP_FAILED] = "failed",
-	};
-
 	metrics_family(
 		stream, "next_hops", "gauge",
 		"Targets of rules by what is known of their next hop (forward.next_hop: route).");
 	for (size_t i = 0; i < NEXT_HOP_STATES; i++)
-		fprintf(stream, METRICS_PREFIX "next_hops{state=\"%s\"} %zu\n", states[i],
-			condition->next_hops[i]);
+		fprintf(stream, METRICS_PREFIX "next_hops{state=\"%s\"} %zu\n",
+			stats_next_hop_state(i), condition->next_hops[i]);
 }
 
 static size_t series_of(size_t count, size_t most)

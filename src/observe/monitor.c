@@ -18,17 +18,18 @@ struct monitor_rates monitor_take(struct monitor *monitor, const struct counters
 	clock_gettime(CLOCK_MONOTONIC, &at);
 	/* counters that went back are those of a new instance */
 	if (!first && now->total_packets >= before->total_packets) {
-		uint64_t inner = now->inner_packets - before->inner_packets;
-		uint64_t nat = now->nat_applied - before->nat_applied;
-
+		/* a sum of several may go back by what is counted while it is read */
+#define X(name, meaning) rates.fresh.name = now->name > before->name ? now->name - before->name : 0;
+		STATS_COUNTERS(X)
+#undef X
 		rates.seconds = seconds_between(&monitor->at, &at);
-		rates.pps = (now->total_packets - before->total_packets) / rates.seconds;
-		rates.vxlan_pps = (now->vxlan_packets - before->vxlan_packets) / rates.seconds;
-		rates.redirected_pps = (now->redirected - before->redirected) / rates.seconds;
-		rates.bits_per_second =
-			(now->bytes_processed - before->bytes_processed) * 8 / rates.seconds;
-		rates.nat_percent = inner ? 100.0 * nat / inner : 0;
-		rates.errors = now->errors - before->errors;
+		rates.pps = rates.fresh.total_packets / rates.seconds;
+		rates.vxlan_pps = rates.fresh.vxlan_packets / rates.seconds;
+		rates.redirected_pps = rates.fresh.redirected / rates.seconds;
+		rates.bits_per_second = rates.fresh.bytes_processed * 8 / rates.seconds;
+		rates.nat_percent = rates.fresh.inner_packets ? 100.0 * rates.fresh.nat_applied /
+									rates.fresh.inner_packets
+							      : 0;
 	}
 	monitor->before = rates.counters;
 	monitor->at = at;
@@ -47,18 +48,25 @@ static const struct {
 
 enum grade { GRADE_OK, GRADE_LOW, GRADE_BELOW, GRADE_IDLE };
 
-static enum grade grade_of(const struct monitor *monitor, double pps)
+/* Frames that are not of the tunnel, such as ARP, are no traffic to be judged. */
+static enum grade grade_of(const struct monitor *monitor, const struct monitor_rates *rates)
 {
-	if (pps <= 0)
+	if (!(rates->vxlan_pps > 0))
 		return GRADE_IDLE;
-	if (pps >= monitor->target_pps)
+	if (rates->pps >= monitor->target_pps)
 		return GRADE_OK;
-	return pps >= monitor->warning_pps ? GRADE_LOW : GRADE_BELOW;
+	return rates->pps >= monitor->warning_pps ? GRADE_LOW : GRADE_BELOW;
 }
 
-static void print_grade(const struct monitor *monitor, double pps, FILE *stream)
+const char *monitor_grade_color(const struct monitor *monitor, const struct monitor_rates *rates)
 {
-	enum grade grade = grade_of(monitor, pps);
+	return grades[grade_of(monitor, rates)].color;
+}
+
+static void print_grade(const struct monitor *monitor, const struct monitor_rates *rates,
+			FILE *stream)
+{
+	enum grade grade = grade_of(monitor, rates);
 
 	if (monitor->color && *grades[grade].color)
 		fprintf(stream, "%s%s\033[0m\n", grades[grade].color, grades[grade].name);
@@ -82,37 +90,56 @@ void monitor_print_line(const struct monitor *monitor, const struct monitor_rate
 	localtime_r(&now, &local);
 	strftime(clock, sizeof(clock), "%H:%M:%S", &local);
 	fprintf(stream, "%-8s %10.0f %10.0f %7.1f%% %10.0f %8" PRIu64 " ", clock, rates->pps,
-		rates->vxlan_pps, rates->nat_percent, rates->redirected_pps, rates->errors);
-	print_grade(monitor, rates->pps, stream);
+		rates->vxlan_pps, rates->nat_percent, rates->redirected_pps, rates->fresh.errors);
+	print_grade(monitor, rates, stream);
+}
+
+/* "1,234,567". Returns `text`, which holds GROUPED_SIZE bytes. */
+#define GROUPED_SIZE 32
+static const char *group_digits(uint64_t number, char *text)
+{
+	char digits[GROUPED_SIZE];
+	int length = snprintf(digits, sizeof(digits), "%" PRIu64, number), used = 0;
+
+	for (int i = 0; i < length; i++) {
+		if (i && (length - i) % 3 == 0)
+			text[used++] = ',';
+		text[used++] = digits[i];
+	}
+	text[used] = '\0';
+	return text;
 }
 
 static void dashboard_line(FILE *stream, const char *name, uint64_t value, const char *rest)
 {
-	fprintf(stream, "%-20s %16" PRIu64 "%s\n", name, value, rest);
+	char text[GROUPED_SIZE];
+
+	fprintf(stream, "%-16s %16s%s\n", name, group_digits(value, text), rest);
 }
 
 void monitor_print_dashboard(const struct monitor *monitor, const struct monitor_rates *rates,
 			     FILE *stream)
 {
-	const struct stats_counters *counters = &rates->counters;
-	double vxlan = counters->total_packets
-			       ? 100.0 * counters->vxlan_packets / counters->total_packets
-			       : 0;
-	char rest[64];
+	const struct stats_counters *fresh = &rates->fresh;
+	char rest[64], text[GROUPED_SIZE];
 
-	fprintf(stream, "=== vxlan-pipeline statistics [%.0f s interval] ===\n", rates->seconds);
-	snprintf(rest, sizeof(rest), "  (%.0f pps)", rates->pps);
-	dashboard_line(stream, "Total packets:", counters->total_packets, rest);
-	snprintf(rest, sizeof(rest), "  (%.1f%%)", vxlan);
-	dashboard_line(stream, "VXLAN packets:", counters->vxlan_packets, rest);
-	dashboard_line(stream, "Inner packets:", counters->inner_packets, "");
-	dashboard_line(stream, "NAT applied:", counters->nat_applied, "");
-	dashboard_line(stream, "DF bits cleared:", counters->df_cleared, "");
-	dashboard_line(stream, "Forwarded:", counters->forwarded, "");
-	dashboard_line(stream, "Redirected:", counters->redirected, "");
-	dashboard_line(stream, "Errors:", counters->errors, "");
-	fprintf(stream, "%-20s %16.2f Mbit/s\n", "Throughput:", rates->bits_per_second / 1e6);
-	fprintf(stream, "%-20s %16s ", "Status:", "");
-	print_grade(monitor, rates->pps, stream);
+	fprintf(stream, "=== VXLAN Pipeline Statistics [%.0fs interval] ===\n", rates->seconds);
+	snprintf(rest, sizeof(rest), " (%9s pps)", group_digits((uint64_t)rates->pps, text));
+	dashboard_line(stream, "Total Packets:", fresh->total_packets, rest);
+	snprintf(rest, sizeof(rest), " (%6.1f%%)",
+		 fresh->total_packets
+			 ? 100.0 * (double)fresh->vxlan_packets / (double)fresh->total_packets
+			 : 0);
+	dashboard_line(stream, "VXLAN Packets:", fresh->vxlan_packets, rest);
+	dashboard_line(stream, "Inner Packets:", fresh->inner_packets, "");
+	dashboard_line(stream, "NAT Applied:", fresh->nat_applied, "");
+	dashboard_line(stream, "DF Bits Cleared:", fresh->df_cleared, "");
+	dashboard_line(stream, "Forwarded:", fresh->forwarded, "");
+	dashboard_line(stream, "Redirected:", fresh->redirected, " (XDP_REDIRECT)");
+	dashboard_line(stream, "Errors:", fresh->errors, "");
+	fprintf(stream, "%-16s %16.2f Mbps\n", "Throughput:", rates->bits_per_second / 1e6);
+	fprintf(stream, "%-16s %16s ", "Status:", "");
+	print_grade(monitor, rates, stream);
+	fprintf(stream, "========================================\n");
 	fflush(stream);
 }

@@ -24,13 +24,15 @@ struct monitor_rates {
 	double nat_percent; /* of inner packets */
 	double redirected_pps;
 	double bits_per_second;
-	uint64_t errors; /* since the reading before */
+	struct stats_counters fresh; /* what was counted since the reading before */
 	struct stats_counters counters;
 };
 
 /* Takes a reading and makes it the one before. */
 struct monitor_rates monitor_take(struct monitor *monitor, const struct counters *counters);
 
+/* ANSI's colour of the line's STATUS; empty: it has none. */
+const char *monitor_grade_color(const struct monitor *monitor, const struct monitor_rates *rates);
 void monitor_print_header(FILE *stream);
 void monitor_print_line(const struct monitor *monitor, const struct monitor_rates *rates,
 			FILE *stream);

@@ -8,6 +8,8 @@
 #include <jansson.h>
 
 #include "datapath/datapath.h"
+#include "observe/health.h"
+#include "observe/loss.h"
 
 /*
  * The counters of `stats`, in the order they are shown. X(name, meaning)
@@ -39,9 +41,27 @@ struct stats_counters stats_derive(const struct counters *counters);
 const char *stats_mode(const struct instance_info *info);
 double stats_uptime(const struct instance_info *info); /* seconds since attached */
 
+const char *stats_next_hop_state(enum next_hop_state state); /* "resolved" */
+
+/* What `stats` shows. */
+struct stats_view {
+	const char *instance;
+	const struct datapath_stats *stats;
+	const struct datapath_condition *condition;
+	const struct health *health;
+	const struct loss_table *losses;
+	double seconds; /* what *stats counted in so many: shown per second; 0: all that it counted */
+};
+
+/*
+ * Leaves in *later what was counted since *earlier, row by row: a VNI by its number, a rule by its name.
+ * What was attached anew in between counts from zero. 0 or -ENOMEM.
+ */
+int stats_subtract(struct datapath_stats *later, const struct datapath_stats *earlier);
+
 /* The document of `stats --json`; NULL: no memory. */
-json_t *stats_json(const char *instance, const struct datapath_stats *stats);
-void stats_print(const char *instance, const struct datapath_stats *stats, FILE *stream);
+json_t *stats_json(const struct stats_view *view);
+void stats_print(const struct stats_view *view, FILE *stream);
 /* NAME VALUE lines in capitals, as the old vxlan_loader printed them. */
 void stats_dump(const struct datapath_stats *stats, FILE *stream);
 

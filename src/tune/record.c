@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
+#include "base/container.h"
 #include "tune/internal.h"
 
 #define FILE_NAME "tune.json"
@@ -21,6 +22,11 @@ static int record_make_directory(const char *path, struct error *error)
 {
 	if (mkdir(path, 0755) == 0 || errno == EEXIST)
 		return 0;
+	if (errno == EROFS && container_is_here())
+		return error_set(error, -EROFS,
+				 "tune changes settings of the host, and this container may not: "
+				 "%s: %s; run tune on the host",
+				 path, strerror(EROFS));
 	return error_set(error, -errno, "cannot create %s: %s%s", path, strerror(errno),
 			 errno == EACCES || errno == EPERM ? "; run as root" : "");
 }

@@ -5,6 +5,9 @@
 
 #include "base/printable.h"
 #include "datapath/names.h"
+#include "datapath/histogram.h"
+#include "observe/drops.h"
+#include "observe/sent.h"
 #include "observe/stats.h"
 #include "web/render.h"
 
@@ -50,14 +53,16 @@ static json_t *live_verdicts_json(const struct watch_live *live)
 		const struct hits *now = &live->now.counters.verdict[v];
 		const struct hits *before = &live->before.counters.verdict[v];
 
+		enum drop_cause cause = drop_cause_of(v, &live->condition);
+		json_t *pps = render_rate(watch_rate(before->packets, now->packets, live->seconds));
+
 		json_object_set_new(object, verdict_name(v),
-				    json_pack("{s:s, s:s, s:I, s:I, s:o}", "class",
-					      class_name(verdict_class(v)), "meaning",
-					      verdict_meaning(v), "packets",
+				    json_pack("{s:s, s:s?, s:s, s:I, s:I, s:o}", "class",
+					      class_name(verdict_class(v)), "cause",
+					      cause == DROP_NONE ? NULL : drop_cause_name(cause),
+					      "meaning", verdict_meaning(v), "packets",
 					      (json_int_t)now->packets, "bytes",
-					      (json_int_t)now->bytes, "pps",
-					      render_rate(watch_rate(before->packets, now->packets,
-								     live->seconds))));
+					      (json_int_t)now->bytes, "pps", pps));
 	}
 	return object;
 }
@@ -134,10 +139,11 @@ static json_t *next_hops_json(const struct datapath_condition *condition)
 	for (size_t i = 0; i < condition->unresolved_count; i++) {
 		const struct datapath_unresolved *row = &condition->unresolved[i];
 
-		json_array_append_new(unresolved,
-				      json_pack("{s:s, s:I, s:b}", "target",
-						ip_address_format(&row->target, target), "rule",
-						(json_int_t)row->rule, "failed", row->failed));
+		json_array_append_new(unresolved, json_pack("{s:s, s:I, s:s?, s:b}", "target",
+							    ip_address_format(&row->target, target),
+							    "rule", (json_int_t)row->rule, "name",
+							    *row->name ? row->name : NULL, "failed",
+							    row->failed));
 	}
 	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "resolved",
 			 (json_int_t)condition->next_hops[NEXT_HOP_RESOLVED], "unknown",
@@ -145,6 +151,50 @@ static json_t *next_hops_json(const struct datapath_condition *condition)
 			 (json_int_t)condition->next_hops[NEXT_HOP_LOCAL], "failed",
 			 (json_int_t)condition->next_hops[NEXT_HOP_FAILED], "unresolved",
 			 unresolved);
+}
+
+static json_t *live_sent_json(const struct watch_live *live)
+{
+	struct sent now = sent_derive(&live->now.counters);
+	struct sent before = sent_derive(&live->before.counters);
+
+	return json_pack("{s:I, s:I, s:I, s:o, s:o}", "packets", (json_int_t)now.packets, "bytes",
+			 (json_int_t)now.bytes, "fragments", (json_int_t)now.fragments, "pps",
+			 render_rate(watch_rate(before.packets, now.packets, live->seconds)),
+			 "bits_per_second",
+			 render_rate(watch_rate(before.bytes, now.bytes, live->seconds) * 8));
+}
+
+/* The counts of a histogram's buckets: of those with a bound, and of the one without. */
+static json_t *buckets_json(const __u64 *counts, size_t bounds, uint32_t (*bound_of)(size_t))
+{
+	json_t *limits = json_array(), *array = json_array();
+
+	for (size_t i = 0; i < bounds; i++)
+		json_array_append_new(limits, json_integer(bound_of(i)));
+	for (size_t i = 0; i <= bounds; i++)
+		json_array_append_new(array, json_integer((json_int_t)counts[i]));
+	return json_pack("{s:o, s:o}", "bounds", limits, "counts", array);
+}
+
+static uint32_t live_size_bound(size_t bucket)
+{
+	return histogram_size_bound[bucket];
+}
+
+static uint32_t live_time_bound(size_t bucket)
+{
+	return (uint32_t)TIME_FIRST_NS << bucket;
+}
+
+static json_t *histograms_json(const struct watch *watch)
+{
+	struct histograms since;
+	double seconds = watch_histograms(watch, &since);
+
+	return json_pack("{s:o, s:o, s:o}", "for_seconds", render_rate(seconds), "size_bytes",
+			 buckets_json(since.size, HISTOGRAM_SIZE_BOUNDS, live_size_bound),
+			 "time_ns", buckets_json(since.time, TIME_BUCKETS - 1, live_time_bound));
 }
 
 static json_t *history_json(const struct watch *watch)
@@ -178,7 +228,8 @@ static void add_datapath(json_t *document, const struct watch *watch)
 	size_t omitted;
 	json_t *losses = live_losses_json(live, &omitted);
 	json_t *part = json_pack(
-		"{s:s, s:s, s:s, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:o}",
+		"{s:s, s:s, s:s, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, "
+		"s:o}",
 		"interface", printable_copy(listen, sizeof(listen), info->listen), "target",
 		printable_copy(egress, sizeof(egress), info->egress), "mode", stats_mode(info),
 		"generation", (json_int_t)info->generation, "uptime_seconds", stats_uptime(info),
@@ -187,7 +238,8 @@ static void add_datapath(json_t *document, const struct watch *watch)
 		live_counters_json(live, true), "verdicts", live_verdicts_json(live), "losses",
 		losses, "losses_omitted", (json_int_t)omitted, "losses_counted",
 		live->condition.losses.counted, "next_hops", next_hops_json(&live->condition),
-		"rules", render_top_rules(&watch->rows), "vnis", render_top_vnis(&watch->rows));
+		"sent", live_sent_json(live), "histograms", histograms_json(watch), "rules",
+		render_top_rules(&watch->rows), "vnis", render_top_vnis(&watch->rows));
 
 	json_object_update(document, part);
 	json_decref(part);

@@ -13,6 +13,7 @@
 #include "observe/loss.h"
 #include "observe/metrics.h"
 #include "observe/stats.h"
+#include "web/assets.h"
 #include "web/pages.h"
 #include "web/render.h"
 
@@ -155,47 +156,29 @@ static int page_absence(const struct pages *pages, struct http_page *page)
 static int page_stats(void *data, const char *query, struct http_page *page)
 {
 	struct pages *pages = data;
-	struct datapath_stats stats;
-	struct error ignored;
+	struct view view;
 	json_t *document;
-	int err = datapath_read(pages->instance, &stats, &ignored);
+	int err = view_read(pages, &view);
 
 	(void)query;
 	if (err)
 		return err;
-	if (stats.state == DATAPATH_ABSENT) {
-		datapath_stats_clear(&stats);
+	if (view.stats.state == DATAPATH_ABSENT) {
+		view_clear(&view);
 		return page_absence(pages, page);
 	}
-	document = stats_json(pages->instance, &stats);
-	datapath_stats_clear(&stats);
+	document = stats_json(&(struct stats_view){.instance = pages->instance,
+						   .stats = &view.stats,
+						   .condition = &view.condition,
+						   .health = &view.health,
+						   .losses = &view.losses});
+	view_clear(&view);
 	page->type = "application/json";
 	page->body =
 		document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
 	page->length = page->body ? strlen(page->body) : 0;
 	json_decref(document);
 	return page->body ? 0 : -ENOMEM;
-}
-
-static int page_index(void *data, const char *query, struct http_page *page)
-{
-	static const char head[] = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
-				   "<title>vxlan-pipeline</title>\n<h1>vxlan-pipeline ";
-	static const char links[] = "<ul><li><a href=\"/healthz\">health</a>"
-				    "<li><a href=\"/metrics\">metrics</a>"
-				    "<li><a href=\"/stats.json\">counters</a></ul>\n";
-	struct pages *pages = data;
-	struct health health = current_health(pages, NULL);
-	FILE *stream = open_memstream(&page->body, &page->length);
-
-	(void)query;
-	if (!stream)
-		return -errno;
-	page->type = "text/html; charset=utf-8";
-	/* an instance's name holds no markup */
-	fprintf(stream, "%s" VERSION "</h1>\n<p>The condition of instance %s is %s.</p>\n%s", head,
-		pages->instance, health_severity_name(health_condition(&health)), links);
-	return fclose(stream) ? -ENOMEM : 0;
 }
 
 static int page_live(void *data, const char *query, struct http_page *page)
@@ -256,7 +239,6 @@ static const struct http_path paths[] = {
 	{"/rules.json", page_rules, .fresh_ms = LIVE_MS, .stale_ms = 2000,
 	 .accepts = accepts_rules},
 	{"/vnis.json", page_vnis, .fresh_ms = LIVE_MS, .stale_ms = 2000, .accepts = accepts_vnis},
-	{"/", page_index, .at_once = true},
 	{0},
 };
 
@@ -270,6 +252,7 @@ static void pages_tick(void *data)
 struct http_site pages_site(struct pages *pages)
 {
 	return (struct http_site){.paths = paths,
+				  .files = web_assets,
 				  .data = pages,
 				  .tick = pages_tick,
 				  .tick_ms = WATCH_TICK_MS};

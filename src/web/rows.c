@@ -57,29 +57,23 @@ static void fill_rule(const struct watch_rows *from, uint32_t index, struct row 
 	row_rate(row, from->rules_before ? &from->rules_before[index] : NULL, from->seconds);
 }
 
-static const char *rule_name(const struct row *row, char *name)
-{
-	snprintf(name, NAME_SIZE, "rule %" PRIu32, row->number);
-	return name;
-}
-
 static bool rule_holds(const struct watch_rows *from, const struct row *row, const char *text)
 {
-	char to[ADDR_TEXT_SIZE], name[NAME_SIZE];
+	const struct datapath_rule *rule = &from->stats.rules[row->index];
+	char to[ADDR_TEXT_SIZE];
 
-	return strcasestr(rule_name(row, name), text) ||
-	       strcasestr(ip_endpoint_format(&from->stats.rules[row->index].to, to), text);
+	return strcasestr(rule->name, text) || strcasestr(ip_endpoint_format(&rule->to, to), text);
 }
 
 static json_t *write_rule(const struct watch_rows *from, const struct row *row)
 {
-	char to[ADDR_TEXT_SIZE], name[NAME_SIZE];
+	const struct datapath_rule *rule = &from->stats.rules[row->index];
 	json_t *object = row_json(row);
+	char to[ADDR_TEXT_SIZE];
 
 	json_object_set_new(object, "rule", json_integer(row->number));
-	json_object_set_new(object, "name", json_string(rule_name(row, name)));
-	json_object_set_new(object, "to",
-			    json_string(ip_endpoint_format(&from->stats.rules[row->index].to, to)));
+	json_object_set_new(object, "name", json_string(rule->name));
+	json_object_set_new(object, "to", json_string(ip_endpoint_format(&rule->to, to)));
 	return object;
 }
 

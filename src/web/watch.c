@@ -9,9 +9,10 @@
 #include "datapath/names.h"
 #include "web/watch.h"
 
-#define LEAST_US     500000   /* two readings closer than this make no rate */
-#define ROWS_US      1000000  /* rules and VNIs are read once in so long, at most */
-#define ROWS_SHARE   100      /* and take no more than this part of a CPU */
+#define LEAST_US     500000  /* two readings closer than this make no rate */
+#define ROWS_US      1000000 /* rules and VNIs are read once in so long, at most */
+#define ROWS_SHARE   100     /* and take no more than this part of a CPU */
+#define MARKS_US     59000000
 #define UNWATCHED_US 15000000 /* nobody has looked for so long */
 
 uint64_t watch_class_sum(const struct counters *counters, enum verdict_class class)
@@ -113,6 +114,36 @@ static void forget_unwatched(struct watch_rows *rows)
 		malloc_trim(0);
 }
 
+/* Once a minute, and when the counters began anew. */
+static void add_mark(struct watch *watch, const struct watch_sample *now)
+{
+	struct watch_mark *marks = watch->marks;
+
+	if (watch->mark_count && marks[0].begun != now->begun)
+		watch->mark_count = 0;
+	if (watch->mark_count && now->at - marks[watch->mark_count - 1].at < MARKS_US)
+		return;
+	if (watch->mark_count == WATCH_MARKS)
+		memmove(marks, marks + 1, --watch->mark_count * sizeof(*marks));
+	marks[watch->mark_count++] =
+		(struct watch_mark){now->at, now->begun, now->counters.histograms};
+}
+
+double watch_histograms(const struct watch *watch, struct histograms *since)
+{
+	const struct watch_sample *now = &watch->live.now;
+	const struct histograms *before = &watch->marks[0].histograms;
+
+	*since = now->counters.histograms;
+	if (!watch->mark_count || watch->marks[0].begun != now->begun)
+		return 0;
+	for (size_t i = 0; i < SIZE_BUCKETS; i++)
+		since->size[i] -= before->size[i];
+	for (size_t i = 0; i < TIME_BUCKETS; i++)
+		since->time[i] -= before->time[i];
+	return (double)(now->at - watch->marks[0].at) / 1e6;
+}
+
 void watch_tick(struct watch *watch)
 {
 	struct watch_sample now = {.at = clock_us()};
@@ -136,6 +167,8 @@ void watch_tick(struct watch *watch)
 		add_gap(watch, &now);
 		add_point(watch, &point);
 	}
+	if (now.begun)
+		add_mark(watch, &now);
 	watch->ticks[1] = watch->ticks[0];
 	watch->ticks[0] = now;
 }

@@ -42,6 +42,15 @@ struct watch_sample {
 	uint64_t losses[LOSS_COUNT];
 };
 
+/* What the histograms were at some time; those of the last ten minutes are the difference. */
+#define WATCH_MARKS 10 /* a minute apart */
+
+struct watch_mark {
+	int64_t at;     /* CLOCK_MONOTONIC, us */
+	uint64_t begun; /* as of watch_sample */
+	struct histograms histograms;
+};
+
 /* What /live.json tells of the datapath. */
 struct watch_live {
 	struct datapath_condition condition;
@@ -69,6 +78,8 @@ struct watch {
 	struct watch_point points[WATCH_POINTS];
 	size_t next_point; /* where the next one goes */
 	size_t point_count;
+	struct watch_mark marks[WATCH_MARKS]; /* of the same counters, the oldest first */
+	size_t mark_count;
 	struct watch_live live;
 	struct watch_rows rows;
 };
@@ -86,6 +97,9 @@ int watch_read_rows(struct watch *watch);
 
 /* Of the class forwarded, dropped, ... */
 uint64_t watch_class_sum(const struct counters *counters, enum verdict_class class);
+
+/* The histograms since then, at most ten minutes; returns since when, in seconds. */
+double watch_histograms(const struct watch *watch, struct histograms *since);
 
 /* Per second; NAN: not known, as there are no seconds or the counter went back. */
 double watch_rate(uint64_t before, uint64_t now, double seconds);

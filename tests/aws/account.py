@@ -57,21 +57,24 @@ class OfModule:
 
 
 class Account:
-    def __init__(self, test, namespace=None, seed=1):
+    def __init__(self, test, namespace=None, seed=1, address="127.0.0.1"):
+        """`address`: of the namespace, where others find the account as well."""
         python()
+        self.url = f"http://{address}:{PORT}"
         self.test, self.work = test, program.Workspace().__enter__()
         test.addCleanup(self.work.__exit__)
         self.namespace = namespace or Namespace(test, "cloud")
         self.socket_path = os.path.join(self.work.path, "socket")
         self.log = os.path.join(self.work.path, "log")
         self.server = self.start([python(), os.path.join(HERE, "cloud_server.py"), str(PORT),
-                                  self.socket_path], self.log, CLOUD_SEED=str(seed))
+                                  self.socket_path], self.log, CLOUD_SEED=str(seed),
+                                 CLOUD_URL=self.url, CLOUD_WORK=self.work.path)
         wait_for(self._answers, 60, "moto to answer")
 
     def environment(self, **more):
         """That of whoever talks to this account."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return {**kept, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}", "AWS_REGION": REGION,
+        return {**kept, "AWS_ENDPOINT_URL": self.url, "AWS_REGION": REGION,
                 "AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "x", "NO_PROXY": "*",
                 "AWS_SECRET_ACCESS_KEY": "y", "AWS_EC2_METADATA_DISABLED": "true",
                 "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",

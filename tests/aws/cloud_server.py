@@ -4,7 +4,7 @@ An AWS account on this machine: moto, with what it lacks (cloud_*.py).
 
     cloud_server.py PORT SOCKET
 
-Serves AWS's APIs at 127.0.0.1:PORT, and questions of a test at a Unix socket, so that the test reaches
+Serves AWS's APIs at PORT, and questions of a test at a Unix socket, so that the test reaches
 it from any network namespace: a JSON line in, a JSON line out.
 
     {"call": [SERVICE, METHOD, {...}]}   calls AWS; {"ok": answer} or {"code": ..., "text": ...}
@@ -35,6 +35,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, run_simple
 
 MODULES = ("cloud_mirroring", "cloud_stack", "cloud_scaling", "cloud_lambda")
+ANSWERS = ("/wait/", "/answer/")  # where wait conditions and custom resources are answered
 ERROR = ("<Response><Errors><Error><Code>{0}</Code><Message>{1}</Message></Error></Errors>"
          "<RequestID>0</RequestID></Response>")
 
@@ -51,6 +52,12 @@ class Faults:
         self.faults, self.calls = [], collections.Counter()
 
     def __call__(self, environ, start_response):
+        if environ["PATH_INFO"].startswith(ANSWERS):
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            sys.modules["cloud_lambda"].receive(environ["PATH_INFO"],
+                                                environ["wsgi.input"].read(length))
+            start_response("200 OK", [])
+            return [b""]
         action = self.action(environ)
         with self.lock:
             self.calls[action] += 1
@@ -153,7 +160,7 @@ def main(port, path):
                     int(os.environ.get("CLOUD_SEED", "1")))
     control = ControlServer(path, faults)
     threading.Thread(target=control.serve_forever, daemon=True).start()
-    run_simple("127.0.0.1", int(port), faults, threaded=True, request_handler=Quiet)
+    run_simple("0.0.0.0", int(port), faults, threaded=True, request_handler=Quiet)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ $(FUZZ_BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_BUILD)/fuzz.a
 $(FUZZ_BUILD)/fuzz.a: $(FUZZ_OBJECTS)
 	rm -f $@ && $(AR) qcs $@ $^
 
-$(FUZZ_BUILD)/src/%.o: src/%.c | $(SKELETONS)
+$(FUZZ_BUILD)/src/%.o: src/%.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
 
@@ -33,7 +33,7 @@ DIFFERENTIAL_OBJECTS := $(DIFFERENTIAL_SOURCES:tests/fuzz/%.c=$(FUZZ_BUILD)/diff
 $(FUZZ_BUILD)/differential: $(DIFFERENTIAL_OBJECTS) $(filter-out $(BUILD)/src/cli/main.o,$(OBJECTS))
 	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$(FUZZ_BUILD)/differential-%.o: tests/fuzz/%.c | $(FUZZ_BUILD) $(SKELETONS)
+$(FUZZ_BUILD)/differential-%.o: tests/fuzz/%.c | $(FUZZ_BUILD) $(GENERATED)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The same with a broken datapath, whose sources are in mutants/NAME/bpf; files that embed the

@@ -70,7 +70,9 @@ class Life(Routed):
                     self.assert_silent("IPv")
                 self.forget()
                 self.appliance.run("nft", "flush", "ruleset")
-                self.settle()  # an answer to a packet of the gap may take that long
+                # an answer to a packet of the gap may take a second, and another 0.3 s each time that
+                # the kernel asks for its receiver's neighbour in vain
+                self.settle(2.5)
                 gaps.append(sum(self.answers.values()))
                 said = self.answered("IPv")
                 self.forget()

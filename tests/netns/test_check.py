@@ -181,12 +181,12 @@ class Findings(Checked):
 
     def test_targets_without_a_route(self):
         """Targets on no link of this host: found until a route leads there out of out0."""
-        rules = {"nat": [{"match": {"source_port": 1}, "to": "203.0.113.7:5"},
+        rules = {"nat": [{"match": {"source_port": 1}, "to": "203.0.113.7:5", "name": "far"},
                          {"match": {"source_port": 2}, "to": "203.0.113.8:5"}]}
         findings = self.check(rules)
         self.assertEqual(self.wrong(findings), [("warn", "targets")])
         finding = next(item for item in findings if item["check"] == "targets")
-        self.assertIn("203.0.113.7 (rule 1) out of out0, nor for 1 rule more", finding["why"])
+        self.assertIn("203.0.113.7 (rule 1, far) out of out0, nor for 1 rule more", finding["why"])
         self.appliance.run("sh", "-c", finding["fix"])
         self.appliance.ip("route", "add", "203.0.113.0/24", "dev", "in0")
         self.assertEqual(self.wrong(self.check(rules)), [("warn", "targets")], "not out of out0")

@@ -20,7 +20,9 @@ def at(listen):
 
 
 class Answers(Watched):
-    PATHS = (("/", "text/html; charset=utf-8"), ("/healthz", "text/plain; charset=utf-8"),
+    FILES = {"/", "/page.css", "/page.js"}
+    PATHS = (("/", "text/html; charset=utf-8"), ("/page.css", "text/css; charset=utf-8"),
+             ("/page.js", "text/javascript; charset=utf-8"), ("/healthz", "text/plain; charset=utf-8"),
              ("/metrics", "text/plain; version=0.0.4; charset=utf-8"),
              ("/stats.json", "application/json"), ("/live.json", "application/json"),
              ("/rules.json", "application/json"), ("/vnis.json", "application/json"))
@@ -37,7 +39,9 @@ class Answers(Watched):
                 with self.subTest(f"{method} {path}"):
                     answer = self.get(path, method=method)
                     self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, kind))
-                    self.assertEqual(answer.headers["Cache-Control"], "no-store")
+                    self.assertEqual(answer.headers["Cache-Control"],
+                                     "no-cache" if path in self.FILES else "no-store")
+                    self.assertIn("default-src 'none';", answer.headers["Content-Security-Policy"])
                     self.assertEqual(len(answer.body) > 0, method == "GET")
                     self.assertGreater(int(answer.headers["Content-Length"]), 0)
         for path in ("/nothing", "//", "/healthz/", "/Healthz", "/../etc/passwd", "/%00",
@@ -46,7 +50,7 @@ class Answers(Watched):
                 self.assertEqual(self.get(path).status, 404)
         self.assertEqual(self.get("/healthz?verbose=1").status, 200, "a query changes nothing")
         self.assertEqual(self.get().text, "healthy\n")
-        self.assertIn(self.instance, self.get("/").text)
+        self.assertIn('src="page.js"', self.get("/").text)
 
     def test_other_methods(self):
         for method, body in (("POST", b"x=1"), ("PUT", b"{}"), ("DELETE", None), ("OPTIONS", None),

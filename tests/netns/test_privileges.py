@@ -31,8 +31,8 @@ class Capabilities(Watched):
             with open(os.path.join(root, name, "status"), encoding="ascii") as file:
                 yield dict(line.split(":\t", 1) for line in file.read().splitlines())
 
-    def assert_dropped(self, daemon, count=2):
-        """Every thread has the three capabilities: the control loop, and the HTTP server's."""
+    def assert_dropped(self, daemon, count=3):
+        """Every thread has the three capabilities: the control loop, and the two of HTTP."""
         wait_for(lambda: len(list(self.threads(daemon))) == count, 5, f"{count} threads")
         for status in self.threads(daemon):
             for name in ("CapPrm", "CapEff", "CapBnd"):

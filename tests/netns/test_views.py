@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The old loader's flags, and the output of status, stats and monitor."""
 
+import json
 import os
 import re
 import signal
@@ -81,14 +82,37 @@ class Flags(Lifecycle):
         self.assertTrue(self.forwards())
 
     def test_verbose(self):
-        """-v prints a dashboard every interval."""
+        """-v prints a dashboard every interval, of what came in it."""
         daemon = self.start(arguments=["-v", "-I", "1"])
         self.assertTrue(self.forwards(17))
         wait_for(lambda: re.search(r"(?i)redirected\D+17\b", daemon.stdout), 10,
                  "a dashboard with the packets")
         shown = daemon.stdout.upper().count("REDIRECTED")
         wait_for(lambda: daemon.stdout.upper().count("REDIRECTED") > shown, 5, "the next")
+        self.assertRegex(daemon.stdout,
+                         r"(?m)^=== VXLAN Pipeline Statistics \[1s interval\] ===\n"
+                         r"Total Packets: +[\d,]+ \( +[\d,]+ pps\)\n"
+                         r"VXLAN Packets: +[\d,]+ \( +\d+\.\d%\)\n"
+                         r"Inner Packets: +[\d,]+\n"
+                         r"NAT Applied: +[\d,]+\n"
+                         r"DF Bits Cleared: +[\d,]+\n"
+                         r"Forwarded: +[\d,]+\n"
+                         r"Redirected: +[\d,]+ \(XDP_REDIRECT\)\n"
+                         r"Errors: +0\n"
+                         r"Throughput: +\d+\.\d\d Mbps\n"
+                         r"Status: +[A-Z]+\n"
+                         r"=+\n")
         self.assertEqual(daemon.terminate(), 0)
+
+
+class Others(Traffic):
+    """Frames that are not of the tunnel."""
+
+    def _send(self):
+        while not self.stop.is_set() and self.sent < 100000:
+            self.test.in_port.send(*[bytes(60)] * self.batch)
+            self.sent += self.batch
+            time.sleep(self.pause)
 
 
 class Views(Lifecycle):
@@ -142,6 +166,50 @@ class Views(Lifecycle):
         self.assertRegex(self.cli("stats", "--instance", self.instance).stdout,
                          r"(?i)redirected\D+13\b")
 
+    def test_stats_knows_the_rest(self):
+        """Health, events, sizes, what left, losses and next hops stand in the document, too."""
+        self.start({"monitor": {"histograms": True}}, rules("10.20.0.2:8081"))
+        self.assertTrue(self.forwards(13))
+        stats = self.stats()
+        self.assertEqual(stats["health"], {"healthy": True, "condition": "good", "reasons": []})
+        self.assertEqual(stats["since"], self.json("status")["since"])
+        self.assertEqual(stats["events"]["nat_applied"], 13)
+        self.assertEqual(stats["sent"]["packets"], 13)
+        self.assertEqual(stats["next_hops"], {"unknown": 0, "resolved": 1, "local": 0, "failed": 0})
+        self.assertEqual(stats["losses"], self.json("status")["losses"])
+        sizes = stats["packet_size_bytes"]
+        self.assertEqual(sum(bucket["packets"] for bucket in sizes["buckets"]),
+                         stats["counters"]["total_packets"])
+        self.assertEqual(sizes["sum"], stats["counters"]["bytes_processed"])
+        text = self.cli("stats", "--instance", self.instance).stdout
+        for title in ("health good", "Events", "Sizes of frames", "Next hops"):
+            self.assertRegex(text, f"(?m)^{title}")
+
+    def test_stats_without_a_daemon(self):
+        daemon = self.start()
+        daemon.kill()
+        health = self.stats()["health"]
+        self.assertEqual((health["healthy"], health["condition"]), (False, "bad"))
+        self.assertIn("no daemon runs", " ".join(health["reasons"]))
+
+    def test_stats_during(self):
+        self.start(rules("10.20.0.2:8081", name="syslog"))
+        self.assertTrue(self.forwards(1000))
+        with Traffic(self):
+            document = json.loads(self.cli("stats", "--during", "2", "--json", "--instance",
+                                           self.instance).stdout)
+            text = self.cli("stats", "--during", "1", "--instance", self.instance).stdout
+        self.assertAlmostEqual(document["seconds"], 2, delta=1)
+        rate = document["verdicts"]["redirected"]["packets"]
+        self.assertGreater(rate, 50)
+        self.assertAlmostEqual(document["rules"][0]["packets"], rate, delta=rate / 10)
+        self.assertEqual(document["rules"][0]["name"], "syslog")
+        self.assertAlmostEqual(
+            sum(bucket["packets"] for bucket in document["packet_size_bytes"]["buckets"]),
+            document["counters"]["total_packets"] * document["seconds"], delta=rate / 5 + 20)
+        self.assertRegex(text, r"(?m)^counted during \d+\.\d s$")
+        self.assertRegex(text, r"(?m)^  syslog +\d+\.\d +\d+\.\d  rule 1, to 10.20.0.2:8081$")
+
     def monitor(self, seconds, *words):
         """Runs `monitor` for that long; returns the lines that it writes into a pipe."""
         process = subprocess.Popen(  # pylint: disable=consider-using-with
@@ -165,6 +233,15 @@ class Views(Lifecycle):
             self.assertEqual(len(line.split()), 7, line)
             self.assertEqual(line.split()[-1], "IDLE")
         self.assertNotIn("\033", "\n".join(lines), "no colour in a pipe")
+
+    def test_monitor_of_other_frames(self):
+        """Frames that are not of the tunnel are no traffic to be judged."""
+        self.start()
+        with Others(self):
+            lines = self.monitor(2.5)
+        last = lines[-1].split()
+        self.assertGreater(int(last[1]), 10, lines)
+        self.assertEqual((last[2], last[-1]), ("0", "IDLE"))
 
     def test_monitor_judges_the_rate(self):
         for target, warning, status in ((100, 50, "OK"), (1000000, 100, "LOW"),

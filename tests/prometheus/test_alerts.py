@@ -15,7 +15,7 @@ import yaml
 from lib import program
 from lib.command import need_commands
 
-from alerting import ALERTS, EXPRESSIONS, RULES, named
+from alerting import ALERTS, EXPRESSIONS, RECORDED, RULES, documented, named, unknown
 
 ME = "10.9.0.2:9789"  # stands for the instance in what the alerts say
 EVALUATED = 120  # minutes, at which the rows look
@@ -314,6 +314,12 @@ def series(instance, changes):
         yield {"series": f"{name}{{{','.join(filter(None, labels))}}}", "values": values}
 
 
+def of_another_job():
+    """A host of another job, which is down and starts again and again: none of our business."""
+    for name, values in {"up": always(0)}.items() | restarts("process_start_time_seconds", 5, 9).items():
+        yield {"series": f'{name}{{instance="other:9100",job="node"}}', "values": values}
+
+
 def pairs(text):
     """{label: value} as Go prints labels."""
     return {key: json.loads(f'"{value}"') for key, value in re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', text)}
@@ -326,7 +332,8 @@ def fired(fleet):
     """
     names = sorted({rule["alert"] for rule in ALERTS})
     test = {"interval": "1m",
-            "input_series": [row for name, changes in fleet.items() for row in series(name, changes)],
+            "input_series": [row for name, changes in fleet.items() for row in series(name, changes)] +
+            list(of_another_job()),
             "alert_rule_test": [{"eval_time": f"{EVALUATED}m", "alertname": name, "exp_alerts": []}
                                 for name in names]}
     with program.Workspace() as work:
@@ -361,6 +368,10 @@ class Fire(unittest.TestCase):
     def test_well(self):
         """Nothing fires at an instance that is well, whatever the others have."""
         self.assertEqual(self.fired["well.fleet:9789"], {})
+
+    def test_other_jobs(self):
+        """What is not ours raises none of our alerts."""
+        self.assertNotIn("other:9100", self.fired)
 
     def test_fire(self):
         """The alert fires, it alone or with those that the row names, and says what the row says."""
@@ -425,6 +436,36 @@ class Text(unittest.TestCase):
                     self.assertEqual(aggregation, "without")
                 for labels in re.findall(r"without \((.*?)\)", expression):
                     self.assertFalse({"instance", "job"} & set(re.split(", *", labels)))
+
+    def test_metrics_that_there_are(self):
+        """Every metric and label is in docs/metrics.md, and none of them is deprecated."""
+        known, recorded = documented(), {rule["record"] for rule in RECORDED}
+        self.assertGreater(len(known), 35)
+        queries = re.findall(r'printf "(.*?)" \$', yaml.safe_dump(ALERTS, width=10000).replace('\\', ''))
+        self.assertGreater(len(queries), 2)
+        for expression in EXPRESSIONS + queries + [row["series"] for row in series("", {})]:
+            with self.subTest(expression):
+                self.assertEqual(list(unknown(expression, known, recorded)), [])
+
+    def test_losses_that_there_are(self):
+        """Each reason of a loss that the rules or their tests name stands in the sources."""
+        text = ""
+        for path in ("src/net/driver_counters.c", "src/observe/loss.c", "bpf/losses.h", "bpf/verdicts.h"):
+            with open(os.path.join(program.ROOT, path), encoding="utf-8") as file:
+                text += file.read()
+        selectors = [row["series"] for change in [{}, *(row.fires for row in ROWS)] for row in series("", change)
+                     if "lost_packets_total" in row["series"]]
+        for expression in EXPRESSIONS + selectors:
+            for name in re.findall(r'reason=~?"([\w()|]+)"', expression):
+                for each in ([name.replace("(in|out)", side) for side in ("in", "out")] if "(" in name else [name]):
+                    with self.subTest(each):
+                        self.assertRegex(text, rf"\b{each}\b")
+
+    def test_verdicts_that_there_are(self):
+        for expression in EXPRESSIONS:
+            for verdicts in re.findall(r'verdict[=!]~?"([^"]*)"', expression):
+                with self.subTest(expression):
+                    self.assertLessEqual(set(verdicts.split("|")), program.VERDICTS)
 
     def test_losses_leave_out_what_the_verdicts_say(self):
         """lost_packets_total{place="program"} repeats verdicts: every selector names another place, or a reason."""

@@ -27,7 +27,7 @@ PORT = 8080
 URL = f"http://127.0.0.1:{PORT}"
 INSTALLED = ["rpm", "dnf", "libelf1", "libjansson4", "libmnl0", "libnftnl11", "libyaml-0-2", "libmicrohttpd12",
              "libcap2"]
-NAMES = ("vxlan-pipeline.service", "vxlan-pipeline-tune.service")
+NAMES = ("vxlan-pipeline.service", "vxlan-pipeline-tune.service", "vxlan-pipeline-cloudwatch.timer")
 UNITS = ("vxlan-pipeline", "vxlan-pipeline@second")  # the ones that run
 # A program that does as much as %check looks at.
 TINY_PROGRAM = """

@@ -31,7 +31,7 @@ $(UNIT_BUILD)/vxlan-pipeline: $(UNIT_OBJECTS) $(UNIT_BUILD)/src/cli/main.o
 $(UNIT_BUILD)/unit.a: $(UNIT_OBJECTS)
 	rm -f $@ && $(AR) qcs $@ $^
 
-$(UNIT_BUILD)/src/%.o: src/%.c | $(SKELETONS)
+$(UNIT_BUILD)/src/%.o: src/%.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 

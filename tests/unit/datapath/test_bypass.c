@@ -68,6 +68,13 @@ static const struct {
 	 "1 1\nan IPsec policy (dir out src ::/0 dst fd20::/16 priority 0) demands ah for packets "
 	 "to fd20::2 (rule 1), but XDP asks no policies, and they leave in plaintext; name "
 	 "another target, or remove it\nip xfrm policy list dir out"},
+	{"a rule with a name",
+	 BASE "nat: [{name: six, match: {source_port: 1}, to: 'fd20::2'}]\n",
+	 {.demands = IPPROTO_AH, .source = {{6, {0}}, 0}, .destination = {{6, {0xfd, 0x20}}, 16}},
+	 {IN, OUT, false, false},
+	 "1 1\nan IPsec policy (dir out src ::/0 dst fd20::/16 priority 0) demands ah for packets "
+	 "to fd20::2 (rule 1, six), but XDP asks no policies, and they leave in plaintext; name "
+	 "another target, or remove it\nip xfrm policy list dir out"},
 	{"unmatched packets",
 	 "listen: {interface: in0}\nforward: {interface: out0, unmatched: forward}\n",
 	 {ESP, .source = ANY4, .destination = V4(192, 168, 0, 0, 16)},

@@ -178,6 +178,42 @@ static void many_rules(void **state)
 	free(made);
 }
 
+/* The longest names, addresses and numbers that there can be, and as many of them: docs/metrics.md. */
+static void longest_text(void **state)
+{
+	static const char name[] =
+		"abcdefghijklmnopqrstuvwxyz.0123456789-abcdefghijklmnopqrstuvwxy";
+	struct made_up *made = make(DATAPATH_ATTACHED);
+	char *text;
+
+	(void)state;
+	made->stats.rule_count = PIPELINE_MAX_RULES;
+	made->stats.rules = calloc(PIPELINE_MAX_RULES, sizeof(*made->stats.rules));
+	made->stats.vni_count = PIPELINE_MAX_VNIS;
+	made->stats.vnis = calloc(PIPELINE_MAX_VNIS, sizeof(*made->stats.vnis));
+	assert_true(made->stats.rules && made->stats.vnis);
+	for (size_t i = 0; i < PIPELINE_MAX_RULES; i++) {
+		struct datapath_rule *rule = &made->stats.rules[i];
+
+		rule->to = (struct ip_endpoint){.address.version = 6, .port = 65535};
+		memset(rule->to.address.bytes, 0xff, sizeof(rule->to.address.bytes));
+		rule->name = name;
+		rule->hits = (struct hits){UINT64_MAX, UINT64_MAX};
+	}
+	for (size_t i = 0; i < PIPELINE_MAX_VNIS; i++)
+		made->stats.vnis[i] = (struct datapath_vni){.vni = PIPELINE_VNI_MAX,
+							    .hits = {UINT64_MAX, UINT64_MAX}};
+	text = print(made);
+	assert_int_equal(count(text, name), 2 * METRICS_MAX_RULES);
+	assert_true(strlen(text) < 600000);
+	assert_has(text, "vxlan_pipeline_rule_series_omitted 64512");
+	assert_has(text, "vxlan_pipeline_vni_series_omitted 3072");
+	free(text);
+	free(made->stats.rules);
+	free(made->stats.vnis);
+	free(made);
+}
+
 static void allowances(void **state)
 {
 	static const char begins[] = "# TYPE vxlan_pipeline_conntrack_allowance_available gauge\n";
@@ -366,7 +402,8 @@ int main(void)
 		cmocka_unit_test(numbers),          cmocka_unit_test(many_rules),
 		cmocka_unit_test(allowances),       cmocka_unit_test(other_vnis),
 		cmocka_unit_test(many_vnis),        cmocka_unit_test(drops),
-		cmocka_unit_test(histograms),       cmocka_unit_test(promtool),
+		cmocka_unit_test(histograms),       cmocka_unit_test(longest_text),
+		cmocka_unit_test(promtool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,7 +161,10 @@ static struct datapath_stats some_stats(void)
 {
 	struct datapath_stats stats = {
 		.state = DATAPATH_ATTACHED,
-		.info = {.listen = "ens5", .egress = "ens6", .generic = 1},
+		.info = {.listen = "ens5",
+			 .egress = "ens6",
+			 .generic = 1,
+			 .attached_at = 1764000000000000000ULL},
 		.vnis = some_vnis,
 		.vni_count = COUNT_OF(some_vnis),
 		.rules = some_rules,
@@ -171,7 +174,37 @@ static struct datapath_stats some_stats(void)
 	stats.counters.verdict[VERDICT_REDIRECTED] = (struct hits){2, 300};
 	stats.counters.verdict[VERDICT_BAD_VXLAN] = (struct hits){1, 60};
 	stats.counters.event[EVENT_DF_CLEARED] = 1;
+	stats.counters.histograms.size[1] = 3;
+	stats.counters.histograms.size_sum = 360;
+	stats.counters.histograms.time[3] = 3;
+	stats.counters.histograms.time[TIME_BUCKETS - 1] = 1;
+	stats.counters.histograms.time_sum = 1000600;
 	return stats;
+}
+
+static struct datapath_condition some_condition = {
+	.next_hops = {[NEXT_HOP_RESOLVED] = 2, [NEXT_HOP_FAILED] = 1},
+};
+static struct health some_health = {
+	.reasons = {{HEALTH_DEGRADED, "one of two collectors is down"}},
+	.count = 1,
+};
+static struct loss_row some_losses[] = {
+	{LOSS_PLACE_NIC, "ens5", "rx_drops", 12, "had no room"},
+	{LOSS_PLACE_NIC, "ens6", "rx_drops", 0, "had no room"},
+	{LOSS_PLACE_PROGRAM, "", "bad_vxlan", 1, "no I flag"},
+};
+static struct loss_table some_loss = {.rows = some_losses, .count = COUNT_OF(some_losses)};
+
+static struct stats_view view_of(const char *instance, const struct datapath_stats *stats,
+				 double seconds)
+{
+	return (struct stats_view){.instance = instance,
+				   .stats = stats,
+				   .condition = &some_condition,
+				   .health = &some_health,
+				   .losses = &some_loss,
+				   .seconds = seconds};
 }
 
 /* Seconds since the machine was started. */
@@ -187,9 +220,21 @@ static void as_json(void **state)
 {
 	static const char expected[] =
 		"{\"instance\": \"blue\", \"interface\": \"ens5\", \"target\": \"ens6\", "
-		"\"mode\": \"generic\", \"counters\": {\"total_packets\": 3, \"vxlan_packets\": 2, "
+		"\"mode\": \"generic\", \"since\": \"2025-11-24T16:00:00Z\", "
+		"\"health\": {\"healthy\": true, \"condition\": \"degraded\", "
+		"\"reasons\": [\"one of two collectors is down\"]}, \"counters\": "
+		"{\"total_packets\": 3, \"vxlan_packets\": 2, "
 		"\"inner_packets\": 2, \"nat_applied\": 0, \"df_cleared\": 1, \"forwarded\": 2, "
 		"\"redirected\": 2, \"errors\": 1, \"bytes_processed\": 360}, "
+		"\"sent\": {\"packets\": 2, \"bytes\": 200, \"fragments\": 0}, "
+		"\"losses\": [{\"place\": \"nic\", \"interface\": \"ens5\", \"reason\": "
+		"\"rx_drops\", \"packets\": 12, \"meaning\": \"had no room\"}, "
+		"{\"place\": \"nic\", \"interface\": \"ens6\", \"reason\": "
+		"\"rx_drops\", \"packets\": 0, \"meaning\": \"had no room\"}, "
+		"{\"place\": \"program\", \"interface\": null, \"reason\": \"bad_vxlan\", "
+		"\"packets\": 1, \"meaning\": \"no I flag\"}], "
+		"\"next_hops\": {\"unknown\": 0, \"resolved\": 2, \"local\": 0, "
+		"\"failed\": 1}, "
 		"\"vnis\": [{\"packets\": 1, \"bytes\": 60, \"vni\": 0}, "
 		"{\"packets\": 6000000000, \"bytes\": 900000000000, \"vni\": 16777215}], "
 		"\"rules\": [{\"packets\": 7, \"bytes\": 700, \"rule\": 1, "
@@ -197,7 +242,8 @@ static void as_json(void **state)
 		"{\"packets\": 0, \"bytes\": 0, \"rule\": 2, "
 		"\"name\": \"1c05bd6f\", \"to\": \"2001:db8::1\"}]}";
 	struct datapath_stats stats = some_stats();
-	json_t *document = stats_json("blue", &stats), *verdicts;
+	struct stats_view view = view_of("blue", &stats, 0);
+	json_t *document = stats_json(&view), *verdicts, *buckets;
 	char *text;
 
 	(void)state;
@@ -207,6 +253,18 @@ static void as_json(void **state)
 	assert_true(json_is_real(json_object_get(document, "uptime_seconds")));
 	json_object_del(document, "uptime_seconds");
 	json_object_del(document, "verdicts");
+	assert_int_equal(json_object_size(json_object_get(document, "events")), EVENT_COUNT);
+	json_object_del(document, "events");
+	buckets = json_object_get(json_object_get(document, "packet_size_bytes"), "buckets");
+	text = json_dumps(json_array_get(buckets, 1), 0);
+	assert_string_equal(text, "{\"up_to\": 128, \"packets\": 3}");
+	free(text);
+	json_object_del(document, "packet_size_bytes");
+	buckets = json_object_get(json_object_get(document, "program_duration_ns"), "buckets");
+	text = json_dumps(json_array_get(buckets, TIME_BUCKETS - 1), 0);
+	assert_string_equal(text, "{\"up_to\": null, \"packets\": 1}");
+	free(text);
+	json_object_del(document, "program_duration_ns");
 	text = json_dumps(document, JSON_PRESERVE_ORDER);
 	assert_string_equal(text, expected);
 	free(text);
@@ -227,7 +285,8 @@ static void as_json(void **state)
 static void of_an_idle_instance(void **state)
 {
 	struct datapath_stats stats = {.info = {.listen = "ens5", .egress = "ens5"}};
-	json_t *document = stats_json("config", &stats);
+	struct stats_view view = view_of("config", &stats, 0);
+	json_t *document = stats_json(&view);
 
 	(void)state;
 	assert_string_equal(json_string_value(json_object_get(document, "mode")), "native");
@@ -254,7 +313,16 @@ typedef void print_stats(const struct datapath_stats *stats, FILE *stream);
 
 static void print_blue(const struct datapath_stats *stats, FILE *stream)
 {
-	stats_print("blue", stats, stream);
+	struct stats_view view = view_of("blue", stats, 0);
+
+	stats_print(&view, stream);
+}
+
+static void print_interval(const struct datapath_stats *stats, FILE *stream)
+{
+	struct stats_view view = view_of("blue", stats, 10);
+
+	stats_print(&view, stream);
 }
 
 /* The caller frees it. */
@@ -274,7 +342,10 @@ static void as_text(void **state)
 {
 	static const char first[] = "instance blue: ens5 -> ens6, generic mode, ";
 	static const char others[] =
-		"\n\n"
+		"\n"
+		"health degraded\n"
+		"  one of two collectors is down\n"
+		"\n"
 		"Counters\n"
 		"  total_packets                           3  frames that reached the program\n"
 		"  vxlan_packets                           2  frames with a valid VXLAN header\n"
@@ -296,6 +367,27 @@ static void as_text(void **state)
 		"without the I flag\n"
 		"  redirected                              2                300  sent out of "
 		"forward.interface\n"
+		"\n"
+		"Events\n"
+		"  df_cleared                              1  DF was cleared\n"
+		"\n"
+		"Sizes of frames                     packets              share\n"
+		"  up to 128 bytes                         3             100.0%  "
+		"########################################\n"
+		"  on average                            120 bytes\n"
+		"\n"
+		"Time in the program               1 in 1024              share\n"
+		"  up to 256 ns                            3              75.0%  "
+		"##############################\n"
+		"  longer                                  1              25.0%  ##########\n"
+		"  on average                         250150 ns\n"
+		"\n"
+		"Lost, all in all\n"
+		"  nic ens5                               12  rx_drops: had no room\n"
+		"\n"
+		"Next hops\n"
+		"  resolved                                2\n"
+		"  failed                                  1\n"
 		"\n"
 		"VNIs\n"
 		"  0                                       1                 60  \n"
@@ -319,6 +411,54 @@ static void as_text(void **state)
 	assert_null(strstr(text, "VNIs"));
 	assert_null(strstr(text, "Rules"));
 	free(text);
+}
+
+/* Of ten seconds: what came in a second, and no row in which nothing came. */
+static void of_an_interval(void **state)
+{
+	struct datapath_vni vnis_before[] = {{0, {1, 60}}, {7, {5, 50}}};
+	struct datapath_rule rules_before[] = {{.hits = {2, 200}, .name = "syslog"},
+					       {.hits = {9, 900}, .name = "gone"}};
+	struct datapath_stats before = {.info.attached_at = 1764000000000000000ULL,
+					.vnis = vnis_before,
+					.vni_count = COUNT_OF(vnis_before),
+					.rules = rules_before,
+					.rule_count = COUNT_OF(rules_before)};
+	struct datapath_vni vnis[COUNT_OF(some_vnis)];
+	struct datapath_rule rules[COUNT_OF(some_rules)];
+	struct datapath_stats stats = some_stats();
+	struct stats_view view = view_of("blue", &stats, 10);
+	json_t *document, *rule;
+	char *text;
+
+	(void)state;
+	memcpy(vnis, some_vnis, sizeof(vnis));
+	memcpy(rules, some_rules, sizeof(rules));
+	stats.vnis = vnis;
+	stats.rules = rules;
+	before.counters.verdict[VERDICT_REDIRECTED] = (struct hits){1, 100};
+	assert_int_equal(stats_subtract(&stats, &before), 0);
+	document = stats_json(&view);
+	assert_true(json_real_value(json_object_get(document, "seconds")) == 10);
+	rule = json_array_get(json_object_get(document, "rules"), 0);
+	assert_true(json_real_value(json_object_get(rule, "packets")) == 0.5);
+	assert_true(json_real_value(json_object_get(rule, "bytes")) == 50);
+	json_decref(document);
+	text = printed(print_interval, &stats);
+	assert_non_null(strstr(text, "\ncounted during 10.0 s\n"));
+	assert_non_null(strstr(text, "\nCounters per second\n"));
+	assert_non_null(strstr(text, "\n  redirected                            0.1               "
+				     "20.0  sent out"));
+	assert_non_null(strstr(text, "\n  syslog                                0.5               "
+				     "50.0  rule 1, to 10.2.41.17:8081\n"));
+	assert_null(strstr(text, "1c05bd6f"));
+	assert_null(strstr(text, "\n  0   "));
+	free(text);
+	/* attached anew meanwhile: all of it came since */
+	stats = some_stats();
+	before.info.attached_at--;
+	assert_int_equal(stats_subtract(&stats, &before), 0);
+	assert_int_equal(stats.rules[0].hits.packets, 7);
 }
 
 static void as_lines_in_capitals(void **state)
@@ -349,6 +489,7 @@ int main(void)
 		cmocka_unit_test(of_an_idle_instance),
 		cmocka_unit_test(uptime),
 		cmocka_unit_test(as_text),
+		cmocka_unit_test(of_an_interval),
 		cmocka_unit_test(as_lines_in_capitals),
 	};
 
