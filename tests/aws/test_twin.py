@@ -136,6 +136,11 @@ class Story(unittest.TestCase):
         self.traffic.start(session["VirtualNetworkId"])
         self.assertIsNotNone(deployed)
 
+        # Their user data is patient, so that they take minutes.
+        self.bad = {name: (sentence, self.deploy("appliance", name,
+                                                 **self.given(MinCapacity=1, **changes)))
+                    for name, (changes, sentence) in self.bad_cases().items()}
+
     def packets_arrive(self):
         """Both appliances forward, and every packet arrives"""
         time.sleep(3)
@@ -176,13 +181,10 @@ class Story(unittest.TestCase):
 
     def bad_inputs_fail(self):
         """Bad inputs: each stack fails with its sentence, and nothing that costs is left of it"""
-        cases = self.bad_cases()
-        commands = {name: self.deploy("appliance", name, **self.given(MinCapacity=1, **changes))
-                    for name, (changes, _) in cases.items()}
-        for name, (_, sentence) in cases.items():
+        for name, (sentence, command) in self.bad.items():
             with self.subTest(name):
-                output, _ = commands[name].communicate(timeout=400)
-                self.assertNotEqual(commands[name].returncode, 0, output)
+                output, _ = command.communicate(timeout=400)
+                self.assertNotEqual(command.returncode, 0, output)
                 self.assertEqual(self.twin.status(name), "ROLLBACK_COMPLETE")
                 self.assertRegex(str(self.twin.failures(name)), sentence)
                 self.assertEqual(self.twin.living(name, "Pending:Wait", "InService"), [])
