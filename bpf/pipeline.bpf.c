@@ -31,7 +31,7 @@ static __always_inline enum verdict judge(struct packet *packet)
 	packet->length = bytes_between(cursor.at, cursor.end);
 	if (config.buffers != BUFFERS_ONE)
 		packet->length = bpf_xdp_get_buff_len(packet->ctx);
-	if (config.trace)
+	if (config.trace && packet->trace)
 		packet->trace->scattered = packet_is_scattered(packet);
 	packet->ethernet = packet->ip = packet->transport = cursor.at;
 

@@ -50,6 +50,19 @@ def aws():
     return found
 
 
+def aws_2(directory, url):
+    """
+    Makes `aws` in the directory: version 2 of the AWS CLI, as Debian has it, which knows no $AWS_ENDPOINT_URL.
+    Skips the test if there is none.
+    """
+    debian = "/usr/bin/aws"
+    if not os.path.exists(debian) or "aws-cli/2." not in run(debian, "--version").stdout:
+        raise unittest.SkipTest("version 2 of the AWS CLI is not here: .ci/deps cloudwatch")
+    with open(os.path.join(directory, "aws"), "w", encoding="utf-8") as stream:
+        stream.write(f'#!/bin/sh\nexec {debian} --endpoint-url {url} "$@"\n')
+        os.fchmod(stream.fileno(), 0o755)
+
+
 class OfModule:
     """Stands in for a test whose cleanups are done when those of its module are over."""
 

@@ -9,6 +9,7 @@ import unittest
 
 import account as accounts
 from account import Account, OfModule
+from lib import program
 from lib.command import wait_for
 
 MIRROR = os.path.join(accounts.SOURCES, "mirror")
@@ -80,6 +81,21 @@ class Mirror(unittest.TestCase):
                 self.assertEqual(set(self.sessions()), expected)
                 self.mirror("delete", what)
                 self.assertEqual(self.sessions(), {})
+
+    def test_version_2_of_the_aws_cli(self):
+        with program.Workspace() as work:
+            accounts.aws_2(work.path, account.url)
+            path = f"{work.path}:{os.environ['PATH']}"
+            self.mirror("create", "role=web", *self.where, PATH=path)
+            self.assertEqual(set(self.sessions()), {*self.interfaces, self.second})
+            self.assertEqual(len(self.mirror("list", PATH=path).stdout.splitlines()), 5)
+            self.mirror("delete", "role=web", PATH=path)
+            self.assertEqual(self.sessions(), {})
+            account.faults({"action": "CreateTrafficMirrorSession", "skip": 2, "status": 400,
+                            "code": "TrafficMirrorSessionLimitExceeded"})
+            done = self.mirror("create", "role=web", *self.where, code=1, PATH=path)
+            self.assertIn("TrafficMirrorSessionLimitExceeded", done.stderr)
+            self.assertEqual(self.sessions(), {})
 
     def test_whole_packets_and_the_next_free_number(self):
         self.foreign(self.interfaces[1], 5)
