@@ -11,9 +11,9 @@
 #include "observe/cloudwatch.h"
 
 static const char about[] =
-	"Prints what /metrics answers, whether or not a daemon runs; or the input of\n"
-	"`aws cloudwatch put-metric-data --cli-input-json`, in which counters are what was added\n"
-	"since the last time that it was sent.";
+	"Prints what /metrics answers, whether or not a daemon runs, without the numbers of its\n"
+	"process; or the input of `aws cloudwatch put-metric-data --cli-input-json`, in which\n"
+	"counters are what was added since the last time that it was sent.";
 
 enum metrics_format { FORMAT_PROMETHEUS, FORMAT_CLOUDWATCH };
 
@@ -36,7 +36,6 @@ struct reading {
 	struct judged judged;
 	struct datapath_stats stats;
 	struct loss_table losses;
-	struct process_usage process;
 	struct metrics metrics;
 };
 
@@ -56,14 +55,15 @@ static int read_losses(struct reading *reading, struct error *error)
 		   : 0;
 }
 
+/*
+ * The numbers of its process have no prefix. A collector of text files has such numbers of its own, and
+ * of two that are called the same it loses one, and complains at each scrape.
+ */
 static void note_daemon(struct reading *reading, const char *instance)
 {
-	const struct instance_daemon *daemon = &reading->judged.daemon;
 	struct instance_reloads reloads;
 
-	reading->metrics.daemon_running = daemon->place != DAEMON_NOWHERE;
-	if (daemon->seen_as && process_read_usage(daemon->seen_as, &reading->process) == 0)
-		reading->metrics.process = &reading->process;
+	reading->metrics.daemon_running = reading->judged.daemon.place != DAEMON_NOWHERE;
 	if (instance_read_reloads(instance, &reloads))
 		return;
 	reading->metrics.reloaded_at = reloads.ended_at;

@@ -4,6 +4,7 @@ dist/cloudwatch/send, from the datapath's counters to CloudWatch: the real progr
 every version of it that this machine has; moto stands in for CloudWatch.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -32,7 +33,7 @@ class Sender(Lifecycle):
         reason = amazon.missing()
         if reason:
             self.skipTest(reason)
-        need_commands("curl", "setpriv")
+        need_commands("curl", "setpriv", "flock")
         super().setUp()
         self.state = os.path.join(amazon.own_state(), self.instance)
         self.metadata = amazon.Metadata(self, self.appliance)
@@ -62,6 +63,12 @@ class Sender(Lifecycle):
         text = text.replace("\nONE_TRY=14\n", f"\nONE_TRY={seconds}\n").replace("'1 3'", "'0 0'")
         self.sender = self.work.file("send", text)
         os.chmod(self.sender, 0o755)
+
+    def take_capabilities_of_the_unit(self):
+        with open(UNIT, encoding="ascii") as file:
+            names = re.search(r"^CapabilityBoundingSet=(.*)$", file.read(), re.M)[1].split()
+        kept = ",".join("+" + name.removeprefix("CAP_").lower() for name in names)
+        self.before = ("setpriv", f"--bounding-set=-all,{kept}", "--inh-caps=-all", "--no-new-privs")
 
     def send(self, **environment):
         """Exit status, and what was said."""
@@ -126,12 +133,9 @@ class Ways(Sender):
 
     def test_with_the_capabilities_of_the_unit(self):
         """It reads the counters with these, and the CLI has none of them."""
-        with open(UNIT, encoding="ascii") as file:
-            names = re.search(r"^CapabilityBoundingSet=(.*)$", file.read(), re.M)[1].split()
-        kept = ",".join("+" + name.removeprefix("CAP_").lower() for name in names)
         self.start()
         self.assertTrue(self.forwards(3))
-        self.before = ("setpriv", f"--bounding-set=-all,{kept}", "--inh-caps=-all", "--no-new-privs")
+        self.take_capabilities_of_the_unit()
         self.sends()
         self.assertTrue(self.forwards(4))
         self.sends()
@@ -220,7 +224,7 @@ class Failures(Sender):
     def test_no_cli(self):
         os.remove(os.path.join(self.bin, "aws"))
         for name in ("sh", "curl", "cat", "tr", "cut", "id", "date", "mktemp", "chmod", "mkdir", "rm", "grep",
-                     "sed", "tail", "mv", "sleep", "timeout", "setpriv", "nsenter"):
+                     "sed", "tail", "mv", "sleep", "timeout", "setpriv", "flock", "nsenter"):
             os.symlink(shutil.which(name), os.path.join(self.bin, name))
         self.assertRegex(self.send(PATH=self.bin)[1], "aws is not installed")
 
@@ -230,11 +234,33 @@ class Failures(Sender):
         self.assertRegex(self.send()[1], r"uid 65534 65534 CapBnd:0000000000000000 /nonexistent")
 
     def test_a_cli_that_never_ends(self):
-        self.script("aws", "trap '' TERM; sleep 60 & wait; sleep 60")
+        """It is ended each time, with the capabilities of the unit, too."""
+        pids = os.path.join(self.bin, "pids")
+        with open(pids, "w", encoding="ascii"):
+            os.chmod(pids, 0o666)
+        self.take_capabilities_of_the_unit()
+        self.script("aws", f"trap '' TERM; echo $$ >> {pids}; sleep 60 & wait; sleep 60")
         begun = time.monotonic()
         self.give_each_try(2)
         self.assertRegex(self.send()[1], "not ended within 2 s")
         self.assertLess(time.monotonic() - begun, 60)
+        with open(pids, encoding="ascii") as file:
+            started = file.read().split()
+        self.assertEqual((len(started), [pid for pid in started if os.path.exists(f"/proc/{pid}")]), (3, []))
+
+    def test_two_at_once(self):
+        """The second one sends nothing: what was added would be sent twice."""
+        os.makedirs(self.state, exist_ok=True)
+        first = os.open(self.state, os.O_RDONLY)
+        self.addCleanup(os.close, first)
+        fcntl.flock(first, fcntl.LOCK_EX)
+        status, said = self.send()
+        self.assertEqual((status, said.count("\n"), self.front.requests), (1, 1, []))
+        self.assertIn("another one is sending", said)
+        fcntl.flock(first, fcntl.LOCK_UN)
+        self.front.always = "AccessDenied"
+        self.send()
+        self.assertEqual(len(self.front.requests), 1)
 
     def test_what_a_failure_says_is_one_line(self):
         self.script("aws", r"printf 'first\nsecond \033[31mred\007\n\n' >&2; exit 1")
