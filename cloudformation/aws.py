@@ -124,17 +124,17 @@ def say(text):
 
 
 def signal(status, reason):
-    """Tells the stack whether this instance is good: its creation with the reason, a rolling update without. No more
-    than one of them waits: an instance may also come by itself, and the address of the creation lasts for a day."""
+    """Tells the stack whether this instance is good: with the reason, by the address that lasts for the stack's first
+    day, and without, as a rolling update waits for it. Nobody waits for an instance that comes by itself."""
     instance, problems = metadata("instance-id"), []
-    try:
-        call("cloudformation", "SignalResource", StackName=ENV["STACK"], LogicalResourceId="Group",
-             UniqueId=instance, Status=status)
-    except OSError as error:
-        problems.append(error)
     body = {"Status": status, "Reason": reason, "UniqueId": instance, "Data": instance}
     try:
         http(ENV["WAIT_URL"], json.dumps(body).encode(), {"Content-Type": ""}, "PUT", 30)
+    except OSError as error:
+        problems.append(error)
+    try:
+        call("cloudformation", "SignalResource", StackName=ENV["STACK"], LogicalResourceId="Group",
+             UniqueId=instance, Status=status)
     except OSError as error:
         problems.append(error)
     if len(problems) == 2:

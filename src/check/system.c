@@ -108,6 +108,12 @@ void check_libbpf(const struct check *check)
 		check_find(check, FINDING_OK, "libbpf is %s", version);
 }
 
+/* Who checks as anybody may still run as root; who has what `run` needs, and cannot mount, is to run so. */
+static bool is_unable_to_mount(const struct host *host)
+{
+	return host->cap_bpf == ANSWER_YES && host->cap_sys_admin == ANSWER_NO;
+}
+
 void check_bpffs(const struct check *check)
 {
 	if (check->host->pins_at_risk == ANSWER_YES)
@@ -116,6 +122,11 @@ void check_bpffs(const struct check *check)
 				     "daemon's mount namespace has: if the daemon is killed, "
 				     "forwarding ends; start it with the host's instead"),
 			  "nsenter --net=/run/netns/NAME vxlan-pipeline run");
+	else if (check->host->bpffs == ANSWER_NO && is_unable_to_mount(check->host))
+		check_fix(check_find(check, FINDING_FAIL,
+				     "no BPF file system is mounted at /sys/fs/bpf, and this "
+				     "process, as in a container, may not mount one"),
+			  "mount -t bpf bpf /sys/fs/bpf");
 	else if (check->host->bpffs == ANSWER_NO)
 		check_fix(check_find(check, FINDING_WARN,
 				     "no BPF file system is mounted at /sys/fs/bpf; `run` mounts "

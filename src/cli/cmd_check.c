@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "base/quote.h"
+#include "net/netdev.h"
 
 static const char about[] =
 	"Says whether this host can do what the configuration asks for. Each finding is ok, warn\n"
@@ -142,13 +143,17 @@ static void say_options(const struct check_options *options, char *text, size_t 
 		*text = '\0';
 }
 
-static enum command_status check(const struct check_options *options, const struct config *config)
+static enum command_status check(const struct check_options *options, struct config *config)
 {
 	struct findings findings;
 	struct error error;
 	struct host host;
 	char named[280];
 
+	if (!options->facts) {
+		netdev_find_name(config->listen.interface);
+		netdev_find_name(config->forward.interface);
+	}
 	if (learn(options, config, &host, &error)) {
 		command_fail(&error);
 		/* facts are input, as a configuration is */

@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/options.h"
+#include "net/netdev.h"
 #include "tune/tune.h"
 
 static const char about[] =
@@ -174,6 +175,10 @@ static int tune(const struct tune_options *options, struct tune_results *results
 							     path, sizeof(path)),
 					 NULL, 0, status))
 			return -EINVAL;
+		if (!options->facts) {
+			netdev_find_name(config.listen.interface);
+			netdev_find_name(config.forward.interface);
+		}
 		err = tune_print_plan(options, &config, &planned, &error);
 		config_clear(&config);
 		if (!err)

@@ -69,7 +69,7 @@ void daemon_follow_next_hops(struct daemon *daemon);
 void daemon_ask_neighbours(struct daemon *daemon);
 
 /* Applies the configuration to the datapath; 0, or -errno and nothing has changed. */
-int daemon_apply_datapath(struct daemon *daemon, const struct config *config, struct error *error);
+int daemon_apply_datapath(struct daemon *daemon, struct config *config, struct error *error);
 /* Is this the error of a start that --wait has wait for its interfaces? */
 bool daemon_may_wait(const struct daemon *daemon, int err);
 /* Begins to wait; `why` says for what. */

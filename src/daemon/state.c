@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/internal.h"
 #include "instance/instance.h"
+#include "net/netdev.h"
 
 bool daemon_is_to_end(void)
 {
@@ -35,10 +36,13 @@ void daemon_note_trouble(struct daemon *daemon, const char *why)
 	daemon_note_reloads(daemon);
 }
 
-int daemon_apply_datapath(struct daemon *daemon, const struct config *config, struct error *error)
+int daemon_apply_datapath(struct daemon *daemon, struct config *config, struct error *error)
 {
-	int err = apply_config(&daemon->applied, daemon->options->instance, config, error);
+	int err;
 
+	netdev_find_name(config->listen.interface);
+	netdev_find_name(config->forward.interface);
+	err = apply_config(&daemon->applied, daemon->options->instance, config, error);
 	if (!err) {
 		daemon->due[JOB_BEAT] = 0;
 		daemon->due[JOB_NEXT_HOPS] = config->forward.next_hop == NEXT_HOP_ROUTE ? 0 : NEVER;

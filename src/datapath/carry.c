@@ -8,27 +8,31 @@
 #include "base/cleanup.h"
 #include "datapath/internal.h"
 
+struct sorted_rule {
+	const struct datapath_rule *rule;
+};
+
 /* The rules of the generation before, in two orders. */
 struct old_rules {
-	const struct datapath_rule **by_name;
-	const struct datapath_rule **by_content; /* what they match, and where they send it */
-	bool *taken;                             /* by their places in `first` */
+	struct sorted_rule *by_name;
+	struct sorted_rule *by_content; /* what they match, and where they send it */
+	bool *taken;                    /* by their places in `first` */
 	const struct datapath_rule *first;
 	size_t count;
 };
 
 static int compare_names(const void *left, const void *right)
 {
-	const struct datapath_rule *const *a = left, *const *b = right;
+	const struct sorted_rule *a = left, *b = right;
 
-	return strcmp((*a)->name, (*b)->name);
+	return strcmp(a->rule->name, b->rule->name);
 }
 
 static int compare_contents(const void *left, const void *right)
 {
-	const struct datapath_rule *const *a = left, *const *b = right;
+	const struct sorted_rule *a = left, *b = right;
 
-	return memcmp(*a, *b, offsetof(struct datapath_rule, hits));
+	return memcmp(a->rule, b->rule, offsetof(struct datapath_rule, hits));
 }
 
 static void old_rules_clear(struct old_rules *old)
@@ -52,7 +56,7 @@ static int old_rules_sort(struct old_rules *old, const struct datapath_stats *st
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < old->count; i++)
-		old->by_name[i] = old->by_content[i] = &stats->rules[i];
+		old->by_name[i].rule = old->by_content[i].rule = &stats->rules[i];
 	qsort(old->by_name, old->count, sizeof(*old->by_name), compare_names);
 	qsort(old->by_content, old->count, sizeof(*old->by_content), compare_contents);
 	return 0;
@@ -60,16 +64,17 @@ static int old_rules_sort(struct old_rules *old, const struct datapath_stats *st
 
 /* Gives the rule what the one that the search finds counted, unless another rule has that already. */
 static bool take_counts(struct old_rules *old, const struct datapath_rule *rule,
-			const struct datapath_rule *const *sorted,
+			const struct sorted_rule *sorted,
 			int (*compare)(const void *, const void *), struct hits *base)
 {
-	const struct datapath_rule *const *found =
-		bsearch(&rule, sorted, old->count, sizeof(*sorted), compare);
+	const struct sorted_rule wanted = {rule};
+	const struct sorted_rule *found =
+		bsearch(&wanted, sorted, old->count, sizeof(*sorted), compare);
 
-	if (!found || old->taken[*found - old->first])
+	if (!found || old->taken[found->rule - old->first])
 		return false;
-	old->taken[*found - old->first] = true;
-	*base = (*found)->hits;
+	old->taken[found->rule - old->first] = true;
+	*base = found->rule->hits;
 	return true;
 }
 

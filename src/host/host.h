@@ -115,7 +115,8 @@ struct host {
 	enum answer cap_bpf;   /* this process's; CAP_SYS_ADMIN stands for it and for CAP_PERFMON */
 	enum answer cap_net_admin;
 	enum answer cap_perfmon;
-	enum answer kernel_log; /* this process may read it */
+	enum answer cap_sys_admin; /* which mounting takes */
+	enum answer kernel_log;    /* this process may read it */
 	int64_t ip_forward;
 	int64_t forwarding6;    /* of `all` */
 	int64_t rp_filter;      /* of `all` */

@@ -53,6 +53,7 @@ static const struct field host_fields[] = {
 	HOST_FIELD(ANSWER, "cap_bpf", cap_bpf),
 	HOST_FIELD(ANSWER, "cap_net_admin", cap_net_admin),
 	HOST_FIELD(ANSWER, "cap_perfmon", cap_perfmon),
+	HOST_FIELD(ANSWER, "cap_sys_admin", cap_sys_admin),
 	HOST_FIELD(ANSWER, "kernel_log", kernel_log),
 	HOST_FIELD(NUMBER, "ip_forward", ip_forward),
 	HOST_FIELD(NUMBER, "forwarding6", forwarding6),

@@ -71,6 +71,7 @@ static void read_capabilities(struct host *host)
 	host->cap_bpf = has(effective, CAP_BPF);
 	host->cap_perfmon = has(effective, CAP_PERFMON);
 	host->cap_net_admin = effective & 1ULL << CAP_NET_ADMIN ? ANSWER_YES : ANSWER_NO;
+	host->cap_sys_admin = effective & 1ULL << CAP_SYS_ADMIN ? ANSWER_YES : ANSWER_NO;
 }
 
 /* The highest number of an idle state that is enabled on any CPU. */

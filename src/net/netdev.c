@@ -19,6 +19,15 @@ static int netdev_query(int fd, unsigned long request, struct ifreq *request_dat
 	return ioctl(fd, request, request_data) < 0 ? -errno : 0;
 }
 
+void netdev_find_name(char *name)
+{
+	char own[IF_NAMESIZE];
+	unsigned int ifindex = if_nametoindex(name);
+
+	if (ifindex && if_indextoname(ifindex, own))
+		strcpy(name, own);
+}
+
 static void netdev_read_driver(const char *name, struct netdev *netdev)
 {
 	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};

@@ -22,6 +22,13 @@ struct netdev {
 /* 0; -ENODEV when there is no such interface. */
 int netdev_get(const char *name, struct netdev *netdev, struct error *error);
 
+/*
+ * Puts the interface's own name in place of one of its alternative names (`ip link property add dev
+ * ens6 altname mirror0`), which /sys, /proc and nftables do not know. `name`: IF_NAMESIZE bytes; it
+ * stays if no interface has it.
+ */
+void netdev_find_name(char *name);
+
 /* 0 or -errno; -EINVAL: more or less than the driver takes now. */
 int netdev_set_mtu(const char *name, uint32_t mtu);
 

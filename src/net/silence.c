@@ -229,23 +229,30 @@ int silence_read(const char *instance, const struct silence *silence, struct sil
 	return 0;
 }
 
+static int silence_open_owner(void)
+{
+	return owner ? 0 : netlink_open(&owner, NETLINK_NETFILTER, 0);
+}
+
 static int silence_make_owned(const char *instance, const struct silence *silence)
 {
-	int err = -EOPNOTSUPP;
+	int err = silence_open_owner();
 
-	if (owner || netlink_open(&owner, NETLINK_NETFILTER, 0) == 0)
+	if (!err)
 		err = silence_make(instance, silence, owner);
 	return err == -EOPNOTSUPP ? silence_make(instance, silence, NULL) : err;
 }
 
-/*
- * Tables that are in place stay as they are, and their counts go on: whether they can be owned, or
- * nobody may own them on this kernel, they do what they should.
- */
-static void silence_take_over(const char *instance)
+/* Tables in place stay, and their counts go on. Those that an older build made cannot be owned. */
+static int silence_take_over(const char *instance, struct error *error)
 {
-	if (!owner && netlink_open(&owner, NETLINK_NETFILTER, 0) == 0)
-		silence_own(instance, owner);
+	int err = silence_open_owner();
+
+	if (!err)
+		err = silence_own(instance, owner);
+	if (!err || err == -EOPNOTSUPP)
+		return 0;
+	return error_set(error, err, "cannot take over the rules of nftables: %s", strerror(-err));
 }
 
 int silence_begin(const char *instance, struct silence *silence, struct error *error)
@@ -260,10 +267,8 @@ int silence_begin(const char *instance, struct silence *silence, struct error *e
 		for (size_t i = 0; i < SILENCE_SETTINGS; i++)
 			silence->before_settings[i] = setting_read(settings[i]);
 	}
-	if (silence_read(instance, silence, NULL, &(struct error){0}) == 0) {
-		silence_take_over(instance);
-		return 0;
-	}
+	if (silence_read(instance, silence, NULL, &(struct error){0}) == 0)
+		return silence_take_over(instance, error);
 	err = settings_turn_on(error);
 	if (err)
 		return err;

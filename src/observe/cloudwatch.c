@@ -146,6 +146,7 @@ static void add_gauges(json_t *figures, const struct metrics *metrics)
 {
 	enum health_severity condition = health_condition(metrics->health);
 	const size_t *next_hops = metrics->condition->next_hops;
+	size_t unreachable = next_hops[NEXT_HOP_UNKNOWN] + next_hops[NEXT_HOP_FAILED];
 
 	json_object_set_new(figures, "Healthy", json_integer(condition != HEALTH_BAD));
 	json_object_set_new(figures, "Degraded", json_integer(condition == HEALTH_DEGRADED));
@@ -153,8 +154,7 @@ static void add_gauges(json_t *figures, const struct metrics *metrics)
 	json_object_set_new(figures, "ReloadFailed", json_integer(metrics->reload_failed));
 	if (metrics->stats->state != DATAPATH_ABSENT)
 		json_object_set_new(figures, "UnreachableTargets",
-				    json_integer((json_int_t)(next_hops[NEXT_HOP_UNKNOWN] +
-							      next_hops[NEXT_HOP_FAILED])));
+				    json_integer((json_int_t)unreachable));
 }
 
 static const char *unit_of(const char *figure)

@@ -35,29 +35,33 @@ static int compare_vnis(const void *left, const void *right)
 	return (a->vni > b->vni) - (a->vni < b->vni);
 }
 
+struct rule_before {
+	const struct datapath_rule *rule;
+};
+
 static int compare_rule_names(const void *left, const void *right)
 {
-	const struct datapath_rule *const *a = left, *const *b = right;
+	const struct rule_before *a = left, *b = right;
 
-	return strcmp((*a)->name, (*b)->name);
+	return strcmp(a->rule->name, b->rule->name);
 }
 
 static int subtract_rules(struct datapath_stats *later, const struct datapath_stats *earlier)
 {
-	const struct datapath_rule **sorted = calloc(earlier->rule_count + 1, sizeof(*sorted));
+	struct rule_before *sorted = calloc(earlier->rule_count + 1, sizeof(*sorted));
 
 	if (!sorted)
 		return -ENOMEM;
 	for (size_t i = 0; i < earlier->rule_count; i++)
-		sorted[i] = &earlier->rules[i];
+		sorted[i].rule = &earlier->rules[i];
 	qsort(sorted, earlier->rule_count, sizeof(*sorted), compare_rule_names);
 	for (size_t i = 0; i < later->rule_count; i++) {
-		const struct datapath_rule *rule = &later->rules[i];
-		const struct datapath_rule **found = bsearch(&rule, sorted, earlier->rule_count,
-							     sizeof(*sorted), compare_rule_names);
+		const struct rule_before wanted = {&later->rules[i]};
+		const struct rule_before *found = bsearch(&wanted, sorted, earlier->rule_count,
+							  sizeof(*sorted), compare_rule_names);
 
 		if (found)
-			subtract_hits(&later->rules[i].hits, &(*found)->hits);
+			subtract_hits(&later->rules[i].hits, &found->rule->hits);
 	}
 	free(sorted);
 	return 0;

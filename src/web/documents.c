@@ -251,44 +251,47 @@ static struct document *find_document(struct documents *documents, size_t path, 
 	return place;
 }
 
-static int document_give(const struct documents *documents, const struct document *document,
-			 void *client, int *given)
+static enum documents_answer document_give(const struct documents *documents,
+					   const struct document *document, void *client,
+					   int *result)
 {
+	*result = document->err;
 	if (document->err)
-		return document->err;
-	*given = documents->server->give(client, document->status, document->packed);
-	return 0;
+		return DOCUMENTS_FAILED;
+	*result = documents->server->give(client, document->status, document->packed);
+	return DOCUMENTS_GIVEN;
 }
 
-static int await(struct documents *documents, struct document *document, void *client)
+static enum documents_answer await(struct documents *documents, struct document *document,
+				   void *client)
 {
 	if (documents->waiter_count == DOCUMENTS_MAX_CLIENTS)
-		return -EBUSY;
+		return DOCUMENTS_BUSY;
 	documents->waiters[documents->waiter_count++] =
 		(struct waiter){.client = client, .document = document};
 	document->waiters++;
 	documents->server->suspend(client);
-	return 1;
+	return DOCUMENTS_WAITS;
 }
 
-static int ask_anew(struct documents *documents, size_t path, const char *query, void *client,
-		    int *given)
+static enum documents_answer ask_anew(struct documents *documents, size_t path, const char *query,
+				      void *client, int *result)
 {
 	struct document *document = find_document(documents, path, query);
 	int64_t now = clock_ms();
 
 	if (!document)
-		return -EBUSY;
+		return DOCUMENTS_BUSY;
 	document->asked_at = now;
 	if (now < document->stale_at)
-		return document_give(documents, document, client, given);
+		return document_give(documents, document, client, result);
 	if (!document->wanted_at) {
 		document->wanted_at = now;
 		pthread_cond_signal(&documents->wanted);
 	}
 	if (documents->making && document->packed &&
 	    now < document->stale_at + path_of(documents, document)->stale_ms)
-		return document_give(documents, document, client, given);
+		return document_give(documents, document, client, result);
 	return await(documents, document, client);
 }
 
@@ -298,24 +301,24 @@ static void end_waiting(struct documents *documents, struct waiter *waiter)
 	*waiter = documents->waiters[--documents->waiter_count];
 }
 
-int documents_ask(struct documents *documents, size_t path, const char *query, void *client,
-		  int *given)
+enum documents_answer documents_ask(struct documents *documents, size_t path, const char *query,
+				    void *client, int *result)
 {
+	enum documents_answer answer;
 	struct waiter *waiter;
-	int err;
 
 	pthread_mutex_lock(&documents->lock);
 	waiter = find_waiter(documents, client);
 	if (documents->ending) {
-		err = -ESHUTDOWN;
+		answer = DOCUMENTS_BUSY;
 	} else if (waiter) {
-		err = document_give(documents, waiter->document, client, given);
+		answer = document_give(documents, waiter->document, client, result);
 		end_waiting(documents, waiter);
 	} else {
-		err = ask_anew(documents, path, query, client, given);
+		answer = ask_anew(documents, path, query, client, result);
 	}
 	pthread_mutex_unlock(&documents->lock);
-	return err;
+	return answer;
 }
 
 void documents_leave(struct documents *documents, const void *client)

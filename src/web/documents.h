@@ -30,16 +30,21 @@ struct documents;
 /* 0 or -errno. All that it is given stays the caller's. */
 int documents_start(struct documents **out, const struct http_site *site,
 		    const struct documents_server *server);
-/* Ends the thread and resumes who waits; from then on documents_ask() says -ESHUTDOWN. */
+/* Ends the thread and resumes who waits; from then on all is busy. */
 void documents_end(struct documents *documents);
 void documents_free(struct documents *documents); /* after that; NULL is allowed */
 
-/*
- * Answers a client with the document of a path, or lets it wait for it. 1: it waits; 0: what give() said is
- * in *given; -EBUSY: too many wait, or for too many different queries; else -errno of what makes it.
- */
-int documents_ask(struct documents *documents, size_t path, const char *query, void *client,
-		  int *given);
+/* What became of a client that asked. */
+enum documents_answer {
+	DOCUMENTS_GIVEN,  /* `result` is what give() said */
+	DOCUMENTS_FAILED, /* `result` is the -errno of what makes the document */
+	DOCUMENTS_WAITS,
+	DOCUMENTS_BUSY, /* too many wait, or for too many different queries; or the server ends */
+};
+
+/* Answers a client with the document of a path, or lets it wait for it. */
+enum documents_answer documents_ask(struct documents *documents, size_t path, const char *query,
+				    void *client, int *result);
 /* The client is gone, and another one may get its address. */
 void documents_leave(struct documents *documents, const void *client);
 

@@ -139,8 +139,6 @@ static enum MHD_Result refuse_failure(struct MHD_Connection *connection, int err
 {
 	char why[128];
 
-	if (err == -EBUSY || err == -ESHUTDOWN)
-		return reply_refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "busy: try again\n");
 	snprintf(why, sizeof(why), "the state of the instance cannot be read: %s\n",
 		 strerror(-err));
 	return reply_refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, why);
@@ -174,7 +172,7 @@ static enum MHD_Result answer_document(struct http_server *server,
 	struct query_text query = {0};
 	struct error why;
 	char line[sizeof(why.text) + 1];
-	int given = MHD_NO, err;
+	int result;
 
 	if (path->accepts) {
 		MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, collect_query, &query);
@@ -186,10 +184,16 @@ static enum MHD_Result answer_document(struct http_server *server,
 			return reply_refuse(connection, MHD_HTTP_BAD_REQUEST, line);
 		}
 	}
-	err = documents_ask(server->documents, number, query.text, connection, &given);
-	if (err > 0)
+	switch (documents_ask(server->documents, number, query.text, connection, &result)) {
+	case DOCUMENTS_GIVEN:
+		return (enum MHD_Result)result;
+	case DOCUMENTS_FAILED:
+		return refuse_failure(connection, result);
+	case DOCUMENTS_WAITS:
 		return MHD_YES;
-	return err ? refuse_failure(connection, err) : (enum MHD_Result)given;
+	default:
+		return reply_refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "busy: try again\n");
+	}
 }
 
 static enum MHD_Result answer_at_once(struct http_server *server, struct MHD_Connection *connection,

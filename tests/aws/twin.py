@@ -207,7 +207,7 @@ class Traffic:
         return [number for number in range(since, until) if number not in self.received]
 
     def twice(self):
-        return [number for number, times in self.received.items() if times > 1]
+        return [number for number, times in dict(self.received).items() if times > 1]
 
 
 class Twin:
