@@ -300,8 +300,8 @@ const char *config_key_describe(const struct config_key *key, char *buffer)
 		[CONFIG_TARGET] = "ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\"",
 		[CONFIG_LISTENER] = "ADDRESS:PORT, as in 127.0.0.1:9789, or off",
 		[CONFIG_RULE_NAME] =
-			"a name of up to 63 letters, digits and . _ - :, not of digits "
-			"alone",
+			"a name of up to 63 letters, digits and . _ - :, not of up to 7 "
+			"digits alone",
 	};
 
 	if (key->type == CONFIG_CHOICE)
