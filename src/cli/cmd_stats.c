@@ -50,6 +50,13 @@ static int take_during(struct look *look, const struct stats_options *options,
 	if (err)
 		return err;
 	*seconds = (double)(clock_ms() - began) / 1e3;
+	if (later.stats.info.attached_at != look->stats.info.attached_at) {
+		*seconds = stats_uptime(&later.stats.info);
+		fprintf(stderr,
+			"vxlan-pipeline: the counters of instance %s began anew meanwhile: this "
+			"is of the %.1f s since\n",
+			options->instance, *seconds);
+	}
 	err = stats_subtract(&later.stats, &look->stats);
 	look_clear(look);
 	*look = later;

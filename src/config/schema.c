@@ -289,6 +289,8 @@ static const char *describe_choices(const struct config_key *key, const char *mo
 
 const char *config_key_describe(const struct config_key *key, char *buffer)
 {
+	static const char rule_name[] = "a name of up to 63 letters, digits and . _ - :, not of "
+					"up to 7 digits alone";
 	static const char *const texts[] = {
 		[CONFIG_SECTION] = "a mapping",
 		[CONFIG_RULES] = "a list of rules",
@@ -299,8 +301,7 @@ const char *config_key_describe(const struct config_key *key, char *buffer)
 		[CONFIG_PREFIX] = "an address or a prefix, as in 10.0.0.0/8 or 2001:db8::/32",
 		[CONFIG_TARGET] = "ADDRESS, ADDRESS:PORT or \"[IPV6]:PORT\"",
 		[CONFIG_LISTENER] = "ADDRESS:PORT, as in 127.0.0.1:9789, or off",
-		[CONFIG_RULE_NAME] =
-			"a name of up to 63 letters, digits and . _ - :, not of digits alone",
+		[CONFIG_RULE_NAME] = rule_name,
 	};
 
 	if (key->type == CONFIG_CHOICE)

@@ -298,6 +298,9 @@ static int listener_set(const struct config_key *key, void *base, const char *te
 	return 0;
 }
 
+/* What a rule is called without a name has so many, and may become its name: see rule_name.c. */
+#define HASH_DIGITS 8
+
 /* Why a rule cannot have that name; NULL: it can. */
 static const char *rule_name_wrong(const char *text)
 {
@@ -307,7 +310,7 @@ static const char *rule_name_wrong(const char *text)
 		return "it is longer than 63 characters";
 	if (text[strspn(text, RULE_NAME_LETTERS)])
 		return "it takes letters, digits and . _ - : only";
-	if (!text[strspn(text, "0123456789")])
+	if (strlen(text) < HASH_DIGITS && !text[strspn(text, "0123456789")])
 		return "it would read as the number of a rule";
 	return NULL;
 }

@@ -142,6 +142,19 @@ static uint64_t now(clockid_t clock)
 	return time.tv_sec * 1000000000ULL + time.tv_nsec;
 }
 
+/* Have the counters been replaced by those of this version? */
+static bool counts_anew(const struct datapath_change *change)
+{
+	struct bpf_map *shared[SHARED_MAPS];
+	bool anew = false;
+
+	datapath_shared_maps(change->datapath->skeleton, shared);
+	for (size_t i = 0; i < SHARED_MAPS; i++)
+		anew |= change->replaced[i] &&
+			shared[i] == change->datapath->skeleton->maps.counters;
+	return anew;
+}
+
 static int write_info(const struct datapath_change *change)
 {
 	int fd = bpf_map__fd(change->datapath->skeleton->maps.instance);
@@ -150,7 +163,8 @@ static int write_info(const struct datapath_change *change)
 
 	if (bpf_map_lookup_elem(fd, &zero, &info))
 		return -errno;
-	if (!info.attached_at) {
+	/* whoever compares counters takes this for their beginning */
+	if (!info.attached_at || counts_anew(change)) {
 		info.attached_at = now(CLOCK_REALTIME);
 		info.attached_boottime = now(CLOCK_BOOTTIME);
 	}

@@ -9,9 +9,10 @@
 #include "datapath/names.h"
 #include "web/watch.h"
 
-#define LEAST_US     500000  /* two readings closer than this make no rate */
-#define ROWS_US      1000000 /* rules and VNIs are read once in so long, at most */
-#define ROWS_SHARE   100     /* and take no more than this part of a CPU */
+#define LEAST_US     500000   /* two readings closer than this make no rate */
+#define ROWS_US      1000000  /* rules and VNIs are read once in so long, at most */
+#define ROWS_SHARE   100      /* and take no more than this part of a CPU, */
+#define ROWS_MOST_US 10000000 /* but are read once in so long, at least */
 #define MARKS_US     59000000
 #define UNWATCHED_US 15000000 /* nobody has looked for so long */
 
@@ -256,6 +257,16 @@ static void keep_rows(struct watch_rows *rows, struct datapath_stats *stats, int
 	rows->read_at = now;
 }
 
+/* However long it took, as on a host that was stopped meanwhile: what is shown is not too old. */
+static int64_t rows_rest(int64_t took)
+{
+	int64_t rest = took * ROWS_SHARE;
+
+	if (rest < ROWS_US)
+		return ROWS_US;
+	return rest < ROWS_MOST_US ? rest : ROWS_MOST_US;
+}
+
 int watch_read_rows(struct watch *watch)
 {
 	struct watch_rows *rows = &watch->rows;
@@ -271,8 +282,7 @@ int watch_read_rows(struct watch *watch)
 		return err;
 	keep_rows(rows, &stats, began);
 	took = clock_us() - began;
-	rows->good_until =
-		began + (took * ROWS_SHARE > ROWS_US ? took * ROWS_SHARE : ROWS_US) - LEAST_US / 5;
+	rows->good_until = began + rows_rest(took) - LEAST_US / 5;
 	return 0;
 }
 

@@ -222,8 +222,11 @@ class Start(Lifecycle):
         self.assertIn("else0", self.start_fails({"listen": {"interface": "else0"}}))
         self.assertEqual(number(), before)
         self.assertTrue(self.forwards())
+        began = time.monotonic()
         daemon = self.start()
         self.assertNotEqual(number(), before)
+        # and so does the time that they are of
+        self.assertLess(self.json("stats")["uptime_seconds"], time.monotonic() - began)
         self.assertIn("the counters start anew", daemon.stderr)
         self.assertTrue(self.forwards(5))
         self.assertEqual(self.verdicts(), {"redirected": 5})

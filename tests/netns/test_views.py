@@ -192,6 +192,23 @@ class Views(Lifecycle):
         self.assertEqual((health["healthy"], health["condition"]), (False, "bad"))
         self.assertIn("no daemon runs", " ".join(health["reasons"]))
 
+    def test_stats_during_another_start(self):
+        """What is counted then is of a shorter time, which is told and is what the rates are of."""
+        daemon = self.start()
+        counting = subprocess.Popen(  # pylint: disable=consider-using-with
+            self.appliance.command(program.PROGRAM, "stats", "--during", "4", "--json", "--instance", self.instance),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(counting.kill)
+        time.sleep(1)
+        daemon.terminate()
+        self.start()
+        self.assertTrue(self.forwards(5))
+        shown, said = counting.communicate(timeout=30)
+        document = json.loads(shown)
+        self.assertIn("began anew meanwhile", said)
+        self.assertLess(document["seconds"], 3.5)
+        self.assertAlmostEqual(document["rules"][0]["packets"] * document["seconds"], 5, places=3)
+
     def test_stats_during(self):
         self.start(rules("10.20.0.2:8081", name="syslog"))
         self.assertTrue(self.forwards(1000))
