@@ -162,7 +162,7 @@ ROWS = (
     Row("a volume as the image has it", "E9731", DATA, {DATA + "/BlockDeviceMappings": GONE}),
     Row("an arm type with an x86 image", "E9732", DATA + "/ImageId", {DATA + "/InstanceType": "c7gn.large"}),
     Row("a type with the wrong architecture in the table", "E9732", DATA + "/ImageId",
-        {"Mappings/Type/c6gn.large/Architecture": "x86"}),
+        {"Mappings/Type/c6gn.large/Arch": "x86"}),
     Row("an x86 type with an arm image", "E9732", DATA + "/ImageId",
         {"Mappings/Image/x86/Ubuntu2404":
          "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id"}),
