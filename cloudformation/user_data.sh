@@ -8,7 +8,7 @@
 # group takes it out, and puts every new version of the configuration in force.
 set -uo pipefail
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/sbin:/sbin
-export PARAMETER=${PARAMETER:-/$STACK/configuration}
+export PARAMETER=${PARAMETER:-/vxlan-pipeline/$STACK/configuration}
 
 readonly PROGRAM=/usr/local/sbin/vxlan-pipeline-aws LIBRARY=/usr/local/lib/vxlan-pipeline-aws
 readonly STATE=/var/lib/vxlan-pipeline-aws CONFIG=/etc/vxlan-pipeline/config.yaml
@@ -190,6 +190,11 @@ is_good()
 	return 1
 }
 
+last_lines() # COUNT UNIT
+{
+	journalctl -q --no-pager -o cat -n "$1" -u "$2"
+}
+
 launch()
 {
 	mkdir -p "$STATE"
@@ -201,9 +206,9 @@ launch()
 	cp "$STATE/fetched" "$STATE/version"
 	# The host settings may interrupt the interfaces for a moment.
 	systemctl -q enable --now vxlan-pipeline-tune ||
-		give_up "the host settings are not made: $(journalctl -q --no-pager -o cat -n 2 -u vxlan-pipeline-tune | tr '\n' ' ')"
+		give_up "the host settings are not made: $(last_lines 2 vxlan-pipeline-tune)"
 	systemctl -q enable --now vxlan-pipeline ||
-		give_up "vxlan-pipeline does not start: $(journalctl -q --no-pager -o cat -n 4 -u vxlan-pipeline | tr '\n' ' ')"
+		give_up "vxlan-pipeline does not start: $(last_lines 4 vxlan-pipeline)"
 	patiently 90 is_good || give_up "the appliance is not healthy: $said"
 	if [[ $METRICS == true ]]; then
 		type -P aws > /dev/null || apt-get -qq -y install awscli > /dev/null 2>&1
@@ -238,7 +243,7 @@ put_in_force()
 	cp -p "$CONFIG" "$STATE/before.yaml"
 	install -m 644 "$STATE/new.yaml" "$CONFIG"
 	if ! systemctl reload vxlan-pipeline; then
-		journalctl -q --no-pager -o cat -n 1 -u vxlan-pipeline
+		last_lines 1 vxlan-pipeline
 	elif [[ $before == bad ]] || patiently 30 is_good; then
 		return 0
 	else

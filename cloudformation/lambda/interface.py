@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 PATIENT = Config(retries={"mode": "standard", "max_attempts": 8})
 TAG, OF = "vxlan-pipeline-stack", "vxlan-pipeline-instance"
+SETTLE, SOON = float(os.environ.get("SETTLE", "2")), {"Delay": 2, "MaxAttempts": 20}
 ec2 = boto3.client("ec2", config=PATIENT)
 autoscaling = boto3.client("autoscaling", config=PATIENT)
 
@@ -84,15 +85,19 @@ def second(instance):
         return attached(instance)
     interface = make(instance)
     try:
-        ec2.get_waiter("network_interface_available").wait(
-            NetworkInterfaceIds=[interface], WaiterConfig={"Delay": 2, "MaxAttempts": 20})
+        # The hook may begin while the instance is pending, when EC2 attaches nothing.
+        ec2.get_waiter("instance_running").wait(InstanceIds=[name], WaiterConfig=SOON)
+        ec2.get_waiter("network_interface_available").wait(NetworkInterfaceIds=[interface], WaiterConfig=SOON)
         made = ec2.attach_network_interface(NetworkInterfaceId=interface, InstanceId=name, DeviceIndex=1)
         return interface, made["AttachmentId"]
     except (ClientError, BotoCoreError):
-        found = attached(instance_of(name))
-        if not found:
-            raise
-        return found
+        # What another event attaches meanwhile shows after a moment.
+        for _ in range(5):
+            found = attached(instance_of(name))
+            if found:
+                return found
+            time.sleep(SETTLE)
+        raise
 
 
 def prepare(name):
@@ -125,8 +130,13 @@ def remove_strays(but=None):
     for name, interfaces in waiting.items():
         if name == but or name not in alive:
             for interface in interfaces:
-                print(f"{interface}: deleted, as {name} does not use it")
-                ec2.delete_network_interface(NetworkInterfaceId=interface)
+                try:
+                    ec2.delete_network_interface(NetworkInterfaceId=interface)
+                    print(f"{interface}: deleted, as {name} does not use it")
+                except ClientError as error:
+                    # Of two calls at once, the later finds it deleted, or in use.
+                    if not error.response["Error"]["Code"].startswith("InvalidNetworkInterface"):
+                        raise
 
 
 def complete(detail, result):
@@ -159,7 +169,7 @@ def launch(detail):
         print(reason)
         tell_stack(name, reason)
         complete(detail, "ABANDON")
-        time.sleep(float(os.environ.get("SETTLE", "2")))
+        time.sleep(SETTLE)
         remove_strays(but=name)
         return {"abandoned": reason}
     print(f"{name}: {', '.join(interfaces)} ready")

@@ -19,16 +19,21 @@ MARK = "vxlan-pipeline:sessions"
 APPLIANCE = "vxlan-pipeline-stack"  # the tag of instances that mirrors lead to
 NUMBERS, SESSIONS_OF_AN_INTERFACE, WHOLE = 32766, 3, 8500
 MARGIN_MS, AGAIN_SECONDS, PATIENCE = 20000, 3600, 10
+SETTLE = float(os.environ.get("SETTLE", "5"))
 BUSY = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException",
         "InternalError", "InternalFailure", "Unavailable", "ServiceUnavailable")
 DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 # What this process was refused, and when; and what it has told. A process lives for hours.
-refused_at, told = {}, {}
+refused_at, told, passed_over = {}, {}, set()
 ec2 = boto3.client("ec2", config=Config(retries={"mode": "standard", "total_max_attempts": 6}))
 
 
 class Stop(Exception):
     """Nothing more can be done now; the next pass goes on."""
+
+
+class OutOfTime(Stop):
+    """What was done so far is good, and there is more."""
 
 
 def call(method, **arguments):
@@ -90,8 +95,12 @@ def list_wanted(instance=None):
     wanted = {}
     for reservation in pages("describe_instances", "Reservations", Filters=filters):
         for found in reservation["Instances"]:
-            # Mirrors of mirrors would never end.
+            # Mirrors of mirrors would never end. Who may tag can hide an instance so: it is told.
             if APPLIANCE in tags(found):
+                if found["InstanceId"] not in passed_over:
+                    print(f"{found['InstanceId']}: an appliance by its tag {APPLIANCE}, "
+                          "and not mirrored")
+                passed_over.add(found["InstanceId"])
                 continue
             target = target_of(found["Placement"]["AvailabilityZone"])
             for interface in found["NetworkInterfaces"]:
@@ -110,7 +119,7 @@ class Pass:
 
     def in_time(self):
         if self.context and self.context.get_remaining_time_in_millis() < MARGIN_MS:
-            raise Stop("the time of this pass is over")
+            raise OutOfTime("the time of this pass is over")
 
     def refuse(self, reason, what):
         self.refusals.setdefault(reason, set()).add(what)
@@ -248,12 +257,21 @@ def said(error):
     return f"{error.response['Error']['Code']}: {text}"
 
 
+def remove_all(work):
+    """Until there is none, as a pass that began before may still make some."""
+    while left := list(filter(is_ours, sum(list_sessions().values(), []))):
+        for session in left:
+            work.remove(session)
+        if work.refusals:
+            return
+        time.sleep(SETTLE)
+
+
 def run(context, instance=None, removal=False):
     work, stopped = Pass(context), True
     try:
         if removal:
-            for session in filter(is_ours, sum(list_sessions().values(), [])):
-                work.remove(session)
+            remove_all(work)
         else:
             work.go(instance)
         stopped = False
@@ -269,6 +287,10 @@ def answer_stack(event, context):
         work, metrics = run(context, removal=event.get("RequestType") == "Delete")
         if work.refusals and not metrics["Mirrored"]:
             status, reason = "FAILED", "; ".join(work.refusals)
+    except OutOfTime as error:
+        # Thousands of interfaces take longer than a call may. What is left at a deletion stays.
+        status = "FAILED" if event.get("RequestType") == "Delete" else "SUCCESS"
+        reason = str(error)
     except Exception as error:  # whatever it is, the stack must not wait an hour for an answer
         status, reason = "FAILED", str(error)
     body = {"Status": status, "Reason": reason[:1000], "PhysicalResourceId":

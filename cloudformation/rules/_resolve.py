@@ -9,6 +9,7 @@ import re
 
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 
+ASG, TARGETS = "AWS::AutoScaling::AutoScalingGroup", "AWS::ElasticLoadBalancingV2::TargetGroup"
 ABSENT = type("Absent", (), {"__repr__": lambda self: "absent"})()
 UNKNOWN = type("Unknown", (), {"__repr__": lambda self: "unknown"})()
 MOST = 200  # possibilities of one value that are looked at
@@ -171,6 +172,19 @@ class View:
 
     def resource(self, name, type_):
         return next((found for found in self.resources(type_) if found[0] == name), None)
+
+
+def appliances(view):
+    """Groups behind a UDP target group of the template, with these target groups."""
+    for group in view.resources(ASG):
+        _, properties, path, given = group
+        targets = []
+        for arn in view.items(properties, path, "TargetGroupARNs", given=given):
+            target = arn.resource and view.resource(arn.resource, TARGETS)
+            if target and any(found.text in ("UDP", "TCP_UDP") for found in view.get(target[1], target[2], "Protocol")):
+                targets.append(target)
+        if targets:
+            yield group, targets
 
 
 class Trap(CloudFormationLintRule):

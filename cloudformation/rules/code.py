@@ -48,3 +48,14 @@ def user_data(view):
                 yield found.path, f"user data of {len(found.text.encode())} bytes: shorten it, or fetch a part"
             if found.text and not found.text.startswith(("#!", "#cloud-config", "Content-Type", "MIME-Version", "#include", "<")):
                 yield found.path, "cloud-init does not know what this is: begin with #!/bin/bash"
+
+
+@_resolve.rule(9763, "A function that an event rule calls lets it", "Without a permission the rule matches, and nothing is called.")
+def permissions(view):
+    allowed = {found.resource for _, properties, path, given in view.resources("AWS::Lambda::Permission")
+               for found in view.get(properties, path, "FunctionName", given=given)}
+    for name, properties, path, given in view.resources("AWS::Events::Rule"):
+        for target in view.items(properties, path, "Targets", given=given):
+            for arn in view.get(target.value, target.path, "Arn", given=target.given):
+                if arn.resource and view.resource(arn.resource, "AWS::Lambda::Function") and arn.resource not in allowed:
+                    yield arn.path, f"{name} may not call {arn.resource}: add an AWS::Lambda::Permission for events.amazonaws.com"

@@ -1,26 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Auto Scaling groups of appliances: hooks, replacement."""
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 import _resolve  # noqa: E402  pylint: disable=wrong-import-position
 
-ASG, HOOK, TARGETS = "AWS::AutoScaling::AutoScalingGroup", "AWS::AutoScaling::LifecycleHook", "AWS::ElasticLoadBalancingV2::TargetGroup"
+ASG, HOOK = _resolve.ASG, "AWS::AutoScaling::LifecycleHook"
 LAUNCHING, TERMINATING = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"
-
-
-def appliances(view):
-    """Groups behind a UDP target group of the template, with these target groups."""
-    for group in view.resources(ASG):
-        _, properties, path, given = group
-        targets = []
-        for arn in view.items(properties, path, "TargetGroupARNs", given=given):
-            target = arn.resource and view.resource(arn.resource, TARGETS)
-            if target and any(found.text in ("UDP", "TCP_UDP") for found in view.get(target[1], target[2], "Protocol")):
-                targets.append(target)
-        if targets:
-            yield group, targets
 
 
 def hooks_of(view, group):
@@ -64,7 +52,7 @@ def timeout(view):
 @_resolve.rule(9742, "A terminate hook outlasts the deregistration delay",
                "The group deregisters an instance, then holds it; flows come until the delay is over.")
 def outlasts(view):
-    for group, targets in appliances(view):
+    for group, targets in _resolve.appliances(view):
         holds = [hook for hook in hooks_of(view, group)
                  for found in of(view, hook, "LifecycleTransition") if found.text == TERMINATING]
         if not holds:
@@ -104,7 +92,7 @@ def abandons(view):
 @_resolve.rule(9744, "A group of appliances launches before it terminates",
                "Without a maintenance policy of at least 100 percent it terminates first, and the others get all of the flows.")
 def launches_first(view):
-    for group, _ in appliances(view):
+    for group, _ in _resolve.appliances(view):
         for found in view.get(*group[1:3], "InstanceMaintenancePolicy", "MinHealthyPercentage", given=group[3]):
             if found.absent or found.number is not None and found.number < 100:
                 yield found.path, f"{group[0]}: MinHealthyPercentage is {found.text or 'absent'}: say 100, and MaxHealthyPercentage more"
@@ -113,7 +101,7 @@ def launches_first(view):
 @_resolve.rule(9745, "A group of appliances has a warm-up",
                "Without one, an instance counts as soon as it is in service, before the load balancer sends it flows.")
 def warm_up(view):
-    for group, _ in appliances(view):
+    for group, _ in _resolve.appliances(view):
         for found in view.get(*group[1:3], "DefaultInstanceWarmup", given=group[3]):
             if found.absent:
                 yield found.path, f"{group[0]} has no DefaultInstanceWarmup: say the seconds in which health is settled, as 60"
@@ -122,7 +110,7 @@ def warm_up(view):
 @_resolve.rule(9746, "A rolling update leaves room to launch first",
                "MinInstancesInService has to be less than MaxSize; below MinSize, an instance is terminated first.")
 def rolling(view):
-    for group, _ in appliances(view):
+    for group, _ in _resolve.appliances(view):
         name, properties, path, given = group
         update = view.cfn.template["Resources"][name].get("UpdatePolicy") or {}
         at = ["Resources", name, "UpdatePolicy"]
@@ -135,3 +123,36 @@ def rolling(view):
             for size in view.get(properties, path, "MinSize", given=kept.given):
                 if size.number and (0 if kept.absent else kept.number if kept.number is not None else size.number) < size.number:
                     yield kept.path, f"{name}: MinInstancesInService is {kept.text or 'absent'}, so one of {size.number} is terminated before another is there: say {size.number}"
+
+
+@_resolve.rule(9747, "A rolling update waits for longer than the launch hooks",
+               "Otherwise it fails while the instance may still say why it is not ready.")
+def waits(view):
+    for group, _ in _resolve.appliances(view):
+        name, _, _, given = group
+        update = view.cfn.template["Resources"][name].get("UpdatePolicy") or {}
+        at = ["Resources", name, "UpdatePolicy"]
+        for pause in view.get(update, at, "AutoScalingRollingUpdate", "PauseTime", given=given):
+            parts = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?", pause.text or "")
+            signals = next(view.get(update, at, "AutoScalingRollingUpdate", "WaitOnResourceSignals", given=pause.given))
+            if not parts or signals.text != "true":
+                continue
+            seconds = sum(int(part or 0) * unit for part, unit in zip(parts.groups(), (3600, 60, 1)))
+            for hook in hooks_of(view, group):
+                for lasts in of(view, hook, "HeartbeatTimeout"):
+                    launching = any(one.text == LAUNCHING for one in of(view, hook, "LifecycleTransition"))
+                    if launching and lasts.number is not None and lasts.number > seconds:
+                        yield pause.path, f"{name}: the update waits {seconds} seconds, a launch hook {lasts.number}: say more than that"
+
+
+@_resolve.rule(9748, "A mirror target's target group has targets, registered by instance",
+               "Without one, every mirrored packet is dropped; AWS refuses a group whose target group has another type.")
+def targets(view):
+    used = {found.resource for group in view.resources(ASG) for found in view.items(*group[1:3], "TargetGroupARNs", given=group[3])}
+    for name, properties, path, given in view.resources(_resolve.TARGETS) if list(view.resources("AWS::EC2::TrafficMirrorTarget")) else ():
+        protocols = [found.text for found in view.get(properties, path, "Protocol", given=given)]
+        if name not in used and "Targets" not in properties and set(protocols) & {"UDP", "TCP_UDP"}:
+            yield path, f"{name} has no targets: name it in TargetGroupARNs of the group"
+        for found in view.get(properties, path, "TargetType", given=given):
+            if name in used and found.text not in ("instance", None):
+                yield found.path, f"{name} is of type {found.text}, and a group registers instances: say instance"

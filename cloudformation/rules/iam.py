@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Rights: no wildcard that can be done without."""
 import os
+import re
 import sys
 
 from cfnlint.data import AdditionalSpecs
@@ -57,3 +58,30 @@ def principals(view):
                 for found in view.items(statement.value, statement.path, *keys, given=statement.given):
                     if found.text == "*":
                         yield found.path, "every account may assume this role: name the service"
+
+
+@_resolve.rule(9753, "A service may call a function only for a resource of yours",
+               "Without SourceArn or SourceAccount, anybody's rule or topic of that service has the function called.")
+def deputies(view):
+    for name, properties, path, given in view.resources("AWS::Lambda::Permission"):
+        for caller in view.get(properties, path, "Principal", given=given):
+            limits_of = [found for key in ("SourceArn", "SourceAccount") for found in view.get(properties, path, key, given=caller.given)]
+            if caller.text == "*" or (caller.text or "").endswith(".amazonaws.com") and all(found.absent for found in limits_of):
+                yield caller.path, f"{name}: {caller.text} calls for whoever asks it: say SourceArn"
+
+
+@_resolve.rule(9754, "What is allowed is named, not what is not", "NotAction and NotResource grant all that they do not name.")
+def negations(view):
+    for statement in statements(view):
+        for key in ("NotAction", "NotResource") if isinstance(statement.value, dict) and statement.value.get("Effect") == "Allow" else ():
+            if key in statement.value:
+                yield statement.path + [key], f"{key} with Allow grants everything else: name {key[3:]}"
+
+
+@_resolve.rule(9755, "A role has no managed policy that grants a whole service",
+               "AdministratorAccess and its kin grant what neither an appliance nor a function uses.")
+def managed(view):
+    for name, properties, path, given in view.resources("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"):
+        for found in view.items(properties, path, "ManagedPolicyArns", given=given):
+            if re.search(r"/(AdministratorAccess|PowerUserAccess|IAMFullAccess|\w*FullAccess)$", found.text or ""):
+                yield found.path, f"{name}: {found.text.rpartition('/')[2]} grants more than is used: name the actions in Policies"

@@ -7,6 +7,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 import _resolve  # noqa: E402  pylint: disable=wrong-import-position
 
 TEMPLATE, ASG = "AWS::EC2::LaunchTemplate", "AWS::AutoScaling::AutoScalingGroup"
+SECURITY, MIRROR = "AWS::EC2::SecurityGroup", "AWS::EC2::TrafficMirrorTarget"
 ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
@@ -108,3 +109,79 @@ def anywhere(view):
                                    (9789, "health and metrics: name the load balancer's group")):
                     if protocol != "-1" and first is not None and first <= port <= (last or first):
                         yield source.path, f"{source.text} is admitted to {what}"
+
+
+def first_groups(view, group):
+    """Names of the security groups of the first interface of what a group launches; None if one is not of the template."""
+    _, properties, path, given = group
+    named = []
+    for found in view.get(properties, path, "LaunchTemplate", "LaunchTemplateId", given=given):
+        template = found.resource and view.resource(found.resource, TEMPLATE)
+        if not template:
+            return None
+        data = (*template[1:3], "LaunchTemplateData")
+        named += view.items(*data, "SecurityGroupIds", given=template[3])
+        for item in view.items(*data, "NetworkInterfaces", given=template[3]):
+            if next(view.get(item.value, item.path, "DeviceIndex", given=item.given)).number in (0, None):
+                named += view.items(item.value, item.path, "Groups", given=item.given)
+    names = {one.resource for one in named}
+    return names if names and all(name and view.resource(name, SECURITY) for name in names) else None
+
+
+def admits(view, names, protocol, port):
+    """Whether one of these security groups may admit this."""
+    for owner, rule in [(name, rule) for name, properties, path, given in view.resources(SECURITY)
+                        for rule in view.items(properties, path, "SecurityGroupIngress", given=given)] + [
+            (found.resource, _resolve.Possible(properties, path, given))
+            for _, properties, path, given in view.resources("AWS::EC2::SecurityGroupIngress")
+            for found in view.get(properties, path, "GroupId", given=given)]:
+        if owner not in names:
+            continue
+        said, first, last = (next(view.get(rule.value, rule.path, key, given=rule.given))
+                             for key in ("IpProtocol", "FromPort", "ToPort"))
+        if said.text in ("-1", None) or said.text.lower() in (protocol, {"udp": "17", "tcp": "6"}[protocol]) and (
+                first.number is None or first.number <= port <= (port if last.number is None else last.number)):
+            return True
+    return False
+
+
+@_resolve.rule(9725, "The appliances admit what the load balancer sends and asks",
+               "A security group drops without a sign: mirrored packets vanish, or no appliance ever becomes healthy.")
+def admitted_by_appliances(view):
+    for group, targets in _resolve.appliances(view):
+        names = first_groups(view, group)
+        for _, properties, path, given in targets if names else ():
+            for protocol, key in (("udp", "Port"), ("tcp", "HealthCheckPort")):
+                for port in view.get(properties, path, key, given=given):
+                    if port.number is not None and not admits(view, names, protocol, port.number):
+                        yield port.path, (f"{' and '.join(sorted(names))} of {group[0]} admits no {protocol} to port {port.number}: "
+                                          "add an ingress rule for the load balancer's group")
+
+
+@_resolve.rule(9726, "A security group beside a mirror target says what may leave",
+               "Without a rule everything may, to anywhere: also what a wrong configuration sends on.")
+def leaves(view):
+    said = {found.resource for _, properties, path, given in view.resources("AWS::EC2::SecurityGroupEgress")
+            for found in view.get(properties, path, "GroupId", given=given)}
+    for name, properties, path, given in view.resources(SECURITY) if list(view.resources(MIRROR)) else ():
+        for found in view.get(properties, path, "SecurityGroupEgress", given=given):
+            if found.absent and name not in said:
+                yield found.path, f"{name} lets everything out: say SecurityGroupEgress"
+    for _, properties, path, given in view.resources(SECURITY) if list(view.resources(MIRROR)) else ():
+        for rule in view.items(properties, path, "SecurityGroupEgress", given=given):
+            for where in (*view.get(rule.value, rule.path, "CidrIp", given=rule.given),
+                          *view.get(rule.value, rule.path, "CidrIpv6", given=rule.given)):
+                for protocol in view.get(rule.value, rule.path, "IpProtocol", given=where.given):
+                    if where.text in ANYWHERE and protocol.text == "-1":
+                        yield where.path, f"{where.text} gets whatever is sent: name the collectors, or the ports"
+
+
+@_resolve.rule(9727, "An appliance has no public address", "Mirrored traffic is private, and comes from inside.")
+def no_public_address(view):
+    for group, _ in _resolve.appliances(view):
+        for found in view.get(*group[1:3], "LaunchTemplate", "LaunchTemplateId", given=group[3]):
+            template = found.resource and view.resource(found.resource, TEMPLATE)
+            for item in view.items(*template[1:3], "LaunchTemplateData", "NetworkInterfaces") if template else ():
+                for public_ in view.get(item.value, item.path, "AssociatePublicIpAddress", given=item.given):
+                    if public_.text == "true":
+                        yield public_.path, f"{group[0]} launches appliances with public addresses: say false"

@@ -111,3 +111,22 @@ def vni(view):
                "The number is also the order in which the sessions of one interface are tried.")
 def session_number(view):
     yield from between(view, "SessionNumber", 1, 32766, "SessionNumber is absent", "say 1 for the first session of the interface")
+
+
+@_resolve.rule(9718, "A rule that rejects comes before one that accepts",
+               "What no rule accepts is not mirrored anyway, so a rejecting rule after all others keeps nothing out.")
+def rejects_first(view):
+    rules = {}
+    for name, properties, path, given in view.resources(RULE):
+        for owner in view.get(properties, path, "TrafficMirrorFilterId", given=given):
+            for direction in view.get(properties, path, "TrafficDirection", given=owner.given):
+                for action in view.get(properties, path, "RuleAction", given=direction.given):
+                    for number in view.get(properties, path, "RuleNumber", given=action.given):
+                        if owner.resource and number.number is not None:
+                            rules.setdefault((owner.resource, direction.text), []).append((name, action.text, number))
+    for (owner, direction), found in rules.items():
+        accepts = [number.number for _, action, number in found if action != "reject"]
+        for name, action, number in found:
+            if action == "reject" and number.number > max(accepts, default=-1):
+                yield number.path, (f"{name}: no {direction} rule of {owner} after number {number.number} accepts anything: "
+                                    "say a number below that of the rule from which it takes")

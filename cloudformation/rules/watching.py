@@ -154,3 +154,31 @@ def missing(view):
         for found in view.get(properties, path, "TreatMissingData", given=given):
             if found.absent:
                 yield found.path, f"{metric.alarm}: say TreatMissingData: notBreaching"
+
+
+@_resolve.rule(9775, "An alarm tells somebody", "Without an action it turns red where nobody looks at night.")
+def told(view):
+    for name, properties, path, given in view.resources(ALARM):
+        for found in view.get(properties, path, "AlarmActions", given=given):
+            if found.absent and "AlarmActions" not in properties or found.value == []:
+                yield found.path, f"{name} tells nobody: say AlarmActions, a topic"
+        for found in view.get(properties, path, "ActionsEnabled", given=given):
+            if found.text == "false":
+                yield found.path, f"{name} tells nobody: remove ActionsEnabled"
+
+
+@_resolve.rule(9776, "A topic of alarms is one to which CloudWatch may publish",
+               "CloudWatch may not use AWS's own key, alias/aws/sns: such a topic gets no alarm.")
+def topic(view):
+    for name, properties, path, given in view.resources("AWS::SNS::Topic"):
+        for found in view.get(properties, path, "KmsMasterKeyId", given=given):
+            if (found.text or "").endswith("alias/aws/sns"):
+                yield found.path, f"{name} gets no alarms with this key: use one of your own whose policy lets CloudWatch, or none"
+
+
+@_resolve.rule(9777, "Log lines end", "A log group without RetentionInDays keeps and bills every line for ever.")
+def retention(view):
+    for name, properties, path, given in view.resources("AWS::Logs::LogGroup"):
+        for found in view.get(properties, path, "RetentionInDays", given=given):
+            if found.absent:
+                yield found.path, f"{name} keeps its lines for ever: say RetentionInDays"

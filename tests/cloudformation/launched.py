@@ -15,6 +15,8 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.ec2.models import ec2_backends
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -131,6 +133,43 @@ def strays():
         "AutoScalingGroupName": STACK, "EC2InstanceId": gone}}))
 
 
+def pending():
+    """EC2 attaches nothing to an instance that is pending, as it is at the first three looks."""
+    case = Case()
+    instance = ec2_backends[ACCOUNT_ID]["eu-west-1"].get_instance(case.instance)
+    looks = iter(("pending",) * 3)
+
+    def look(**_):
+        instance._state.name = next(looks, "running")  # pylint: disable=protected-access
+
+    def attach(model, **_):
+        if instance._state.name != "running":  # pylint: disable=protected-access
+            raise ClientError({"Error": {"Code": "IncorrectState", "Message": "pending"}}, model.name)
+    events = case.function.ec2.meta.events
+    events.register("before-call.ec2.DescribeInstances", look)
+    events.register("before-call.ec2.AttachNetworkInterface", attach)
+    return case.about(case.call())
+
+
+def seen_late():
+    """Another event has attached the interface, which this one sees after two looks."""
+    case = Case()
+    really, looks = case.function.attached, iter((None,) * 3)
+    case.function.attached = lambda instance: next(looks, really(instance))
+    case.lose("AttachNetworkInterface", [refusal("InvalidParameterValue")])
+    return case.about(case.call())
+
+
+def deleted_by_another():
+    """Another event deletes the stray meanwhile."""
+    case = Case()
+    gone = case.launch(case.subnets[0])
+    case.function.make(case.function.instance_of(gone))
+    case.ec2.terminate_instances(InstanceIds=[gone])
+    case.lose("DeleteNetworkInterface", [refusal("InvalidNetworkInterfaceID.NotFound")])
+    return case.about(case.call())
+
+
 def simple(**arguments):
     case = Case(**arguments)
     return case.about(case.call())
@@ -154,7 +193,7 @@ CASES = {
     "no right to make": lambda: denied("CreateNetworkInterface"),
     "no right to attach": lambda: denied("AttachNetworkInterface"),
     "no right to switch the check off": lambda: denied("ModifyNetworkInterfaceAttribute"),
-    "other events": other_events,
+    "other events": other_events, "pending": pending, "seen late": seen_late, "deleted by another": deleted_by_another,
 }
 
 

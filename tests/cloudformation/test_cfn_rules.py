@@ -129,6 +129,10 @@ ROWS = (
     Row("session 0", "E9717", SESSION + "/SessionNumber", {R + "Session": session(SessionNumber=0)}),
     Row("session 32767 in one branch", "E9717", SESSION + "/SessionNumber/Fn::If/2",
         {R + "Session": session(SessionNumber=choose(1, 32767))}),
+    Row("a rejecting rule after all others", "E9718", R + "NeverOut/Properties/RuleNumber",
+        {R + "NeverOut/Properties/RuleNumber": 200}),
+    Row("only rules that reject", "E9718", R + "NeverIn/Properties/RuleNumber",
+        {R + "MirrorIn/Properties/RuleAction": "reject", R + "MirrorOut/Properties/RuleAction": "reject"}),
     # Interfaces, and who may reach them.
     Row("two interfaces with one index", "E9720", NIC + "/1/DeviceIndex", {NIC + "/+": SECOND | {"DeviceIndex": 0}}),
     Row("two interfaces with a public address", "E9721", NIC + "/0/AssociatePublicIpAddress",
@@ -152,6 +156,16 @@ ROWS = (
     Row("anything from anywhere", "E9724", R + "Open/Properties/CidrIp",
         {R + "Open": {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": {
             "GroupId": {"Ref": "ApplianceGroup"}, "IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}}}),
+    Row("appliances that admit no VXLAN", "E9725", GROUP + "/Port", {R + "MirroredIn": GONE}),
+    Row("appliances that admit VXLAN at another port", "E9725", GROUP + "/Port",
+        {R + "MirroredIn/Properties/FromPort": 4788, R + "MirroredIn/Properties/ToPort": 4788}),
+    Row("appliances that admit VXLAN over TCP", "E9725", GROUP + "/Port", {R + "MirroredIn/Properties/IpProtocol": "tcp"}),
+    Row("a health check of a port that is shut", "E9725", GROUP + "/HealthCheckPort", {GROUP + "/HealthCheckPort": "9790"}),
+    Row("everything may leave", "E9726", R + "ForwardGroup/Properties", {R + "ForwardGroup/Properties/SecurityGroupEgress": GONE}),
+    Row("everything may leave to anywhere", "E9726", R + "ForwardGroup/Properties/SecurityGroupEgress/0/CidrIp",
+        {R + "ForwardGroup/Properties/SecurityGroupEgress/0/CidrIp": "0.0.0.0/0"}),
+    Row("an appliance with a public address", "E9727", NIC + "/0/AssociatePublicIpAddress",
+        {NIC + "/0/AssociatePublicIpAddress": True}),
     # The machine.
     Row("IMDSv1", "E9730", DATA + "/MetadataOptions/HttpTokens", {DATA + "/MetadataOptions/HttpTokens": "optional"}),
     Row("nothing said of metadata", "E9730", DATA, {DATA + "/MetadataOptions": GONE}),
@@ -162,7 +176,7 @@ ROWS = (
     Row("a volume as the image has it", "E9731", DATA, {DATA + "/BlockDeviceMappings": GONE}),
     Row("an arm type with an x86 image", "E9732", DATA + "/ImageId", {DATA + "/InstanceType": "c7gn.large"}),
     Row("a type with the wrong architecture in the table", "E9732", DATA + "/ImageId",
-        {"Mappings/Type/c6gn.large/Architecture": "x86"}),
+        {"Mappings/Type/c6gn.large/Arch": "x86"}),
     Row("an x86 type with an arm image", "E9732", DATA + "/ImageId",
         {"Mappings/Image/x86/Ubuntu2404":
          "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id"}),
@@ -181,6 +195,10 @@ ROWS = (
         {"Parameters/MaxCapacity/Default": 2}),
     Row("an update that terminates first", "E9746", R + "Group/UpdatePolicy/AutoScalingRollingUpdate/MinInstancesInService",
         {R + "Group/UpdatePolicy/AutoScalingRollingUpdate/MinInstancesInService": 1}),
+    Row("an update that is over before the hook", "E9747", R + "Group/UpdatePolicy/AutoScalingRollingUpdate/PauseTime",
+        {R + "Group/UpdatePolicy/AutoScalingRollingUpdate/PauseTime": "PT10M"}),
+    Row("a target group that nobody joins", "E9748", GROUP, {ASG + "/TargetGroupARNs": GONE}),
+    Row("a target group of addresses", "E9748", GROUP + "/TargetType", {GROUP + "/TargetType": "ip"}),
     # Rights and programs.
     Row("every action", "E9750", STATEMENTS + "/2/Action", {STATEMENTS + "/2/Action": "autoscaling:*"}),
     Row("every resource", "E9751", STATEMENTS + "/1/Resource", {STATEMENTS + "/1/Resource": "*"}),
@@ -188,6 +206,14 @@ ROWS = (
         {STATEMENTS + "/3/Resource": choose({"Ref": "AWS::StackId"}, "*")}),
     Row("a role for everybody", "E9752", ROLE + "/AssumeRolePolicyDocument/Statement/0/Principal",
         {ROLE + "/AssumeRolePolicyDocument/Statement/0/Principal": "*"}),
+    Row("a rule of anybody's calls the function", "E9753", R + "Permission/Properties/Principal",
+        {R + "Permission/Properties/SourceArn": GONE}),
+    Row("all actions but one", "E9754", STATEMENTS + "/1/NotAction",
+        {STATEMENTS + "/1/Action": GONE, STATEMENTS + "/1/NotAction": "iam:CreateUser"}),
+    Row("an administrator", "E9755", ROLE + "/ManagedPolicyArns/0",
+        {ROLE + "/ManagedPolicyArns": [{"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/AdministratorAccess"}]}),
+    Row("a function that no rule may call", "E9763", R + "Event/Properties/Targets/0/Arn", {
+        R + "Permission": GONE, R + "Group/DependsOn": ["Listener"]}),
     Row("a syntax error", "E9760", CODE + "/Code/ZipFile", {CODE + "/Code/ZipFile": "def handler(event, context)\n    pass\n"}),
     Row("a handler that is not there", "E9761", CODE + "/Handler", {CODE + "/Handler": "index.main"}),
     Row("user data without a first line", "E9762", DATA + "/UserData/Fn::Base64",
@@ -223,6 +249,10 @@ ROWS = (
     Row("skipped mirrors of a load balancer", "E9773",
         R + "SkippedOut/Properties/Metrics/0/Fn::If/1/MetricStat/Metric/Dimensions/0/Name",
         {R + "SkippedOut/Properties/Metrics/0/Fn::If/1/MetricStat/Metric/Dimensions/0/Name": "LoadBalancer"}),
+    Row("an alarm that tells nobody", "E9775", R + "Unhealthy/Properties", {R + "Unhealthy/Properties/AlarmActions": GONE}),
+    Row("a topic that CloudWatch cannot use", "E9776", R + "Topic/Properties/KmsMasterKeyId",
+        {R + "Topic/Properties/KmsMasterKeyId": "alias/aws/sns"}),
+    Row("lines for ever", "E9777", R + "Logs/Properties", {R + "Logs/Properties/RetentionInDays": GONE}),
     Row("missing data of which nothing is said", "E9774", R + "Unhealthy/Properties",
         {R + "Unhealthy/Properties/TreatMissingData": GONE}),
 )
@@ -246,6 +276,14 @@ FINE = (
         "AutoScalingGroupName": {"Ref": "Group"}, "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
         "HeartbeatTimeout": 600}}}),
     ("an interface of index 1 beside the first", {NIC + "/+": SECOND}),
+    ("VXLAN admitted by number, among others", {R + "MirroredIn/Properties/IpProtocol": "17", R + "MirroredIn/Properties/FromPort": 4000,
+                                                R + "MirroredIn/Properties/ToPort": 5000}),
+    ("groups of security that the template does not have", {R + "MirroredIn": GONE, R + "Group/DependsOn": ["Listener"],
+                                                            NIC + "/0/Groups": ["sg-0123"]}),
+    ("Session Manager's own managed policy", {
+        ROLE + "/ManagedPolicyArns": ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]}),
+    ("a function that this account's load balancers call", {
+        R + "Permission/Properties/SourceArn": GONE, R + "Permission/Properties/SourceAccount": {"Ref": "AWS::AccountId"}}),
 )
 
 

@@ -28,6 +28,9 @@ ROWS = {
     "strays": Row([], [0], [True], 2, "deleted"),
     "other events": Row([], [0], [True], 0, ""),
     "attached, and not told so": GOOD,
+    "pending": GOOD,
+    "seen late": GOOD,
+    "deleted by another": GOOD,
 }
 
 
