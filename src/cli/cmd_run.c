@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `run`, also under its old name vxlan_loader. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "observe/stats.h"
 
 #define MAX_OVERRIDES 8 /* more than there are different ones */
+#define OWN_MAPPING   (128 << 10)
 #define MAX_DURATION  (366 * 24 * 3600)
 
 /* The options as given; NULL: not given. */
@@ -167,5 +169,10 @@ enum command_status cmd_run(int argc, char **argv)
 					    options.config_path, sizeof(options.config_path));
 	options.daemon.overrides = options.overrides;
 	options.daemon.override_count = options.override_count;
+	/*
+	 * What many rules take goes back to the kernel when it is freed, not at the end of a reload: a
+	 * container's limit counts the peak. Said once, malloc() no longer raises the size by itself.
+	 */
+	mallopt(M_MMAP_THRESHOLD, OWN_MAPPING);
 	return run_daemon(&options.daemon);
 }

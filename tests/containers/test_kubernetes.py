@@ -19,7 +19,8 @@ SETTINGS = (
      ["run", "--wait", "--linger", "--instance", "second"]),
     ("an end that detaches", ("linger=false",), "containers.0.args", ["run", "--wait"]),
     ("no probe", ("probe.enabled=false",), "containers.0.readinessProbe", None),
-    ("another port", ("probe.port=9790",), "containers.0.readinessProbe.httpGet.port", 9790),
+    ("another port", ("probe.port=9790", "configuration=http: {listen: '127.0.0.1:9790'}"),
+     "containers.0.readinessProbe.httpGet.port", 9790),
     ("a profile on the nodes",
      ("seccompProfile.type=Localhost", "seccompProfile.localhostProfile=vxlan-pipeline.json"),
      "securityContext.seccompProfile",
@@ -41,6 +42,18 @@ REFUSED = (
     ("memory in no unit", "resources.limits.memory=64Megabytes", "memory"),
     ("a toleration of no effect", "tolerations[0].effect=NoScheduling", "effect"),
     ("nobody may be unavailable", "maxUnavailable=0", "maxUnavailable"),
+    ("memory in thousandths of a byte", "resources.limits.memory=64m", "memory"),
+    ("too little memory to start", "resources.limits.memory=4Mi", "memory"),
+    ("memory without a limit", "resources=null", "resources"),
+    ("every node of the cluster", "nodeSelector=null", "nodeSelector"),
+    ("a label that the selector has", "podLabels.app\\.kubernetes\\.io/name=x", "app.kubernetes.io/name"),
+    ("a repository with a tag", "image.repository=example.org/a:1", "repository"),
+    ("a priority class that none can be called", "priorityClassName=High_one", "priorityClassName"),
+    ("a configuration that is no YAML", "configuration=listen: [", "no YAML"),
+    ("a probe of another port", "probe.port=9790", "http.listen is 127.0.0.1:9789"),
+    ("a probe of another address", "probe.host=10.0.0.1", "http.listen is 127.0.0.1:9789"),
+    ("a probe of nobody", "configuration=http: off", "http.listen is off"),
+    ("a probe of nobody, said at length", "configuration=http: {listen: off}", "http.listen is off"),
 )
 # Mistakes in a manifest that an API server would take in silence or refuse: path, value.
 MISTAKES = (
@@ -99,7 +112,8 @@ class Manifests(unittest.TestCase):
             volume, = [one for one in pod_spec(objects)["volumes"] if "configMap" in one]
             self.assertEqual(volume["configMap"].pop("name"), kind(objects, "ConfigMap")["metadata"]["name"])
         self.assertEqual(pod_spec(base), pod_spec(chart))
-        self.assertEqual(*(kind(one, "DaemonSet")["spec"]["updateStrategy"] for one in (base, chart)))
+        for key in ("updateStrategy", "minReadySeconds"):
+            self.assertEqual(*(kind(one, "DaemonSet")["spec"][key] for one in (base, chart)))
         version = re.search(r"(?m)^VERSION := (.*)", markdown.read("Makefile"))[1]
         self.assertTrue(pod_spec(base)["containers"][0]["image"].endswith(f":{version}"))
 
@@ -119,9 +133,9 @@ class Manifests(unittest.TestCase):
                 self.assertIn(named, result.stderr)
 
     def test_an_older_kubernetes(self):
-        """Before 1.30 there is no appArmorProfile; before 1.28 the chart is refused."""
-        self.assertNotIn("appArmorProfile", pod_spec(templated(kubernetes="1.29.0"))["securityContext"])
-        self.assertIn("incompatible", helm("template", "x", CHART, "--kube-version", "1.27.0",
+        """Before 1.30 there is no appArmorProfile, so the chart is refused."""
+        self.assertIn("appArmorProfile", pod_spec(templated(kubernetes="1.30.0"))["securityContext"])
+        self.assertIn("incompatible", helm("template", "x", CHART, "--kube-version", "1.29.0",
                                            check=False).stderr)
 
     def test_another_configuration(self):

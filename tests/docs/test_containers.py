@@ -36,5 +36,14 @@ class Containers(unittest.TestCase):
             "mount", "umount2", "unshare", "setns", "ptrace", "process_vm_readv", "init_module",
             "finit_module", "kexec_load", "keyctl", "add_key", "userfaultfd", "io_uring_setup", "chroot",
             "pivot_root", "open_by_handle_at", "perf_event_open", "move_mount", "fsopen", "mknod",
-            "setuid", "setgid", "chown", "personality", "reboot", "swapon", "acct"}, set())
+            "setuid", "setgid", "chown", "personality", "reboot", "swapon", "acct", "clone3"}, set())
         self.assertIn("bpf", names)
+
+    def test_namespaces(self):
+        """A clone(2) that makes a namespace is refused, whichever, and threads and children are not."""
+        group, = [one for one in json.loads(markdown.read(PROFILE))["syscalls"] if "clone" in one["names"]]
+        self.assertEqual(group["names"], ["clone"])
+        only, = group["args"]
+        self.assertEqual((only["index"], only["op"], only["valueTwo"]), (0, "SCMP_CMP_MASKED_EQ", 0))
+        made = 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000
+        self.assertEqual(only["value"], made)

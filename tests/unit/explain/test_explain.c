@@ -43,8 +43,8 @@ static struct {
 
 static struct explanation explanation;
 static struct nat_rule rule = {.to = {.port = 8081}};
-static const char *name = "syslog";
-static const struct rule_names names = {.of = &name};
+static const char *rule_name = "syslog";
+static const struct rule_names names = {.of = &rule_name};
 
 int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 		 struct datapath_outcome *outcome, struct error *error)

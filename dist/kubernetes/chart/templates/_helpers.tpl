@@ -27,6 +27,28 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if ne .Values.instance "config" }}, --instance, {{ .Values.instance | quote }}{{ end }}
 {{- end }}
 
+{{/* Refuses what would leave every pod unready: a text that is no YAML, and a probe that asks elsewhere. */}}
+{{- define "vxlan-pipeline.agree" -}}
+{{- $read := fromYaml .Values.configuration }}
+{{- if hasKey $read "Error" }}
+{{- fail (printf "configuration is no YAML: %s" $read.Error) }}
+{{- end }}
+{{- $http := get $read "http" }}
+{{- $listen := "127.0.0.1:9789" }}
+{{- if kindIs "map" $http }}
+{{- if hasKey $http "listen" }}{{ $listen = get $http "listen" }}{{ end }}
+{{- else if hasKey $read "http" }}{{ $listen = $http }}{{ end }}
+{{- $listen = ternary "off" (toString $listen) (kindIs "bool" $listen) }}
+{{- $port := .Values.probe.port | int }}
+{{- $heard := list }}
+{{- range list .Values.probe.host (printf "[%s]" .Values.probe.host) "0.0.0.0" "[::]" }}
+{{- $heard = append $heard (printf "%s:%d" . $port) }}
+{{- end }}
+{{- if and .Values.probe.enabled (not (has $listen $heard)) }}
+{{- fail (printf "probe asks %s:%d, and the configuration's http.listen is %s" .Values.probe.host $port $listen) }}
+{{- end }}
+{{- end }}
+
 {{/* What both containers have. */}}
 {{- define "vxlan-pipeline.container" -}}
 image: {{ include "vxlan-pipeline.image" . | quote }}
