@@ -188,7 +188,9 @@ class Pass:
             self.hopeless[kind] = reason
         elif "LimitExceeded" in code or self.in_a_row[code] >= PATIENCE:
             self.hopeless[target] = reason
-        refused_at[interface] = time.time(), reason
+        # Of an interface that is not ready yet, or is gone, the next pass knows more.
+        if not re.match("InvalidNetworkInterface|Incorrect", code):
+            refused_at[interface] = time.time(), reason
         return reason
 
     def go(self, instance=None):
