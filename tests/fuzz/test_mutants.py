@@ -67,7 +67,7 @@ MUTANTS = (
     ("fragments are not counted", "account.h",
      "packet->counters->fragments += packet->fragments;", ";"),
     ("a frame in several buffers is redirected", "packet.h",
-     "config.buffers == BUFFERS_SEVERAL &&", "config.buffers == BUFFERS_JOINED &&"),
+     "config.buffers != BUFFERS_SEVERAL)", "config.buffers != BUFFERS_JOINED)"),
     ("rules count nothing", "nat.h", "\t\thits_add(hits, packet);", "\t\t;"),
     ("the last fragment says that more follow", "fragment.h", "\tif (!last)\n", "\tif (last)\n"),
     ("a fragment's payload begins eight bytes late", "fragment.h",
