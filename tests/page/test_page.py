@@ -320,6 +320,10 @@ class ManyRules(Seen):
         self.browser("fill", selector="#rules-q", text="<&+%/?#")
         wait_for(lambda: self.table("rules") == [["None holds this."]], 10, "nothing")
         self.browser("fill", selector="#rules-q", text="")
+        wait_for(lambda: self.text("#rules-note") == "1 to 10 of 3,000", 10, "all of them again")
+        self.browser("fill", selector="#rules-q", text="ü" * 64)  # 128 bytes: more than the server takes
+        wait_for(lambda: self.table("rules") == [["None holds this."]], 10, "an answer")
+        self.browser("fill", selector="#rules-q", text="")
         self.browser("select", selector="#rules-sort", value="rule")
         wait_for(lambda: self.rows() == [f"r{n}" for n in range(10)], 10, "the first ones")
         self.assertEqual(self.browser("said"), [])

@@ -235,9 +235,16 @@ function showList(name, rows, total, matching, offset) {
 	$(name + "-on").disabled = offset + rows.length >= matching;
 }
 
+// The server takes no more, and refuses a query that is longer.
+function upTo64Bytes(text) {
+	while (new TextEncoder().encode(text).length > 64)
+		text = [...text].slice(0, -1).join("");
+	return text;
+}
+
 // What is asked for beyond the first rows by rate; null: nothing.
 function wanted(name) {
-	const list = LISTS[name], q = $(name + "-q").value.trim(), sort = $(name + "-sort").value;
+	const list = LISTS[name], q = upTo64Bytes($(name + "-q").value.trim()), sort = $(name + "-sort").value;
 	return q || sort !== "pps" || list.offset ? new URLSearchParams({sort, q, limit: ROWS, offset: list.offset || 0}) : null;
 }
 
@@ -255,11 +262,12 @@ function bars(id, title, unit, data, label) {
 	const sum = counts.reduce((a, b) => a + b, 0), most = Math.max(1, ...counts);
 	const node = draw("svg", {viewBox: `0 0 ${total} 210`, role: "img"});
 	const word = (i) => i < bounds.length ? bounds[i] : "more";
+	const room = Math.max(...counts.map((_, i) => word(i).length)) * 8 + 4; // that a label takes
 	node.append(draw("text", {x: 0, y: 16, "font-size": 15, class: "soft"}, `${title}, ${unit}`));
 	counts.forEach((count, i) => {
 		const height = Math.max(count ? 2 : 0, count / most * 120), x = i * step, middle = {x: x + step / 2, "font-size": step < 34 ? 10 : 13, "text-anchor": "middle"};
 		node.append(draw("rect", {x: x + 2, y: 180 - height, width: step - 4, height, class: "bar"}));
-		if (step > 36 || i % 2 === 0) node.append(draw("text", {...middle, y: 200, class: "soft"}, word(i)));
+		if (step > room || i % 2 === 0) node.append(draw("text", {...middle, y: 200, class: "soft"}, word(i)));
 		if (sum && count / sum >= .005) node.append(draw("text", {...middle, y: 174 - height}, Math.round(count / sum * 100) + (step < 34 ? "" : " %")));
 	});
 	node.append(draw("path", {d: `M0 180H${total}`, class: "grid"}));
