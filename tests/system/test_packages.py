@@ -58,7 +58,10 @@ class Story(Scene):
         # The unit's restrictions take nothing from the daemon that it needs.
         warnings = self.machine.run("journalctl", "--no-pager", "-o", "cat", "-p", "warning",
                                     f"_PID={self.main_pid()}").stdout.splitlines()
-        expected = ("lets no packet pass", "for fragmenting in XDP, set forward.mtu")
+        # The last one is systemd's own word before it executes the daemon: where the host has control groups of
+        # version 1 as well, machines that run at the same time share them.
+        expected = ("lets no packet pass", "for fragmenting in XDP, set forward.mtu",
+                    "to compat systemd cgroup")
         self.assertEqual([line for line in warnings
                           if not any(text in line for text in expected)], [])
 
