@@ -230,19 +230,23 @@ static void stay_on_one_cpu(void)
 
 static int leave_host(struct error *error)
 {
+	int err;
+
 	if (unshare(CLONE_NEWNET) == 0)
 		return 0;
-	if (errno != ENOSPC && container_is_here())
-		return error_set(error, -errno,
+	err = -errno;
+	/* whoever is not root lacks the same in a container and outside */
+	if (err != -ENOSPC && geteuid() == 0 && container_is_here())
+		return error_set(error, err,
 				 "explain needs a network namespace of its own, which this "
 				 "container may not make: %s; run explain on the host",
-				 strerror(errno));
-	if (errno == EPERM)
-		return error_set(error, -EPERM,
+				 strerror(-err));
+	if (err == -EPERM)
+		return error_set(error, err,
 				 "explain loads the BPF program into a private network namespace, "
 				 "which needs root: run it with sudo");
-	return error_set(error, -errno, "sandbox: cannot make a network namespace: %s",
-			 strerror(errno));
+	return error_set(error, err, "sandbox: cannot make a network namespace: %s",
+			 strerror(-err));
 }
 
 int sandbox_enter(const struct config *config, struct datapath_links *links, struct error *error)

@@ -299,7 +299,7 @@ class Text(ExplainCase):
         for line in (r"#1  2023-11-14 22:13:20\.123456000Z  97 bytes",
                      r"    outer    IP 10\.0\.0\.5:53221 > 10\.0\.0\.9:4789: VXLAN, vni 42, .*",
                      r"    inner    IP 10\.1\.0\.1:5000 > 10\.1\.0\.2:514: UDP, length 5",
-                     r"    rule     1, to 10\.2\.41\.17:8081",
+                     r"    rule     1 \([0-9a-f]{8}\), to 10\.2\.41\.17:8081",
                      r"    events   nat_applied: .*",
                      r"    verdict  redirected: sent out of forward\.interface",
                      r"    leaves   IP 10\.1\.0\.1:5000 > 10\.2\.41\.17:8081: UDP, .*",
