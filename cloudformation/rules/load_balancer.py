@@ -68,6 +68,14 @@ def attributes(view, resource, key):
                 yield name, value
 
 
+def group_attribute(view, name):
+    """Possible values of this attribute of the UDP target groups."""
+    for group in udp_groups(view):
+        for found, value in attributes(view, group, "TargetGroupAttributes"):
+            if found.text == name:
+                yield value
+
+
 @_resolve.rule(9700, "A mirror target has a listener for UDP 4789",
                "Without it Traffic Mirroring drops every packet, and no metric says so.")
 def listener(view):
@@ -173,28 +181,25 @@ def keys(view):
 @_resolve.rule(9707, "A UDP target group keeps client addresses",
                "AWS refuses preserve_client_ip.enabled=false for UDP; the appliances see the mirrored hosts' addresses.")
 def client_addresses(view):
-    for group in udp_groups(view):
-        for name, value in attributes(view, group, "TargetGroupAttributes"):
-            if name.text == "preserve_client_ip.enabled" and value.text == "false":
-                yield value.path, "AWS refuses this for UDP: remove preserve_client_ip.enabled"
+    for value in group_attribute(view, "preserve_client_ip.enabled"):
+        if value.text == "false":
+            yield value.path, "AWS refuses this for UDP: remove preserve_client_ip.enabled"
 
 
 @_resolve.rule(9708, "The deregistration delay moves flows in time",
                "Mirrored flows never pause. Shorter than half a minute moves them before health checks agree.")
 def delay(view):
-    for group in udp_groups(view):
-        for name, value in attributes(view, group, "TargetGroupAttributes"):
-            if name.text == "deregistration_delay.timeout_seconds" and value.number is not None and not 30 <= value.number <= 3600:
-                yield value.path, f"a deregistration delay of {value.number} seconds: say 30 to 3600"
+    for value in group_attribute(view, "deregistration_delay.timeout_seconds"):
+        if value.number is not None and not 30 <= value.number <= 3600:
+            yield value.path, f"a deregistration delay of {value.number} seconds: say 30 to 3600"
 
 
 @_resolve.rule(9709, "Deregistration ends the flows of a UDP target group",
                "With false, a flow that never pauses stays with a machine that is gone.")
 def termination(view):
-    for group in udp_groups(view):
-        for name, value in attributes(view, group, "TargetGroupAttributes"):
-            if name.text == "deregistration_delay.connection_termination.enabled" and value.text == "false":
-                yield value.path, "mirrored flows never pause, and would stay with the machine that is taken out: say true"
+    for value in group_attribute(view, "deregistration_delay.connection_termination.enabled"):
+        if value.text == "false":
+            yield value.path, "mirrored flows never pause, and would stay with the machine that is taken out: say true"
 
 
 @_resolve.rule(9710, "A mirror target's load balancer is an internal network load balancer",

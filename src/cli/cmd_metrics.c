@@ -45,16 +45,6 @@ static void reading_clear(struct reading *reading)
 	loss_table_clear(&reading->losses);
 }
 
-static int read_losses(struct reading *reading, struct error *error)
-{
-	const struct datapath_condition *condition = &reading->judged.condition;
-	int err = loss_collect(&reading->losses, &reading->stats.counters, &condition->losses,
-			       &condition->info);
-
-	return err ? error_set(error, err, "cannot read where packets are lost: %s", strerror(-err))
-		   : 0;
-}
-
 /*
  * The numbers of its process have no prefix. A collector of text files has such numbers of its own, and
  * of two that are called the same it loses one, and complains at each scrape.
@@ -77,7 +67,8 @@ static int read_all(const char *instance, struct reading *reading, struct error 
 	if (!err)
 		err = datapath_read(instance, &reading->stats, error);
 	if (!err && reading->stats.state != DATAPATH_ABSENT)
-		err = read_losses(reading, error);
+		err = loss_collect(&reading->losses, &reading->stats.counters,
+				   &reading->judged.condition, error);
 	if (err)
 		return err;
 	reading->metrics = (struct metrics){.stats = &reading->stats,

@@ -54,10 +54,7 @@ static int find_out(const char *instance, struct status *status, struct error *e
 
 	if (err || condition->state == DATAPATH_ABSENT)
 		return err;
-	err = loss_collect(&status->losses, &condition->counters, &condition->losses,
-			   &condition->info);
-	return err ? error_set(error, err, "cannot read where packets are lost: %s", strerror(-err))
-		   : 0;
+	return loss_collect(&status->losses, &condition->counters, condition, error);
 }
 
 /* Returns `text`, RFC 3339. */

@@ -27,13 +27,8 @@ int look_take(struct look *look, const char *instance, struct health_watch *watc
 	if (err || look->stats.state == DATAPATH_ABSENT)
 		return err;
 	err = datapath_inspect(instance, &look->condition, error);
-	if (!err) {
-		err = loss_collect(&look->losses, &look->stats.counters, &look->condition.losses,
-				   &look->condition.info);
-		if (err)
-			error_set(error, err, "cannot read where packets are lost: %s",
-				  strerror(-err));
-	}
+	if (!err)
+		err = loss_collect(&look->losses, &look->stats.counters, &look->condition, error);
 	if (err) {
 		look_clear(look);
 		return err;

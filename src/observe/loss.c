@@ -145,8 +145,10 @@ static int add_verdicts(struct loss_table *table, const struct counters *counter
 }
 
 int loss_collect(struct loss_table *table, const struct counters *counters,
-		 const struct datapath_losses *losses, const struct instance_info *info)
+		 const struct datapath_condition *condition, struct error *error)
 {
+	const struct datapath_losses *losses = &condition->losses;
+	const struct instance_info *info = &condition->info;
 	bool single_arm = info->listen_ifindex == info->egress_ifindex;
 	int err;
 
@@ -160,7 +162,8 @@ int loss_collect(struct loss_table *table, const struct counters *counters,
 	for (enum loss kind = 0; !err && losses->counted && kind < LOSS_COUNT; kind++)
 		err = add(table, loss_place_of(kind), "", loss_name(kind), losses->of[kind].packets,
 			  loss_meaning(kind));
-	return err;
+	return err ? error_set(error, err, "cannot read where packets are lost: %s", strerror(-err))
+		   : 0;
 }
 
 void loss_table_clear(struct loss_table *table)

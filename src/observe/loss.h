@@ -59,7 +59,7 @@ enum loss_place loss_place_of(enum loss loss);
 
 /* 0 or -errno. An interface that is gone has no rows. loss_table_clear() is always due. */
 int loss_collect(struct loss_table *table, const struct counters *counters,
-		 const struct datapath_losses *losses, const struct instance_info *info);
+		 const struct datapath_condition *condition, struct error *error);
 void loss_table_clear(struct loss_table *table);
 
 json_t *loss_json(const struct loss_table *table); /* NULL: no memory */

@@ -82,8 +82,8 @@ static int view_read(struct pages *pages, struct view *view)
 	if (!err)
 		err = datapath_inspect(pages->instance, &view->condition, &ignored);
 	if (!err)
-		err = loss_collect(&view->losses, &view->stats.counters, &view->condition.losses,
-				   &view->condition.info);
+		err = loss_collect(&view->losses, &view->stats.counters, &view->condition,
+				   &ignored);
 	if (err) {
 		view_clear(view);
 		return err;

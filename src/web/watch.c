@@ -192,11 +192,12 @@ static const struct watch_sample *choose_before(const struct watch *watch,
 
 static int read_losses(struct watch_live *live, struct loss_table *losses)
 {
+	struct error ignored;
+
 	memset(losses, 0, sizeof(*losses));
 	if (live->condition.state == DATAPATH_ABSENT)
 		return 0;
-	return loss_collect(losses, &live->condition.counters, &live->condition.losses,
-			    &live->condition.info);
+	return loss_collect(losses, &live->condition.counters, &live->condition, &ignored);
 }
 
 /* Since the table before; 0: that makes no rate of now. */
