@@ -52,12 +52,12 @@ struct documents {
 	size_t waiter_count;
 };
 
-static int64_t cpu_ms(void)
+static int64_t cpu_ns(void)
 {
 	struct timespec used;
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-	return used.tv_sec * 1000LL + used.tv_nsec / 1000000;
+	return used.tv_sec * 1000000000LL + used.tv_nsec;
 }
 
 static const struct http_path *path_of(const struct documents *documents,
@@ -125,7 +125,7 @@ static void document_make(struct documents *documents, struct document *document
 {
 	const struct http_path *path = path_of(documents, document);
 	struct http_page page = {.status = 200};
-	int64_t took = cpu_ms();
+	int64_t took = cpu_ns(), rest_ms;
 	void *packed = NULL;
 	size_t size;
 	int err;
@@ -138,7 +138,7 @@ static void document_make(struct documents *documents, struct document *document
 		free(page.body);
 	else
 		packed = documents->server->pack(&page);
-	took = (cpu_ms() - took) * REST;
+	rest_ms = (cpu_ns() - took) * REST / 1000000;
 	pthread_mutex_lock(&documents->lock);
 	documents->making = NULL;
 	if (document->packed)
@@ -147,10 +147,10 @@ static void document_make(struct documents *documents, struct document *document
 	document->size = size;
 	document->status = page.status;
 	document->err = err || packed ? err : -ENOMEM;
-	document->stale_at = clock_ms() + (took > path->fresh_ms ? took : path->fresh_ms);
+	document->stale_at = clock_ms() + (rest_ms > path->fresh_ms ? rest_ms : path->fresh_ms);
 	document->wanted_at = 0;
 	if (has_query(documents, document))
-		documents->queries_rest_until = clock_ms() + took;
+		documents->queries_rest_until = clock_ms() + rest_ms;
 	resume_waiters(documents, document);
 }
 
