@@ -11,6 +11,7 @@
  * Offsets in the bench's frames: Ethernet, IPv4, UDP, VXLAN, Ethernet, IPv4, UDP. frame() in
  * tests/bench/ground.py makes them.
  */
+#define BENCH_ETHERTYPE  12 /* within an Ethernet header */
 #define BENCH_ETHERNET   14
 #define BENCH_VNI        46 /* the upper 24 bits of this word */
 #define BENCH_INNER      50 /* inner Ethernet header */

@@ -16,6 +16,7 @@ SECTIONS = {
     "steady": "A steady 85,000 packets a second",
     "memory": "Memory",
     "start": "Start and reload",
+    "against": "Against another build",
 }
 
 GOALS = {
@@ -69,7 +70,21 @@ GOALS = {
         "start": Goal("run to first forwarded packet", "ms", "less", 300, 100),
         "reload": Goal("reload with 65,536 rules", "ms", "less", 1000, 300),
     },
+    "against": {},
 }
+
+AGAINST = {
+    "one_98": "one rule, 98 bytes",
+    "one_1400": "one rule, 1400 bytes",
+    "fragmenting": "fragmenting on, packets that need none",
+    "cut": "2852 bytes into two fragments",
+    "everything": "everything on",
+    "random": "65,536 rules, every packet of another rule",
+    "shapes": "8 match shapes, the last one matches",
+}
+for _name, _title in AGAINST.items():
+    GOALS["against"][f"against_{_name}"] = Goal(f"{_title}, of the other build", "ratio", "more")
+    GOALS["against"][f"against_{_name}_ns"] = Goal(f"{_title}, more than the other", "ns", "less")
 
 
 def verdict(goal, value):

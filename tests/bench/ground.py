@@ -25,6 +25,8 @@ PINS = os.path.join(BPFFS, "bench")
 MTU = 3498  # the largest of ENA with XDP
 LAN = 1500  # the MTU of the target's network
 INNER_MAC = "02:00:00:00:14:02"  # like `generate`
+RULE_PORT, TARGET, TARGET_PORT = 42844, "10.20.0.2", 8081  # the rule, see bench.h
+OUT_MAC, FAR_MAC = "02:00:00:00:20:01", "02:00:00:00:20:02"  # of out0 and c0, in every chain
 TUNNEL = "10.0.0.2"  # the tunnel's destination, see lib.frames.tunnel
 
 _numbers = itertools.count(1)
@@ -60,7 +62,9 @@ class Chain:
             namespace.sysctl("net.ipv6.conf.default.disable_ipv6=1")
         self.veth(self.source, "s0", self.appliance, "in0", MTU)
         self.veth(self.appliance, "out0", self.sink, "c0", self.mtu_out)
-        self.appliance.ip("link", "set", "in0", "address", frames.OUTER_DESTINATION_MAC)
+        for namespace, name, address in ((self.appliance, "in0", frames.OUTER_DESTINATION_MAC),
+                                         (self.appliance, "out0", OUT_MAC), (self.sink, "c0", FAR_MAC)):
+            namespace.ip("link", "set", name, "address", address)
         self.address()
         if counted:
             self.attach_sink()
@@ -84,8 +88,7 @@ class Chain:
         self.appliance.sysctl("net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0",
                               "net.ipv4.conf.in0.rp_filter=0", "net.ipv4.conf.all.send_redirects=0",
                               "net.ipv4.conf.in0.send_redirects=0")
-        out, far = ("in0", self.source.mac("s0")) if self.single_arm else \
-            ("out0", self.sink.mac("c0"))
+        out, far = ("in0", self.source.mac("s0")) if self.single_arm else ("out0", FAR_MAC)
         if self.single_arm:
             self.appliance.ip("route", "add", "10.20.0.2/32", "dev", "in0")
         self.appliance.ip("neigh", "replace", "10.20.0.2", "lladdr", far, "dev", out, "nud",
@@ -127,6 +130,10 @@ class Chain:
     def way_out(self):
         return self.appliance.link("out0")["ifindex"].to_bytes(4, "little")
 
+    def addresses(self):
+        """The MAC addresses with which a frame leaves: destination and source."""
+        return frames.mac(FAR_MAC) + frames.mac(OUT_MAC)
+
     def program_id(self):
         """The id of the XDP program on in0."""
         return self.appliance.xdp("in0")["prog"]["id"]
@@ -145,6 +152,16 @@ class Redirect(Chain):
         where = self.load("redirect")
         self.update_map(where, "redirect_to", self.way_out())
         self.attach(self.appliance, "in0", where, "bench_redirect")
+
+
+class Least(Chain):
+    """The yardstick: what exactly one rule takes of an XDP program, and nothing more."""
+
+    def set_up(self):
+        where = self.load("least")
+        self.update_map(where, "least_macs", self.addresses() + bytes(4))
+        self.update_map(where, "least_to", self.way_out())
+        self.attach(self.appliance, "in0", where, "bench_least")
 
 
 class Empty(Chain):
@@ -170,8 +187,7 @@ class Tc(Chain):
 
     def set_up(self):
         where = self.load("tc")
-        addresses = frames.mac(self.sink.mac("c0")) + frames.mac(self.appliance.mac("out0"))
-        self.update_map(where, "tc_ways", self.way_out() + addresses)
+        self.update_map(where, "tc_ways", self.way_out() + self.addresses())
         self.appliance.run("tc", "qdisc", "add", "dev", "in0", "clsact")
         self.appliance.run("tc", "filter", "add", "dev", "in0", "ingress", "bpf", "direct-action",
                            "object-pinned", os.path.join(where, "prog", "bench_tc"))
@@ -220,8 +236,9 @@ class Pipeline(Chain):
         "http": {"listen": "off"},
     }
 
-    def __init__(self, scope, *changes, **options):
-        self.changes = changes
+    def __init__(self, scope, *changes, executable=None, **options):
+        """`executable`: another build than the one under test."""
+        self.changes, self.executable = changes, executable or program.PROGRAM
         self.daemon = None
         super().__init__(scope, **options)
 
@@ -234,11 +251,11 @@ class Pipeline(Chain):
 
     def start(self):
         self.daemon = Daemon(self.scope, self.appliance, "-c", self.config,
-                             instance=self.instance)
+                             instance=self.instance, executable=self.executable)
         self.daemon.ready()
 
     def verdicts(self):
-        answer = self.appliance.run(program.PROGRAM, "stats", "--json", "--instance", self.instance)
+        answer = self.appliance.run(self.executable, "stats", "--json", "--instance", self.instance)
         verdicts = json.loads(answer.stdout)["verdicts"]
         return {name: value["packets"] for name, value in verdicts.items() if value["packets"]}
 

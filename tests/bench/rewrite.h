@@ -20,25 +20,27 @@ struct vxlan {
 	__be32 vni;
 };
 
+#define IPV4_WITHOUT_OPTIONS 0x45 /* version and length of the header */
+
 /* Is this a frame of the tunnel with a packet that the rule matches? */
 static __always_inline bool is_wanted(void *frame, void *end)
 {
-	struct ethhdr *ethernet = frame;
+	__be16 *ethertype = frame + BENCH_ETHERTYPE;
 	struct iphdr *ip = frame + BENCH_ETHERNET;
 	struct udphdr *udp = (void *)(ip + 1);
 	struct vxlan *vxlan = (void *)(udp + 1);
-	struct ethhdr *inner_ethernet = (void *)(vxlan + 1);
+	__be16 *inner_ethertype = frame + BENCH_INNER + BENCH_ETHERTYPE;
 	struct iphdr *inner = frame + BENCH_IP;
 	struct udphdr *inner_udp = (void *)(inner + 1);
 
 	if ((void *)(inner_udp + 1) > end)
 		return false;
-	if (ethernet->h_proto != bpf_htons(ETH_P_IP) || ip->ihl != 5 ||
+	if (*ethertype != bpf_htons(ETH_P_IP) || *(__u8 *)ip != IPV4_WITHOUT_OPTIONS ||
 	    ip->protocol != IPPROTO_UDP || udp->dest != bpf_htons(BENCH_PORT))
 		return false;
-	if (vxlan->vni != bpf_htonl(1 << 8) || inner_ethernet->h_proto != bpf_htons(ETH_P_IP))
+	if (vxlan->vni != bpf_htonl(1 << 8) || *inner_ethertype != bpf_htons(ETH_P_IP))
 		return false;
-	return inner->ihl == 5 && inner->protocol == IPPROTO_UDP &&
+	return *(__u8 *)inner == IPV4_WITHOUT_OPTIONS && inner->protocol == IPPROTO_UDP &&
 	       inner_udp->source == bpf_htons(BENCH_RULE_PORT);
 }
 
@@ -70,8 +72,8 @@ static __always_inline void rewrite(struct iphdr *ip)
 
 	ip->check = checksum_update(ip->check, delta);
 	ip->daddr = address;
-	if (udp->check)
-		udp->check = checksum_update(udp->check, delta + change16(udp->dest, port));
+	if (udp->check) /* 0: the sender made none; so a sum of 0 is written as all ones */
+		udp->check = checksum_update(udp->check, delta + change16(udp->dest, port)) ?: 0xffff;
 	udp->dest = port;
 }
 

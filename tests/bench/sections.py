@@ -12,52 +12,24 @@ from lib.command import run, wait_for
 from lib.daemon import PINS
 
 import ground
-from ground import Conntrack, Decap, Empty, Kernel, Pipeline, Redirect, SingleArm, Source, Tc
+from against import against
+from configurations import (FRAGMENT, KEEP, NO_RULES, NOTHING_MATCHES, eight_shapes, everything, many_rules,
+                            vnis)
+from ground import Conntrack, Decap, Empty, Kernel, Least, Pipeline, Redirect, SingleArm, Source, Tc
 from measure import ProgramTimes, alternate, program_time, spread
 
 SIZES = (98, 512, 1400, 2852)
 STEADY = 85000
-FRAGMENT = {"forward": {"oversize": "fragment"}}
-NOTHING_MATCHES = {"nat": [{"match": {"source_port": 1, "protocol": "udp"}, "to": "10.20.0.2:8081"}]}
-NO_RULES = {"nat": []}
-
-
-def many_rules(count):
-    """Rules of one shape: one for each of the generator's inner sources, from 10.2.41.20 on."""
-    first = (10 << 24) + (2 << 16) + (41 << 8) + 20
-    rules = []
-    for number in range(first, first + count):
-        source = ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
-        rules.append({"match": {"source": source, "source_port": 42844, "protocol": "udp"},
-                      "to": "10.20.0.2:8081"})
-    return {"nat": rules}
-
-
-def eight_shapes():
-    """Rules of eight shapes, of which only the last one matches."""
-    matches = ({"source_port": 1}, {"destination_port": 1}, {"source": "10.9.9.9"},
-               {"destination": "10.9.9.9"}, {"vni": 1, "source_port": 2},
-               {"vni": 1, "destination_port": 2}, {"source": "10.9.9.0/24"},
-               {"source_port": 42844, "protocol": "udp"})
-    return {"nat": [{"match": match, "to": "10.20.0.2:8081"} for match in matches]}
-
-
-def vnis(count):
-    return {"listen": {"vnis": list(range(1, count + 1))}}
-
-
-def everything():
-    rules = many_rules(4096)["nat"] + eight_shapes()["nat"]
-    return program.merge(FRAGMENT, vnis(4096), {
-        "listen": {"sources": [f"10.{n}.0.0/16" for n in range(256)]},
-        "nat": rules[:-1], "inner": {"clear_df_above": 60, "udp_checksum": "update"}})
 
 
 class Findings:
-    """The results of a run: figures by name, series for the charts, notes."""
+    """
+    The results of a run: figures by name, series for the charts, notes. `other`: path and version of
+    the build to compare with, or None.
+    """
 
-    def __init__(self):
-        self.figures, self.series, self.notes = {}, {}, []
+    def __init__(self, other=None):
+        self.figures, self.series, self.notes, self.other = {}, {}, [], other
 
     def figure(self, name, values):
         self.figures[name] = values
@@ -67,6 +39,7 @@ class Findings:
 
 PEERS = {
     "bare redirect": Redirect,
+    "least": Least,
     "vxlan-pipeline": Pipeline,
     "pipeline, fragmenting on": lambda scope: Pipeline(scope, FRAGMENT),
     "TC/eBPF": Tc,
@@ -183,7 +156,6 @@ def arms(findings, scope, pace):
 
 # ---- what a stage costs ----
 
-KEEP = {"forward": {"next_hop": "keep", "unmatched": "forward"}}
 # Configurations that packets leave after different stages.
 EXITS = {
     "empty": Empty,
@@ -401,4 +373,5 @@ def reload_time(daemon):
 
 
 SECTIONS = {"throughput": throughput, "rules": rules, "cores": cores, "arms": arms,
-            "stages": stages, "histograms": histograms, "steady": steady, "memory": memory, "start": start}
+            "stages": stages, "histograms": histograms, "steady": steady, "memory": memory, "start": start,
+            "against": against}
