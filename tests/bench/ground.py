@@ -62,9 +62,9 @@ class Chain:
             namespace.sysctl("net.ipv6.conf.default.disable_ipv6=1")
         self.veth(self.source, "s0", self.appliance, "in0", MTU)
         self.veth(self.appliance, "out0", self.sink, "c0", self.mtu_out)
-        for namespace, name, address in ((self.appliance, "in0", frames.OUTER_DESTINATION_MAC),
-                                         (self.appliance, "out0", OUT_MAC), (self.sink, "c0", FAR_MAC)):
-            namespace.ip("link", "set", name, "address", address)
+        self.appliance.ip("link", "set", "in0", "address", frames.OUTER_DESTINATION_MAC)
+        self.appliance.ip("link", "set", "out0", "address", OUT_MAC)
+        self.sink.ip("link", "set", "c0", "address", FAR_MAC)
         self.address()
         if counted:
             self.attach_sink()
@@ -224,6 +224,18 @@ class Conntrack(Kernel):
             iifname "tunnel" udp sport 42844 dnat to 10.20.0.2:8081
         }
     }"""
+
+
+class Forward(Kernel):
+    """The same without routing: nftables rewrites and forwards where the vxlan device receives."""
+
+    rules = f"""table netdev bench {{
+        chain rewrite {{
+            type filter hook ingress device "tunnel" priority 0;
+            udp sport {RULE_PORT} ip daddr set {TARGET} udp dport set {TARGET_PORT} \\
+                ether daddr set {FAR_MAC} ether saddr set {OUT_MAC} fwd to "out0"
+        }}
+    }}"""
 
 
 class Pipeline(Chain):

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The yardstick: the least that an XDP program does for exactly one rule, without generality. It matches, rewrites,
- * corrects two checksums, puts the MAC addresses of the next hop, strips the tunnel and redirects. It counts nothing and
- * checks no length but that all headers are there.
+ * The yardstick: the least that an XDP program does for exactly one rule, without generality. It
+ * matches, rewrites, corrects two checksums, puts the MAC addresses of the next hop, strips the
+ * tunnel and redirects. It counts nothing, and checks neither lengths, but that all headers are
+ * there, nor fragments.
  */
 #include <linux/bpf.h>
 

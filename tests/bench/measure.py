@@ -10,19 +10,28 @@ from lib.command import run
 
 
 class Pace:
-    """How long and how often to measure."""
+    """
+    How long and how often to measure, in ms. Many short turns tell more than few long ones: what
+    else the machine does disturbs some of them, and not the median. `patient`: turns in which large
+    tables get into the caches, as they are while one configuration is in force.
+    """
 
-    def __init__(self, quick):
+    def __init__(self, quick, patient=False):
         self.quick = quick
-        self.rounds = 2 if quick else 15
-        self.warm, self.length = (10, 30) if quick else (20, 100)  # ms
+        self.rounds, self.warm, self.length = (2, 10, 30) if quick else \
+            (25, 20, 40) if patient else (60, 5, 20)
+
+    def patient(self):
+        return Pace(self.quick, patient=True)
 
 
 def spread(values):
-    """Median, minimum, maximum and all values of a figure."""
+    """Median, minimum, maximum, the ends of the middle half, and all values of a figure."""
     values = list(values)
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else \
+        values * 3
     return {"median": statistics.median(values), "min": min(values), "max": max(values),
-            "values": values}
+            "low": low, "high": high, "values": values}
 
 
 class Rates:
@@ -43,6 +52,19 @@ class Rates:
         return spread(1e9 / a - 1e9 / b for a, b in zip(self.taken[name], self.taken[other]))
 
 
+class Findings:
+    """
+    The results of a run: figures by name, series for the charts, notes. `other`: path and version
+    of the build to compare with, or None.
+    """
+
+    def __init__(self, other=None):
+        self.figures, self.series, self.notes, self.other = {}, {}, [], other
+
+    def figure(self, name, values):
+        self.figures[name] = values
+
+
 def alternate(contestants, pace):
     """
     Measures contestants in turn. `contestants`: {name: (source, frames that arrive for each
@@ -58,7 +80,10 @@ def alternate(contestants, pace):
 
 
 def arriving(name, source, pace):
-    """Frames a second. On a busy machine the sender may not run at all in a short turn: it gets a longer one."""
+    """
+    Frames a second. If the sender did not get to run in a short turn, as the machine is busy, it
+    gets a longer one.
+    """
     for length in (pace.length, 4 * pace.length, 16 * pace.length):
         arrived, _ = source.measure(pace.warm, length)
         if arrived:

@@ -72,8 +72,10 @@ static __always_inline void rewrite(struct iphdr *ip)
 
 	ip->check = checksum_update(ip->check, delta);
 	ip->daddr = address;
-	if (udp->check) /* 0: the sender made none; so a sum of 0 is written as all ones */
-		udp->check = checksum_update(udp->check, delta + change16(udp->dest, port)) ?: 0xffff;
+	if (udp->check) { /* 0: the sender made none; so a sum of 0 is written as all ones */
+		delta += change16(udp->dest, port);
+		udp->check = checksum_update(udp->check, delta) ?: 0xffff;
+	}
 	udp->dest = port;
 }
 

@@ -26,8 +26,8 @@ def tunnelled(size, number, source_port=ground.RULE_PORT, udp_checksum=None, vni
 
 def sent_frames():
     """
-    Frames of several sizes that the rule matches, one without a checksum, one whose checksum becomes
-    zero, which is to be written as all ones; between them frames that the rule does not match.
+    Frames of several sizes that the rule matches, one without a checksum, one whose checksum
+    becomes zero, which is to be written as all ones; between them some that it does not match.
     """
     answer = [ground.frame(size) for size in SIZES]
     for number in range(SOURCES):
@@ -69,5 +69,6 @@ def check(yardstick=ground.Least):
         if ours != least:
             at = next((i for i, (a, b) in enumerate(zip(ours, least)) if a != b),
                       min(len(ours), len(least)))
-            raise AssertionError(f"least gives other bytes than vxlan-pipeline: frame {number}, "
-                                 f"byte {at}: {least[at:at + 8].hex()}, not {ours[at:at + 8].hex()}")
+            raise AssertionError(
+                f"least gives other bytes than vxlan-pipeline: frame {number}, byte {at}: "
+                f"{least[at:at + 8].hex()}, not {ours[at:at + 8].hex()}")

@@ -25,14 +25,14 @@ def goal_text(goal):
 
 def show(figures, notes, stream=sys.stdout):
     colour = stream.isatty() and "NO_COLOR" not in os.environ
-    print(f"{'':66}{'must / aim':>14}  {'median':>8} {'[min..max]':^18}", file=stream)
+    print(f"{'':66}{'must / aim':>14}  {'median':>8} {'[middle half]':^18}", file=stream)
     for section, goals in GOALS.items():
         rows = [(goal, figures[name]) for name, goal in goals.items() if name in figures]
         if rows:
             print(f"\n{SECTIONS[section]}", file=stream)
         for goal, value in rows:
             how = verdict(goal, value["median"])
-            between = f"[{number(value['min'])}..{number(value['max'])}]"
+            between = f"[{number(value['low'])}..{number(value['high'])}]"
             word = f"{COLOURS[how]}{WORDS[how]}\x1b[0m" if colour else WORDS[how]
             print(f"  {goal.title:63} {goal_text(goal):>14}  {number(value['median']):>8} "
                   f"{between:^18} {goal.unit:8}{word}".rstrip(), file=stream)
