@@ -41,19 +41,22 @@ class Port:
     def receive(self, wanted=None, count=None, quiet=0.3, seconds=5.0):
         """
         Returns the incoming frames for which `wanted` is true. Waits at most `seconds` for `count`
-        of them, then goes on until nothing has come for `quiet` seconds, so that surplus frames
-        show. Without `count`, waits for the quiet only.
+        of them, then goes on until none of them has come for `quiet` seconds, so that surplus frames
+        show. Without `count`, waits for the quiet only. Others, such as a kernel's for neighbours,
+        come for ever.
         """
-        quiet *= PATIENCE
-        found, deadline = [], time.monotonic() + seconds * PATIENCE
+        found = []
+        until = time.monotonic() + (quiet if count is None else seconds) * PATIENCE
         while True:
-            patience = quiet if count is None or len(found) >= count else \
-                deadline - time.monotonic()
+            patience = until - time.monotonic()
             if patience <= 0 or not select.select([self.socket], [], [], patience)[0]:
                 return found
             frame, address = self.socket.recvfrom(65536)
-            if address[2] != socket.PACKET_OUTGOING and (wanted is None or wanted(frame)):
-                found.append(frame)
+            if address[2] == socket.PACKET_OUTGOING or not (wanted is None or wanted(frame)):
+                continue
+            found.append(frame)
+            if count is None or len(found) >= count:
+                until = time.monotonic() + quiet * PATIENCE
 
 
 def is_ip(frame):
