@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
@@ -56,7 +57,20 @@ static bool refusal_gets_through(void)
 	return refusal_call(NO_COMMAND, &attributes) == -EINVAL;
 }
 
-/* Linux before 5.11 counts BPF's memory as locked memory, and does not know this helper either. */
+/* For a word about a refusal, where trying tells nothing. */
+static bool kernel_is_older(unsigned int major, unsigned int minor)
+{
+	struct utsname name;
+	unsigned int its_major, its_minor;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &its_major, &its_minor) == 2 &&
+	       (its_major < major || (its_major == major && its_minor < minor));
+}
+
+/*
+ * Linux before 5.11 counts BPF's memory as locked memory, and does not know this helper either. Beyond the
+ * limit it does not even look at the program.
+ */
 static bool counts_locked_memory(void)
 {
 	const struct bpf_insn program[] = {
@@ -71,7 +85,7 @@ static bool counts_locked_memory(void)
 
 	if (fd >= 0)
 		close(fd);
-	return fd == -EINVAL;
+	return fd == -EINVAL || (fd == -EPERM && kernel_is_older(5, 11));
 }
 
 static bool in_first_user_namespace(void)
@@ -168,7 +182,7 @@ int refusal_check(struct error *error)
 {
 	int err = refusal_make_map();
 
-	/* others are told where they matter, where libbpf also raises the limit of memory */
+	/* others are told where they matter, where libbpf has raised the limit of locked memory if it may */
 	if (!err || !refusal_is(err) || counts_locked_memory())
 		return 0;
 	return refusal_explain(err, "not permitted to use BPF", error);
