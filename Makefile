@@ -57,8 +57,10 @@ $(BUILD)/src/%.o: src/%.c
 $(BUILD)/%.bpf.o: bpf/%.bpf.c | ready $(BUILD)
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Linking leaves out the debugging sections, which would go into the program, and into its memory.
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
+	$(BPFTOOL) gen object $@.o $<
+	$(BPFTOOL) gen skeleton $@.o name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 
 # The files of the page, as they are and compressed, as arrays that src/web/assets.c includes.
 PAGE       := $(patsubst src/web/page/%,$(BUILD)/%.inc,$(wildcard src/web/page/*))

@@ -24,7 +24,6 @@
 #include "base/privilege.h"
 #include "base/refusal.h"
 
-#define MANY_RULES 4096 /* which take megabytes */
 #define HOLDING_MS 3500
 
 static void debug_line(const char *line)
@@ -68,9 +67,8 @@ static int daemon_apply(struct daemon *daemon, struct config *config, struct err
 		daemon_begin_waiting(daemon, error);
 	daemon_apply_settings(daemon, config);
 	daemon_serve(daemon);
-	/* what reading and loading many rules took is needed no more until the next reload */
-	if (daemon->config.rule_count > MANY_RULES)
-		malloc_trim(0);
+	/* what reading and loading took is needed no more until the next reload */
+	malloc_trim(0);
 	return 0;
 }
 
