@@ -13,11 +13,13 @@ static __always_inline __u64 is_longer(__u64 length, __u64 bound)
 
 static __always_inline void size_count(struct histograms *histograms, __u64 length)
 {
-	/* what is too long for the slots is in the last one */
-	__u64 slot = (length - 1) / SIZE_STEP | -is_longer(length, SIZE_STEP * SIZE_SLOTS);
-	__u64 bucket = config.size_bucket[slot % SIZE_SLOTS];
+	__u64 slot, bucket;
 
-	bucket += is_longer(length, SIZE_BOUND_BETWEEN);
+	/* or the compiler knows how large it can be, and makes branches again */
+	asm volatile("" : "+r"(length));
+	/* what is too long for the slots is in the last one */
+	slot = (length - 1) / SIZE_STEP | -is_longer(length, SIZE_STEP * SIZE_SLOTS);
+	bucket = config.size_bucket[slot % SIZE_SLOTS] + is_longer(length, SIZE_BOUND_BETWEEN);
 	histograms->size[bucket % SIZE_BUCKETS]++;
 	histograms->size_sum += length;
 }
@@ -28,7 +30,7 @@ static __always_inline void size_count(struct histograms *histograms, __u64 leng
  */
 static __always_inline void time_begin(struct histograms *histograms)
 {
-	if (!config.histograms || histograms->until_timed--)
+	if (histograms->until_timed--)
 		return;
 	histograms->begun_at = bpf_ktime_get_ns();
 	histograms->until_timed = TIMED_ONE_IN / 2 + histograms->begun_at % TIMED_ONE_IN;
@@ -38,7 +40,7 @@ static __always_inline void time_end(struct histograms *histograms)
 {
 	__u64 time, bucket = 0;
 
-	if (!config.histograms || !histograms->begun_at)
+	if (!histograms->begun_at)
 		return;
 	time = bpf_ktime_get_ns() - histograms->begun_at;
 	histograms->begun_at = 0;
@@ -55,6 +57,16 @@ static __always_inline void sent_count(const struct packet *packet, enum verdict
 		packet->counters->cut_bytes += packet->cut - USUAL_TUNNEL;
 	if (verdict == VERDICT_FRAGMENTED)
 		packet->counters->fragments += packet->fragments;
+}
+
+/*
+ * For the packet's VNI. Where there is one VNI, what a rule counts is of that VNI, and not counted a second time
+ * (src/datapath/vnis.c adds it).
+ */
+static __always_inline void vni_count(const struct packet *packet)
+{
+	if (packet->vni_hits && !(config.vni_mode == VNI_ONE && packet->ruled))
+		hits_add(packet->vni_hits, packet);
 }
 
 #endif

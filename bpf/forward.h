@@ -126,4 +126,27 @@ static __always_inline bool decapsulate(struct packet *packet)
 	return !keep || fragment_mark(packet);
 }
 
+/* `pieces`: how many fragments, with VERDICT_FRAGMENTED. */
+static __always_inline int carry_out(__u32 pieces, enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_NOT_TUNNEL:
+	case VERDICT_OUTER_FRAGMENT:
+	case VERDICT_PASSED:
+		return XDP_PASS;
+	case VERDICT_TRANSMITTED:
+		if (!config.transmit_by_redirect)
+			return XDP_TX;
+		return bpf_redirect_map(&egress, 0, XDP_ABORTED);
+	case VERDICT_REDIRECTED:
+		return bpf_redirect_map(&egress, 0, XDP_ABORTED);
+	case VERDICT_FRAGMENTED:
+		return fragment_send(pieces);
+	case VERDICT_ERROR:
+		return XDP_ABORTED;
+	default:
+		return XDP_DROP;
+	}
+}
+
 #endif

@@ -18,29 +18,40 @@ static __always_inline void constant_mac(const volatile __u16 *from, __u16 *to)
 		to[i] = from[i];
 }
 
-/* Fills what a FIB lookup needs to know of the inner packet as it is. */
-static __always_inline void fib_describe(const struct packet *packet, struct bpf_fib_lookup *fib)
-{
-	fib->l4_protocol = packet->ip_protocol;
-	if (packet->version == 4) {
-		const struct iphdr *ip = packet->ip;
+/* What a FIB lookup is asked, besides the protocol in its lowest byte. */
+#define FIB_IPV6          (1U << 8)
+#define FIB_FORGET_SENDER (1U << 9)
+#define FIB_WAY_OUT \
+	(1U << 10)         /* out of forward.interface; else: having come in by listen.interface */
+#define FIB_ASK (1U << 11) /* has the daemon ask for a neighbour that is not known */
 
-		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
-			return;
+/* A way that does not leave by forward.interface. No code of the kernel's is negative but those of bad input. */
+#define FIB_ELSEWHERE (-1)
+
+/* Fills what a FIB lookup needs to know of the inner packet as it is, whose IP header is at `at`; false: it is not there. */
+static __always_inline bool fib_describe(const void *at, const void *end, __u32 what,
+					 struct bpf_fib_lookup *fib)
+{
+	const struct ipv6hdr *ipv6 = at;
+	const struct iphdr *ip = at;
+
+	fib->l4_protocol = (__u8)what;
+	if (!(what & FIB_IPV6)) {
+		if ((const void *)(ip + 1) > end)
+			return false;
 		fib->family = AF_INET;
 		fib->tos = ip->tos;
 		fib->ipv4_src = ip->saddr;
 		fib->ipv4_dst = ip->daddr;
 	} else {
-		const struct ipv6hdr *ip = packet->ip;
-
-		if (!packet_holds(packet, packet->ip, sizeof(*ip)))
-			return;
+		if ((const void *)(ipv6 + 1) > end)
+			return false;
 		fib->family = AF_INET6;
-		fib->flowinfo = *(const __be32 *)ip & bpf_htonl(0x0fffffff);
-		__builtin_memcpy(fib->ipv6_src, &ip->saddr, sizeof(fib->ipv6_src));
-		__builtin_memcpy(fib->ipv6_dst, &ip->daddr, sizeof(fib->ipv6_dst));
+		fib->flowinfo = *(const __be32 *)ipv6 & bpf_htonl(0x0fffffff);
+		__builtin_memcpy(fib->ipv6_src, &ipv6->saddr, sizeof(fib->ipv6_src));
+		__builtin_memcpy(fib->ipv6_dst, &ipv6->daddr, sizeof(fib->ipv6_dst));
 	}
+	return true;
 }
 
 /*
@@ -57,6 +68,75 @@ static __always_inline void fib_forget_sender(struct bpf_fib_lookup *fib)
 		fib->flowinfo = 0;
 		__builtin_memset(fib->ipv6_src, 0, sizeof(fib->ipv6_src));
 	}
+}
+
+/*
+ * Has the daemon ask for the neighbour that a FIB lookup did not find. At most once a jiffy and CPU:
+ * one packet in a stream stands for the others, and a flood of destinations costs next to nothing.
+ */
+static __always_inline void neighbour_ask(struct counters *count, const struct bpf_fib_lookup *fib)
+{
+	struct wanted_neighbour *record;
+	__u64 now = bpf_jiffies64();
+
+	if (count->asked_at == now)
+		return;
+	count->asked_at = now;
+	record = bpf_ringbuf_reserve(&wanted, sizeof(*record), 0);
+	if (!record)
+		return;
+	record->version = fib->family == AF_INET ? 4 : 6;
+	__builtin_memcpy(record->address, fib->ipv6_dst, sizeof(record->address));
+	bpf_ringbuf_submit(record, 0);
+}
+
+/* Bytes 0-5 are `to`, 6-11 `from`, as in a frame. */
+static __always_inline void pack_addresses(__u64 *words, const __u16 *to, const __u16 *from)
+{
+	words[0] = (__u64)to[0] | (__u64)to[1] << 16 | (__u64)to[2] << 32 | (__u64)from[0] << 48;
+	words[1] = (__u64)from[1] | (__u64)from[2] << 16;
+}
+
+/*
+ * Asks the kernel's tables for the way of the packet whose IP header is `offset` bytes into the frame: only for a way
+ * that takes an IP packet of `size` bytes whole; 0: for any. In the lower half of the answer is the kernel's code, or
+ * FIB_ELSEWHERE, in the upper half, with BPF_FIB_LKUP_RET_FRAG_NEEDED, the MTU. The Ethernet addresses of a way out
+ * are left in the counters. A function of its own, and not static: see ipv6_follow_extensions().
+ */
+__attribute__((noinline)) __u64 fib_ask(struct xdp_md *ctx, __u32 offset, __u32 what, __u32 size)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct bpf_fib_lookup fib = {.tot_len = size};
+	bool out = what & FIB_WAY_OUT;
+	struct counters *count;
+	__u32 zero = 0;
+	long code;
+
+	fib.ifindex = out ? config.egress_ifindex : ctx->ingress_ifindex;
+	count = bpf_map_lookup_elem(&counters, &zero);
+	if (!count || !fib_describe(data + (offset & FRAME_OFFSET_MASK), end, what, &fib))
+		return (__u32)FIB_ELSEWHERE;
+	if (what & FIB_FORGET_SENDER)
+		fib_forget_sender(&fib);
+	code = bpf_fib_lookup(ctx, &fib, sizeof(fib), out ? BPF_FIB_LOOKUP_OUTPUT : 0);
+	if (code == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		return (__u32)code | (__u64)fib.mtu_result << 32;
+	if (code == BPF_FIB_LKUP_RET_NO_NEIGH && what & FIB_ASK)
+		neighbour_ask(count, &fib);
+	if (code == BPF_FIB_LKUP_RET_SUCCESS && out) {
+		if (fib.ifindex != config.egress_ifindex)
+			return (__u32)FIB_ELSEWHERE;
+		pack_addresses(count->way_out, (const __u16 *)fib.dmac, (const __u16 *)fib.smac);
+	}
+	return (__u32)code;
+}
+
+static __always_inline __u64 fib_ask_for(const struct packet *packet, __u32 what, __u32 size)
+{
+	if (packet->version != 4)
+		what |= FIB_IPV6;
+	return fib_ask(packet->ctx, bytes_between(packet->start, packet->ip),
+		       what | packet->ip_protocol, size);
 }
 
 /* May routers fragment this packet? IPv6 has no such thing. */
@@ -86,11 +166,8 @@ static __always_inline bool kernel_would_answer(const struct packet *packet)
  */
 static __always_inline bool kernel_would_forward(const struct packet *packet, __u32 size)
 {
-	struct bpf_fib_lookup fib = {.ifindex = packet->ctx->ingress_ifindex, .tot_len = size};
-	long code;
+	__u32 code = fib_ask_for(packet, 0, size);
 
-	fib_describe(packet, &fib);
-	code = bpf_fib_lookup(packet->ctx, &fib, sizeof(fib), 0);
 	return code == BPF_FIB_LKUP_RET_SUCCESS || code == BPF_FIB_LKUP_RET_NO_NEIGH ||
 	       (code == BPF_FIB_LKUP_RET_FRAG_NEEDED && !size);
 }

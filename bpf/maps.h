@@ -49,12 +49,8 @@ struct {
 	__type(value, __u64);
 } unmatched_firsts SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct heartbeat);
-} heartbeat SEC(".maps");
+/* A variable, whose address stands in the program: a map would be looked up for each packet. */
+volatile struct heartbeat heartbeat SEC(".data.heartbeat");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -99,7 +95,7 @@ struct {
 	__type(value, struct nat6_slot);
 } nat6_slots SEC(".maps");
 
-/* Index: rule number less 1. */
+/* Index: of an IPv6 rule its number less 1; of an IPv4 rule struct nat4_slot.counter. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -177,6 +173,14 @@ struct {
 	__type(key, struct source_key);
 	__type(value, __u32);
 } sources SEC(".maps");
+
+/* Sources that `sources` let in lately, IPv4 only; each CPU has its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct source_set);
+} source_sets SEC(".maps");
 
 /*
  * May this generation fragment? 0 while frames of a previous, non-fragmenting generation may still be

@@ -5,14 +5,6 @@
 
 #include "kernel.h"
 
-/* Bytes 0-5 are `to`, 6-11 `from`, as in a frame. */
-static __always_inline void set_addresses(struct packet *packet, const __u16 *to, const __u16 *from)
-{
-	packet->addresses[0] =
-		(__u64)to[0] | (__u64)to[1] << 16 | (__u64)to[2] << 32 | (__u64)from[0] << 48;
-	packet->addresses[1] = (__u64)from[1] | (__u64)from[2] << 16;
-}
-
 /*
  * What the daemon keeps for a target, word by word. UNKNOWN also stands for no entry at all; the words
  * say nothing then, and need not be set.
@@ -60,51 +52,21 @@ static __always_inline enum verdict next_hop_by_table(struct packet *packet,
 	return VERDICT_GO_ON;
 }
 
-/*
- * Has the daemon ask for the neighbour that a FIB lookup did not find. At most once a jiffy and CPU:
- * one packet in a stream stands for the others, and a flood of destinations costs next to nothing.
- */
-static __always_inline void neighbour_ask(struct packet *packet, const struct bpf_fib_lookup *fib)
+/* Asks the kernel for the way out of forward.interface, and again where the packet is too long for it: its code. */
+static __always_inline __u32 next_hop_ask(struct packet *packet)
 {
-	struct wanted_neighbour *record;
-	__u64 now = bpf_jiffies64();
+	__u32 what = FIB_WAY_OUT | (packet->readdressed ? FIB_FORGET_SENDER : FIB_ASK), limit;
+	__u64 answer = fib_ask_for(packet, what, packet->ip_length);
 
-	if (packet->counters->asked_at == now)
-		return;
-	packet->counters->asked_at = now;
-	record = bpf_ringbuf_reserve(&wanted, sizeof(*record), 0);
-	if (!record)
-		return;
-	record->version = fib->family == AF_INET ? 4 : 6;
-	__builtin_memcpy(record->address, fib->ipv6_dst, sizeof(record->address));
-	bpf_ringbuf_submit(record, 0);
-}
-
-/* Asks the kernel for the way out of forward.interface, and again where the packet is too long for it. */
-static __always_inline long fib_ask(struct packet *packet, struct bpf_fib_lookup *fib)
-{
-	__u32 limit;
-	long code;
-
-	fib->ifindex = config.egress_ifindex;
-	fib_describe(packet, fib);
-	if (packet->readdressed)
-		fib_forget_sender(fib);
-	code = bpf_fib_lookup(packet->ctx, fib, sizeof(*fib), BPF_FIB_LOOKUP_OUTPUT);
-	if (code != BPF_FIB_LKUP_RET_FRAG_NEEDED)
-		return code;
-	/* kernels before 5.12 leave tot_len there, and do not say how large it may be: less than this */
+	if ((__u32)answer != BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		return answer;
+	/* kernels before 5.12 leave the length there, and do not say how large it may be: less than this */
 	limit = packet->ip_length - 1;
-	if (fib->mtu_result < packet->ip_length)
-		packet->kernel_mtu = limit = fib->mtu_result;
+	if (answer >> 32 < packet->ip_length)
+		packet->kernel_mtu = limit = answer >> 32;
 	if (limit < packet->mtu)
 		packet->mtu = limit;
-	fib->ifindex = config.egress_ifindex;
-	fib->tot_len = 0;
-	fib_describe(packet, fib);
-	if (packet->readdressed)
-		fib_forget_sender(fib);
-	return bpf_fib_lookup(packet->ctx, fib, sizeof(*fib), BPF_FIB_LOOKUP_OUTPUT);
+	return fib_ask_for(packet, what, 0);
 }
 
 /*
@@ -115,31 +77,25 @@ static __always_inline long fib_ask(struct packet *packet, struct bpf_fib_lookup
 static __always_inline enum verdict next_hop_by_fib(struct packet *packet,
 						    const struct known_hop *last)
 {
-	struct bpf_fib_lookup fib = {.tot_len = packet->ip_length};
-	long code = fib_ask(packet, &fib);
+	__u32 code = next_hop_ask(packet);
 
-	if (code == BPF_FIB_LKUP_RET_SUCCESS && fib.ifindex == config.egress_ifindex) {
-		set_addresses(packet, (const __u16 *)fib.dmac, (const __u16 *)fib.smac);
+	if (code == BPF_FIB_LKUP_RET_SUCCESS) {
+		packet->addresses[0] = packet->counters->way_out[0];
+		packet->addresses[1] = packet->counters->way_out[1];
 		return VERDICT_GO_ON;
 	}
 	if (last->state != NEXT_HOP_UNKNOWN)
 		return next_hop_by_table(packet, last);
 	if (code == BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		return VERDICT_OVERSIZE;
-	if (code == BPF_FIB_LKUP_RET_NO_NEIGH) {
+	if (code == BPF_FIB_LKUP_RET_NO_NEIGH)
 		packet_event(packet, EVENT_NEIGHBOUR_UNKNOWN);
-		if (!packet->readdressed)
-			neighbour_ask(packet, &fib);
-	}
 	return VERDICT_NO_ROUTE;
 }
 
 static __always_inline bool next_hops_are_fresh(void)
 {
-	__u32 zero = 0;
-	struct heartbeat *beat = bpf_map_lookup_elem(&heartbeat, &zero);
-
-	return beat && bpf_jiffies64() < beat->trusted_until;
+	return bpf_jiffies64() < heartbeat.trusted_until;
 }
 
 /*
@@ -178,7 +134,7 @@ static __always_inline enum verdict next_hop_find(struct packet *packet)
 	case NEXT_HOP_MAC:
 		constant_mac(config.next_hop_mac, to);
 		constant_mac(config.egress_mac, from);
-		set_addresses(packet, to, from);
+		pack_addresses(packet->addresses, to, from);
 		return VERDICT_GO_ON;
 	default:
 		return next_hop_by_route(packet);

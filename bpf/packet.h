@@ -29,6 +29,7 @@ struct packet {
 	__u32 inner_offset; /* of the inner Ethernet header */
 	__u32 inner_length; /* of the inner frame, by the outer UDP length */
 	__u32 vni;
+	struct hits *vni_hits; /* the VNI's counter; NULL: it is not listed, or not known yet */
 
 	/*
 	 * The inner headers. A pointer always points into the frame, but the verifier needs to see
@@ -39,18 +40,19 @@ struct packet {
 	struct ethhdr *ethernet;
 	void *ip;           /* struct iphdr or ipv6hdr */
 	void *transport;    /* struct udphdr or tcphdr */
-	__u32 version;      /* of `ip`: 4, 6, or 0 when the inner frame holds something else */
-	__u32 l4_protocol;  /* IPPROTO_UDP, _TCP, or 0 when `transport` is not a whole header */
 	__u32 ip_length;    /* bytes of the IP packet that are in the frame */
 	__be32 fragment_id; /* of a fragment */
+	__u8 version;       /* of `ip`: 4, 6, or 0 when the inner frame holds something else */
+	__u8 l4_protocol;   /* IPPROTO_UDP, _TCP, or 0 when `transport` is not a whole header */
 	__u8 fragment_part; /* enum fragment_part */
 	__u8 ip_protocol;   /* IPPROTO_x behind the extension headers */
 
 	/* how it leaves */
+	bool readdressed;   /* a rule gave it its destination */
+	bool ruled;         /* and has counted it */
 	__u32 next_hop;     /* index in map `next_hops` + 1; 0: no rule gives one */
 	__u32 mtu;          /* largest IP packet that the path takes, at most forward.mtu */
 	__u32 kernel_mtu;   /* the MTU to which the kernel would fragment it there; 0: not known */
-	bool readdressed;   /* a rule gave it its destination */
 	__u32 fragments;    /* with VERDICT_FRAGMENTED: how many */
 	__u32 cut;          /* bytes cut off at both ends, once it is decapsulated */
 	__u64 addresses[2]; /* the Ethernet addresses, as in struct next_hop; 0: they stay */
@@ -65,7 +67,7 @@ struct packet {
  * Bytes from `start` to `end`, as a number that the compiler cannot optimize into arithmetic on the
  * lower half of a pointer, which the verifier does not allow.
  */
-static __always_inline __u32 bytes_between(const void *start, const void *end)
+static __always_inline __u64 bytes_between(const void *start, const void *end)
 {
 	__u64 length = end - start;
 

@@ -17,6 +17,7 @@
 #include "kernel.h"
 #include "forward.h"
 #include "account.h"
+#include "usual.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -50,36 +51,14 @@ static __always_inline enum verdict judge(struct packet *packet)
 	return forward(packet);
 }
 
-static __always_inline int carry_out(const struct packet *packet, enum verdict verdict)
-{
-	switch (verdict) {
-	case VERDICT_NOT_TUNNEL:
-	case VERDICT_OUTER_FRAGMENT:
-	case VERDICT_PASSED:
-		return XDP_PASS;
-	case VERDICT_TRANSMITTED:
-		if (!config.transmit_by_redirect)
-			return XDP_TX;
-		return bpf_redirect_map(&egress, 0, XDP_ABORTED);
-	case VERDICT_REDIRECTED:
-		return bpf_redirect_map(&egress, 0, XDP_ABORTED);
-	case VERDICT_FRAGMENTED:
-		return fragment_send(packet->fragments);
-	case VERDICT_ERROR:
-		return XDP_ABORTED;
-	default:
-		return XDP_DROP;
-	}
-}
-
 static __always_inline bool leaves_decapsulated(enum verdict verdict)
 {
 	return verdict == VERDICT_REDIRECTED || verdict == VERDICT_TRANSMITTED ||
 	       verdict == VERDICT_FRAGMENTED || verdict == VERDICT_PASSED;
 }
 
-SEC("xdp")
-int vxlan_pipeline(struct xdp_md *ctx)
+/* A function of its own, so that its stack is not the usual way's; not static, so that the verifier checks it once. */
+__attribute__((noinline)) int stages(struct xdp_md *ctx)
 {
 	struct packet packet = {.ctx = ctx};
 	enum verdict verdict;
@@ -90,13 +69,12 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	if (!packet.counters || !trace_begin(&packet))
 		return XDP_ABORTED;
 
-	time_begin(&packet.counters->histograms);
 	verdict = judge(&packet);
 	if (verdict == VERDICT_PASSED)
 		verdict = pass_to_kernel(&packet);
 	if (leaves_decapsulated(verdict) && !decapsulate(&packet))
 		verdict = VERDICT_ERROR;
-	action = carry_out(&packet, verdict);
+	action = carry_out(packet.fragments, verdict);
 	/* a redirect that does not come about */
 	if (action == XDP_ABORTED)
 		verdict = VERDICT_ERROR;
@@ -104,12 +82,31 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	/* in this order: who reads meanwhile must not see more bytes sent than there were */
 	if (leaves_decapsulated(verdict))
 		sent_count(&packet, verdict);
+	vni_count(&packet);
 	hits_add(&packet.counters->verdict[verdict], &packet);
 	if (config.histograms)
 		size_count(&packet.counters->histograms, packet.length);
 	if (config.trace)
 		packet.trace->verdict = verdict;
-	time_end(&packet.counters->histograms);
+	return action;
+}
+
+SEC("xdp")
+int vxlan_pipeline(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	struct counters *count = bpf_map_lookup_elem(&counters, &zero);
+	int action;
+
+	if (!count)
+		return XDP_ABORTED;
+	if (CONSTANT(HISTOGRAMS))
+		time_begin(&count->histograms);
+	action = usual_way(ctx, count);
+	if (action == NOT_USUAL)
+		action = stages(ctx);
+	if (CONSTANT(HISTOGRAMS))
+		time_end(&count->histograms);
 	return action;
 }
 
@@ -134,14 +131,9 @@ int vxlan_pipeline_explain(struct xdp_md *ctx)
 SEC("socket")
 int vxlan_pipeline_beat(struct __sk_buff *ctx)
 {
-	__u32 zero = 0;
-	struct heartbeat *beat = bpf_map_lookup_elem(&heartbeat, &zero);
-
 	(void)ctx;
-	if (beat) {
-		beat->trusted_until = bpf_jiffies64() + HEARTBEAT_LIFETIME;
-		beat->beaten_at = bpf_ktime_get_ns();
-	}
+	heartbeat.trusted_until = bpf_jiffies64() + HEARTBEAT_LIFETIME;
+	heartbeat.beaten_at = bpf_ktime_get_ns();
 	return 0;
 }
 

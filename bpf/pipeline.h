@@ -61,6 +61,7 @@ struct counters {
 	__u64 next_ip_id;      /* sequence that fresh IPv4 IDs are made of */
 	__u64 next_fragmented; /* sequence of packets that were fragmented */
 	__u64 asked_at;        /* jiffies: when a neighbour was last asked for, by map `wanted` */
+	__u64 way_out[2]; /* the Ethernet addresses of the last FIB lookup, as in struct next_hop */
 };
 
 /* Outer Ethernet, IPv4, UDP and VXLAN header: the least that encloses an inner frame, in bytes. */
@@ -69,7 +70,7 @@ struct counters {
 /*
  * Lookup tables are perfect hashes: user space, which knows every key beforehand, chooses a
  * displacement for each bucket so that no two keys share a slot. A lookup reads one displacement
- * and one slot and compares one key. There is a power of two of buckets and of slots.
+ * and one slot and compares one key. There is a power of two of buckets, and any number of slots.
  * Displacements are 16 bits each, packed four to a word. A table of one bucket has none: its seed is
  * chosen so that none is needed.
  */
@@ -79,7 +80,7 @@ struct counters {
 struct table {
 	__u64 seed;
 	__u32 bucket_mask;
-	__u32 slot_mask;
+	__u32 slots;
 };
 
 struct table_place {
@@ -112,7 +113,9 @@ table_place(const struct table *table, __u64 hash)
 static inline __attribute__((always_inline)) __u32
 table_slot(const struct table *table, struct table_place place, __u16 displacement)
 {
-	return (place.base + displacement * place.step) & table->slot_mask;
+	__u32 hash = place.base + displacement * place.step;
+
+	return (__u64)hash * table->slots >> 32;
 }
 
 /*
@@ -144,14 +147,22 @@ struct nat6_key {
 	__u64 word[5];
 };
 
+/*
+ * What all rules of a shape have in common: `common` is the bits of the mask that are the same in the keys of all of them,
+ * `value` what they are. A packet that differs there is of none of them, and is not looked up.
+ */
 struct nat4_shape {
 	struct nat4_key mask;
+	struct nat4_key common;
+	struct nat4_key value;
 	__u32 first_rule; /* lowest rule number that has this shape */
 	__u32 reserved;
 };
 
 struct nat6_shape {
 	struct nat6_key mask;
+	struct nat6_key common;
+	struct nat6_key value;
 	__u32 first_rule;
 	__u32 reserved;
 };
@@ -166,7 +177,8 @@ struct nat4_slot {
 	__be16 port;
 	__u16 next_hop;
 	__u32 rule;
-	__u32 reserved;
+	/* the rule's index in map `rule_hits`: pipeline_config.nat4_counters + that of the slot, so that both can be read at once */
+	__u32 counter;
 };
 
 struct nat6_slot {
@@ -292,7 +304,7 @@ struct fragment_decision {
 	__be32 address[4]; /* new destination */
 	__u32 rule;
 	__u32 next_hop;
-	__u32 reserved;
+	__u32 counter;
 	__u32 generation; /* of the rules: `rule` counts only while it is the current one */
 };
 
@@ -306,6 +318,17 @@ struct source_key {
 };
 
 #define SOURCE_VERSION_BITS 32
+
+/*
+ * Of the cache in front of it, map `source_sets`: IPv4 sources that were let in. The upper half of a place that is in use
+ * is 1, so that no address looks like an empty one.
+ */
+struct source_set {
+	__u64 way[2];
+};
+
+#define SOURCE_SET_BITS 9 /* of the number of sets */
+#define SOURCE_KNOWN    (1ULL << 32)
 
 enum vni_mode {
 	VNI_ONE,
@@ -336,7 +359,7 @@ enum udp_checksum_mode { UDP_CHECKSUM_UPDATE, UDP_CHECKSUM_ZERO, UDP_CHECKSUM_PR
  * The constants are pinned, and other builds read them: the layout number comes first and changes
  * with every change of the struct.
  */
-#define PIPELINE_CONFIG_LAYOUT 3
+#define PIPELINE_CONFIG_LAYOUT 4
 
 struct pipeline_config {
 	__u32 layout; /* PIPELINE_CONFIG_LAYOUT */
@@ -372,7 +395,8 @@ struct pipeline_config {
 	__u64 fragment_mark; /* struct fragment_shim */
 	__u32 nat4_shapes;   /* how many of nat4_shape[] are in use */
 	__u32 nat6_shapes;
-	__u32 nat4_rules; /* 1: the one is in nat4_only, and no table is asked */
+	__u32 nat4_rules;    /* 1: the one is in nat4_only, and no table is asked */
+	__u32 nat4_counters; /* the first one of an IPv4 rule in map `rule_hits` */
 	struct nat4_slot nat4_only;
 	struct table nat4;
 	struct table nat6;
@@ -417,7 +441,7 @@ struct instance_info {
 PIPELINE_SIZE_IS(struct hits, 16);
 PIPELINE_SIZE_IS(struct histograms, 8 * (SIZE_BUCKETS + TIME_BUCKETS + 4));
 PIPELINE_SIZE_IS(struct counters,
-		 16 * VERDICT_COUNT + 8 * EVENT_COUNT + sizeof(struct histograms) + 40);
+		 16 * VERDICT_COUNT + 8 * EVENT_COUNT + sizeof(struct histograms) + 56);
 PIPELINE_SIZE_IS(struct nat4_slot, 32);
 PIPELINE_SIZE_IS(struct nat6_slot, 64);
 PIPELINE_SIZE_IS(struct vni_slot, 8);
@@ -427,7 +451,7 @@ PIPELINE_SIZE_IS(struct next_hop, 16);
 _Static_assert(NEXT_HOP_STATES <= 1 << (NEXT_HOP_ZERO_SHIFT - NEXT_HOP_STATE_SHIFT), "zero bits");
 PIPELINE_SIZE_IS(struct fragment_shim, 16);
 PIPELINE_SIZE_IS(struct source_key, 24);
-PIPELINE_SIZE_IS(struct pipeline_config, 5048); /* another one: another PIPELINE_CONFIG_LAYOUT */
+PIPELINE_SIZE_IS(struct pipeline_config, 12216); /* another one: another PIPELINE_CONFIG_LAYOUT */
 PIPELINE_SIZE_IS(struct trace, 24);
 PIPELINE_SIZE_IS(struct heartbeat, 16);
 PIPELINE_SIZE_IS(struct instance_info, 96);

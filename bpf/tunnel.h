@@ -87,65 +87,100 @@ static __always_inline enum verdict take_outer_ipv6(struct packet *packet, struc
 	return upper.fragment_part == FRAGMENT_FIRST ? VERDICT_OUTER_FRAGMENT : VERDICT_GO_ON;
 }
 
+/*
+ * The set of the cache where an IPv4 source is, if it is there: the sources that were let in lately, of which there
+ * are few. To ask the trie takes as long as all the rest.
+ */
+static __always_inline struct source_set *source_set_of(__be32 address)
+{
+	__u32 index = address * 0x9e3779b1U >> (32 - SOURCE_SET_BITS);
+
+	return bpf_map_lookup_elem(&source_sets, &index);
+}
+
+static __always_inline bool source_is_known(__be32 address)
+{
+	const struct source_set *set = source_set_of(address);
+	__u64 known = SOURCE_KNOWN | address;
+
+	return set && (set->way[0] == known || set->way[1] == known);
+}
+
+/* The source that was let in before keeps a place: two that share a set do not drive each other out. */
+static __always_inline void source_remember(__be32 address)
+{
+	struct source_set *set = source_set_of(address);
+
+	if (!set || set->way[0] == (SOURCE_KNOWN | address))
+		return;
+	set->way[1] = set->way[0];
+	set->way[0] = SOURCE_KNOWN | address;
+}
+
 static __always_inline bool source_allowed(struct outer *outer)
 {
-	if (!config.check_sources)
+	bool ipv4 = outer->source.version == bpf_htonl(4);
+
+	if (!config.check_sources || (ipv4 && source_is_known(outer->source.address[0])))
 		return true;
 	outer->source.prefix_length = SOURCE_VERSION_BITS + 128;
-	return bpf_map_lookup_elem(&sources, &outer->source) != NULL;
+	if (!bpf_map_lookup_elem(&sources, &outer->source))
+		return false;
+	if (ipv4)
+		source_remember(outer->source.address[0]);
+	return true;
 }
 
 /*
  * With `vnis: any`: the VNIs that arrive first have a counter each, the others share vni_hits[0].
  * The table of the first VNIs never shrinks. So a CPU that has once counted in vni_hits[0] knows
  * that it is full and does not try again: a failing insertion costs as much as all the rest.
+ * NULL: the VNI has no counter yet.
  */
-static __always_inline struct hits *vni_find_any(struct packet *packet)
+static __always_inline struct hits *vni_find_any(__u32 vni)
 {
-	struct hits *hits = bpf_map_lookup_elem(&vni_any, &packet->vni), *others;
-	struct hits none = {};
+	struct hits *hits = bpf_map_lookup_elem(&vni_any, &vni);
 	__u32 zero = 0;
 
 	if (hits)
 		return hits;
-	others = bpf_map_lookup_elem(&vni_hits, &zero);
-	if (!others || others->packets)
-		return others;
-	bpf_map_update_elem(&vni_any, &packet->vni, &none, BPF_NOEXIST);
-	hits = bpf_map_lookup_elem(&vni_any, &packet->vni);
-	return hits ? hits : others;
+	hits = bpf_map_lookup_elem(&vni_hits, &zero);
+	return hits && hits->packets ? hits : NULL;
 }
 
-/* Counts the packet for its VNI, or says that the VNI is not listed. */
-static __always_inline enum verdict vni_count(struct packet *packet)
+static __always_inline struct hits *vni_add_any(__u32 vni)
 {
-	struct hits *hits;
+	struct hits none = {}, *hits;
+	__u32 zero = 0;
+
+	bpf_map_update_elem(&vni_any, &vni, &none, BPF_NOEXIST);
+	hits = bpf_map_lookup_elem(&vni_any, &vni);
+	return hits ? hits : bpf_map_lookup_elem(&vni_hits, &zero);
+}
+
+/* The counter of the VNI's packets; NULL: it is not listed, or, with `vnis: any`, new. */
+static __always_inline struct hits *vni_hits_of(__u32 vni)
+{
 	__u32 index = 0;
 
 	switch (config.vni_mode) {
 	case VNI_ONE:
-		if (packet->vni != config.vni)
-			return VERDICT_UNKNOWN_VNI;
+		if (vni != config.vni)
+			return NULL;
 		break;
 	case VNI_RANGE:
-		index = packet->vni - config.vni;
+		index = vni - config.vni;
 		if (index >= config.vni_count)
-			return VERDICT_UNKNOWN_VNI;
+			return NULL;
 		break;
 	case VNI_LISTED:
-		if (!vni_find(packet->vni, &index))
-			return VERDICT_UNKNOWN_VNI;
+		if (!vni_find(vni, &index))
+			return NULL;
 		break;
 	default:
-		hits = vni_find_any(packet);
-		if (hits)
-			hits_add(hits, packet);
-		return VERDICT_GO_ON;
+		return vni_find_any(vni);
 	}
-	hits = bpf_map_lookup_elem(&vni_hits, &index);
-	if (hits)
-		hits_add(hits, packet);
-	return VERDICT_GO_ON;
+	return bpf_map_lookup_elem(&vni_hits, &index);
 }
 
 /* The VXLAN header behind `udp`, held against all lengths; leaves the cursor at the inner Ethernet header. */
@@ -173,7 +208,10 @@ static __always_inline enum verdict tunnel_read_vxlan(struct packet *packet, str
 		packet->trace->vni = packet->vni;
 		packet->trace->inner_offset = packet->inner_offset;
 	}
-	return vni_count(packet);
+	packet->vni_hits = vni_hits_of(packet->vni);
+	if (config.vni_mode == VNI_ANY && !packet->vni_hits)
+		packet->vni_hits = vni_add_any(packet->vni);
+	return packet->vni_hits ? VERDICT_GO_ON : VERDICT_UNKNOWN_VNI;
 }
 
 static __always_inline enum verdict tunnel_open(struct packet *packet, struct cursor *cursor)

@@ -160,12 +160,10 @@ void datapath_reserve_vnis(const struct datapath_change *change)
 	const struct pipeline_bpf *skeleton = change->datapath->skeleton;
 	int cpus = libbpf_num_possible_cpus(), fd = bpf_map__fd(skeleton->maps.vni_any);
 	_cleanup_free_ struct hits *nothing = cpus > 0 ? calloc(cpus, sizeof(*nothing)) : NULL;
-	_cleanup_free_ struct pipeline_config *config = calloc(1, sizeof(*config));
 	struct datapath_stats old = {0};
 
-	if (skeleton->rodata->config.vni_mode == VNI_ANY && change->previous && nothing && config &&
-	    datapath_read_constants(change->instance, change->previous, config) == 0 &&
-	    datapath_read_vnis(change->instance, change->previous, &old, config) == 0) {
+	if (skeleton->rodata->config.vni_mode == VNI_ANY && change->previous && nothing &&
+	    datapath_read_generation(change->instance, change->previous, &old) == 0) {
 		for (size_t i = 0; i < old.vni_count; i++) {
 			if (old.vnis[i].hits.packets)
 				bpf_map_update_elem(fd, &old.vnis[i].vni, nothing, BPF_NOEXIST);

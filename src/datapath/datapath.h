@@ -210,6 +210,7 @@ struct datapath_stats {
 	size_t vni_count;
 	/* VNIs beyond the first PIPELINE_MAX_VNIS with `vnis: any`, and those not listed any more */
 	struct hits other_vnis;
+	struct hits ruled; /* what the rules of this generation counted, all together */
 	struct datapath_rule {
 		__u64 key[5]; /* what it matches, as in the lookup tables; unused words are 0 */
 		__u64 mask[5];

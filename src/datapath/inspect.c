@@ -34,13 +34,12 @@ struct unresolved_search {
 	unsigned int counted;
 };
 
-static uint64_t inspect_count_packets(struct unresolved_search *search, uint32_t rule)
+static uint64_t inspect_count_packets(struct unresolved_search *search, uint32_t counter)
 {
-	uint32_t key = rule - 1;
 	struct hits hits;
 
 	if (search->hits_fd < 0 || search->counted++ >= MAX_COUNTED ||
-	    datapath_read_percpu(search->hits_fd, &key, &hits, sizeof(hits))) {
+	    datapath_read_percpu(search->hits_fd, &counter, &hits, sizeof(hits))) {
 		search->condition->unresolved_counted = false;
 		return 0;
 	}
@@ -49,31 +48,30 @@ static uint64_t inspect_count_packets(struct unresolved_search *search, uint32_t
 }
 
 /* Notes which rule suffers from a next hop that is not known; the lowest of each. */
-static void note_unresolved(void *data, uint32_t rule, const struct ip_address *target,
-			    const struct next_hop *hop)
+static void note_unresolved(void *data, const struct datapath_target *target)
 {
 	struct unresolved_search *search = data;
 	struct datapath_condition *condition = search->condition;
-	enum next_hop_state state = hop->word[1] >> NEXT_HOP_STATE_SHIFT;
+	enum next_hop_state state = target->hop.word[1] >> NEXT_HOP_STATE_SHIFT;
 	uint64_t packets;
 
 	if (state == NEXT_HOP_RESOLVED || state == NEXT_HOP_LOCAL)
 		return;
-	packets = inspect_count_packets(search, rule);
+	packets = inspect_count_packets(search, target->counter);
 	for (size_t i = 0; i < condition->unresolved_count; i++) {
 		struct datapath_unresolved *known = &condition->unresolved[i];
 
-		if (memcmp(&known->target, target, sizeof(*target)) != 0)
+		if (memcmp(&known->target, &target->address, sizeof(known->target)) != 0)
 			continue;
 		known->packets += packets;
-		if (rule < known->rule)
-			known->rule = rule;
+		if (target->rule < known->rule)
+			known->rule = target->rule;
 		return;
 	}
 	if (condition->unresolved_count < DATAPATH_UNRESOLVED_SHOWN)
 		condition->unresolved[condition->unresolved_count++] =
-			(struct datapath_unresolved){.target = *target,
-						     .rule = rule,
+			(struct datapath_unresolved){.target = target->address,
+						     .rule = target->rule,
 						     .failed = state == NEXT_HOP_FAILED,
 						     .packets = packets};
 }

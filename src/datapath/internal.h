@@ -68,6 +68,9 @@ struct datapath_change {
 	bool replaced[SHARED_MAPS]; /* maps whose pins were replaced */
 };
 
+/* Puts the values of bpf/constants.h into a program that is not loaded yet. 0 or -errno. */
+int datapath_place_constants(struct bpf_program *program, const struct pipeline_config *config);
+
 /*
  * Puts the loaded program on its interfaces in the mode it was loaded for. On failure
  * change->error says why, and what was attached still is.
@@ -166,12 +169,16 @@ int datapath_read_rule_names(const char *instance, uint32_t generation,
 void datapath_name_unresolved(const char *instance, uint32_t generation,
 			      struct datapath_condition *condition);
 
-/*
- * Calls `visit` for each rule of a pinned generation with its target and the way that is known to it.
- * What cannot be read is left out.
- */
-typedef void datapath_target_visit(void *data, uint32_t rule, const struct ip_address *target,
-				   const struct next_hop *hop);
+/* Where a rule of a pinned generation sends its packets, and the way that is known to it. */
+struct datapath_target {
+	uint32_t rule;
+	uint32_t counter; /* its index in map `rule_hits` */
+	struct ip_address address;
+	struct next_hop hop;
+};
+
+/* Calls `visit` for each rule of a pinned generation. What cannot be read is left out. */
+typedef void datapath_target_visit(void *data, const struct datapath_target *target);
 void datapath_each_target(const char *instance, uint32_t generation, datapath_target_visit *visit,
 			  void *data);
 

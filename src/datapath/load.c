@@ -110,6 +110,7 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	memcpy(to->egress_mac, links->egress_mac, sizeof(to->egress_mac));
 	memcpy(to->next_hop_mac, from->forward.next_hop_mac, sizeof(to->next_hop_mac));
 	to->nat4_rules = tables->nat.ipv4_rules;
+	to->nat4_counters = tables->nat.ipv4_counters;
 	to->nat4_only = tables->nat.ipv4_only;
 	to->nat4 = tables->nat.ipv4.geometry;
 	to->nat6 = tables->nat.ipv6.geometry;
@@ -138,7 +139,7 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 		{skeleton->maps.nat6_displacements, tables->nat.ipv6.displacement_words},
 		{skeleton->maps.nat6_slots, tables->nat.ipv6.slot_count},
 		{skeleton->maps.next_hops, tables->nat.target_count},
-		{skeleton->maps.rule_hits, config->rule_count},
+		{skeleton->maps.rule_hits, tables->nat.counter_count},
 		{skeleton->maps.rule_base, config->rule_count},
 		{skeleton->maps.rule_names, (tables->names.size + 7) / 8},
 		{skeleton->maps.vni_displacements, tables->vnis.displacement_words},
@@ -146,6 +147,8 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 		{skeleton->maps.vni_hits, config->listen.vni_count},
 		{skeleton->maps.vni_any, config->listen.any_vni ? PIPELINE_MAX_VNIS : 0},
 		{skeleton->maps.sources, config->listen.source_count},
+		{skeleton->maps.source_sets,
+		 config->listen.source_count ? 1U << SOURCE_SET_BITS : 0},
 	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -303,7 +306,8 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 				bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);
 		}
 	}
-	return choose_mark(options->pins, &constants->fragment_mark);
+	err = choose_mark(options->pins, &constants->fragment_mark);
+	return err ? err : datapath_place_constants(skeleton->progs.vxlan_pipeline, constants);
 }
 
 static int datapath_load_program(struct datapath *datapath, const struct config *config,

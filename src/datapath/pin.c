@@ -129,7 +129,7 @@ void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **
 	maps[1] = skeleton->maps.instance;
 	maps[2] = skeleton->maps.fragments;
 	maps[3] = skeleton->maps.unmatched_firsts;
-	maps[4] = skeleton->maps.heartbeat;
+	maps[4] = skeleton->maps.data_heartbeat;
 	maps[5] = skeleton->maps.fragment_progress;
 }
 

@@ -38,36 +38,56 @@ static void describe_rule(struct datapath_rule *rule, const __u64 *key, const __
 	rule->to.port = ntohs(port);
 }
 
-static void describe_ipv4_rules(struct datapath_stats *stats, const struct pipeline_config *config,
-				const struct nat4_slot *slots, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct nat4_slot *slot = &slots[i];
+/* What the datapath counted, by the counters of its slots. */
+struct slot_counts {
+	struct hits *hits;
+	size_t count;
+};
 
-		if (slot->rule && slot->rule <= stats->rule_count)
-			describe_rule(
-				&stats->rules[slot->rule - 1], slot->key.word,
-				config->nat4_shape[slot->key.word[1] >> NAT_SHAPE_SHIFT].mask.word,
-				2, &slot->address, slot->port);
+static void take_rule_count(struct datapath_stats *stats, struct datapath_rule *rule,
+			    const struct slot_counts *counts, uint32_t counter)
+{
+	if (counter >= counts->count)
+		return;
+	rule->hits = counts->hits[counter];
+	stats->ruled.packets += rule->hits.packets;
+	stats->ruled.bytes += rule->hits.bytes;
+}
+
+static void describe_ipv4_rules(struct datapath_stats *stats, const struct pipeline_config *config,
+				const struct slot_counts *counts, const struct nat4_slot *slots)
+{
+	for (size_t i = 0; i < config->nat4.slots; i++) {
+		const struct nat4_slot *slot = &slots[i];
+		struct datapath_rule *rule = &stats->rules[slot->rule - 1];
+
+		if (!slot->rule || slot->rule > stats->rule_count)
+			continue;
+		describe_rule(rule, slot->key.word,
+			      config->nat4_shape[slot->key.word[1] >> NAT_SHAPE_SHIFT].mask.word, 2,
+			      &slot->address, slot->port);
+		take_rule_count(stats, rule, counts, slot->counter);
 	}
 }
 
 static void describe_ipv6_rules(struct datapath_stats *stats, const struct pipeline_config *config,
-				const struct nat6_slot *slots, size_t count)
+				const struct slot_counts *counts, const struct nat6_slot *slots)
 {
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < config->nat6.slots; i++) {
 		const struct nat6_slot *slot = &slots[i];
+		struct datapath_rule *rule = &stats->rules[slot->rule - 1];
 
-		if (slot->rule && slot->rule <= stats->rule_count)
-			describe_rule(
-				&stats->rules[slot->rule - 1], slot->key.word,
-				config->nat6_shape[slot->key.word[4] >> NAT_SHAPE_SHIFT].mask.word,
-				5, slot->address, slot->port);
+		if (!slot->rule || slot->rule > stats->rule_count)
+			continue;
+		describe_rule(rule, slot->key.word,
+			      config->nat6_shape[slot->key.word[4] >> NAT_SHAPE_SHIFT].mask.word, 5,
+			      slot->address, slot->port);
+		take_rule_count(stats, rule, counts, slot->rule - 1);
 	}
 }
 
 static int describe_rules(const char *instance, uint32_t generation, struct datapath_stats *stats,
-			  const struct pipeline_config *config)
+			  const struct pipeline_config *config, const struct slot_counts *counts)
 {
 	_cleanup_close_ int ipv4 = datapath_open_generation_pin(instance, generation, "nat4_slots");
 	_cleanup_close_ int ipv6 = datapath_open_generation_pin(instance, generation, "nat6_slots");
@@ -84,8 +104,8 @@ static int describe_rules(const char *instance, uint32_t generation, struct data
 		munmap(slots4, size4);
 		return -errno;
 	}
-	describe_ipv4_rules(stats, config, slots4, config->nat4.slot_mask + 1);
-	describe_ipv6_rules(stats, config, slots6, config->nat6.slot_mask + 1);
+	describe_ipv4_rules(stats, config, counts, slots4);
+	describe_ipv6_rules(stats, config, counts, slots6);
 	munmap(slots4, size4);
 	munmap(slots6, size6);
 	return 0;
@@ -107,6 +127,17 @@ static int add_rule_base(int fd, struct datapath_stats *stats)
 	return 0;
 }
 
+static int count_rules(int base_fd, size_t *count)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(base_fd, &info, &size))
+		return -errno;
+	*count = info.max_entries;
+	return 0;
+}
+
 static int read_rules(const char *instance, uint32_t generation, struct datapath_stats *stats,
 		      const struct pipeline_config *config)
 {
@@ -115,24 +146,26 @@ static int read_rules(const char *instance, uint32_t generation, struct datapath
 	_cleanup_close_ int base_fd =
 		datapath_open_generation_pin(instance, generation, "rule_base");
 	_cleanup_free_ struct hits *hits = NULL;
-	size_t count;
+	struct slot_counts counts;
+	size_t count = 0;
 	int err;
 
 	if (hits_fd < 0 || base_fd < 0)
 		return hits_fd < 0 ? hits_fd : base_fd;
-	err = datapath_read_hits(hits_fd, &hits, &count);
-	if (err)
-		return err;
-	/* the map of no rules has one element all the same */
+	/* the maps of no rules have one element all the same */
 	if (!config->nat4_shapes && !config->nat6_shapes)
 		return 0;
+	err = count_rules(base_fd, &count);
+	if (!err)
+		err = datapath_read_hits(hits_fd, &hits, &counts.count);
+	if (err)
+		return err;
+	counts.hits = hits;
 	stats->rules = calloc(count, sizeof(*stats->rules));
 	if (!stats->rules)
 		return -ENOMEM;
 	stats->rule_count = count;
-	for (size_t i = 0; i < count; i++)
-		stats->rules[i].hits = hits[i];
-	err = describe_rules(instance, generation, stats, config);
+	err = describe_rules(instance, generation, stats, config, &counts);
 	if (!err)
 		err = datapath_read_rule_names(instance, generation, stats);
 	return err ? err : add_rule_base(base_fd, stats);

@@ -34,15 +34,14 @@ static void *map_pinned_array(const struct target_walk *walk, const char *name, 
 	return array;
 }
 
-static void visit_target(const struct target_walk *walk, uint32_t rule, uint16_t next_hop,
-			 uint8_t version, const void *address)
+static void visit_target(const struct target_walk *walk, struct datapath_target target,
+			 uint16_t next_hop, const void *address)
 {
-	struct ip_address target = {.version = version};
-
-	if (!rule || next_hop >= walk->hop_count)
+	if (!target.rule || next_hop >= walk->hop_count)
 		return;
-	memcpy(target.bytes, address, version == 4 ? 4 : 16);
-	walk->visit(walk->data, rule, &target, &walk->hops[next_hop]);
+	memcpy(target.address.bytes, address, target.address.version == 4 ? 4 : 16);
+	target.hop = walk->hops[next_hop];
+	walk->visit(walk->data, &target);
 }
 
 static void visit_ipv4_targets(const struct target_walk *walk)
@@ -52,7 +51,11 @@ static void visit_ipv4_targets(const struct target_walk *walk)
 		map_pinned_array(walk, "nat4_slots", sizeof(*slots), &count);
 
 	for (size_t i = 0; i < count; i++)
-		visit_target(walk, slots[i].rule, slots[i].next_hop, 4, &slots[i].address);
+		visit_target(walk,
+			     (struct datapath_target){.rule = slots[i].rule,
+						      .counter = slots[i].counter,
+						      .address.version = 4},
+			     slots[i].next_hop, &slots[i].address);
 	if (slots)
 		munmap((void *)slots, count * sizeof(*slots));
 }
@@ -64,7 +67,11 @@ static void visit_ipv6_targets(const struct target_walk *walk)
 		map_pinned_array(walk, "nat6_slots", sizeof(*slots), &count);
 
 	for (size_t i = 0; i < count; i++)
-		visit_target(walk, slots[i].rule, slots[i].next_hop, 6, slots[i].address);
+		visit_target(walk,
+			     (struct datapath_target){.rule = slots[i].rule,
+						      .counter = slots[i].rule - 1,
+						      .address.version = 6},
+			     slots[i].next_hop, slots[i].address);
 	if (slots)
 		munmap((void *)slots, count * sizeof(*slots));
 }
@@ -95,12 +102,10 @@ struct known_ways {
 	size_t room;
 };
 
-static void keep_way(void *data, uint32_t rule, const struct ip_address *target,
-		     const struct next_hop *hop)
+static void keep_way(void *data, const struct datapath_target *target)
 {
 	struct known_ways *ways = data;
 
-	(void)rule;
 	if (ways->count == ways->room) {
 		size_t room = ways->room ? 2 * ways->room : 64;
 		struct known_way *list = reallocarray(ways->list, room, sizeof(*list));
@@ -110,7 +115,8 @@ static void keep_way(void *data, uint32_t rule, const struct ip_address *target,
 		ways->list = list;
 		ways->room = room;
 	}
-	ways->list[ways->count++] = (struct known_way){.target = *target, .hop = *hop};
+	ways->list[ways->count++] =
+		(struct known_way){.target = target->address, .hop = target->hop};
 }
 
 static int compare_ways(const void *a, const void *b)

@@ -86,9 +86,12 @@ static int read_own_vnis(const char *instance, uint32_t generation, struct datap
 
 	if (err)
 		return err;
+	/* the datapath counts by rule what is of the one VNI: bpf/account.h */
+	if (config->vni_mode == VNI_ONE)
+		add_hits(&hits[0], &stats->ruled);
 	if (config->vni_mode != VNI_ANY)
 		return read_listed_vnis(instance, generation, stats, hits, count,
-					config->vnis.slot_mask + 1);
+					config->vnis.slots);
 	stats->other_vnis = hits[0];
 	return read_any_vnis(instance, generation, stats);
 }

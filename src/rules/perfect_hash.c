@@ -7,7 +7,8 @@
 #include "rules/perfect_hash.h"
 
 #define KEYS_PER_BUCKET 4
-#define SLOTS_PER_KEY   2
+#define FEW             64 /* so many keys get two slots each: their buckets are few to choose from */
+#define SPARE           8 /* of more keys, one slot in so many stays free */
 #define MAX_SEEDS       1000
 #define DISPLACEMENTS   (1U << TABLE_DISPLACEMENT_BITS)
 #define FREE_SLOT       UINT32_MAX
@@ -31,6 +32,12 @@ static size_t power_of_two(size_t at_least)
 	while (power < at_least)
 		power *= 2;
 	return power;
+}
+
+/* The fewer slots, the more of them are in the caches; but the last keys need some to choose from. */
+static size_t slots_for(size_t count)
+{
+	return count <= FEW ? 2 * count + 1 : count + count / SPARE;
 }
 
 static void build_free(struct build *build)
@@ -159,8 +166,8 @@ static void hash_keys(struct build *build, const uint64_t *keys, size_t words)
 static int layout_prepare(struct perfect_hash_layout *layout, size_t count, size_t buckets)
 {
 	memset(layout, 0, sizeof(*layout));
-	layout->slot_count = power_of_two(count * SLOTS_PER_KEY);
-	layout->geometry.slot_mask = layout->slot_count - 1;
+	layout->slot_count = slots_for(count);
+	layout->geometry.slots = layout->slot_count;
 	layout->geometry.bucket_mask = buckets - 1;
 	layout->slot_of = calloc(count + 1, sizeof(*layout->slot_of));
 	if (!layout->slot_of)

@@ -18,7 +18,7 @@ struct perfect_hash_layout {
 	uint64_t *displacements; /* packed, `displacement_words` of them; NULL with one bucket */
 	size_t displacement_words;
 	uint32_t *slot_of; /* slot_of[i]: the slot of key i */
-	size_t slot_count; /* geometry.slot_mask + 1 */
+	size_t slot_count; /* geometry.slots */
 };
 
 /* One perfect-hash table, ready to be copied into its two maps. */

@@ -52,6 +52,9 @@ struct family {
 	size_t words;
 	size_t slot_size;
 	uint64_t masks[PIPELINE_MAX_SHAPES][IPV6_WORDS];
+	uint64_t common[PIPELINE_MAX_SHAPES]
+		       [IPV6_WORDS]; /* bits that are the same in all its rules */
+	uint64_t values[PIPELINE_MAX_SHAPES][IPV6_WORDS]; /* what they are */
 	uint32_t first_rule[PIPELINE_MAX_SHAPES];
 	size_t shapes;
 	uint64_t *keys;  /* of `count` rules, `words` each */
@@ -59,21 +62,34 @@ struct family {
 	size_t count;
 };
 
-/* Finds the shape with this mask, or adds it; `rule` is then its first rule. */
-static int rule_shape_of(struct family *family, const uint64_t *mask, uint32_t rule, size_t *shape)
+/* Takes the bits out of what the shape's rules have in common in which another rule differs. */
+static void rule_shape_narrow(struct family *family, size_t shape, const uint64_t *key)
 {
-	size_t size = family->words * sizeof(*mask);
+	for (size_t i = 0; i < family->words; i++) {
+		family->common[shape][i] &= ~(family->values[shape][i] ^ key[i]);
+		family->values[shape][i] &= family->common[shape][i];
+	}
+}
+
+/* Finds the rule's shape, or adds it; `number` is then its first rule. */
+static int rule_shape_of(struct family *family, const struct rule_key *rule, uint32_t number,
+			 size_t *shape)
+{
+	size_t size = family->words * sizeof(*rule->mask);
 
 	for (size_t i = 0; i < family->shapes; i++) {
-		if (memcmp(family->masks[i], mask, size) == 0) {
+		if (memcmp(family->masks[i], rule->mask, size) == 0) {
+			rule_shape_narrow(family, i, rule->key);
 			*shape = i;
 			return 0;
 		}
 	}
 	if (family->shapes == PIPELINE_MAX_SHAPES)
 		return -E2BIG;
-	memcpy(family->masks[family->shapes], mask, size);
-	family->first_rule[family->shapes] = rule;
+	memcpy(family->masks[family->shapes], rule->mask, size);
+	memcpy(family->common[family->shapes], rule->mask, size);
+	memcpy(family->values[family->shapes], rule->key, size);
+	family->first_rule[family->shapes] = number;
 	*shape = family->shapes++;
 	return 0;
 }
@@ -92,7 +108,7 @@ static int family_collect(struct family *family, const struct nat_rule *rules, s
 		if ((rules[i].to.address.version == 4) != (family->words == IPV4_WORDS))
 			continue;
 		rule_key_of(&rules[i], &rule);
-		if (rule_shape_of(family, rule.mask, i + 1, &shape) < 0)
+		if (rule_shape_of(family, &rule, i + 1, &shape) < 0)
 			return -E2BIG;
 		memcpy(key, rule.key, family->words * sizeof(*key));
 		key[family->words - 1] |= (uint64_t)shape << NAT_SHAPE_SHIFT;
@@ -119,6 +135,22 @@ static void fill_ipv6_slot(struct nat6_slot *slot, const uint64_t *key, uint32_t
 	slot->port = htons(rule->to.port);
 	slot->next_hop = next_hop;
 	slot->rule = number;
+}
+
+static void fill_ipv4_shape(struct nat4_shape *shape, const struct family *family, size_t number)
+{
+	memcpy(shape->mask.word, family->masks[number], sizeof(shape->mask));
+	memcpy(shape->common.word, family->common[number], sizeof(shape->common));
+	memcpy(shape->value.word, family->values[number], sizeof(shape->value));
+	shape->first_rule = family->first_rule[number];
+}
+
+static void fill_ipv6_shape(struct nat6_shape *shape, const struct family *family, size_t number)
+{
+	memcpy(shape->mask.word, family->masks[number], sizeof(shape->mask));
+	memcpy(shape->common.word, family->common[number], sizeof(shape->common));
+	memcpy(shape->value.word, family->values[number], sizeof(shape->value));
+	shape->first_rule = family->first_rule[number];
 }
 
 static int compare_addresses(const void *a, const void *b)
@@ -194,6 +226,17 @@ static void keep_only(struct rule_tables *tables, size_t rules)
 	}
 }
 
+/* IPv6 rules count by their numbers; IPv4 rules, behind them, by their slots. */
+static void number_counters(struct rule_tables *tables, size_t by_number)
+{
+	struct nat4_slot *slots = tables->ipv4.slots;
+
+	for (size_t i = 0; i < tables->ipv4.slot_count; i++)
+		slots[i].counter = by_number + i;
+	tables->ipv4_counters = by_number;
+	tables->counter_count = by_number + tables->ipv4.slot_count;
+}
+
 int rule_tables_build(struct rule_tables *tables, const struct nat_rule *rules, size_t count)
 {
 	struct family ipv4 = {.words = IPV4_WORDS, .slot_size = sizeof(struct nat4_slot)};
@@ -210,19 +253,14 @@ int rule_tables_build(struct rule_tables *tables, const struct nat_rule *rules, 
 		rule_tables_clear(tables);
 		return err;
 	}
+	number_counters(tables, ipv6.count ? count : 0);
 	keep_only(tables, ipv4.count);
 	tables->ipv4_shape_count = ipv4.shapes;
-	for (size_t i = 0; i < ipv4.shapes; i++) {
-		memcpy(tables->ipv4_shapes[i].mask.word, ipv4.masks[i],
-		       sizeof(tables->ipv4_shapes[i].mask.word));
-		tables->ipv4_shapes[i].first_rule = ipv4.first_rule[i];
-	}
+	for (size_t i = 0; i < ipv4.shapes; i++)
+		fill_ipv4_shape(&tables->ipv4_shapes[i], &ipv4, i);
 	tables->ipv6_shape_count = ipv6.shapes;
-	for (size_t i = 0; i < ipv6.shapes; i++) {
-		memcpy(tables->ipv6_shapes[i].mask.word, ipv6.masks[i],
-		       sizeof(tables->ipv6_shapes[i].mask.word));
-		tables->ipv6_shapes[i].first_rule = ipv6.first_rule[i];
-	}
+	for (size_t i = 0; i < ipv6.shapes; i++)
+		fill_ipv6_shape(&tables->ipv6_shapes[i], &ipv6, i);
 	return 0;
 }
 

@@ -19,6 +19,8 @@ struct rule_tables {
 	size_t ipv6_shape_count;
 	struct ip_address *targets; /* each target once; a slot's next_hop is an index into them */
 	size_t target_count;
+	size_t counter_count; /* of map `rule_hits` */
+	size_t ipv4_counters; /* the first one of an IPv4 rule there */
 };
 
 /*

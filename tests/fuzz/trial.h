@@ -14,6 +14,7 @@ struct trial_frame {
 
 /* What the program's counters must be in the end, indexed by the product's numbers. */
 struct tally {
+	struct hits of_vnis; /* of VNIs that are listed */
 	struct hits verdicts[VERDICT_COUNT];
 	uint64_t events[EVENT_COUNT];
 	struct hits rules[SCENARIO_RULES];

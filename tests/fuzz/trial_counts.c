@@ -39,6 +39,8 @@ void trial_tally(struct trial *trial, const struct trial_frame *frame)
 		trial->tally.events[i] += trace->events >> i & 1;
 	if (trace->rule)
 		add(&trial->tally.rules[trace->rule - 1], frame->length);
+	if (trace->vni != VNI_NONE && trace->verdict != VERDICT_UNKNOWN_VNI)
+		add(&trial->tally.of_vnis, frame->length);
 	trial->tally.sizes[size_bucket(frame->length)]++;
 	trial->tally.size_sum += frame->length;
 	if (!left(trace->verdict))
@@ -76,6 +78,20 @@ static bool same(const struct hits *counted, const struct hits *seen, const char
 	return false;
 }
 
+/* The index of the rule's counter: an IPv4 rule's slot says it, an IPv6 rule's is its number less 1. */
+static uint32_t counter_of(const struct trial *trial, uint32_t rule)
+{
+	const struct pipeline_bpf *skeleton = trial->datapath->skeleton;
+	struct nat4_slot slot;
+
+	for (uint32_t i = 0; i < skeleton->rodata->config.nat4.slots; i++) {
+		if (bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.nat4_slots), &i, &slot) == 0 &&
+		    slot.rule == rule)
+			return slot.counter;
+	}
+	return rule - 1;
+}
+
 static bool rules_right(const struct trial *trial, char *why)
 {
 	char what[32];
@@ -84,7 +100,8 @@ static bool rules_right(const struct trial *trial, char *why)
 		struct hits counted;
 
 		snprintf(what, sizeof(what), "rule %u", i + 1);
-		if (!read_element(trial, "rule_hits", i, &counted, sizeof(counted))) {
+		if (!read_element(trial, "rule_hits", counter_of(trial, i + 1), &counted,
+				  sizeof(counted))) {
 			snprintf(why, COMPARE_TEXT, "%s has no counter", what);
 			return false;
 		}
@@ -92,6 +109,36 @@ static bool rules_right(const struct trial *trial, char *why)
 			return false;
 	}
 	return true;
+}
+
+static void add_element(const struct trial *trial, const char *map, uint32_t key, struct hits *sum)
+{
+	struct hits hits;
+
+	if (read_element(trial, map, key, &hits, sizeof(hits))) {
+		sum->packets += hits.packets;
+		sum->bytes += hits.bytes;
+	}
+}
+
+/* All VNIs together. With one VNI, the rules have counted what they matched: bpf/account.h. */
+static bool vnis_right(const struct trial *trial, char *why)
+{
+	const struct pipeline_bpf *skeleton = trial->datapath->skeleton;
+	const struct pipeline_config *config = &skeleton->rodata->config;
+	int any = bpf_map__fd(skeleton->maps.vni_any);
+	uint32_t vni, *previous = NULL;
+	struct hits sum = {0};
+
+	for (uint32_t i = 0; i < bpf_map__max_entries(skeleton->maps.vni_hits); i++)
+		add_element(trial, "vni_hits", i, &sum);
+	while (bpf_map_get_next_key(any, previous, &vni) == 0) {
+		add_element(trial, "vni_any", vni, &sum);
+		previous = &vni;
+	}
+	for (uint32_t i = 0; config->vni_mode == VNI_ONE && i < trial->scenario.rule_count; i++)
+		add_element(trial, "rule_hits", counter_of(trial, i + 1), &sum);
+	return same(&sum, &trial->tally.of_vnis, "VNIs", why);
 }
 
 static bool sizes_right(const struct histograms *counted, const struct tally *tally, char *why)
@@ -145,5 +192,5 @@ bool trial_counts_right(const struct trial *trial, char why[COMPARE_TEXT])
 		return false;
 	}
 	return sizes_right(&counted.histograms, tally, why) && sent_right(&counted, tally, why) &&
-	       rules_right(trial, why);
+	       rules_right(trial, why) && vnis_right(trial, why);
 }

@@ -127,8 +127,7 @@ static bool is_sound(const struct perfect_hash_layout *layout)
 	size_t buckets = (size_t)layout->geometry.bucket_mask + 1;
 	size_t words = (buckets + TABLE_DISPLACEMENTS_PER_WORD - 1) / TABLE_DISPLACEMENTS_PER_WORD;
 
-	return layout->slot_count == (size_t)layout->geometry.slot_mask + 1 &&
-	       !(layout->slot_count & layout->geometry.slot_mask) &&
+	return layout->slot_count == layout->geometry.slots &&
 	       !(buckets & layout->geometry.bucket_mask) &&
 	       layout->displacement_words == (buckets == 1 ? 0 : words) &&
 	       !layout->displacements == (buckets == 1);

@@ -44,6 +44,16 @@ static uint64_t last_word(const struct packet *packet)
 	       (uint64_t)packet->vni << 32 | (uint64_t)packet->protocol << 56;
 }
 
+/* Does the key differ from what all rules of a shape have in common? */
+static bool differs(const uint64_t *key, const __u64 *common, const __u64 *value, size_t words)
+{
+	for (size_t w = 0; w < words; w++) {
+		if ((key[w] ^ value[w]) & common[w])
+			return true;
+	}
+	return false;
+}
+
 /* A single IPv4 rule is a constant of the datapath, which then reads no table. */
 static struct answer ask_ipv4(const struct rule_tables *tables, const struct packet *packet)
 {
@@ -60,6 +70,8 @@ static struct answer ask_ipv4(const struct rule_tables *tables, const struct pac
 
 		if (answer.rule && shape->first_rule > answer.rule)
 			break;
+		if (differs(key, shape->common.word, shape->value.word, 2))
+			continue;
 		if (tables->ipv4_rules != 1)
 			slot = read_slot(&tables->ipv4, masked, 2);
 		if (!slot->rule || memcmp(slot->key.word, masked, sizeof(masked)) != 0 ||
@@ -87,6 +99,8 @@ static struct answer ask_ipv6(const struct rule_tables *tables, const struct pac
 
 		if (answer.rule && shape->first_rule > answer.rule)
 			break;
+		if (differs(key, shape->common.word, shape->value.word, 5))
+			continue;
 		for (size_t w = 0; w < 5; w++)
 			masked[w] = key[w] & shape->mask.word[w];
 		masked[4] |= (uint64_t)i << 58;
@@ -154,6 +168,42 @@ static void assert_shapes_in_order(const struct rule_tables *tables)
 	}
 }
 
+/* Are the bits that a shape's rules have in common those in which none of them differs, and no fewer? */
+static void assert_common(const uint64_t *mask, const __u64 *common, const __u64 *value,
+			  const uint64_t *all_ones, const uint64_t *all_zeros, size_t words)
+{
+	for (size_t w = 0; w < words; w++) {
+		assert_int_equal(common[w], mask[w] & (all_ones[w] | all_zeros[w]));
+		assert_int_equal(value[w], all_ones[w] & common[w]);
+	}
+}
+
+/* What the datapath skips a shape by, and where a rule counts. */
+static void assert_ipv4_slots(const struct rule_tables *tables)
+{
+	const struct nat4_slot *slots = tables->ipv4.slots;
+
+	for (size_t shape = 0; shape < tables->ipv4_shape_count; shape++) {
+		const struct nat4_shape *row = &tables->ipv4_shapes[shape];
+		uint64_t ones[2] = {~0ULL, ~0ULL}, zeros[2] = {~0ULL, ~0ULL};
+
+		for (size_t i = 0; i < tables->ipv4.slot_count; i++) {
+			if (!slots[i].rule || slots[i].key.word[1] >> 58 != shape)
+				continue;
+			for (size_t w = 0; w < 2; w++) {
+				ones[w] &= slots[i].key.word[w];
+				zeros[w] &= ~slots[i].key.word[w];
+			}
+		}
+		assert_common((const uint64_t *)row->mask.word, row->common.word, row->value.word,
+			      ones, zeros, 2);
+	}
+	for (size_t i = 0; i < tables->ipv4.slot_count; i++) {
+		assert_int_equal(slots[i].counter, tables->ipv4_counters + i);
+		assert_true(slots[i].counter < tables->counter_count);
+	}
+}
+
 /* Each target is listed once, so that the daemon resolves it once. */
 static void assert_targets_differ(const struct rule_tables *tables)
 {
@@ -170,6 +220,7 @@ static void check_set(struct rule_set *set)
 	assert_int_equal(rule_tables_build(&tables, set->rules, set->count), 0);
 	assert_shapes_in_order(&tables);
 	assert_targets_differ(&tables);
+	assert_ipv4_slots(&tables);
 	for (size_t i = 0; i < set->count * PACKETS_PER_RULE; i++) {
 		struct packet packet = rule_set_packet(set, &set->rules[i / PACKETS_PER_RULE]);
 

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The usual packet's way, in one piece: UDP or TCP over IPv4, whole and without options, in a tunnel over IPv4 without
+ * options or VLAN tags, that a rule matches and whose next hop is known, and that leaves as it is. One check of the
+ * bounds serves all headers, and words hold several fields. A packet that is not usual is left as it came, uncounted,
+ * and takes the stages from the beginning: nothing is written before it is certain.
+ */
+#ifndef USUAL_H
+#define USUAL_H
+
+#include "account.h"
+#include "constants.h"
+#include "forward.h"
+#include "nat.h"
+#include "tunnel.h"
+
+#define NOT_USUAL (-1)
+
+/* Where the usual frame's parts begin. */
+#define USUAL_IP_OUTER  14
+#define USUAL_UDP_OUTER 34
+#define USUAL_VXLAN     42
+#define USUAL_ETHERNET  50
+#define USUAL_IP        64
+#define USUAL_TRANSPORT 84
+
+/* A word of a frame. It is the host's business how it is aligned: those that have XDP take any. */
+#define FRAME_WORD(type, at) (*(const volatile type *)(at))
+
+/* The word that begins with the ethertype: IPv4, version 4, five words of header; its bytes 4-5 are the total length. */
+static __always_inline bool is_plain_ipv4(__u64 word)
+{
+	return (word & bpf_htonl(0xffffff00)) == bpf_htonl(0x08004500);
+}
+
+static __always_inline __u32 length_in(__u64 word)
+{
+	return bpf_ntohs((__u16)(word >> 32));
+}
+
+/* Is it a tunnel frame of ours, without anything between the headers or behind the end? */
+static __always_inline bool usual_outer(const void *frame, __u64 length)
+{
+	__u64 word = FRAME_WORD(__u64, frame + USUAL_IP_OUTER - 2);
+
+	if (!is_plain_ipv4(word) || length_in(word) != (__u32)length - USUAL_IP_OUTER)
+		return false;
+	/* flags and offset, TTL, protocol */
+	if ((FRAME_WORD(__u32, frame + USUAL_IP_OUTER + 6) & bpf_htonl(0xbfff00ff)) !=
+	    bpf_htonl(IPPROTO_UDP))
+		return false;
+	/* ports, length, checksum */
+	word = FRAME_WORD(__u64, frame + USUAL_UDP_OUTER);
+	return (__u16)(word >> 16) == (__u16)CONSTANT(PORT) &&
+	       length_in(word) == length - USUAL_UDP_OUTER;
+}
+
+/* The inner packet's length in bytes, if it is whole, and UDP or TCP over plain IPv4; else 0. */
+static __always_inline __u32 usual_inner(const void *frame, __u64 length)
+{
+	__u64 word = FRAME_WORD(__u64, frame + USUAL_IP - 2);
+	__u32 ip_length = length_in(word), least;
+
+	if (!is_plain_ipv4(word))
+		return 0;
+	word = FRAME_WORD(__u32, frame + USUAL_IP + 6);
+	if (word & bpf_htonl(0x3fff0000))
+		return 0;
+	switch (word >> 24) {
+	case IPPROTO_UDP:
+		least = sizeof(struct iphdr) + sizeof(struct udphdr);
+		break;
+	case IPPROTO_TCP:
+		least = sizeof(struct iphdr) + sizeof(struct tcphdr);
+		break;
+	default:
+		return 0;
+	}
+	return ip_length < least || ip_length > length - USUAL_IP ? 0 : ip_length;
+}
+
+/* The slot of the rule that matches, if there is one, in the table of rules that have all one shape. */
+static __always_inline __u32 usual_look_up(const struct nat4_key *key)
+{
+	struct table table = {.seed = CONSTANT(TABLE_SEED),
+			      .bucket_mask = CONSTANT(TABLE_BUCKET_MASK),
+			      .slots = CONSTANT(TABLE_SLOTS)};
+
+	return table_find(&table, &nat4_displacements,
+			  table_mix(table_mix(table.seed, key->word[0] & CONSTANT(RULE_MASK0)),
+				    key->word[1] & CONSTANT(RULE_MASK1)));
+}
+
+/*
+ * The rule that matches, as it is in the tables, and its index in map `rule_hits`; NULL: none does. With several rules
+ * the index is known before the slot is read, so that a CPU can fetch both from memory at once.
+ */
+static __always_inline const volatile struct nat4_slot *usual_rule(const struct nat4_key *key,
+								   __u32 *counter)
+{
+	const struct nat4_slot *slot;
+	__u32 place;
+
+	if (CONSTANT(ONE_RULE)) {
+		*counter = CONSTANT(COUNTERS);
+		return (key->word[0] & CONSTANT(RULE_MASK0)) == CONSTANT(RULE_KEY0) &&
+				       (key->word[1] & CONSTANT(RULE_MASK1)) == CONSTANT(RULE_KEY1)
+			       ? &config.nat4_only
+			       : NULL;
+	}
+	place = CONSTANT(ONE_SHAPE) ? usual_look_up(key) : nat4_find(key->word[0], key->word[1]);
+	*counter = CONSTANT(COUNTERS) + place;
+	slot = bpf_map_lookup_elem(&nat4_slots, &place);
+	if (!slot || !slot->rule)
+		return NULL;
+	if (CONSTANT(ONE_SHAPE) &&
+	    ((key->word[0] & CONSTANT(RULE_MASK0)) ^ slot->key.word[0]) |
+		    ((key->word[1] & CONSTANT(RULE_MASK1)) ^ slot->key.word[1]))
+		return NULL;
+	return slot;
+}
+
+/* Does the packet's DF bit stay as it is? */
+static __always_inline bool usual_df(const void *frame, __u32 ip_length)
+{
+	return ip_length <= CONSTANT(CLEAR_DF_ABOVE) ||
+	       !(FRAME_WORD(__u16, frame + USUAL_IP + 6) & bpf_htons(IPV4_DF));
+}
+
+/* Is the way to the rule's target known, and does it take the packet whole? */
+static __always_inline bool usual_next_hop(__u32 index, __u32 ip_length, struct known_hop *known)
+{
+	struct next_hop *hop;
+
+	if (CONSTANT(NEXT_HOP) != NEXT_HOP_ROUTE)
+		return true;
+	hop = bpf_map_lookup_elem(&next_hops, &index);
+	if (!hop)
+		return false;
+	next_hop_read(hop, known);
+	return known->state == NEXT_HOP_RESOLVED && next_hops_are_fresh() &&
+	       ip_length <= (__u16)(known->word[1] >> NEXT_HOP_MTU_SHIFT);
+}
+
+static __always_inline void usual_set_ethernet(void *frame, const struct known_hop *known)
+{
+	__u32 *words = frame + USUAL_ETHERNET;
+	__u16 *halves = frame + USUAL_ETHERNET;
+
+	if (CONSTANT(NEXT_HOP) == NEXT_HOP_ROUTE) {
+		words[0] = known->word[0];
+		words[1] = known->word[0] >> 32;
+		words[2] = known->word[1];
+	} else if (CONSTANT(NEXT_HOP) == NEXT_HOP_MAC) {
+		constant_mac(config.next_hop_mac, halves);
+		constant_mac(config.egress_mac, halves + 3);
+	}
+}
+
+/* Gives the packet its new destination; false, and nothing is written: it is not there whole. */
+static __always_inline bool usual_rewrite(void *frame, const void *end,
+					  const volatile struct nat4_slot *rule)
+{
+	struct iphdr *ip = frame + USUAL_IP;
+	csum_delta delta = csum_change32(ip->daddr, rule->address);
+
+	if (ip->protocol == IPPROTO_UDP) {
+		udp_set_destination(frame + USUAL_TRANSPORT, rule->port, delta, 4,
+				    CONSTANT(UDP_CHECKSUM));
+	} else {
+		if (frame + USUAL_TRANSPORT + sizeof(struct tcphdr) > end)
+			return false;
+		tcp_set_destination(frame + USUAL_TRANSPORT, rule->port, delta);
+	}
+	ipv4_set_destination(ip, rule->address);
+	return true;
+}
+
+static __always_inline void usual_trace(enum verdict verdict, __u32 rule, __u32 vni)
+{
+	__u32 zero = 0;
+	struct trace *trace = bpf_map_lookup_elem(&traces, &zero);
+
+	if (!trace)
+		return;
+	*trace = (struct trace){
+		.verdict = verdict,
+		.events = rule ? 1U << EVENT_NAT_APPLIED : 0,
+		.rule = rule,
+		.vni = vni,
+		.inner_offset = USUAL_ETHERNET,
+	};
+}
+
+static __always_inline void usual_hits_add(struct hits *hits, __u64 length)
+{
+	hits->packets++;
+	hits->bytes += length;
+}
+
+/* What is known of a usual frame. */
+struct usual {
+	struct counters *count;
+	struct hits *of_vni; /* NULL: there is one VNI, which is counted by rule */
+	__u64 length;
+	__u32 vni;
+};
+
+static __always_inline void usual_count(const struct usual *usual, enum verdict verdict, __u32 rule)
+{
+	struct hits *hits = usual->of_vni;
+
+	if (!rule && CONSTANT(ONE_VNI))
+		hits = bpf_map_lookup_elem(&vni_hits, &(__u32){0});
+	if (hits)
+		usual_hits_add(hits, usual->length);
+	usual_hits_add(&usual->count->verdict[verdict], usual->length);
+	if (CONSTANT(HISTOGRAMS))
+		size_count(&usual->count->histograms, usual->length);
+	if (CONSTANT(TRACE))
+		usual_trace(verdict, rule, usual->vni);
+}
+
+/* Strips the tunnel, sends the packet, and counts it: the action. */
+static __always_inline int usual_send(struct xdp_md *ctx, const struct usual *usual, __u32 rule,
+				      __u32 counter)
+{
+	enum verdict verdict = CONSTANT(SINGLE_ARM) ? VERDICT_TRANSMITTED : VERDICT_REDIRECTED;
+	struct hits *hits = bpf_map_lookup_elem(&rule_hits, &counter);
+	int action = XDP_ABORTED;
+
+	if (hits)
+		usual_hits_add(hits, usual->length);
+	usual->count->event[EVENT_NAT_APPLIED]++;
+	if (bpf_xdp_adjust_head(ctx, USUAL_ETHERNET) == 0)
+		action = carry_out(0, verdict);
+	usual_count(usual, action == XDP_ABORTED ? VERDICT_ERROR : verdict, rule);
+	return action;
+}
+
+/* May who sent it, and is it of a VNI that is listed? */
+static __always_inline bool usual_may_enter(const void *frame, struct usual *usual)
+{
+	__u64 vxlan = FRAME_WORD(__u64, frame + USUAL_VXLAN);
+
+	if ((vxlan & CONSTANT(VXLAN_MASK)) != CONSTANT(VXLAN))
+		return false;
+	if (CONSTANT(CHECK_SOURCES) &&
+	    !source_is_known(FRAME_WORD(__u32, frame + USUAL_IP_OUTER + 12)))
+		return false;
+	usual->vni = bpf_ntohl(vxlan >> 32) >> 8;
+	usual->of_vni = NULL;
+	if (CONSTANT(ONE_VNI))
+		return true;
+	usual->of_vni = vni_hits_of(usual->vni);
+	return usual->of_vni;
+}
+
+static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count)
+{
+	void *frame = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct usual usual = {.count = count, .length = bytes_between(frame, end)};
+	const volatile struct nat4_slot *rule;
+	struct known_hop known;
+	struct nat4_key key;
+	__u32 ip_length, counter;
+
+	/* the packet with the padding behind it has to leave in one piece */
+	if (!CONSTANT(USUAL) || frame + USUAL_TRANSPORT + sizeof(struct udphdr) > end ||
+	    usual.length > USUAL_IP + CONSTANT(LONGEST) ||
+	    (CONSTANT(CHECK_BUFFERS) && bpf_xdp_get_buff_len(ctx) != usual.length) ||
+	    !usual_outer(frame, usual.length) || !usual_may_enter(frame, &usual))
+		return NOT_USUAL;
+	ip_length = usual_inner(frame, usual.length);
+	if (!ip_length)
+		return NOT_USUAL;
+
+	key.word[0] = FRAME_WORD(__u64, frame + USUAL_IP + 12);
+	key.word[1] = FRAME_WORD(__u32, frame + USUAL_TRANSPORT) |
+		      (__u64)usual.vni << NAT_VNI_SHIFT |
+		      nat_protocol(FRAME_WORD(__u8, frame + USUAL_IP + 9)) << NAT_PROTOCOL_SHIFT;
+	rule = usual_rule(&key, &counter);
+	if (!rule && CONSTANT(DROP_UNMATCHED)) {
+		usual_count(&usual, VERDICT_UNMATCHED, 0);
+		return XDP_DROP;
+	}
+	if (!rule || !usual_df(frame, ip_length) ||
+	    !usual_next_hop(rule->next_hop, ip_length, &known) || !usual_rewrite(frame, end, rule))
+		return NOT_USUAL;
+	usual_set_ethernet(frame, &known);
+	return usual_send(ctx, &usual, rule->rule, counter);
+}
+
+#endif

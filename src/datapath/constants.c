@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The constants that stand in the program's instructions: bpf/constants.h. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "bpf/constants.h"
+#include "datapath/internal.h"
+
+#define VXLAN_FLAG 0x08 /* RFC 7348: the I flag, in the header's first byte */
+
+/* The lower and the upper half of the VXLAN header, as a program loads it from a frame. */
+static uint64_t vxlan_word(uint32_t flags, uint32_t vni)
+{
+	const uint32_t header[2] = {htonl(flags << 24), htonl(vni << 8)};
+	uint64_t word;
+
+	memcpy(&word, header, sizeof(word));
+	return word;
+}
+
+/* The usual way takes words of the frame apart as a little-endian CPU loads them. */
+static bool has_usual_way(const struct pipeline_config *config)
+{
+	return htonl(1) != 1 && config->nat4_shapes;
+}
+
+static void constants_choose(const struct pipeline_config *config, uint64_t *values)
+{
+	const bool one_vni = config->vni_mode == VNI_ONE;
+
+	memset(values, 0, CONSTANT_COUNT * sizeof(*values));
+	values[CONSTANT_USUAL] = has_usual_way(config);
+	values[CONSTANT_PORT] = config->port;
+	values[CONSTANT_VXLAN_MASK] = vxlan_word(VXLAN_FLAG, one_vni ? PIPELINE_VNI_MAX : 0);
+	values[CONSTANT_VXLAN] = vxlan_word(VXLAN_FLAG, one_vni ? config->vni : 0);
+	values[CONSTANT_ONE_VNI] = one_vni;
+	values[CONSTANT_CHECK_SOURCES] = config->check_sources;
+	values[CONSTANT_DROP_UNMATCHED] = config->unmatched == FALLBACK_DROP;
+	values[CONSTANT_LONGEST] = config->mtu;
+	values[CONSTANT_CLEAR_DF_ABOVE] = config->clear_df_above;
+	values[CONSTANT_ONE_RULE] = config->nat4_rules == 1;
+	values[CONSTANT_ONE_SHAPE] = config->nat4_shapes == 1 && config->nat4_rules > 1;
+	values[CONSTANT_TABLE_SEED] = config->nat4.seed;
+	values[CONSTANT_TABLE_BUCKET_MASK] = config->nat4.bucket_mask;
+	values[CONSTANT_TABLE_SLOTS] = config->nat4.slots;
+	values[CONSTANT_COUNTERS] =
+		config->nat4_rules == 1 ? config->nat4_only.counter : config->nat4_counters;
+	values[CONSTANT_RULE_MASK0] = config->nat4_shape[0].mask.word[0];
+	values[CONSTANT_RULE_MASK1] = config->nat4_shape[0].mask.word[1];
+	values[CONSTANT_RULE_KEY0] = config->nat4_only.key.word[0];
+	values[CONSTANT_RULE_KEY1] = config->nat4_only.key.word[1];
+	values[CONSTANT_UDP_CHECKSUM] = config->udp_checksum;
+	values[CONSTANT_NEXT_HOP] = config->next_hop;
+	values[CONSTANT_SINGLE_ARM] = config->single_arm;
+	values[CONSTANT_CHECK_BUFFERS] = config->buffers != BUFFERS_ONE;
+	values[CONSTANT_HISTOGRAMS] = config->histograms;
+	values[CONSTANT_TRACE] = config->trace;
+}
+
+static bool is_placeholder(const struct bpf_insn *instruction)
+{
+	return instruction->code == (BPF_LD | BPF_IMM | BPF_DW) && !instruction->src_reg &&
+	       instruction[1].imm == CONSTANT_PLACEHOLDER;
+}
+
+int datapath_place_constants(struct bpf_program *program, const struct pipeline_config *config)
+{
+	size_t count = bpf_program__insn_cnt(program);
+	_cleanup_free_ struct bpf_insn *instructions = calloc(count, sizeof(*instructions));
+	uint64_t values[CONSTANT_COUNT];
+
+	if (!instructions)
+		return -ENOMEM;
+	memcpy(instructions, bpf_program__insns(program), count * sizeof(*instructions));
+	constants_choose(config, values);
+	for (size_t i = 0; i + 1 < count; i++) {
+		uint32_t constant = instructions[i].imm;
+
+		if (!is_placeholder(&instructions[i]))
+			continue;
+		if (constant >= CONSTANT_COUNT)
+			return -EINVAL;
+		instructions[i].imm = (__s32)values[constant];
+		instructions[i + 1].imm = (__s32)(values[constant] >> 32);
+	}
+	return bpf_program__set_insns(program, instructions, count);
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The constants in the program's instructions: each placeholder gets its value, and none is left. */
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "bpf/constants.h"
+#include "datapath/internal.h"
+#include "tests/unit/unit.h"
+
+static const char *const constant_names[] = {
+#define X(name, meaning) #name,
+	PIPELINE_CONSTANTS(X)
+#undef X
+};
+
+static bool is_place(const struct bpf_insn *at)
+{
+	return at->code == (BPF_LD | BPF_IMM | BPF_DW) && at[1].imm == CONSTANT_PLACEHOLDER;
+}
+
+static uint64_t value_at(const struct bpf_insn *at)
+{
+	return (uint32_t)at[0].imm | (uint64_t)(uint32_t)at[1].imm << 32;
+}
+
+/* One rule, of VNI 0x123456: UDP from port 1000 to 10.0.0.1. */
+static void fill_one(struct pipeline_config *config)
+{
+	config->port = htons(4789);
+	config->vni_mode = VNI_ONE;
+	config->vni = 0x123456;
+	config->mtu = 1500;
+	config->clear_df_above = 1400;
+	config->nat4_shapes = config->nat4_rules = 1;
+	config->nat4_only.counter = 7;
+	config->nat4_only.key.word[0] = 0x0100000aULL << 32;
+	config->nat4_only.key.word[1] = nat_key_word(htons(1000), 0, 0, NAT_PROTOCOL_UDP);
+	config->nat4_shape[0].mask.word[0] = 0xffffffffULL << 32;
+	config->nat4_shape[0].mask.word[1] = nat_key_word(0xffff, 0, 0, 3);
+	config->nat4 = (struct table){.seed = 0x1122334455667788ULL, .bucket_mask = 3, .slots = 99};
+	config->udp_checksum = UDP_CHECKSUM_ZERO;
+	config->next_hop = NEXT_HOP_MAC;
+	config->histograms = 1;
+}
+
+static const uint64_t values_of_one[] = {
+	[CONSTANT_USUAL] = 1,
+	[CONSTANT_PORT] = 0xb512,
+	/* as bytes: flags, three reserved, VNI, one reserved */
+	[CONSTANT_VXLAN_MASK] = 0x00ffffff00000008,
+	[CONSTANT_VXLAN] = 0x0056341200000008,
+	[CONSTANT_ONE_VNI] = 1,
+	[CONSTANT_LONGEST] = 1500,
+	[CONSTANT_CLEAR_DF_ABOVE] = 1400,
+	[CONSTANT_ONE_RULE] = 1,
+	[CONSTANT_TABLE_SEED] = 0x1122334455667788,
+	[CONSTANT_TABLE_BUCKET_MASK] = 3,
+	[CONSTANT_TABLE_SLOTS] = 99,
+	[CONSTANT_COUNTERS] = 7,
+	[CONSTANT_RULE_MASK0] = 0xffffffff00000000,
+	[CONSTANT_RULE_MASK1] = 0x030000000000ffff,
+	[CONSTANT_RULE_KEY0] = 0x0100000a00000000,
+	[CONSTANT_RULE_KEY1] = 0x010000000000e803,
+	[CONSTANT_UDP_CHECKSUM] = UDP_CHECKSUM_ZERO,
+	[CONSTANT_NEXT_HOP] = NEXT_HOP_MAC,
+	[CONSTANT_DROP_UNMATCHED] = 1,
+	[CONSTANT_HISTOGRAMS] = 1,
+	[CONSTANT_TRACE] = 0,
+};
+
+/* Several rules of one shape, several VNIs and sources, several buffers, single-arm, for `explain`. */
+static void fill_other(struct pipeline_config *config)
+{
+	fill_one(config);
+	config->vni_mode = VNI_RANGE;
+	config->check_sources = config->single_arm = config->trace = 1;
+	config->buffers = BUFFERS_SEVERAL;
+	config->unmatched = FALLBACK_FORWARD;
+	config->nat4_rules = 2;
+	config->nat4_counters = 2;
+}
+
+static const struct {
+	enum constant constant;
+	uint64_t value;
+} values_of_other[] = {
+	{CONSTANT_VXLAN_MASK, 0x08}, {CONSTANT_VXLAN, 0x08},   {CONSTANT_ONE_VNI, 0},
+	{CONSTANT_CHECK_SOURCES, 1}, {CONSTANT_ONE_RULE, 0},   {CONSTANT_ONE_SHAPE, 1},
+	{CONSTANT_COUNTERS, 2},      {CONSTANT_SINGLE_ARM, 1}, {CONSTANT_DROP_UNMATCHED, 0},
+	{CONSTANT_CHECK_BUFFERS, 1}, {CONSTANT_TRACE, 1},
+};
+
+/* Places the constants, and holds each placeholder of the program to what is expected. */
+static int check_places(void (*fill)(struct pipeline_config *), const uint64_t *expected)
+{
+	struct pipeline_bpf *skeleton = pipeline_bpf__open();
+	struct bpf_program *program;
+	struct bpf_insn *before;
+	int failed = 0, seen[CONSTANT_COUNT] = {0};
+	size_t count;
+
+	assert_non_null(skeleton);
+	program = skeleton->progs.vxlan_pipeline;
+	count = bpf_program__insn_cnt(program);
+	before = calloc(count, sizeof(*before));
+	assert_non_null(before);
+	memcpy(before, bpf_program__insns(program), count * sizeof(*before));
+	fill(&skeleton->rodata->config);
+	assert_int_equal(datapath_place_constants(program, &skeleton->rodata->config), 0);
+	assert_int_equal(bpf_program__insn_cnt(program), count);
+	for (size_t i = 0; i + 1 < count; i++) {
+		if (!is_place(&before[i]))
+			continue;
+		assert_true((uint32_t)before[i].imm < CONSTANT_COUNT);
+		seen[before[i].imm]++;
+		failed += value_at(bpf_program__insns(program) + i) != expected[before[i].imm];
+		if (failed)
+			print_message("%s: %#llx, not %#llx\n", constant_names[before[i].imm],
+				      (unsigned long long)value_at(bpf_program__insns(program) + i),
+				      (unsigned long long)expected[before[i].imm]);
+	}
+	for (int i = 0; i < CONSTANT_COUNT; i++)
+		failed += row_differs(constant_names[i], seen[i] ? "used" : "not used", "used");
+	free(before);
+	pipeline_bpf__destroy(skeleton);
+	return failed;
+}
+
+static void places(void **state)
+{
+	uint64_t expected[CONSTANT_COUNT];
+
+	(void)state;
+	memcpy(expected, values_of_one, sizeof(expected));
+	assert_int_equal(check_places(fill_one, expected), 0);
+	for (size_t i = 0; i < COUNT_OF(values_of_other); i++)
+		expected[values_of_other[i].constant] = values_of_other[i].value;
+	assert_int_equal(check_places(fill_other, expected), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(places)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
