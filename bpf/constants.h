@@ -23,6 +23,7 @@
 	X(TABLE_BUCKET_MASK, "")                                                       \
 	X(TABLE_SLOTS, "")                                                             \
 	X(COUNTERS, "index in map `rule_hits`: of the one rule, or of the first slot") \
+	X(RULE_COUNTERS, "of each CPU in map `rule_hits`")                             \
 	X(RULE_MASK0, "the key bits that the first shape matches on")                  \
 	X(RULE_MASK1, "")                                                              \
 	X(RULE_KEY0, "what they have to be for the one rule")                          \

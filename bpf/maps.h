@@ -95,9 +95,14 @@ struct {
 	__type(value, struct nat6_slot);
 } nat6_slots SEC(".maps");
 
-/* Index: of an IPv6 rule its number less 1; of an IPv4 rule struct nat4_slot.counter. */
+/*
+ * Index: CPU * pipeline_config.rule_counters + that of the rule: of an IPv6 rule its number less 1, of an IPv4 rule
+ * struct nat4_slot.counter. No per-CPU array, which finds an element by a table of pointers: with many rules that is one
+ * more access to memory.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct hits);

@@ -258,9 +258,17 @@ static __always_inline void nat_rewrite(struct packet *packet, const struct nat_
 	}
 }
 
+/* This CPU's counter of a rule; `of_each`: how many each CPU has. */
+static __always_inline struct hits *rule_hits_of(__u32 counter, __u32 of_each)
+{
+	__u32 index = bpf_get_smp_processor_id() * of_each + counter;
+
+	return bpf_map_lookup_elem(&rule_hits, &index);
+}
+
 static __always_inline void rule_count(struct packet *packet, __u32 rule, __u32 counter)
 {
-	struct hits *hits = bpf_map_lookup_elem(&rule_hits, &counter);
+	struct hits *hits = rule_hits_of(counter, config.rule_counters);
 
 	if (hits)
 		hits_add(hits, packet);

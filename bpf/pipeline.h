@@ -397,6 +397,8 @@ struct pipeline_config {
 	__u32 nat6_shapes;
 	__u32 nat4_rules;    /* 1: the one is in nat4_only, and no table is asked */
 	__u32 nat4_counters; /* the first one of an IPv4 rule in map `rule_hits` */
+	__u32 rule_counters; /* of each CPU there */
+	__u32 padding;
 	struct nat4_slot nat4_only;
 	struct table nat4;
 	struct table nat6;
@@ -451,7 +453,7 @@ PIPELINE_SIZE_IS(struct next_hop, 16);
 _Static_assert(NEXT_HOP_STATES <= 1 << (NEXT_HOP_ZERO_SHIFT - NEXT_HOP_STATE_SHIFT), "zero bits");
 PIPELINE_SIZE_IS(struct fragment_shim, 16);
 PIPELINE_SIZE_IS(struct source_key, 24);
-PIPELINE_SIZE_IS(struct pipeline_config, 12216); /* another one: another PIPELINE_CONFIG_LAYOUT */
+PIPELINE_SIZE_IS(struct pipeline_config, 12224); /* another one: another PIPELINE_CONFIG_LAYOUT */
 PIPELINE_SIZE_IS(struct trace, 24);
 PIPELINE_SIZE_IS(struct heartbeat, 16);
 PIPELINE_SIZE_IS(struct instance_info, 96);

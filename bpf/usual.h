@@ -226,7 +226,7 @@ static __always_inline int usual_send(struct xdp_md *ctx, const struct usual *us
 				      __u32 counter)
 {
 	enum verdict verdict = CONSTANT(SINGLE_ARM) ? VERDICT_TRANSMITTED : VERDICT_REDIRECTED;
-	struct hits *hits = bpf_map_lookup_elem(&rule_hits, &counter);
+	struct hits *hits = rule_hits_of(counter, CONSTANT(RULE_COUNTERS));
 	int action = XDP_ABORTED;
 
 	if (hits)

@@ -273,7 +273,7 @@ struct datapath_condition {
 	struct datapath_unresolved unresolved[DATAPATH_UNRESOLVED_SHOWN];
 	size_t unresolved_count;     /* of those shown */
 	uint64_t unresolved_packets; /* like unresolved[].packets, of all of them */
-	bool unresolved_counted;     /* false: they are too many to add that up */
+	bool unresolved_counted;     /* false: their counters cannot be read */
 };
 
 int datapath_inspect(const char *instance, struct datapath_condition *condition,

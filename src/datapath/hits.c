@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/cleanup.h"
 #include "datapath/internal.h"
@@ -100,4 +101,42 @@ int datapath_read_hits(int fd, struct hits **out, size_t *count)
 	*out = walk.sums;
 	*count = walk.entries;
 	return 0;
+}
+
+int datapath_map_rule_hits(int fd, uint32_t of_each, struct rule_hits *mapped)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	int err = datapath_check_value(fd, sizeof(struct hits));
+
+	if (err)
+		return err;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	if (!of_each || info.max_entries < of_each)
+		return -EPROTO;
+	mapped->of_each = of_each;
+	mapped->cpus = info.max_entries / of_each;
+	mapped->hits = datapath_map_array(fd, PROT_READ, &mapped->size);
+	return mapped->hits == MAP_FAILED ? -errno : 0;
+}
+
+void datapath_unmap_rule_hits(struct rule_hits *mapped)
+{
+	munmap((void *)mapped->hits, mapped->size);
+}
+
+struct hits datapath_rule_hits(const struct rule_hits *mapped, uint32_t counter)
+{
+	struct hits sum = {0};
+
+	if (counter >= mapped->of_each)
+		return sum;
+	for (size_t cpu = 0; cpu < mapped->cpus; cpu++) {
+		const volatile struct hits *hits = &mapped->hits[cpu * mapped->of_each + counter];
+
+		sum.packets += hits->packets;
+		sum.bytes += hits->bytes;
+	}
+	return sum;
 }

@@ -24,25 +24,21 @@ static int beat_age(const char *instance, int64_t *age)
 	return err == -EPROTO ? 0 : err; /* another version beats otherwise */
 }
 
-/* Of more rules the packets are not added up: each takes a system call or two. */
-#define MAX_COUNTED 256
-
 /* Looking for the rules whose next hop is not known. */
 struct unresolved_search {
 	struct datapath_condition *condition;
-	int hits_fd; /* of the generation's rule_hits */
-	unsigned int counted;
+	const struct rule_hits *counts; /* NULL: they cannot be read */
 };
 
 static uint64_t inspect_count_packets(struct unresolved_search *search, uint32_t counter)
 {
 	struct hits hits;
 
-	if (search->hits_fd < 0 || search->counted++ >= MAX_COUNTED ||
-	    datapath_read_percpu(search->hits_fd, &counter, &hits, sizeof(hits))) {
+	if (!search->counts) {
 		search->condition->unresolved_counted = false;
 		return 0;
 	}
+	hits = datapath_rule_hits(search->counts, counter);
 	search->condition->unresolved_packets += hits.packets;
 	return hits.packets;
 }
@@ -76,15 +72,19 @@ static void note_unresolved(void *data, const struct datapath_target *target)
 						     .packets = packets};
 }
 
-static void find_unresolved(const char *instance, uint32_t generation,
+static void find_unresolved(const char *instance, uint32_t generation, uint32_t rule_counters,
 			    struct datapath_condition *condition)
 {
-	_cleanup_close_ int hits_fd =
-		datapath_open_generation_pin(instance, generation, "rule_hits");
-	struct unresolved_search search = {.condition = condition, .hits_fd = hits_fd};
+	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "rule_hits");
+	struct rule_hits counts;
+	bool counted = fd >= 0 && datapath_map_rule_hits(fd, rule_counters, &counts) == 0;
+	struct unresolved_search search = {.condition = condition,
+					   .counts = counted ? &counts : NULL};
 
 	condition->unresolved_counted = true;
 	datapath_each_target(instance, generation, note_unresolved, &search);
+	if (counted)
+		datapath_unmap_rule_hits(&counts);
 	datapath_name_unresolved(instance, generation, condition);
 }
 
@@ -117,7 +117,7 @@ static int read_next_hops(const char *instance, uint32_t generation,
 	}
 	munmap((void *)hops, size);
 	if (condition->next_hops[NEXT_HOP_UNKNOWN] || condition->next_hops[NEXT_HOP_FAILED])
-		find_unresolved(instance, generation, condition);
+		find_unresolved(instance, generation, config->rule_counters, condition);
 	return 0;
 }
 

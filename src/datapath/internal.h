@@ -158,6 +158,20 @@ int datapath_read_percpu(int fd, const void *key, void *out, size_t size);
 /* All elements of a per-CPU array of struct hits, `*count` of them; to be freed. 0 or -errno. */
 int datapath_read_hits(int fd, struct hits **out, size_t *count);
 
+/* The map `rule_hits` of a generation, as it is in memory: each CPU has `of_each` counters. */
+struct rule_hits {
+	const struct hits *hits;
+	size_t size; /* bytes that are mapped */
+	size_t cpus;
+	uint32_t of_each;
+};
+
+/* `of_each`: pipeline_config.rule_counters. 0 or -errno; to be unmapped. */
+int datapath_map_rule_hits(int fd, uint32_t of_each, struct rule_hits *mapped);
+void datapath_unmap_rule_hits(struct rule_hits *mapped);
+/* What all CPUs together counted; nothing for a counter that is not there. */
+struct hits datapath_rule_hits(const struct rule_hits *mapped, uint32_t counter);
+
 /* Rules and VNIs of one pinned generation with what they counted; counters and info stay as is. */
 int datapath_read_generation(const char *instance, uint32_t generation,
 			     struct datapath_stats *stats);

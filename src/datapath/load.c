@@ -111,6 +111,7 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	memcpy(to->next_hop_mac, from->forward.next_hop_mac, sizeof(to->next_hop_mac));
 	to->nat4_rules = tables->nat.ipv4_rules;
 	to->nat4_counters = tables->nat.ipv4_counters;
+	to->rule_counters = tables->nat.counter_count;
 	to->nat4_only = tables->nat.ipv4_only;
 	to->nat4 = tables->nat.ipv4.geometry;
 	to->nat6 = tables->nat.ipv6.geometry;
@@ -139,7 +140,8 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 		{skeleton->maps.nat6_displacements, tables->nat.ipv6.displacement_words},
 		{skeleton->maps.nat6_slots, tables->nat.ipv6.slot_count},
 		{skeleton->maps.next_hops, tables->nat.target_count},
-		{skeleton->maps.rule_hits, tables->nat.counter_count},
+		{skeleton->maps.rule_hits,
+		 tables->nat.counter_count * skeleton->rodata->config.cpus},
 		{skeleton->maps.rule_base, config->rule_count},
 		{skeleton->maps.rule_names, (tables->names.size + 7) / 8},
 		{skeleton->maps.vni_displacements, tables->vnis.displacement_words},

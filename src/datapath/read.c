@@ -38,24 +38,16 @@ static void describe_rule(struct datapath_rule *rule, const __u64 *key, const __
 	rule->to.port = ntohs(port);
 }
 
-/* What the datapath counted, by the counters of its slots. */
-struct slot_counts {
-	struct hits *hits;
-	size_t count;
-};
-
 static void take_rule_count(struct datapath_stats *stats, struct datapath_rule *rule,
-			    const struct slot_counts *counts, uint32_t counter)
+			    const struct rule_hits *counts, uint32_t counter)
 {
-	if (counter >= counts->count)
-		return;
-	rule->hits = counts->hits[counter];
+	rule->hits = datapath_rule_hits(counts, counter);
 	stats->ruled.packets += rule->hits.packets;
 	stats->ruled.bytes += rule->hits.bytes;
 }
 
 static void describe_ipv4_rules(struct datapath_stats *stats, const struct pipeline_config *config,
-				const struct slot_counts *counts, const struct nat4_slot *slots)
+				const struct rule_hits *counts, const struct nat4_slot *slots)
 {
 	for (size_t i = 0; i < config->nat4.slots; i++) {
 		const struct nat4_slot *slot = &slots[i];
@@ -71,7 +63,7 @@ static void describe_ipv4_rules(struct datapath_stats *stats, const struct pipel
 }
 
 static void describe_ipv6_rules(struct datapath_stats *stats, const struct pipeline_config *config,
-				const struct slot_counts *counts, const struct nat6_slot *slots)
+				const struct rule_hits *counts, const struct nat6_slot *slots)
 {
 	for (size_t i = 0; i < config->nat6.slots; i++) {
 		const struct nat6_slot *slot = &slots[i];
@@ -87,7 +79,7 @@ static void describe_ipv6_rules(struct datapath_stats *stats, const struct pipel
 }
 
 static int describe_rules(const char *instance, uint32_t generation, struct datapath_stats *stats,
-			  const struct pipeline_config *config, const struct slot_counts *counts)
+			  const struct pipeline_config *config, const struct rule_hits *counts)
 {
 	_cleanup_close_ int ipv4 = datapath_open_generation_pin(instance, generation, "nat4_slots");
 	_cleanup_close_ int ipv6 = datapath_open_generation_pin(instance, generation, "nat6_slots");
@@ -145,9 +137,7 @@ static int read_rules(const char *instance, uint32_t generation, struct datapath
 		datapath_open_generation_pin(instance, generation, "rule_hits");
 	_cleanup_close_ int base_fd =
 		datapath_open_generation_pin(instance, generation, "rule_base");
-	_cleanup_free_ struct hits *hits = NULL;
-	struct slot_counts counts;
-	size_t count = 0;
+	struct rule_hits counts;
 	int err;
 
 	if (hits_fd < 0 || base_fd < 0)
@@ -155,17 +145,17 @@ static int read_rules(const char *instance, uint32_t generation, struct datapath
 	/* the maps of no rules have one element all the same */
 	if (!config->nat4_shapes && !config->nat6_shapes)
 		return 0;
-	err = count_rules(base_fd, &count);
-	if (!err)
-		err = datapath_read_hits(hits_fd, &hits, &counts.count);
+	err = count_rules(base_fd, &stats->rule_count);
 	if (err)
 		return err;
-	counts.hits = hits;
-	stats->rules = calloc(count, sizeof(*stats->rules));
+	stats->rules = calloc(stats->rule_count, sizeof(*stats->rules));
 	if (!stats->rules)
 		return -ENOMEM;
-	stats->rule_count = count;
+	err = datapath_map_rule_hits(hits_fd, config->rule_counters, &counts);
+	if (err)
+		return err;
 	err = describe_rules(instance, generation, stats, config, &counts);
+	datapath_unmap_rule_hits(&counts);
 	if (!err)
 		err = datapath_read_rule_names(instance, generation, stats);
 	return err ? err : add_rule_base(base_fd, stats);

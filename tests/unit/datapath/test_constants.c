@@ -33,6 +33,7 @@ static void fill_one(struct pipeline_config *config)
 	config->clear_df_above = 1400;
 	config->nat4_shapes = config->nat4_rules = 1;
 	config->nat4_only.counter = 7;
+	config->rule_counters = 9;
 	config->nat4_only.key.word[0] = 0x0100000aULL << 32;
 	config->nat4_only.key.word[1] = nat_key_word(htons(1000), 0, 0, NAT_PROTOCOL_UDP);
 	config->nat4_shape[0].mask.word[0] = 0xffffffffULL << 32;
@@ -57,6 +58,7 @@ static const uint64_t values_of_one[] = {
 	[CONSTANT_TABLE_BUCKET_MASK] = 3,
 	[CONSTANT_TABLE_SLOTS] = 99,
 	[CONSTANT_COUNTERS] = 7,
+	[CONSTANT_RULE_COUNTERS] = 9,
 	[CONSTANT_RULE_MASK0] = 0xffffffff00000000,
 	[CONSTANT_RULE_MASK1] = 0x030000000000ffff,
 	[CONSTANT_RULE_KEY0] = 0x0100000a00000000,
