@@ -56,7 +56,7 @@ class Cutting(Ground):
 
     def test_told_at_start(self):
         """The daemon says so if, and only if, the kernel has to fragment."""
-        told = "this kernel does not copy frames in XDP" in self.start_fragmenting().stderr
+        told = "this kernel does not copy frames" in self.start_fragmenting().stderr
         self.assertEqual(told, not kernel.copies_frames())
 
     def test_jumbo_datagrams(self):
