@@ -9,15 +9,37 @@
 #include "nexthop.h"
 
 /* A fresh IPv4 ID: never 0, and the same one not before all of this CPU's were used. */
-static __always_inline __be16 fresh_ip_id(struct packet *packet)
+static __always_inline __be16 fresh_ip_id(struct counters *count)
 {
-	__u64 sequence = packet->counters->next_ip_id;
+	__u64 sequence = count->next_ip_id;
 	__u16 id = sequence * config.cpus + bpf_get_smp_processor_id();
 
 	if (!id)
 		id = ++sequence * config.cpus + bpf_get_smp_processor_id();
-	packet->counters->next_ip_id = sequence + 1;
+	count->next_ip_id = sequence + 1;
 	return bpf_htons(id);
+}
+
+/* Takes DF out of a header, and counts that; `whole`: it is no fragment's. The events, a bit 1 << EVENT_x each. */
+static __always_inline __u32 df_take_out(struct iphdr *ip, struct counters *count, bool whole)
+{
+	__be16 cleared = ip->frag_off & ~bpf_htons(IPV4_DF);
+	csum_delta delta = csum_change16(ip->frag_off, cleared);
+	__u32 events = 1U << EVENT_DF_CLEARED;
+
+	ip->frag_off = cleared;
+	count->event[EVENT_DF_CLEARED]++;
+	/* an atomic datagram's ID says nothing until it may be fragmented (RFC 6864) */
+	if (!ip->id && whole) {
+		__be16 id = fresh_ip_id(count);
+
+		ip->id = id;
+		delta += csum_change16(0, id);
+		count->event[EVENT_ID_ASSIGNED]++;
+		events |= 1U << EVENT_ID_ASSIGNED;
+	}
+	ip->check = csum_update(ip->check, delta);
+	return events;
 }
 
 /* Lets a packet be fragmented that is longer than configured, or than its way takes. */
@@ -25,27 +47,16 @@ static __always_inline void clear_df(struct packet *packet)
 {
 	__u32 above = packet->mtu < config.clear_df_above ? packet->mtu : config.clear_df_above;
 	struct iphdr *ip = packet->ip;
-	csum_delta delta;
-	__be16 cleared;
+	__u32 events;
 
 	if (config.clear_df_above == CLEAR_DF_NEVER || packet->version != 4 ||
 	    !packet_holds(packet, packet->ip, sizeof(*ip)))
 		return;
 	if (bpf_ntohs(ip->tot_len) <= above || !(ip->frag_off & bpf_htons(IPV4_DF)))
 		return;
-	cleared = ip->frag_off & ~bpf_htons(IPV4_DF);
-	delta = csum_change16(ip->frag_off, cleared);
-	ip->frag_off = cleared;
-	packet_event(packet, EVENT_DF_CLEARED);
-	/* an atomic datagram's ID says nothing until it may be fragmented (RFC 6864) */
-	if (!ip->id && packet->fragment_part == FRAGMENT_WHOLE) {
-		__be16 id = fresh_ip_id(packet);
-
-		ip->id = id;
-		delta += csum_change16(0, id);
-		packet_event(packet, EVENT_ID_ASSIGNED);
-	}
-	ip->check = csum_update(ip->check, delta);
+	events = df_take_out(ip, packet->counters, packet->fragment_part == FRAGMENT_WHOLE);
+	if (config.trace)
+		packet->trace->events |= events;
 }
 
 static __always_inline enum verdict forward_oversize(struct packet *packet)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The usual packet's way, in one piece: UDP or TCP over IPv4, whole and without options, in a tunnel over IPv4 without
- * options or VLAN tags, that a rule matches and whose next hop is known, and that leaves as it is. One check of the
+ * options or VLAN tags, that a rule matches and whose next hop is known, and that leaves in one piece. One check of the
  * bounds serves all headers, and words hold several fields. A packet that is not usual is left as it came, uncounted,
  * and takes the stages from the beginning: nothing is written before it is certain.
  */
@@ -23,6 +23,15 @@
 #define USUAL_ETHERNET  50
 #define USUAL_IP        64
 #define USUAL_TRANSPORT 84
+
+/* What is known of a usual frame. */
+struct usual {
+	struct counters *count;
+	struct hits *of_vni; /* NULL: there is one VNI, which is counted by rule */
+	__u64 length;
+	__u32 vni;
+	__u32 events; /* that were counted: a bit 1 << EVENT_x each, for `explain` */
+};
 
 /* A word of a frame. It is the host's business how it is aligned: those that have XDP take any. */
 #define FRAME_WORD(type, at) (*(const volatile type *)(at))
@@ -120,13 +129,6 @@ static __always_inline const volatile struct nat4_slot *usual_rule(const struct 
 	return slot;
 }
 
-/* Does the packet's DF bit stay as it is? */
-static __always_inline bool usual_df(const void *frame, __u32 ip_length)
-{
-	return ip_length <= CONSTANT(CLEAR_DF_ABOVE) ||
-	       !(FRAME_WORD(__u16, frame + USUAL_IP + 6) & bpf_htons(IPV4_DF));
-}
-
 /* Is the way to the rule's target known, and does it take the packet whole? */
 static __always_inline bool usual_next_hop(__u32 index, __u32 ip_length, struct known_hop *known)
 {
@@ -176,7 +178,16 @@ static __always_inline bool usual_rewrite(void *frame, const void *end,
 	return true;
 }
 
-static __always_inline void usual_trace(enum verdict verdict, __u32 rule, __u32 vni)
+/* As clear_df(): the way takes the packet whole, so only the configured length counts. */
+static __always_inline void usual_clear_df(void *frame, __u32 ip_length, struct usual *usual)
+{
+	struct iphdr *ip = frame + USUAL_IP;
+
+	if (ip_length > CONSTANT(CLEAR_DF_ABOVE) && ip->frag_off & bpf_htons(IPV4_DF))
+		usual->events |= df_take_out(ip, usual->count, true);
+}
+
+static __always_inline void usual_trace(const struct usual *usual, enum verdict verdict, __u32 rule)
 {
 	__u32 zero = 0;
 	struct trace *trace = bpf_map_lookup_elem(&traces, &zero);
@@ -185,9 +196,9 @@ static __always_inline void usual_trace(enum verdict verdict, __u32 rule, __u32 
 		return;
 	*trace = (struct trace){
 		.verdict = verdict,
-		.events = rule ? 1U << EVENT_NAT_APPLIED : 0,
+		.events = usual->events,
 		.rule = rule,
-		.vni = vni,
+		.vni = usual->vni,
 		.inner_offset = USUAL_ETHERNET,
 	};
 }
@@ -197,14 +208,6 @@ static __always_inline void usual_hits_add(struct hits *hits, __u64 length)
 	hits->packets++;
 	hits->bytes += length;
 }
-
-/* What is known of a usual frame. */
-struct usual {
-	struct counters *count;
-	struct hits *of_vni; /* NULL: there is one VNI, which is counted by rule */
-	__u64 length;
-	__u32 vni;
-};
 
 static __always_inline void usual_count(const struct usual *usual, enum verdict verdict, __u32 rule)
 {
@@ -218,11 +221,11 @@ static __always_inline void usual_count(const struct usual *usual, enum verdict 
 	if (CONSTANT(HISTOGRAMS))
 		size_count(&usual->count->histograms, usual->length);
 	if (CONSTANT(TRACE))
-		usual_trace(verdict, rule, usual->vni);
+		usual_trace(usual, verdict, rule);
 }
 
 /* Strips the tunnel, sends the packet, and counts it: the action. */
-static __always_inline int usual_send(struct xdp_md *ctx, const struct usual *usual, __u32 rule,
+static __always_inline int usual_send(struct xdp_md *ctx, struct usual *usual, __u32 rule,
 				      __u32 counter)
 {
 	enum verdict verdict = CONSTANT(SINGLE_ARM) ? VERDICT_TRANSMITTED : VERDICT_REDIRECTED;
@@ -232,6 +235,7 @@ static __always_inline int usual_send(struct xdp_md *ctx, const struct usual *us
 	if (hits)
 		usual_hits_add(hits, usual->length);
 	usual->count->event[EVENT_NAT_APPLIED]++;
+	usual->events |= 1U << EVENT_NAT_APPLIED;
 	if (bpf_xdp_adjust_head(ctx, USUAL_ETHERNET) == 0)
 		action = carry_out(0, verdict);
 	usual_count(usual, action == XDP_ABORTED ? VERDICT_ERROR : verdict, rule);
@@ -284,9 +288,10 @@ static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count)
 		usual_count(&usual, VERDICT_UNMATCHED, 0);
 		return XDP_DROP;
 	}
-	if (!rule || !usual_df(frame, ip_length) ||
-	    !usual_next_hop(rule->next_hop, ip_length, &known) || !usual_rewrite(frame, end, rule))
+	if (!rule || !usual_next_hop(rule->next_hop, ip_length, &known) ||
+	    !usual_rewrite(frame, end, rule))
 		return NOT_USUAL;
+	usual_clear_df(frame, ip_length, &usual);
 	usual_set_ethernet(frame, &known);
 	return usual_send(ctx, &usual, rule->rule, counter);
 }
