@@ -101,7 +101,7 @@ static __always_inline void pack_addresses(__u64 *words, const __u16 *to, const 
  * Asks the kernel's tables for the way of the packet whose IP header is `offset` bytes into the frame: only for a way
  * that takes an IP packet of `size` bytes whole; 0: for any. In the lower half of the answer is the kernel's code, or
  * FIB_ELSEWHERE, in the upper half, with BPF_FIB_LKUP_RET_FRAG_NEEDED, the MTU. The Ethernet addresses of a way out
- * are left in the counters. A function of its own, and not static: see ipv6_follow_extensions().
+ * are left in map `way_out`. A function of its own, and not static: see ipv6_follow_extensions().
  */
 __attribute__((noinline)) __u64 fib_ask(struct xdp_md *ctx, __u32 offset, __u32 what, __u32 size)
 {
@@ -109,12 +109,14 @@ __attribute__((noinline)) __u64 fib_ask(struct xdp_md *ctx, __u32 offset, __u32 
 	struct bpf_fib_lookup fib = {.tot_len = size};
 	bool out = what & FIB_WAY_OUT;
 	struct counters *count;
+	struct next_hop *way;
 	__u32 zero = 0;
 	long code;
 
 	fib.ifindex = out ? config.egress_ifindex : ctx->ingress_ifindex;
 	count = bpf_map_lookup_elem(&counters, &zero);
-	if (!count || !fib_describe(data + (offset & FRAME_OFFSET_MASK), end, what, &fib))
+	way = bpf_map_lookup_elem(&way_out, &zero);
+	if (!count || !way || !fib_describe(data + (offset & FRAME_OFFSET_MASK), end, what, &fib))
 		return (__u32)FIB_ELSEWHERE;
 	if (what & FIB_FORGET_SENDER)
 		fib_forget_sender(&fib);
@@ -126,7 +128,7 @@ __attribute__((noinline)) __u64 fib_ask(struct xdp_md *ctx, __u32 offset, __u32 
 	if (code == BPF_FIB_LKUP_RET_SUCCESS && out) {
 		if (fib.ifindex != config.egress_ifindex)
 			return (__u32)FIB_ELSEWHERE;
-		pack_addresses(count->way_out, (const __u16 *)fib.dmac, (const __u16 *)fib.smac);
+		pack_addresses(way->word, (const __u16 *)fib.dmac, (const __u16 *)fib.smac);
 	}
 	return (__u32)code;
 }

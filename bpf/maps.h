@@ -207,6 +207,17 @@ struct {
 	__type(value, struct next_hop);
 } next_hops SEC(".maps");
 
+/*
+ * What fib_ask() answers besides its number: the Ethernet addresses, as in struct next_hop. No part of the counters,
+ * which would begin anew with an upgrade if their size changed.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct next_hop);
+} way_out SEC(".maps");
+
 /* Neighbours that the daemon is to ask for. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -77,11 +77,12 @@ static __always_inline __u32 next_hop_ask(struct packet *packet)
 static __always_inline enum verdict next_hop_by_fib(struct packet *packet,
 						    const struct known_hop *last)
 {
-	__u32 code = next_hop_ask(packet);
+	__u32 code = next_hop_ask(packet), zero = 0;
+	const struct next_hop *way = bpf_map_lookup_elem(&way_out, &zero);
 
-	if (code == BPF_FIB_LKUP_RET_SUCCESS) {
-		packet->addresses[0] = packet->counters->way_out[0];
-		packet->addresses[1] = packet->counters->way_out[1];
+	if (code == BPF_FIB_LKUP_RET_SUCCESS && way) {
+		packet->addresses[0] = way->word[0];
+		packet->addresses[1] = way->word[1];
 		return VERDICT_GO_ON;
 	}
 	if (last->state != NEXT_HOP_UNKNOWN)

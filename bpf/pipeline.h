@@ -50,7 +50,7 @@ struct histograms {
 	__u64 begun_at; /* CLOCK_MONOTONIC, ns: when the program began that is timed; 0: none is */
 };
 
-/* The value of map `counters`, one for each CPU. It outlives every program of an instance. */
+/* The value of map `counters`, one for each CPU. It outlives every program of an instance: nothing else is kept here. */
 struct counters {
 	struct hits verdict[VERDICT_COUNT];
 	__u64 event[EVENT_COUNT];
@@ -61,7 +61,6 @@ struct counters {
 	__u64 next_ip_id;      /* sequence that fresh IPv4 IDs are made of */
 	__u64 next_fragmented; /* sequence of packets that were fragmented */
 	__u64 asked_at;        /* jiffies: when a neighbour was last asked for, by map `wanted` */
-	__u64 way_out[2]; /* the Ethernet addresses of the last FIB lookup, as in struct next_hop */
 };
 
 /* Outer Ethernet, IPv4, UDP and VXLAN header: the least that encloses an inner frame, in bytes. */
@@ -442,8 +441,9 @@ struct instance_info {
 #define PIPELINE_SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), #type)
 PIPELINE_SIZE_IS(struct hits, 16);
 PIPELINE_SIZE_IS(struct histograms, 8 * (SIZE_BUCKETS + TIME_BUCKETS + 4));
+/* another size: with an upgrade the counters of a running instance begin anew */
 PIPELINE_SIZE_IS(struct counters,
-		 16 * VERDICT_COUNT + 8 * EVENT_COUNT + sizeof(struct histograms) + 56);
+		 16 * VERDICT_COUNT + 8 * EVENT_COUNT + sizeof(struct histograms) + 40);
 PIPELINE_SIZE_IS(struct nat4_slot, 32);
 PIPELINE_SIZE_IS(struct nat6_slot, 64);
 PIPELINE_SIZE_IS(struct vni_slot, 8);
