@@ -140,9 +140,39 @@ static void places(void **state)
 	assert_int_equal(check_places(fill_other, expected), 0);
 }
 
+/*
+ * A placeholder in another program, or in a function that is not inlined, would stay one: values are put into the one
+ * program only.
+ */
+static void no_other_place(void **state)
+{
+	struct pipeline_bpf *skeleton = pipeline_bpf__open();
+	const struct bpf_insn *program;
+	size_t size, count, here = 0, anywhere = 0;
+	const char *object = pipeline_bpf__elf_bytes(&size);
+
+	(void)state;
+	assert_non_null(skeleton);
+	program = bpf_program__insns(skeleton->progs.vxlan_pipeline);
+	count = bpf_program__insn_cnt(skeleton->progs.vxlan_pipeline);
+	for (size_t i = 0; i + 1 < count; i++)
+		here += is_place(&program[i]);
+	/* sections with instructions are aligned to them */
+	for (size_t at = 0; at + 2 * sizeof(*program) <= size; at += sizeof(*program)) {
+		struct bpf_insn two[2];
+
+		memcpy(two, object + at, sizeof(two));
+		anywhere += is_place(two);
+	}
+	assert_true(here >= CONSTANT_COUNT);
+	assert_int_equal(here, anywhere);
+	pipeline_bpf__destroy(skeleton);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(places)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(places),
+					   cmocka_unit_test(no_other_place)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
