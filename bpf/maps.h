@@ -96,7 +96,7 @@ struct {
 } nat6_slots SEC(".maps");
 
 /*
- * Index: CPU * pipeline_config.rule_counters + that of the rule: of an IPv6 rule its number less 1, of an IPv4 rule
+ * Index: CPU * pipeline_config.rule_counters + that of the rule: of an IPv6 rule that of its slot, of an IPv4 rule
  * struct nat4_slot.counter. No per-CPU array, which finds an element by a table of pointers: with many rules that is one
  * more access to memory.
  */

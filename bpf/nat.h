@@ -77,7 +77,7 @@ static __always_inline void nat6_target(const struct packet *packet, __u64 rest,
 	__builtin_memcpy(target->address, slot->address, sizeof(target->address));
 	target->port = slot->port;
 	target->next_hop = slot->next_hop;
-	target->counter = slot->rule - 1;
+	target->counter = place;
 }
 
 /* UDP and TCP both begin with the two ports. */

@@ -74,7 +74,7 @@ static void describe_ipv6_rules(struct datapath_stats *stats, const struct pipel
 		describe_rule(rule, slot->key.word,
 			      config->nat6_shape[slot->key.word[4] >> NAT_SHAPE_SHIFT].mask.word, 5,
 			      slot->address, slot->port);
-		take_rule_count(stats, rule, counts, slot->rule - 1);
+		take_rule_count(stats, rule, counts, i);
 	}
 }
 

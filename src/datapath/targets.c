@@ -69,7 +69,7 @@ static void visit_ipv6_targets(const struct target_walk *walk)
 	for (size_t i = 0; i < count; i++)
 		visit_target(walk,
 			     (struct datapath_target){.rule = slots[i].rule,
-						      .counter = slots[i].rule - 1,
+						      .counter = i,
 						      .address.version = 6},
 			     slots[i].next_hop, slots[i].address);
 	if (slots)

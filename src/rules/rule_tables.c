@@ -226,15 +226,15 @@ static void keep_only(struct rule_tables *tables, size_t rules)
 	}
 }
 
-/* IPv6 rules count by their numbers; IPv4 rules, behind them, by their slots. */
-static void number_counters(struct rule_tables *tables, size_t by_number)
+/* Rules count by their slots: first those of IPv6, if there are any, then those of IPv4. */
+static void number_counters(struct rule_tables *tables, size_t ipv6_counters)
 {
 	struct nat4_slot *slots = tables->ipv4.slots;
 
 	for (size_t i = 0; i < tables->ipv4.slot_count; i++)
-		slots[i].counter = by_number + i;
-	tables->ipv4_counters = by_number;
-	tables->counter_count = by_number + tables->ipv4.slot_count;
+		slots[i].counter = ipv6_counters + i;
+	tables->ipv4_counters = ipv6_counters;
+	tables->counter_count = ipv6_counters + tables->ipv4.slot_count;
 }
 
 int rule_tables_build(struct rule_tables *tables, const struct nat_rule *rules, size_t count)
@@ -253,7 +253,7 @@ int rule_tables_build(struct rule_tables *tables, const struct nat_rule *rules, 
 		rule_tables_clear(tables);
 		return err;
 	}
-	number_counters(tables, ipv6.count ? count : 0);
+	number_counters(tables, ipv6.count ? tables->ipv6.slot_count : 0);
 	keep_only(tables, ipv4.count);
 	tables->ipv4_shape_count = ipv4.shapes;
 	for (size_t i = 0; i < ipv4.shapes; i++)

@@ -78,18 +78,24 @@ static bool same(const struct hits *counted, const struct hits *seen, const char
 	return false;
 }
 
-/* The index of the rule's counter: an IPv4 rule's slot says it, an IPv6 rule's is its number less 1. */
+/* The index of the rule's counter: an IPv4 rule's slot says it, an IPv6 rule's is that of its slot. */
 static uint32_t counter_of(const struct trial *trial, uint32_t rule)
 {
 	const struct pipeline_bpf *skeleton = trial->datapath->skeleton;
-	struct nat4_slot slot;
+	struct nat4_slot slot4;
+	struct nat6_slot slot6;
 
 	for (uint32_t i = 0; i < skeleton->rodata->config.nat4.slots; i++) {
-		if (bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.nat4_slots), &i, &slot) == 0 &&
-		    slot.rule == rule)
-			return slot.counter;
+		if (bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.nat4_slots), &i, &slot4) == 0 &&
+		    slot4.rule == rule)
+			return slot4.counter;
 	}
-	return rule - 1;
+	for (uint32_t i = 0; i < skeleton->rodata->config.nat6.slots; i++) {
+		if (bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.nat6_slots), &i, &slot6) == 0 &&
+		    slot6.rule == rule)
+			return i;
+	}
+	return UINT32_MAX;
 }
 
 static bool read_rule(const struct trial *trial, uint32_t rule, struct hits *sum)
