@@ -117,18 +117,32 @@ static __always_inline void source_remember(__be32 address)
 	set->way[0] = SOURCE_KNOWN | address;
 }
 
+/* Asks the trie for an IPv4 source: 1, and it is remembered, or 0. Not static: see ipv6_follow_extensions(). */
+__attribute__((noinline)) int source_ask(__u32 address)
+{
+	struct source_key key = {.prefix_length = SOURCE_VERSION_BITS + 128,
+				 .version = bpf_htonl(4),
+				 .address = {address}};
+
+	if (!bpf_map_lookup_elem(&sources, &key))
+		return 0;
+	source_remember(address);
+	return 1;
+}
+
+static __always_inline bool source_is_let_in(__be32 address)
+{
+	return source_is_known(address) || source_ask(address);
+}
+
 static __always_inline bool source_allowed(struct outer *outer)
 {
-	bool ipv4 = outer->source.version == bpf_htonl(4);
-
-	if (!config.check_sources || (ipv4 && source_is_known(outer->source.address[0])))
+	if (!config.check_sources)
 		return true;
+	if (outer->source.version == bpf_htonl(4))
+		return source_is_let_in(outer->source.address[0]);
 	outer->source.prefix_length = SOURCE_VERSION_BITS + 128;
-	if (!bpf_map_lookup_elem(&sources, &outer->source))
-		return false;
-	if (ipv4)
-		source_remember(outer->source.address[0]);
-	return true;
+	return bpf_map_lookup_elem(&sources, &outer->source) != NULL;
 }
 
 /*

@@ -27,9 +27,9 @@
 /* What is known of a usual frame. */
 struct usual {
 	struct counters *count;
-	struct hits *of_vni; /* NULL: there is one VNI, which is counted by rule */
+	struct hits *of_vni; /* NULL: it has none, or there is one VNI, which is counted by rule */
 	__u64 length;
-	__u32 vni;
+	__u32 vni;    /* VNI_NONE: did not get that far */
 	__u32 events; /* that were counted: a bit 1 << EVENT_x each, for `explain` */
 };
 
@@ -199,7 +199,7 @@ static __always_inline void usual_trace(const struct usual *usual, enum verdict 
 		.events = usual->events,
 		.rule = rule,
 		.vni = usual->vni,
-		.inner_offset = USUAL_ETHERNET,
+		.inner_offset = usual->vni == VNI_NONE ? 0 : USUAL_ETHERNET,
 	};
 }
 
@@ -211,17 +211,19 @@ static __always_inline void usual_hits_add(struct hits *hits, __u64 length)
 
 static __always_inline void usual_count(const struct usual *usual, enum verdict verdict, __u32 rule)
 {
-	struct hits *hits = usual->of_vni;
-
-	if (!rule && CONSTANT(ONE_VNI))
-		hits = bpf_map_lookup_elem(&vni_hits, &(__u32){0});
-	if (hits)
-		usual_hits_add(hits, usual->length);
+	if (usual->of_vni)
+		usual_hits_add(usual->of_vni, usual->length);
 	usual_hits_add(&usual->count->verdict[verdict], usual->length);
 	if (CONSTANT(HISTOGRAMS))
 		size_count(&usual->count->histograms, usual->length);
 	if (CONSTANT(TRACE))
 		usual_trace(usual, verdict, rule);
+}
+
+static __always_inline int usual_drop(const struct usual *usual, enum verdict verdict)
+{
+	usual_count(usual, verdict, 0);
+	return XDP_DROP;
 }
 
 /* Strips the tunnel, sends the packet, and counts it: the action. */
@@ -242,18 +244,21 @@ static __always_inline int usual_send(struct xdp_md *ctx, struct usual *usual, _
 	return action;
 }
 
-/* May who sent it, and is it of a VNI that is listed? */
-static __always_inline bool usual_may_enter(const void *frame, struct usual *usual)
+/* May who sent it? Before anything of the VXLAN header is looked at, as in tunnel_open(). */
+static __always_inline bool usual_source(const void *frame)
+{
+	return !CONSTANT(CHECK_SOURCES) ||
+	       source_is_let_in(FRAME_WORD(__u32, frame + USUAL_IP_OUTER + 12));
+}
+
+/* Is it of a VNI that is listed? */
+static __always_inline bool usual_vni(const void *frame, struct usual *usual)
 {
 	__u64 vxlan = FRAME_WORD(__u64, frame + USUAL_VXLAN);
 
 	if ((vxlan & CONSTANT(VXLAN_MASK)) != CONSTANT(VXLAN))
 		return false;
-	if (CONSTANT(CHECK_SOURCES) &&
-	    !source_is_known(FRAME_WORD(__u32, frame + USUAL_IP_OUTER + 12)))
-		return false;
 	usual->vni = bpf_ntohl(vxlan >> 32) >> 8;
-	usual->of_vni = NULL;
 	if (CONSTANT(ONE_VNI))
 		return true;
 	usual->of_vni = vni_hits_of(usual->vni);
@@ -263,7 +268,7 @@ static __always_inline bool usual_may_enter(const void *frame, struct usual *usu
 static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count)
 {
 	void *frame = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct usual usual = {.count = count, .length = bytes_between(frame, end)};
+	struct usual usual = {.count = count, .length = bytes_between(frame, end), .vni = VNI_NONE};
 	const volatile struct nat4_slot *rule;
 	struct known_hop known;
 	struct nat4_key key;
@@ -273,7 +278,11 @@ static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count)
 	if (!CONSTANT(USUAL) || frame + USUAL_TRANSPORT + sizeof(struct udphdr) > end ||
 	    usual.length > USUAL_IP + CONSTANT(LONGEST) ||
 	    (CONSTANT(CHECK_BUFFERS) && bpf_xdp_get_buff_len(ctx) != usual.length) ||
-	    !usual_outer(frame, usual.length) || !usual_may_enter(frame, &usual))
+	    !usual_outer(frame, usual.length))
+		return NOT_USUAL;
+	if (!usual_source(frame))
+		return usual_drop(&usual, VERDICT_SOURCE_DENIED);
+	if (!usual_vni(frame, &usual))
 		return NOT_USUAL;
 	ip_length = usual_inner(frame, usual.length);
 	if (!ip_length)
@@ -285,8 +294,10 @@ static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count)
 		      nat_protocol(FRAME_WORD(__u8, frame + USUAL_IP + 9)) << NAT_PROTOCOL_SHIFT;
 	rule = usual_rule(&key, &counter);
 	if (!rule && CONSTANT(DROP_UNMATCHED)) {
-		usual_count(&usual, VERDICT_UNMATCHED, 0);
-		return XDP_DROP;
+		/* no rule counts it for the one VNI */
+		if (CONSTANT(ONE_VNI))
+			usual.of_vni = bpf_map_lookup_elem(&vni_hits, &(__u32){0});
+		return usual_drop(&usual, VERDICT_UNMATCHED);
 	}
 	if (!rule || !usual_next_hop(rule->next_hop, ip_length, &known) ||
 	    !usual_rewrite(frame, end, rule))
