@@ -229,12 +229,13 @@ static void keep_only(struct rule_tables *tables, size_t rules)
 /* Rules count by their slots: first those of IPv6, if there are any, then those of IPv4. */
 static void number_counters(struct rule_tables *tables, size_t ipv6_counters)
 {
+	const size_t count = ipv6_counters + tables->ipv4.slot_count;
 	struct nat4_slot *slots = tables->ipv4.slots;
 
 	for (size_t i = 0; i < tables->ipv4.slot_count; i++)
 		slots[i].counter = ipv6_counters + i;
 	tables->ipv4_counters = ipv6_counters;
-	tables->counter_count = ipv6_counters + tables->ipv4.slot_count;
+	tables->counter_count = (count + COUNTERS_STEP - 1) / COUNTERS_STEP * COUNTERS_STEP;
 }
 
 int rule_tables_build(struct rule_tables *tables, const struct nat_rule *rules, size_t count)

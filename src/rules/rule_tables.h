@@ -8,6 +8,12 @@
 #include "config/config.h"
 #include "rules/perfect_hash.h"
 
+/*
+ * The counters of one CPU begin at a multiple of so many, which is two lines of a cache: a CPU that counts takes its line,
+ * and maybe the one beside it, away from the others.
+ */
+#define COUNTERS_STEP 8
+
 struct rule_tables {
 	struct perfect_hash_table ipv4;
 	size_t ipv4_rules;
@@ -19,7 +25,7 @@ struct rule_tables {
 	size_t ipv6_shape_count;
 	struct ip_address *targets; /* each target once; a slot's next_hop is an index into them */
 	size_t target_count;
-	size_t counter_count; /* of map `rule_hits` */
+	size_t counter_count; /* of each CPU in map `rule_hits` */
 	size_t ipv4_counters; /* the first one of an IPv4 rule there */
 };
 
