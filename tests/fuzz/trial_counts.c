@@ -78,52 +78,45 @@ static bool same(const struct hits *counted, const struct hits *seen, const char
 	return false;
 }
 
-/* The index of the rule's counter: an IPv4 rule's slot says it, an IPv6 rule's is that of its slot. */
-static uint32_t counter_of(const struct trial *trial, uint32_t rule)
+static void note_rule(struct hits *rules, uint32_t rule, const struct rule_hits *mapped,
+		      uint32_t counter)
+{
+	if (rule && rule <= SCENARIO_RULES)
+		rules[rule - 1] = datapath_rule_hits(mapped, counter);
+}
+
+/* What each rule counted: an IPv4 rule's slot says where, an IPv6 rule's counter has its slot's number. */
+static bool read_rules(const struct trial *trial, struct hits rules[SCENARIO_RULES])
 {
 	const struct pipeline_bpf *skeleton = trial->datapath->skeleton;
+	const struct pipeline_config *config = &skeleton->rodata->config;
+	struct rule_hits mapped;
 	struct nat4_slot slot4;
 	struct nat6_slot slot6;
 
-	for (uint32_t i = 0; i < skeleton->rodata->config.nat4.slots; i++) {
-		if (bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.nat4_slots), &i, &slot4) == 0 &&
-		    slot4.rule == rule)
-			return slot4.counter;
-	}
-	for (uint32_t i = 0; i < skeleton->rodata->config.nat6.slots; i++) {
-		if (bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.nat6_slots), &i, &slot6) == 0 &&
-		    slot6.rule == rule)
-			return i;
-	}
-	return UINT32_MAX;
-}
-
-static bool read_rule(const struct trial *trial, uint32_t rule, struct hits *sum)
-{
-	const struct pipeline_bpf *skeleton = trial->datapath->skeleton;
-	struct rule_hits hits;
-
-	if (datapath_map_rule_hits(bpf_map__fd(skeleton->maps.rule_hits),
-				   skeleton->rodata->config.rule_counters, &hits))
+	memset(rules, 0, SCENARIO_RULES * sizeof(*rules));
+	if (datapath_map_rule_hits(bpf_map__fd(skeleton->maps.rule_hits), config->rule_counters,
+				   &mapped))
 		return false;
-	*sum = datapath_rule_hits(&hits, counter_of(trial, rule));
-	datapath_unmap_rule_hits(&hits);
+	for (uint32_t i = 0; i < config->nat4.slots; i++) {
+		if (bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.nat4_slots), &i, &slot4) == 0)
+			note_rule(rules, slot4.rule, &mapped, slot4.counter);
+	}
+	for (uint32_t i = 0; i < config->nat6.slots; i++) {
+		if (bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.nat6_slots), &i, &slot6) == 0)
+			note_rule(rules, slot6.rule, &mapped, i);
+	}
+	datapath_unmap_rule_hits(&mapped);
 	return true;
 }
 
-static bool rules_right(const struct trial *trial, char *why)
+static bool rules_right(const struct trial *trial, const struct hits *rules, char *why)
 {
 	char what[32];
 
 	for (uint32_t i = 0; i < trial->scenario.rule_count; i++) {
-		struct hits counted;
-
 		snprintf(what, sizeof(what), "rule %u", i + 1);
-		if (!read_rule(trial, i + 1, &counted)) {
-			snprintf(why, COMPARE_TEXT, "%s has no counter", what);
-			return false;
-		}
-		if (!same(&counted, &trial->tally.rules[i], what, why))
+		if (!same(&rules[i], &trial->tally.rules[i], what, why))
 			return false;
 	}
 	return true;
@@ -140,7 +133,7 @@ static void add_element(const struct trial *trial, const char *map, uint32_t key
 }
 
 /* All VNIs together. With one VNI, the rules have counted what they matched: bpf/account.h. */
-static bool vnis_right(const struct trial *trial, char *why)
+static bool vnis_right(const struct trial *trial, const struct hits *rules, char *why)
 {
 	const struct pipeline_bpf *skeleton = trial->datapath->skeleton;
 	const struct pipeline_config *config = &skeleton->rodata->config;
@@ -154,13 +147,9 @@ static bool vnis_right(const struct trial *trial, char *why)
 		add_element(trial, "vni_any", vni, &sum);
 		previous = &vni;
 	}
-	for (uint32_t i = 0; config->vni_mode == VNI_ONE && i < trial->scenario.rule_count; i++) {
-		struct hits hits;
-
-		if (!read_rule(trial, i + 1, &hits))
-			continue;
-		sum.packets += hits.packets;
-		sum.bytes += hits.bytes;
+	for (uint32_t i = 0; config->vni_mode == VNI_ONE && i < SCENARIO_RULES; i++) {
+		sum.packets += rules[i].packets;
+		sum.bytes += rules[i].bytes;
 	}
 	return same(&sum, &trial->tally.of_vnis, "VNIs", why);
 }
@@ -196,9 +185,11 @@ static bool sent_right(const struct counters *counted, const struct tally *tally
 bool trial_counts_right(const struct trial *trial, char why[COMPARE_TEXT])
 {
 	const struct tally *tally = &trial->tally;
+	struct hits rules[SCENARIO_RULES];
 	struct counters counted;
 
-	if (!read_element(trial, "counters", 0, &counted, sizeof(counted))) {
+	if (!read_element(trial, "counters", 0, &counted, sizeof(counted)) ||
+	    !read_rules(trial, rules)) {
 		snprintf(why, COMPARE_TEXT, "the counters cannot be read");
 		return false;
 	}
@@ -216,5 +207,5 @@ bool trial_counts_right(const struct trial *trial, char why[COMPARE_TEXT])
 		return false;
 	}
 	return sizes_right(&counted.histograms, tally, why) && sent_right(&counted, tally, why) &&
-	       rules_right(trial, why) && vnis_right(trial, why);
+	       rules_right(trial, rules, why) && vnis_right(trial, rules, why);
 }
