@@ -33,8 +33,21 @@ struct usual {
 	__u32 events; /* that were counted: a bit 1 << EVENT_x each, for `explain` */
 };
 
-/* A word of a frame. It is the host's business how it is aligned: those that have XDP take any. */
-#define FRAME_WORD(type, at) (*(const volatile type *)(at))
+/* Words of a frame. It is the host's business how they are aligned: those that have XDP take any. */
+static __always_inline __u8 frame_u8(const void *at)
+{
+	return *(const volatile __u8 *)at;
+}
+
+static __always_inline __u32 frame_u32(const void *at)
+{
+	return *(const volatile __u32 *)at;
+}
+
+static __always_inline __u64 frame_u64(const void *at)
+{
+	return *(const volatile __u64 *)at;
+}
 
 /* The word that begins with the ethertype: IPv4, version 4, five words of header; its bytes 4-5 are the total length. */
 static __always_inline bool is_plain_ipv4(__u64 word)
@@ -50,16 +63,16 @@ static __always_inline __u32 length_in(__u64 word)
 /* Is it a tunnel frame of ours, without anything between the headers or behind the end? */
 static __always_inline bool usual_outer(const void *frame, __u64 length)
 {
-	__u64 word = FRAME_WORD(__u64, frame + USUAL_IP_OUTER - 2);
+	__u64 word = frame_u64(frame + USUAL_IP_OUTER - 2);
 
 	if (!is_plain_ipv4(word) || length_in(word) != (__u32)length - USUAL_IP_OUTER)
 		return false;
 	/* flags and offset, TTL, protocol */
-	if ((FRAME_WORD(__u32, frame + USUAL_IP_OUTER + 6) & bpf_htonl(0xbfff00ff)) !=
+	if ((frame_u32(frame + USUAL_IP_OUTER + 6) & bpf_htonl(0xbfff00ff)) !=
 	    bpf_htonl(IPPROTO_UDP))
 		return false;
 	/* ports, length, checksum */
-	word = FRAME_WORD(__u64, frame + USUAL_UDP_OUTER);
+	word = frame_u64(frame + USUAL_UDP_OUTER);
 	return (__u16)(word >> 16) == (__u16)CONSTANT(PORT) &&
 	       length_in(word) == length - USUAL_UDP_OUTER;
 }
@@ -67,12 +80,12 @@ static __always_inline bool usual_outer(const void *frame, __u64 length)
 /* The inner packet's length in bytes, if it is whole, and UDP or TCP over plain IPv4; else 0. */
 static __always_inline __u32 usual_inner(const void *frame, __u64 length)
 {
-	__u64 word = FRAME_WORD(__u64, frame + USUAL_IP - 2);
+	__u64 word = frame_u64(frame + USUAL_IP - 2);
 	__u32 ip_length = length_in(word), least;
 
 	if (!is_plain_ipv4(word))
 		return 0;
-	word = FRAME_WORD(__u32, frame + USUAL_IP + 6);
+	word = frame_u32(frame + USUAL_IP + 6);
 	if (word & bpf_htonl(0x3fff0000))
 		return 0;
 	switch (word >> 24) {
@@ -247,14 +260,13 @@ static __always_inline int usual_send(struct xdp_md *ctx, struct usual *usual, _
 /* May who sent it? Before anything of the VXLAN header is looked at, as in tunnel_open(). */
 static __always_inline bool usual_source(const void *frame)
 {
-	return !CONSTANT(CHECK_SOURCES) ||
-	       source_is_let_in(FRAME_WORD(__u32, frame + USUAL_IP_OUTER + 12));
+	return !CONSTANT(CHECK_SOURCES) || source_is_let_in(frame_u32(frame + USUAL_IP_OUTER + 12));
 }
 
 /* Is it of a VNI that is listed? */
 static __always_inline bool usual_vni(const void *frame, struct usual *usual)
 {
-	__u64 vxlan = FRAME_WORD(__u64, frame + USUAL_VXLAN);
+	__u64 vxlan = frame_u64(frame + USUAL_VXLAN);
 
 	if ((vxlan & CONSTANT(VXLAN_MASK)) != CONSTANT(VXLAN))
 		return false;
@@ -270,7 +282,7 @@ static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count)
 	void *frame = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct usual usual = {.count = count, .length = bytes_between(frame, end), .vni = VNI_NONE};
 	const volatile struct nat4_slot *rule;
-	struct known_hop known;
+	struct known_hop known = {};
 	struct nat4_key key;
 	__u32 ip_length, counter;
 
@@ -288,10 +300,9 @@ static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count)
 	if (!ip_length)
 		return NOT_USUAL;
 
-	key.word[0] = FRAME_WORD(__u64, frame + USUAL_IP + 12);
-	key.word[1] = FRAME_WORD(__u32, frame + USUAL_TRANSPORT) |
-		      (__u64)usual.vni << NAT_VNI_SHIFT |
-		      nat_protocol(FRAME_WORD(__u8, frame + USUAL_IP + 9)) << NAT_PROTOCOL_SHIFT;
+	key.word[0] = frame_u64(frame + USUAL_IP + 12);
+	key.word[1] = frame_u32(frame + USUAL_TRANSPORT) | (__u64)usual.vni << NAT_VNI_SHIFT |
+		      nat_protocol(frame_u8(frame + USUAL_IP + 9)) << NAT_PROTOCOL_SHIFT;
 	rule = usual_rule(&key, &counter);
 	if (!rule && CONSTANT(DROP_UNMATCHED)) {
 		/* no rule counts it for the one VNI */
