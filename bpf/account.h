@@ -66,7 +66,7 @@ static __always_inline void sent_count(const struct packet *packet, enum verdict
 static __always_inline void vni_count(const struct packet *packet)
 {
 	if (packet->vni_hits && !(config.vni_mode == VNI_ONE && packet->ruled))
-		hits_add(packet->vni_hits, packet);
+		hits_add(packet->vni_hits, packet->length);
 }
 
 #endif

@@ -73,15 +73,11 @@ static __always_inline enum verdict forward_oversize(struct packet *packet)
 
 static __always_inline enum verdict set_ethernet(struct packet *packet)
 {
-	__u32 *words = (__u32 *)packet->ethernet;
-
 	if (!packet->addresses[0])
 		return VERDICT_GO_ON;
 	if (!packet_holds(packet, packet->ethernet, sizeof(*packet->ethernet)))
 		return VERDICT_ERROR;
-	words[0] = packet->addresses[0];
-	words[1] = packet->addresses[0] >> 32;
-	words[2] = packet->addresses[1];
+	write_addresses(packet->ethernet, packet->addresses);
 	return VERDICT_GO_ON;
 }
 

@@ -97,6 +97,16 @@ static __always_inline void pack_addresses(__u64 *words, const __u16 *to, const 
 	words[1] = (__u64)from[1] | (__u64)from[2] << 16;
 }
 
+/* Writes them in front of a frame whose Ethernet header is at `ethernet`. */
+static __always_inline void write_addresses(void *ethernet, const __u64 *words)
+{
+	__u32 *to = ethernet;
+
+	to[0] = words[0];
+	to[1] = words[0] >> 32;
+	to[2] = words[1];
+}
+
 /*
  * Asks the kernel's tables for the way of the packet whose IP header is `offset` bytes into the frame: only for a way
  * that takes an IP packet of `size` bytes whole; 0: for any. In the lower half of the answer is the kernel's code, or

@@ -271,7 +271,7 @@ static __always_inline void rule_count(struct packet *packet, __u32 rule, __u32 
 	struct hits *hits = rule_hits_of(counter, config.rule_counters);
 
 	if (hits)
-		hits_add(hits, packet);
+		hits_add(hits, packet->length);
 	if (config.trace)
 		packet->trace->rule = rule;
 }

@@ -171,10 +171,10 @@ static __always_inline void packet_event(struct packet *packet, enum event event
 		packet->trace->events |= 1U << event;
 }
 
-static __always_inline void hits_add(struct hits *hits, const struct packet *packet)
+static __always_inline void hits_add(struct hits *hits, __u64 length)
 {
 	hits->packets++;
-	hits->bytes += packet->length;
+	hits->bytes += length;
 }
 
 #endif

@@ -32,8 +32,6 @@ struct vxlan_header {
 	__be32 vni; /* in the upper 24 bits */
 };
 
-#define VXLAN_FLAG_VNI 0x08 /* RFC 7348: the I flag */
-
 /* Any of the IPv6 extension headers that carry their length (RFC 8200, section 4). */
 struct ipv6_extension {
 	__u8 next_header;

@@ -83,7 +83,7 @@ __attribute__((noinline)) int stages(struct xdp_md *ctx)
 	if (leaves_decapsulated(verdict))
 		sent_count(&packet, verdict);
 	vni_count(&packet);
-	hits_add(&packet.counters->verdict[verdict], &packet);
+	hits_add(&packet.counters->verdict[verdict], packet.length);
 	if (config.histograms)
 		size_count(&packet.counters->histograms, packet.length);
 	if (config.trace)

@@ -16,6 +16,8 @@
 #define PIPELINE_MAX_SHAPES 64   /* of one address family */
 #define PIPELINE_VNI_MAX    0xffffff
 
+#define VXLAN_FLAG_VNI 0x08 /* RFC 7348: the I flag, in the first byte of the VXLAN header */
+
 /* Packets, and the bytes of their frames as they arrived. */
 struct hits {
 	__u64 packets;

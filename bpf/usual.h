@@ -101,16 +101,15 @@ static __always_inline __u32 usual_inner(const void *frame, __u64 length)
 	return ip_length < least || ip_length > length - USUAL_IP ? 0 : ip_length;
 }
 
-/* The slot of the rule that matches, if there is one, in the table of rules that have all one shape. */
-static __always_inline __u32 usual_look_up(const struct nat4_key *key)
+/* Where a key is in the table of rules that have all one shape, if it is there. */
+static __always_inline __u32 usual_look_up(const struct nat4_key *masked)
 {
 	struct table table = {.seed = CONSTANT(TABLE_SEED),
 			      .bucket_mask = CONSTANT(TABLE_BUCKET_MASK),
 			      .slots = CONSTANT(TABLE_SLOTS)};
 
 	return table_find(&table, &nat4_displacements,
-			  table_mix(table_mix(table.seed, key->word[0] & CONSTANT(RULE_MASK0)),
-				    key->word[1] & CONSTANT(RULE_MASK1)));
+			  table_mix(table_mix(table.seed, masked->word[0]), masked->word[1]));
 }
 
 /*
@@ -120,24 +119,25 @@ static __always_inline __u32 usual_look_up(const struct nat4_key *key)
 static __always_inline const volatile struct nat4_slot *usual_rule(const struct nat4_key *key,
 								   __u32 *counter)
 {
+	const struct nat4_key masked = {
+		{key->word[0] & CONSTANT(RULE_MASK0), key->word[1] & CONSTANT(RULE_MASK1)}};
 	const struct nat4_slot *slot;
 	__u32 place;
 
-	if (CONSTANT(ONE_RULE)) {
-		*counter = CONSTANT(COUNTERS);
-		return (key->word[0] & CONSTANT(RULE_MASK0)) == CONSTANT(RULE_KEY0) &&
-				       (key->word[1] & CONSTANT(RULE_MASK1)) == CONSTANT(RULE_KEY1)
+	*counter = CONSTANT(COUNTERS);
+	if (CONSTANT(ONE_RULE))
+		return masked.word[0] == CONSTANT(RULE_KEY0) &&
+				       masked.word[1] == CONSTANT(RULE_KEY1)
 			       ? &config.nat4_only
 			       : NULL;
-	}
-	place = CONSTANT(ONE_SHAPE) ? usual_look_up(key) : nat4_find(key->word[0], key->word[1]);
-	*counter = CONSTANT(COUNTERS) + place;
+	place = CONSTANT(ONE_SHAPE) ? usual_look_up(&masked)
+				    : nat4_find(key->word[0], key->word[1]);
+	*counter += place;
 	slot = bpf_map_lookup_elem(&nat4_slots, &place);
 	if (!slot || !slot->rule)
 		return NULL;
 	if (CONSTANT(ONE_SHAPE) &&
-	    ((key->word[0] & CONSTANT(RULE_MASK0)) ^ slot->key.word[0]) |
-		    ((key->word[1] & CONSTANT(RULE_MASK1)) ^ slot->key.word[1]))
+	    (masked.word[0] ^ slot->key.word[0]) | (masked.word[1] ^ slot->key.word[1]))
 		return NULL;
 	return slot;
 }
@@ -159,13 +159,10 @@ static __always_inline bool usual_next_hop(__u32 index, __u32 ip_length, struct 
 
 static __always_inline void usual_set_ethernet(void *frame, const struct known_hop *known)
 {
-	__u32 *words = frame + USUAL_ETHERNET;
 	__u16 *halves = frame + USUAL_ETHERNET;
 
 	if (CONSTANT(NEXT_HOP) == NEXT_HOP_ROUTE) {
-		words[0] = known->word[0];
-		words[1] = known->word[0] >> 32;
-		words[2] = known->word[1];
+		write_addresses(frame + USUAL_ETHERNET, known->word);
 	} else if (CONSTANT(NEXT_HOP) == NEXT_HOP_MAC) {
 		constant_mac(config.next_hop_mac, halves);
 		constant_mac(config.egress_mac, halves + 3);
@@ -216,17 +213,11 @@ static __always_inline void usual_trace(const struct usual *usual, enum verdict 
 	};
 }
 
-static __always_inline void usual_hits_add(struct hits *hits, __u64 length)
-{
-	hits->packets++;
-	hits->bytes += length;
-}
-
 static __always_inline void usual_count(const struct usual *usual, enum verdict verdict, __u32 rule)
 {
 	if (usual->of_vni)
-		usual_hits_add(usual->of_vni, usual->length);
-	usual_hits_add(&usual->count->verdict[verdict], usual->length);
+		hits_add(usual->of_vni, usual->length);
+	hits_add(&usual->count->verdict[verdict], usual->length);
 	if (CONSTANT(HISTOGRAMS))
 		size_count(&usual->count->histograms, usual->length);
 	if (CONSTANT(TRACE))
@@ -248,7 +239,7 @@ static __always_inline int usual_send(struct xdp_md *ctx, struct usual *usual, _
 	int action = XDP_ABORTED;
 
 	if (hits)
-		usual_hits_add(hits, usual->length);
+		hits_add(hits, usual->length);
 	usual->count->event[EVENT_NAT_APPLIED]++;
 	usual->events |= 1U << EVENT_NAT_APPLIED;
 	if (bpf_xdp_adjust_head(ctx, USUAL_ETHERNET) == 0)
@@ -301,8 +292,8 @@ static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count)
 		return NOT_USUAL;
 
 	key.word[0] = frame_u64(frame + USUAL_IP + 12);
-	key.word[1] = frame_u32(frame + USUAL_TRANSPORT) | (__u64)usual.vni << NAT_VNI_SHIFT |
-		      nat_protocol(frame_u8(frame + USUAL_IP + 9)) << NAT_PROTOCOL_SHIFT;
+	key.word[1] = frame_u32(frame + USUAL_TRANSPORT) |
+		      nat_key_word(0, 0, usual.vni, nat_protocol(frame_u8(frame + USUAL_IP + 9)));
 	rule = usual_rule(&key, &counter);
 	if (!rule && CONSTANT(DROP_UNMATCHED)) {
 		/* no rule counts it for the one VNI */

@@ -9,8 +9,6 @@
 #include "bpf/constants.h"
 #include "datapath/internal.h"
 
-#define VXLAN_FLAG 0x08 /* RFC 7348: the I flag, in the header's first byte */
-
 /* The lower and the upper half of the VXLAN header, as a program loads it from a frame. */
 static uint64_t vxlan_word(uint32_t flags, uint32_t vni)
 {
@@ -34,8 +32,8 @@ static void constants_choose(const struct pipeline_config *config, uint64_t *val
 	memset(values, 0, CONSTANT_COUNT * sizeof(*values));
 	values[CONSTANT_USUAL] = has_usual_way(config);
 	values[CONSTANT_PORT] = config->port;
-	values[CONSTANT_VXLAN_MASK] = vxlan_word(VXLAN_FLAG, one_vni ? PIPELINE_VNI_MAX : 0);
-	values[CONSTANT_VXLAN] = vxlan_word(VXLAN_FLAG, one_vni ? config->vni : 0);
+	values[CONSTANT_VXLAN_MASK] = vxlan_word(VXLAN_FLAG_VNI, one_vni ? PIPELINE_VNI_MAX : 0);
+	values[CONSTANT_VXLAN] = vxlan_word(VXLAN_FLAG_VNI, one_vni ? config->vni : 0);
 	values[CONSTANT_ONE_VNI] = one_vni;
 	values[CONSTANT_CHECK_SOURCES] = config->check_sources;
 	values[CONSTANT_DROP_UNMATCHED] = config->unmatched == FALLBACK_DROP;

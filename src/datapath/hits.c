@@ -80,17 +80,14 @@ int datapath_read_hits(int fd, struct hits **out, size_t *count)
 	struct hits_walk walk = {.fd = fd, .cpus = libbpf_num_possible_cpus()};
 	_cleanup_free_ uint32_t *keys = calloc(BATCH, sizeof(*keys));
 	_cleanup_free_ struct hits *values = NULL;
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
 	int err = walk.cpus < 0 ? walk.cpus : datapath_check_value(fd, sizeof(*values));
 
+	if (!err)
+		err = datapath_map_entries(fd, &walk.entries);
 	if (err)
 		return err;
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
 	values = calloc((size_t)BATCH * walk.cpus, sizeof(*values));
-	walk.sums = calloc(info.max_entries, sizeof(*walk.sums));
-	walk.entries = info.max_entries;
+	walk.sums = calloc(walk.entries, sizeof(*walk.sums));
 	walk.keys = keys;
 	walk.values = values;
 	err = keys && values && walk.sums ? hits_read_all(&walk) : -ENOMEM;
@@ -103,20 +100,25 @@ int datapath_read_hits(int fd, struct hits **out, size_t *count)
 	return 0;
 }
 
+void datapath_add_hits(struct hits *to, const struct hits *hits)
+{
+	to->packets += hits->packets;
+	to->bytes += hits->bytes;
+}
+
 int datapath_map_rule_hits(int fd, uint32_t of_each, struct rule_hits *mapped)
 {
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
+	uint32_t entries;
 	int err = datapath_check_value(fd, sizeof(struct hits));
 
+	if (!err)
+		err = datapath_map_entries(fd, &entries);
 	if (err)
 		return err;
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
-	if (!of_each || info.max_entries < of_each)
+	if (!of_each || entries < of_each)
 		return -EPROTO;
 	mapped->of_each = of_each;
-	mapped->cpus = info.max_entries / of_each;
+	mapped->cpus = entries / of_each;
 	mapped->hits = datapath_map_array(fd, PROT_READ, &mapped->size);
 	return mapped->hits == MAP_FAILED ? -errno : 0;
 }

@@ -93,8 +93,7 @@ static int read_next_hops(const char *instance, uint32_t generation,
 			  struct datapath_condition *condition)
 {
 	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "next_hops");
-	struct bpf_map_info info = {0};
-	uint32_t info_size = sizeof(info);
+	uint32_t entries;
 	size_t size;
 	const struct next_hop *hops;
 	int err;
@@ -102,14 +101,14 @@ static int read_next_hops(const char *instance, uint32_t generation,
 	if (config->next_hop != NEXT_HOP_ROUTE || (!config->nat4_shapes && !config->nat6_shapes))
 		return 0;
 	err = fd < 0 ? fd : datapath_check_value(fd, sizeof(*hops));
+	if (!err)
+		err = datapath_map_entries(fd, &entries);
 	if (err)
 		return err;
-	if (bpf_obj_get_info_by_fd(fd, &info, &info_size))
-		return -errno;
 	hops = datapath_map_array(fd, PROT_READ, &size);
 	if (hops == MAP_FAILED)
 		return -errno;
-	for (uint32_t i = 0; i < info.max_entries; i++) {
+	for (uint32_t i = 0; i < entries; i++) {
 		uint64_t state = hops[i].word[1] >> NEXT_HOP_STATE_SHIFT;
 
 		if (state < NEXT_HOP_STATES)

@@ -158,6 +158,8 @@ int datapath_read_percpu(int fd, const void *key, void *out, size_t size);
 /* All elements of a per-CPU array of struct hits, `*count` of them; to be freed. 0 or -errno. */
 int datapath_read_hits(int fd, struct hits **out, size_t *count);
 
+void datapath_add_hits(struct hits *to, const struct hits *hits);
+
 /* The map `rule_hits` of a generation, as it is in memory: each CPU has `of_each` counters. */
 struct rule_hits {
 	const struct hits *hits;
@@ -195,6 +197,9 @@ struct datapath_target {
 typedef void datapath_target_visit(void *data, const struct datapath_target *target);
 void datapath_each_target(const char *instance, uint32_t generation, datapath_target_visit *visit,
 			  void *data);
+
+/* How many elements a map may have, 0 or -errno. */
+int datapath_map_entries(int map_fd, uint32_t *entries);
 
 /* The array behind a BPF_F_MMAPABLE map, or MAP_FAILED; unmap `*size` bytes. */
 void *datapath_map_array(int map_fd, int protection, size_t *size);

@@ -166,6 +166,17 @@ int datapath_read_info(const char *instance, struct instance_info *info)
 	return bpf_map_lookup_elem(fd, &zero, info) ? -errno : 0;
 }
 
+int datapath_map_entries(int map_fd, uint32_t *entries)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(map_fd, &info, &size))
+		return -errno;
+	*entries = info.max_entries;
+	return 0;
+}
+
 void *datapath_map_array(int map_fd, int protection, size_t *size)
 {
 	struct bpf_map_info info = {0};

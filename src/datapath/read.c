@@ -42,8 +42,7 @@ static void take_rule_count(struct datapath_stats *stats, struct datapath_rule *
 			    const struct rule_hits *counts, uint32_t counter)
 {
 	rule->hits = datapath_rule_hits(counts, counter);
-	stats->ruled.packets += rule->hits.packets;
-	stats->ruled.bytes += rule->hits.bytes;
+	datapath_add_hits(&stats->ruled, &rule->hits);
 }
 
 static void describe_ipv4_rules(struct datapath_stats *stats, const struct pipeline_config *config,
@@ -51,10 +50,11 @@ static void describe_ipv4_rules(struct datapath_stats *stats, const struct pipel
 {
 	for (size_t i = 0; i < config->nat4.slots; i++) {
 		const struct nat4_slot *slot = &slots[i];
-		struct datapath_rule *rule = &stats->rules[slot->rule - 1];
+		struct datapath_rule *rule;
 
 		if (!slot->rule || slot->rule > stats->rule_count)
 			continue;
+		rule = &stats->rules[slot->rule - 1];
 		describe_rule(rule, slot->key.word,
 			      config->nat4_shape[slot->key.word[1] >> NAT_SHAPE_SHIFT].mask.word, 2,
 			      &slot->address, slot->port);
@@ -67,10 +67,11 @@ static void describe_ipv6_rules(struct datapath_stats *stats, const struct pipel
 {
 	for (size_t i = 0; i < config->nat6.slots; i++) {
 		const struct nat6_slot *slot = &slots[i];
-		struct datapath_rule *rule = &stats->rules[slot->rule - 1];
+		struct datapath_rule *rule;
 
 		if (!slot->rule || slot->rule > stats->rule_count)
 			continue;
+		rule = &stats->rules[slot->rule - 1];
 		describe_rule(rule, slot->key.word,
 			      config->nat6_shape[slot->key.word[4] >> NAT_SHAPE_SHIFT].mask.word, 5,
 			      slot->address, slot->port);
@@ -111,22 +112,9 @@ static int add_rule_base(int fd, struct datapath_stats *stats)
 
 	if (base == MAP_FAILED)
 		return -errno;
-	for (size_t i = 0; i < stats->rule_count; i++) {
-		stats->rules[i].hits.packets += base[i].packets;
-		stats->rules[i].hits.bytes += base[i].bytes;
-	}
+	for (size_t i = 0; i < stats->rule_count; i++)
+		datapath_add_hits(&stats->rules[i].hits, &base[i]);
 	munmap((void *)base, size);
-	return 0;
-}
-
-static int count_rules(int base_fd, size_t *count)
-{
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(base_fd, &info, &size))
-		return -errno;
-	*count = info.max_entries;
 	return 0;
 }
 
@@ -138,6 +126,7 @@ static int read_rules(const char *instance, uint32_t generation, struct datapath
 	_cleanup_close_ int base_fd =
 		datapath_open_generation_pin(instance, generation, "rule_base");
 	struct rule_hits counts;
+	uint32_t rule_count;
 	int err;
 
 	if (hits_fd < 0 || base_fd < 0)
@@ -145,9 +134,10 @@ static int read_rules(const char *instance, uint32_t generation, struct datapath
 	/* the maps of no rules have one element all the same */
 	if (!config->nat4_shapes && !config->nat6_shapes)
 		return 0;
-	err = count_rules(base_fd, &stats->rule_count);
+	err = datapath_map_entries(base_fd, &rule_count);
 	if (err)
 		return err;
+	stats->rule_count = rule_count;
 	stats->rules = calloc(stats->rule_count, sizeof(*stats->rules));
 	if (!stats->rules)
 		return -ENOMEM;

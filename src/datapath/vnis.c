@@ -31,12 +31,6 @@ static int add_vni(struct datapath_stats *stats, uint32_t vni, struct hits hits)
 	return 0;
 }
 
-static void add_hits(struct hits *to, const struct hits *hits)
-{
-	to->packets += hits->packets;
-	to->bytes += hits->bytes;
-}
-
 static int read_listed_vnis(const char *instance, uint32_t generation, struct datapath_stats *stats,
 			    const struct hits *hits, size_t count, uint32_t slot_count)
 {
@@ -88,7 +82,7 @@ static int read_own_vnis(const char *instance, uint32_t generation, struct datap
 		return err;
 	/* the datapath counts by rule what is of the one VNI: bpf/account.h */
 	if (config->vni_mode == VNI_ONE)
-		add_hits(&hits[0], &stats->ruled);
+		datapath_add_hits(&hits[0], &stats->ruled);
 	if (config->vni_mode != VNI_ANY)
 		return read_listed_vnis(instance, generation, stats, hits, count,
 					config->vnis.slots);
@@ -115,11 +109,11 @@ static int add_vni_base(const char *instance, uint32_t generation, struct datapa
 		found = known ? bsearch(&wanted, stats->vnis, known, sizeof(wanted), compare_vnis)
 			      : NULL;
 		if (found)
-			add_hits(&found->hits, &base);
+			datapath_add_hits(&found->hits, &base);
 		else if (any && vni != VNI_NONE)
 			err = add_vni(stats, vni, base);
 		else
-			add_hits(&stats->other_vnis, &base);
+			datapath_add_hits(&stats->other_vnis, &base);
 	}
 	return err;
 }
@@ -171,7 +165,7 @@ int datapath_carry_vnis(const char *instance, uint32_t to, const struct datapath
 			continue;
 		if (errno != E2BIG)
 			return -errno;
-		add_hits(&others, &vni->hits);
+		datapath_add_hits(&others, &vni->hits);
 	}
 	return bpf_map_update_elem(fd, &none, &others, BPF_ANY) ? -errno : 0;
 }

@@ -96,21 +96,24 @@ function costs() {
 
 const marks = of => `p50 ${duration(of.p50)}, p99 ${duration(of.p99)}, p99.9 ${duration(of["p99.9"])}`;
 
+function timesCard(times, options) {
+  return card("", histogram(Object.entries(times).map(([name, of]) => ({
+    name, histogram: of.histogram, colour: colour(name), p99: of.p99, marks: marks(of)})), options));
+}
+
 function latency() {
   if (!series.latency) return;
   heading("Latency at 85,000 packets a second",
     "From the generator's stamp to the receiver's program, through both veth pairs. The generator sends in bursts every " +
     "250 µs, so most of what is seen is a packet waiting for its predecessors. Both axes are logarithmic: what is " +
     "rare shows. Dashed: the 99th percentile.");
-  page.append(card("", histogram(Object.entries(series.latency).map(([name, of]) => ({
-    name, histogram: of.histogram, colour: colour(name), p99: of.p99, marks: marks(of)})), {})));
+  page.append(timesCard(series.latency, {}));
   if (!series.timing) return;
   heading("Program time at 85,000 packets a second",
     "Every packet's run of the XDP program, from its entry to the tracepoint of its redirect: the program, the " +
     "redirect's enqueueing, without reading the clock. What a program that only redirects shows is the part that is " +
     "not the pipeline's. The slow ones, one in twenty, are the first of each burst, which find the caches cold.");
-  page.append(card("", histogram(Object.entries(series.timing).map(([name, of]) => ({
-    name, histogram: of.histogram, colour: colour(name), p99: of.p99, marks: marks(of)})), {steps: 14})));
+  page.append(timesCard(series.timing, {steps: 14}));
 }
 
 function more() {
