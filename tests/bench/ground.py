@@ -97,13 +97,18 @@ class Chain:
     def load(self, stem):
         """Loads tests/bench/STEM.bpf.c and pins its programs and maps by their names."""
         where = os.path.join(self.pins, f"{stem}{next(_numbers)}")
+        self.scope.addCleanup(self.unload, where)
         os.makedirs(PINS, exist_ok=True)
         os.makedirs(self.pins, exist_ok=True)
         os.makedirs(where)
         run("bpftool", "prog", "loadall", os.path.join(BUILD, f"{stem}.bpf.o"),
             os.path.join(where, "prog"), "pinmaps", os.path.join(where, "map"))
-        self.scope.addCleanup(run, "rm", "-rf", where, check=False)
         return where
+
+    def unload(self, where):
+        run("rm", "-rf", where, check=False)
+        with contextlib.suppress(OSError):  # what others have loaded stays
+            os.removedirs(self.pins)
 
     def attach(self, namespace, interface, where, function):
         namespace.run("bpftool", "net", "attach", "xdpdrv", "pinned",
@@ -257,6 +262,7 @@ class Pipeline(Chain):
     def set_up(self):
         self.config = f"/run/config-{self.number}.yaml"
         self.instance = f"bench{self.number}"
+        self.scope.addCleanup(self.clean_up)
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(program.to_yaml(program.merge(self.BASE, *self.changes)))
         self.start()
@@ -265,6 +271,11 @@ class Pipeline(Chain):
         self.daemon = Daemon(self.scope, self.appliance, "-c", self.config,
                              instance=self.instance, executable=self.executable)
         self.daemon.ready()
+
+    def clean_up(self):
+        """Removes what the daemon, which has been killed by now, left behind."""
+        self.appliance.run(self.executable, "stop", "--instance", self.instance, check=False)
+        os.remove(self.config)
 
     def verdicts(self):
         answer = self.appliance.run(self.executable, "stats", "--json", "--instance", self.instance)

@@ -89,7 +89,7 @@ MUTANTS = (
     ("the usual way takes a TCP header that is cut short", "usual.h",
      "least = sizeof(struct iphdr) + sizeof(struct tcphdr);", "least = sizeof(struct iphdr);"),
     ("the usual way takes a packet that is cut short", "usual.h",
-     "ip_length < least || ip_length > length - USUAL_IP ?", "ip_length < least ?"),
+     "ip_length > length - USUAL_IP ?", "ip_length > length ?"),
     ("the usual way sends padding beyond the MTU", "usual.h",
      "usual.length > USUAL_IP + CONSTANT(LONGEST) ||", "usual.length > CONSTANT(LONGEST) + 66 ||"),
     ("the usual way leaves DF set", "usual.h",

@@ -1,8 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Counts the tests that ran: every row of a table is one."""
+"""
+Counts the tests that ran: every row of a table is one. A test that leaves an instance's pins behind
+has failed: a later one would find them.
+"""
 
+import contextlib
+import os
 import time
 import unittest
+
+from .daemon import PINS
+
+
+def pinned():
+    """The instances that have pins; one that is "" when only the directory for them is there."""
+    with contextlib.suppress(FileNotFoundError):
+        return set(os.listdir(PINS)) or {""}
+    return set()
 
 
 class Result(unittest.TestResult):
@@ -11,6 +25,7 @@ class Result(unittest.TestResult):
     def __init__(self, verbose):
         super().__init__()
         self.verbose, self.passed, self.failed, self.rows = verbose, 0, 0, {}
+        self.left = set()
         self.started = 0.0
 
     def startTest(self, test):
@@ -19,6 +34,12 @@ class Result(unittest.TestResult):
         self.rows[test] = [0, 0]
 
     def stopTest(self, test):
+        left = pinned() - self.left
+        if left:
+            self.left |= left
+            self.failed += 1
+            print(f"FAILED {test}: it leaves behind "
+                  f"{', '.join(os.path.join(PINS, name) for name in sorted(left))}", flush=True)
         if self.verbose:
             good, bad = self.rows[test]
             print(f"{test.id()}: {time.monotonic() - self.started:.1f} s"
