@@ -42,7 +42,7 @@ MUTANT_EMBEDS := $(shell grep -l -e datapath/internal.h src/datapath/*.c)
 MUTANT_OTHERS := $(filter-out $(BUILD)/src/cli/main.o $(MUTANT_EMBEDS:%.c=$(BUILD)/%.o),$(OBJECTS))
 
 $(FUZZ_BUILD)/mutants/%/pipeline.bpf.o: $(FUZZ_BUILD)/mutants/%/bpf/pipeline.bpf.c
-	$(CLANG) $(BPF_CFLAGS) -Wno-unused-function -c -o $@ $<
+	$(CLANG) $(BPF_CFLAGS) -w -c -o $@ $<
 
 $(FUZZ_BUILD)/mutants/%/pipeline.skel.h: $(FUZZ_BUILD)/mutants/%/pipeline.bpf.o
 	$(BPFTOOL) gen skeleton $< name pipeline_bpf > $@.tmp && mv $@.tmp $@

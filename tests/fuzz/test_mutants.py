@@ -41,7 +41,8 @@ MUTANTS = (
      "if (packet->ip_length > packet->mtu)", "if (packet->ip_length >= packet->mtu)"),
     ("DF is cleared one byte too early", "forward.h",
      "<= above ||", "< above ||"),
-    ("an ID is given and not told", "forward.h", "packet_event(packet, EVENT_ID_ASSIGNED);", ""),
+    ("an ID is given and not told", "forward.h",
+     "\t\tcount->event[EVENT_ID_ASSIGNED]++;\n", ""),
     ("a few bytes behind the end are left on", "forward.h", "\tif (cut) {", "\tif (cut > 8) {"),
     ("the kernel gets what has one hop left, and answers", "kernel.h",
      "*ttl <= 1", "*ttl < 1"),
@@ -118,20 +119,24 @@ def run(*command):
     return subprocess.run(command, cwd=program.ROOT, capture_output=True, text=True, check=False)
 
 
+def broken(name, old, new):
+    """The text of a file of the datapath with the mistake in it."""
+    with open(os.path.join(program.ROOT, "bpf", name), encoding="utf-8") as stream:
+        text = stream.read()
+    if text.count(old) != 1:
+        raise AssertionError(f"bpf/{name} has {old!r} {text.count(old)} times, and the table "
+                             "of mutants wants it once: adapt the table")
+    return text.replace(old, new)
+
+
 def build(number, name, old, new):
     """Builds the differential fuzzer with a broken datapath; returns its path below the root."""
     directory = f"{BUILD}/{number}"
     shutil.rmtree(os.path.join(program.ROOT, directory), ignore_errors=True)
     sources = shutil.copytree(os.path.join(program.ROOT, "bpf"),
                               os.path.join(program.ROOT, directory, "bpf"))
-    path = os.path.join(sources, name)
-    with open(path, encoding="utf-8") as stream:
-        text = stream.read()
-    if text.count(old) != 1:
-        raise AssertionError(f"bpf/{name} has {old!r} {text.count(old)} times, and the table "
-                             "of mutants wants it once: adapt the table")
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write(text.replace(old, new))
+    with open(os.path.join(sources, name), "w", encoding="utf-8") as stream:
+        stream.write(broken(name, old, new))
     done = run("make", "-s", "--no-print-directory", f"{directory}/differential")
     if done.returncode:
         raise AssertionError(f"make {directory}/differential: {done.stdout}{done.stderr}")
@@ -139,6 +144,11 @@ def build(number, name, old, new):
 
 
 class Mutants(unittest.TestCase):
+    def test_every_mistake_has_its_place(self):
+        for sentence, name, old, new in MUTANTS:
+            with self.subTest(sentence):
+                broken(name, old, new)
+
     def test_every_mutant_is_found(self):
         for sentence, name, old, new in chosen():
             with self.subTest(sentence):
