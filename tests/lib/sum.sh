@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Adds up the sums of commands that close with "N passed, N failed[, N skipped]". To be sourced;
-# sets a trap on EXIT.
+# Adds up the sums of commands that close with "N passed, N failed[, N skipped]", and keeps the lines
+# with which they tell what failed. To be sourced; sets a trap on EXIT.
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 failures=()
 _sum_output=$(mktemp)
 trap 'rm -f "$_sum_output"' EXIT
 
@@ -15,6 +15,7 @@ sum_add() # NAME COMMAND...
 
 	"${@:2}" < /dev/null 2>&1 | tee "$_sum_output"
 	status=${PIPESTATUS[0]}
+	_sum_keep_failures
 	sum=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$_sum_output" | tail -n 1)
 	if [[ $sum =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
 		(( passed += BASH_REMATCH[1], failed += BASH_REMATCH[2], skipped += ${BASH_REMATCH[4]:-0} ))
@@ -22,14 +23,25 @@ sum_add() # NAME COMMAND...
 		[[ ${_sum_optional-} && ${BASH_REMATCH[1]} == 0 && ${BASH_REMATCH[4]:-0} != 0 ]] && return
 	fi
 	(( failed += 1 ))
+	failures+=("FAILED $1: it ended with status $status and ${sum:-no sum}")
 	echo "sum: $1 ended with status $status and ${sum:-no sum}" >&2
+}
+
+# A command that itself adds up sums tells what failed once more at its end: each is kept once.
+_sum_keep_failures()
+{
+	local line
+
+	while IFS= read -r line; do
+		[[ " ${failures[*]} " == *" $line "* ]] || failures+=("$line")
+	done < <(grep -E '^(FAILED|not ok) ' "$_sum_output" | cut -c 1-300 | sort -u)
 }
 
 _sum_alone() # FUNCTION PATH: the function's sum, by a shell of its own
 {
 	trap - EXIT
 	_sum_output=$2.part
-	passed=0 failed=0 skipped=0
+	passed=0 failed=0 skipped=0 failures=()
 	"$1"
 	sum_print
 	echo "$?" > "$2.status"
@@ -73,12 +85,15 @@ sum_add_status() # COMMAND...
 		(( passed += 1 ))
 	else
 		(( failed += 1 ))
+		failures+=("FAILED $*")
 	fi
 }
 
-# Prints the sum of all; fails if anything failed, or if nothing passed.
+# Prints what failed, for those who see only the end of a long log, and the sum of all; fails if
+# anything failed, or if nothing passed.
 sum_print()
 {
+	(( ${#failures[@]} == 0 )) || printf '%s\n' "${failures[@]:0:100}"
 	echo "$passed passed, $failed failed, $skipped skipped"
 	(( failed == 0 && passed > 0 ))
 }
