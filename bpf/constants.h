@@ -24,6 +24,9 @@
 	X(TABLE_SLOTS, "")                                                             \
 	X(COUNTERS, "index in map `rule_hits`: of the one rule, or of the first slot") \
 	X(RULE_COUNTERS, "of each CPU in map `rule_hits`")                             \
+	X(FOLD_LOWER, "nat4_fold() of keys; 0: they are not folded")                   \
+	X(FOLD_UPPER, "")                                                              \
+	X(ONE_TARGET, "1: keys are folded, and all IPv4 rules have the same target")   \
 	X(RULE_MASK0, "the key bits that the first shape matches on")                  \
 	X(RULE_MASK1, "")                                                              \
 	X(RULE_KEY0, "what they have to be for the one rule")                          \

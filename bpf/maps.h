@@ -79,6 +79,15 @@ struct {
 	__type(value, struct nat4_slot);
 } nat4_slots SEC(".maps");
 
+/* The different targets of IPv4 rules, if keys are folded: mostly few, which stay in the first cache. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nat4_target);
+} nat4_targets SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -105,7 +114,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct hits);
+	__type(value, struct rule_counter);
 } rule_hits SEC(".maps");
 
 /* What earlier generations counted for the same rule; no program reads it. */
@@ -198,7 +207,7 @@ struct {
 	__type(value, __u32);
 } fragmenting_open SEC(".maps");
 
-/* Index: struct nat4_slot.next_hop. */
+/* Index: struct nat4_target.next_hop. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

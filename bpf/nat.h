@@ -54,9 +54,9 @@ static __always_inline void nat4_target(const struct packet *packet, __u64 rest,
 	if (!slot)
 		return;
 	target->rule = slot->rule;
-	target->address[0] = slot->address;
-	target->port = slot->port;
-	target->next_hop = slot->next_hop;
+	target->address[0] = slot->target.address;
+	target->port = slot->target.port;
+	target->next_hop = slot->target.next_hop;
 	target->counter = slot->counter;
 }
 
@@ -259,19 +259,25 @@ static __always_inline void nat_rewrite(struct packet *packet, const struct nat_
 }
 
 /* This CPU's counter of a rule; `of_each`: how many each CPU has. */
-static __always_inline struct hits *rule_hits_of(__u32 counter, __u32 of_each)
+static __always_inline struct rule_counter *rule_hits_of(__u32 counter, __u32 of_each)
 {
 	__u32 index = bpf_get_smp_processor_id() * of_each + counter;
 
 	return bpf_map_lookup_elem(&rule_hits, &index);
 }
 
+static __always_inline void rule_hits_add(struct rule_counter *hits, __u64 length)
+{
+	hits->packets += 1U << RULE_TARGET_BITS;
+	hits->bytes += length;
+}
+
 static __always_inline void rule_count(struct packet *packet, __u32 rule, __u32 counter)
 {
-	struct hits *hits = rule_hits_of(counter, config.rule_counters);
+	struct rule_counter *hits = rule_hits_of(counter, config.rule_counters);
 
 	if (hits)
-		hits_add(hits, packet->length);
+		rule_hits_add(hits, packet->length);
 	if (config.trace)
 		packet->trace->rule = rule;
 }

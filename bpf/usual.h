@@ -112,12 +112,25 @@ static __always_inline __u32 usual_look_up(const struct nat4_key *masked)
 			  table_mix(table_mix(table.seed, masked->word[0]), masked->word[1]));
 }
 
-/*
- * The rule that matches, as it is in the tables, and its index in map `rule_hits`; NULL: none does. With several rules
- * the index is known before the slot is read, so that a CPU can fetch both from memory at once.
- */
-static __always_inline const volatile struct nat4_slot *usual_rule(const struct nat4_key *key,
-								   __u32 *counter)
+/* The target of the rule with a counter, if the rule's folded key is this. */
+static __always_inline const volatile struct nat4_target *
+usual_folded(const struct nat4_key *masked, __u32 counter)
+{
+	const struct rule_counter *hits = rule_hits_of(counter, CONSTANT(RULE_COUNTERS));
+	__u32 index;
+
+	if (!hits || hits->key != nat4_fold(masked, CONSTANT(FOLD_LOWER), CONSTANT(FOLD_UPPER)))
+		return NULL;
+	/* need not wait until memory says which */
+	if (CONSTANT(ONE_TARGET))
+		return &config.nat4_only.target;
+	index = hits->packets & ((1U << RULE_TARGET_BITS) - 1);
+	return bpf_map_lookup_elem(&nat4_targets, &index);
+}
+
+/* The target of the rule that matches, and the rule's index in map `rule_hits`; NULL: none does. */
+static __always_inline const volatile struct nat4_target *usual_rule(const struct nat4_key *key,
+								     __u32 *counter)
 {
 	const struct nat4_key masked = {
 		{key->word[0] & CONSTANT(RULE_MASK0), key->word[1] & CONSTANT(RULE_MASK1)}};
@@ -128,18 +141,20 @@ static __always_inline const volatile struct nat4_slot *usual_rule(const struct 
 	if (CONSTANT(ONE_RULE))
 		return masked.word[0] == CONSTANT(RULE_KEY0) &&
 				       masked.word[1] == CONSTANT(RULE_KEY1)
-			       ? &config.nat4_only
+			       ? &config.nat4_only.target
 			       : NULL;
 	place = CONSTANT(ONE_SHAPE) ? usual_look_up(&masked)
 				    : nat4_find(key->word[0], key->word[1]);
 	*counter += place;
+	if (CONSTANT(FOLD_LOWER))
+		return usual_folded(&masked, *counter);
 	slot = bpf_map_lookup_elem(&nat4_slots, &place);
 	if (!slot || !slot->rule)
 		return NULL;
 	if (CONSTANT(ONE_SHAPE) &&
 	    (masked.word[0] ^ slot->key.word[0]) | (masked.word[1] ^ slot->key.word[1]))
 		return NULL;
-	return slot;
+	return &slot->target;
 }
 
 /* Is the way to the rule's target known, and does it take the packet whole? */
@@ -171,20 +186,20 @@ static __always_inline void usual_set_ethernet(void *frame, const struct known_h
 
 /* Gives the packet its new destination; false, and nothing is written: it is not there whole. */
 static __always_inline bool usual_rewrite(void *frame, const void *end,
-					  const volatile struct nat4_slot *rule)
+					  const volatile struct nat4_target *target)
 {
 	struct iphdr *ip = frame + USUAL_IP;
-	csum_delta delta = csum_change32(ip->daddr, rule->address);
+	csum_delta delta = csum_change32(ip->daddr, target->address);
 
 	if (ip->protocol == IPPROTO_UDP) {
-		udp_set_destination(frame + USUAL_TRANSPORT, rule->port, delta, 4,
+		udp_set_destination(frame + USUAL_TRANSPORT, target->port, delta, 4,
 				    CONSTANT(UDP_CHECKSUM));
 	} else {
 		if (frame + USUAL_TRANSPORT + sizeof(struct tcphdr) > end)
 			return false;
-		tcp_set_destination(frame + USUAL_TRANSPORT, rule->port, delta);
+		tcp_set_destination(frame + USUAL_TRANSPORT, target->port, delta);
 	}
-	ipv4_set_destination(ip, rule->address);
+	ipv4_set_destination(ip, target->address);
 	return true;
 }
 
@@ -230,21 +245,33 @@ static __always_inline int usual_drop(const struct usual *usual, enum verdict ve
 	return XDP_DROP;
 }
 
-/* Strips the tunnel, sends the packet, and counts it: the action. */
-static __always_inline int usual_send(struct xdp_md *ctx, struct usual *usual, __u32 rule,
-				      __u32 counter)
+/* The number of the rule with an index in map `rule_hits`, for `explain`. */
+static __always_inline __u32 usual_number(__u32 counter)
+{
+	__u32 place = counter - CONSTANT(COUNTERS);
+	const struct nat4_slot *slot;
+
+	if (CONSTANT(ONE_RULE))
+		return config.nat4_only.rule;
+	slot = bpf_map_lookup_elem(&nat4_slots, &place);
+	return slot ? slot->rule : 0;
+}
+
+/* Strips the tunnel, sends the packet, and counts it: the action. `counter`: index of its rule in map `rule_hits`. */
+static __always_inline int usual_send(struct xdp_md *ctx, struct usual *usual, __u32 counter)
 {
 	enum verdict verdict = CONSTANT(SINGLE_ARM) ? VERDICT_TRANSMITTED : VERDICT_REDIRECTED;
-	struct hits *hits = rule_hits_of(counter, CONSTANT(RULE_COUNTERS));
+	struct rule_counter *hits = rule_hits_of(counter, CONSTANT(RULE_COUNTERS));
 	int action = XDP_ABORTED;
 
 	if (hits)
-		hits_add(hits, usual->length);
+		rule_hits_add(hits, usual->length);
 	usual->count->event[EVENT_NAT_APPLIED]++;
 	usual->events |= 1U << EVENT_NAT_APPLIED;
 	if (bpf_xdp_adjust_head(ctx, USUAL_ETHERNET) == 0)
 		action = carry_out(0, verdict);
-	usual_count(usual, action == XDP_ABORTED ? VERDICT_ERROR : verdict, rule);
+	usual_count(usual, action == XDP_ABORTED ? VERDICT_ERROR : verdict,
+		    CONSTANT(TRACE) ? usual_number(counter) : 0);
 	return action;
 }
 
@@ -272,7 +299,7 @@ static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count)
 {
 	void *frame = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct usual usual = {.count = count, .length = bytes_between(frame, end), .vni = VNI_NONE};
-	const volatile struct nat4_slot *rule;
+	const volatile struct nat4_target *target;
 	struct known_hop known = {};
 	struct nat4_key key;
 	__u32 ip_length, counter;
@@ -294,19 +321,19 @@ static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count)
 	key.word[0] = frame_u64(frame + USUAL_IP + 12);
 	key.word[1] = frame_u32(frame + USUAL_TRANSPORT) |
 		      nat_key_word(0, 0, usual.vni, nat_protocol(frame_u8(frame + USUAL_IP + 9)));
-	rule = usual_rule(&key, &counter);
-	if (!rule && CONSTANT(DROP_UNMATCHED)) {
+	target = usual_rule(&key, &counter);
+	if (!target && CONSTANT(DROP_UNMATCHED)) {
 		/* no rule counts it for the one VNI */
 		if (CONSTANT(ONE_VNI))
 			usual.of_vni = bpf_map_lookup_elem(&vni_hits, &(__u32){0});
 		return usual_drop(&usual, VERDICT_UNMATCHED);
 	}
-	if (!rule || !usual_next_hop(rule->next_hop, ip_length, &known) ||
-	    !usual_rewrite(frame, end, rule))
+	if (!target || !usual_next_hop(target->next_hop, ip_length, &known) ||
+	    !usual_rewrite(frame, end, target))
 		return NOT_USUAL;
 	usual_clear_df(frame, ip_length, &usual);
 	usual_set_ethernet(frame, &known);
-	return usual_send(ctx, &usual, rule->rule, counter);
+	return usual_send(ctx, &usual, counter);
 }
 
 #endif

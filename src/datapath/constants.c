@@ -47,6 +47,9 @@ static void constants_choose(const struct pipeline_config *config, uint64_t *val
 	values[CONSTANT_COUNTERS] =
 		config->nat4_rules == 1 ? config->nat4_only.counter : config->nat4_counters;
 	values[CONSTANT_RULE_COUNTERS] = config->rule_counters;
+	values[CONSTANT_FOLD_LOWER] = config->nat4_lower;
+	values[CONSTANT_FOLD_UPPER] = config->nat4_upper;
+	values[CONSTANT_ONE_TARGET] = config->one_target;
 	values[CONSTANT_RULE_MASK0] = config->nat4_shape[0].mask.word[0];
 	values[CONSTANT_RULE_MASK1] = config->nat4_shape[0].mask.word[1];
 	values[CONSTANT_RULE_KEY0] = config->nat4_only.key.word[0];

@@ -109,7 +109,7 @@ void datapath_add_hits(struct hits *to, const struct hits *hits)
 int datapath_map_rule_hits(int fd, uint32_t of_each, struct rule_hits *mapped)
 {
 	uint32_t entries;
-	int err = datapath_check_value(fd, sizeof(struct hits));
+	int err = datapath_check_value(fd, sizeof(*mapped->counters));
 
 	if (!err)
 		err = datapath_map_entries(fd, &entries);
@@ -119,13 +119,13 @@ int datapath_map_rule_hits(int fd, uint32_t of_each, struct rule_hits *mapped)
 		return -EPROTO;
 	mapped->of_each = of_each;
 	mapped->cpus = entries / of_each;
-	mapped->hits = datapath_map_array(fd, PROT_READ, &mapped->size);
-	return mapped->hits == MAP_FAILED ? -errno : 0;
+	mapped->counters = datapath_map_array(fd, PROT_READ, &mapped->size);
+	return mapped->counters == MAP_FAILED ? -errno : 0;
 }
 
 void datapath_unmap_rule_hits(struct rule_hits *mapped)
 {
-	munmap((void *)mapped->hits, mapped->size);
+	munmap((void *)mapped->counters, mapped->size);
 }
 
 struct hits datapath_rule_hits(const struct rule_hits *mapped, uint32_t counter)
@@ -135,10 +135,11 @@ struct hits datapath_rule_hits(const struct rule_hits *mapped, uint32_t counter)
 	if (counter >= mapped->of_each)
 		return sum;
 	for (size_t cpu = 0; cpu < mapped->cpus; cpu++) {
-		const volatile struct hits *hits = &mapped->hits[cpu * mapped->of_each + counter];
+		const volatile struct rule_counter *of_cpu =
+			&mapped->counters[cpu * mapped->of_each + counter];
 
-		sum.packets += hits->packets;
-		sum.bytes += hits->bytes;
+		sum.packets += of_cpu->packets >> RULE_TARGET_BITS;
+		sum.bytes += of_cpu->bytes;
 	}
 	return sum;
 }

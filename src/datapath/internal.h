@@ -162,7 +162,7 @@ void datapath_add_hits(struct hits *to, const struct hits *hits);
 
 /* The map `rule_hits` of a generation, as it is in memory: each CPU has `of_each` counters. */
 struct rule_hits {
-	const struct hits *hits;
+	const struct rule_counter *counters;
 	size_t size; /* bytes that are mapped */
 	size_t cpus;
 	uint32_t of_each;

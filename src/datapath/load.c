@@ -112,6 +112,9 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	to->nat4_rules = tables->nat.ipv4_rules;
 	to->nat4_counters = tables->nat.ipv4_counters;
 	to->rule_counters = tables->nat.counter_count;
+	to->nat4_lower = tables->nat.ipv4_lower;
+	to->nat4_upper = tables->nat.ipv4_upper;
+	to->one_target = tables->nat.ipv4_target_count == 1;
 	to->nat4_only = tables->nat.ipv4_only;
 	to->nat4 = tables->nat.ipv4.geometry;
 	to->nat6 = tables->nat.ipv6.geometry;
@@ -137,6 +140,7 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 	} sizes[] = {
 		{skeleton->maps.nat4_displacements, tables->nat.ipv4.displacement_words},
 		{skeleton->maps.nat4_slots, tables->nat.ipv4.slot_count},
+		{skeleton->maps.nat4_targets, tables->nat.ipv4_target_count},
 		{skeleton->maps.nat6_displacements, tables->nat.ipv6.displacement_words},
 		{skeleton->maps.nat6_slots, tables->nat.ipv6.slot_count},
 		{skeleton->maps.next_hops, tables->nat.target_count},
@@ -220,6 +224,41 @@ static int copy_table(const struct perfect_hash_table *table, const struct bpf_m
 	return err ? err : copy_array(slots, table->slots, table->slot_count * table->slot_size);
 }
 
+/* Every CPU's counter of a rule names the rule's target. */
+static int fill_rule_hits(const struct bpf_map *map, const struct rule_tables *tables,
+			  uint32_t cpus)
+{
+	struct rule_counter *counters;
+	size_t size;
+
+	counters = datapath_map_array(bpf_map__fd(map), PROT_READ | PROT_WRITE, &size);
+	if (counters == MAP_FAILED)
+		return -errno;
+	for (uint32_t cpu = 0; cpu < cpus; cpu++) {
+		struct rule_counter *ipv4 =
+			counters + cpu * tables->counter_count + tables->ipv4_counters;
+
+		for (size_t i = 0; i < tables->ipv4.slot_count; i++)
+			ipv4[i] = (struct rule_counter){.key = tables->ipv4_keys[i],
+							.packets = tables->ipv4_target_of[i]};
+	}
+	munmap(counters, size);
+	return 0;
+}
+
+static int fill_folded(const struct pipeline_bpf *skeleton, const struct rule_tables *tables)
+{
+	int err;
+
+	if (!tables->ipv4_lower)
+		return 0;
+	err = copy_array(skeleton->maps.nat4_targets, tables->ipv4_targets,
+			 tables->ipv4_target_count * sizeof(*tables->ipv4_targets));
+	return err ? err
+		   : fill_rule_hits(skeleton->maps.rule_hits, tables,
+				    skeleton->rodata->config.cpus);
+}
+
 static int fill_sources(const struct bpf_map *map, const struct config *config)
 {
 	for (size_t i = 0; i < config->listen.source_count; i++) {
@@ -253,6 +292,8 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 
 	err = copy_table(&tables->nat.ipv4, skeleton->maps.nat4_displacements,
 			 skeleton->maps.nat4_slots);
+	if (!err)
+		err = fill_folded(skeleton, &tables->nat);
 	if (!err)
 		err = copy_table(&tables->nat.ipv6, skeleton->maps.nat6_displacements,
 				 skeleton->maps.nat6_slots);

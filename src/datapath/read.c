@@ -57,7 +57,7 @@ static void describe_ipv4_rules(struct datapath_stats *stats, const struct pipel
 		rule = &stats->rules[slot->rule - 1];
 		describe_rule(rule, slot->key.word,
 			      config->nat4_shape[slot->key.word[1] >> NAT_SHAPE_SHIFT].mask.word, 2,
-			      &slot->address, slot->port);
+			      &slot->target.address, slot->target.port);
 		take_rule_count(stats, rule, counts, slot->counter);
 	}
 }

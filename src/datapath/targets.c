@@ -55,7 +55,7 @@ static void visit_ipv4_targets(const struct target_walk *walk)
 			     (struct datapath_target){.rule = slots[i].rule,
 						      .counter = slots[i].counter,
 						      .address.version = 4},
-			     slots[i].next_hop, &slots[i].address);
+			     slots[i].target.next_hop, &slots[i].target.address);
 	if (slots)
 		munmap((void *)slots, count * sizeof(*slots));
 }

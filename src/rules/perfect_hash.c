@@ -8,7 +8,7 @@
 
 #define KEYS_PER_BUCKET 4
 #define FEW             64 /* so many keys get two slots each: their buckets are few to choose from */
-#define SPARE           8 /* of more keys, one slot in so many stays free */
+#define SPARE           16 /* of more keys, one slot in so many stays free */
 #define MAX_SEEDS       1000
 #define DISPLACEMENTS   (1U << TABLE_DISPLACEMENT_BITS)
 #define FREE_SLOT       UINT32_MAX

@@ -121,9 +121,9 @@ static void fill_ipv4_slot(struct nat4_slot *slot, const uint64_t *key, uint32_t
 			   const struct nat_rule *rule, uint16_t next_hop)
 {
 	memcpy(slot->key.word, key, sizeof(slot->key.word));
-	memcpy(&slot->address, rule->to.address.bytes, sizeof(slot->address));
-	slot->port = htons(rule->to.port);
-	slot->next_hop = next_hop;
+	memcpy(&slot->target.address, rule->to.address.bytes, sizeof(slot->target.address));
+	slot->target.port = htons(rule->to.port);
+	slot->target.next_hop = next_hop;
 	slot->rule = number;
 }
 
@@ -238,6 +238,88 @@ static void number_counters(struct rule_tables *tables, size_t ipv6_counters)
 	tables->counter_count = (count + COUNTERS_STEP - 1) / COUNTERS_STEP * COUNTERS_STEP;
 }
 
+/* Do keys that differ give words that differ, and none NAT4_NO_KEY? */
+static bool folds_well(const uint64_t *mask, uint32_t lower, uint32_t upper)
+{
+	const uint64_t ports = rotate_left((uint32_t)mask[1], lower);
+	const uint64_t rest = rotate_left(mask[1] >> 32, upper);
+
+	return !(mask[0] & ports) && !(mask[0] & rest) && !(ports & rest) &&
+	       (mask[0] | ports | rest) != NAT4_NO_KEY;
+}
+
+/* Chooses how keys are folded, if they can be. */
+static void choose_fold(struct rule_tables *tables, const uint64_t *mask)
+{
+	for (uint32_t lower = 1; lower < 64; lower++) {
+		for (uint32_t upper = 1; upper < 64; upper++) {
+			if (!folds_well(mask, lower, upper))
+				continue;
+			tables->ipv4_lower = lower;
+			tables->ipv4_upper = upper;
+			return;
+		}
+	}
+}
+
+static int compare_ipv4_targets(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct nat4_target));
+}
+
+/* The different targets of the slots, sorted. */
+static void collect_ipv4_targets(struct rule_tables *tables)
+{
+	const struct nat4_slot *slots = tables->ipv4.slots;
+	struct nat4_target *targets = tables->ipv4_targets;
+	size_t count = 0, kept = 0;
+
+	for (size_t i = 0; i < tables->ipv4.slot_count; i++) {
+		if (slots[i].rule)
+			targets[count++] = slots[i].target;
+	}
+	qsort(targets, count, sizeof(*targets), compare_ipv4_targets);
+	for (size_t i = 0; i < count; i++) {
+		if (!kept || compare_ipv4_targets(&targets[kept - 1], &targets[i]))
+			targets[kept++] = targets[i];
+	}
+	tables->ipv4_target_count = kept;
+}
+
+/* What the datapath reads instead of slots, if keys can be folded. */
+static int fold_keys(struct rule_tables *tables, const struct family *family)
+{
+	const struct nat4_slot *slots = tables->ipv4.slots;
+	const size_t count = tables->ipv4.slot_count;
+
+	if (family->shapes != 1 || family->count < 2)
+		return 0;
+	choose_fold(tables, family->masks[0]);
+	if (!tables->ipv4_lower)
+		return 0;
+	tables->ipv4_keys = calloc(count, sizeof(*tables->ipv4_keys));
+	tables->ipv4_target_of = calloc(count, sizeof(*tables->ipv4_target_of));
+	tables->ipv4_targets = calloc(family->count, sizeof(*tables->ipv4_targets));
+	if (!tables->ipv4_keys || !tables->ipv4_target_of || !tables->ipv4_targets)
+		return -ENOMEM;
+	collect_ipv4_targets(tables);
+	if (tables->ipv4_target_count == 1)
+		tables->ipv4_only.target = tables->ipv4_targets[0];
+	for (size_t i = 0; i < count; i++) {
+		const struct nat4_target *found;
+
+		tables->ipv4_keys[i] = NAT4_NO_KEY;
+		if (!slots[i].rule)
+			continue;
+		found = bsearch(&slots[i].target, tables->ipv4_targets, tables->ipv4_target_count,
+				sizeof(*found), compare_ipv4_targets);
+		tables->ipv4_keys[i] =
+			nat4_fold(&slots[i].key, tables->ipv4_lower, tables->ipv4_upper);
+		tables->ipv4_target_of[i] = found - tables->ipv4_targets;
+	}
+	return 0;
+}
+
 int rule_tables_build(struct rule_tables *tables, const struct nat_rule *rules, size_t count)
 {
 	struct family ipv4 = {.words = IPV4_WORDS, .slot_size = sizeof(struct nat4_slot)};
@@ -250,6 +332,8 @@ int rule_tables_build(struct rule_tables *tables, const struct nat_rule *rules, 
 		err = family_build(&ipv4, rules, count, &tables->ipv4, tables);
 	if (!err)
 		err = family_build(&ipv6, rules, count, &tables->ipv6, tables);
+	if (!err)
+		err = fold_keys(tables, &ipv4);
 	if (err) {
 		rule_tables_clear(tables);
 		return err;
@@ -269,6 +353,9 @@ void rule_tables_clear(struct rule_tables *tables)
 {
 	perfect_hash_clear(&tables->ipv4);
 	perfect_hash_clear(&tables->ipv6);
+	free(tables->ipv4_keys);
+	free(tables->ipv4_target_of);
+	free(tables->ipv4_targets);
 	free(tables->targets);
 	memset(tables, 0, sizeof(*tables));
 }

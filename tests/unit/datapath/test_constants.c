@@ -59,6 +59,9 @@ static const uint64_t values_of_one[] = {
 	[CONSTANT_TABLE_SLOTS] = 99,
 	[CONSTANT_COUNTERS] = 7,
 	[CONSTANT_RULE_COUNTERS] = 9,
+	[CONSTANT_FOLD_LOWER] = 0,
+	[CONSTANT_FOLD_UPPER] = 0,
+	[CONSTANT_ONE_TARGET] = 0,
 	[CONSTANT_RULE_MASK0] = 0xffffffff00000000,
 	[CONSTANT_RULE_MASK1] = 0x030000000000ffff,
 	[CONSTANT_RULE_KEY0] = 0x0100000a00000000,
@@ -80,6 +83,9 @@ static void fill_other(struct pipeline_config *config)
 	config->unmatched = FALLBACK_FORWARD;
 	config->nat4_rules = 2;
 	config->nat4_counters = 2;
+	config->nat4_lower = 40;
+	config->nat4_upper = 41;
+	config->one_target = 1;
 }
 
 static const struct {
@@ -89,7 +95,8 @@ static const struct {
 	{CONSTANT_VXLAN_MASK, 0x08}, {CONSTANT_VXLAN, 0x08},   {CONSTANT_ONE_VNI, 0},
 	{CONSTANT_CHECK_SOURCES, 1}, {CONSTANT_ONE_RULE, 0},   {CONSTANT_ONE_SHAPE, 1},
 	{CONSTANT_COUNTERS, 2},      {CONSTANT_SINGLE_ARM, 1}, {CONSTANT_DROP_UNMATCHED, 0},
-	{CONSTANT_CHECK_BUFFERS, 1}, {CONSTANT_TRACE, 1},
+	{CONSTANT_CHECK_BUFFERS, 1}, {CONSTANT_TRACE, 1},      {CONSTANT_FOLD_LOWER, 40},
+	{CONSTANT_FOLD_UPPER, 41},   {CONSTANT_ONE_TARGET, 1},
 };
 
 /* Places the constants, and holds each placeholder of the program to what is expected. */

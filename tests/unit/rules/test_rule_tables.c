@@ -78,9 +78,9 @@ static struct answer ask_ipv4(const struct rule_tables *tables, const struct pac
 		    (answer.rule && answer.rule < slot->rule))
 			continue;
 		answer = (struct answer){.rule = slot->rule,
-					 .port = slot->port,
-					 .next_hop = slot->next_hop};
-		memcpy(answer.address, &slot->address, 4);
+					 .port = slot->target.port,
+					 .next_hop = slot->target.next_hop};
+		memcpy(answer.address, &slot->target.address, 4);
 	}
 	return answer;
 }
@@ -186,10 +186,59 @@ static void assert_counters(const struct rule_tables *tables)
 	assert_int_equal(tables->ipv4_counters,
 			 tables->ipv6_shape_count ? tables->ipv6.slot_count : 0);
 	assert_true(tables->counter_count >= tables->ipv4_counters + tables->ipv4.slot_count);
-	assert_true(tables->counter_count < tables->ipv4_counters + tables->ipv4.slot_count + 8);
-	assert_int_equal(tables->counter_count * sizeof(struct hits) % 128, 0);
+	assert_true(tables->counter_count < tables->ipv4_counters + tables->ipv4.slot_count + 16);
+	assert_int_equal(tables->counter_count * sizeof(struct rule_counter) % 128, 0);
 	for (size_t i = 0; i < tables->ipv4.slot_count; i++)
 		assert_int_equal(slots[i].counter, tables->ipv4_counters + i);
+}
+
+/* Folding is linear: if each bit of the mask has a place of its own, and one is free, no two keys give the same word. */
+static void assert_fold_separates(const struct rule_tables *tables)
+{
+	const struct nat4_key *mask = &tables->ipv4_shapes[0].mask;
+	int bits = __builtin_popcountll(mask->word[0]) + __builtin_popcountll(mask->word[1]);
+
+	assert_int_equal(tables->ipv4_shape_count, 1);
+	assert_true(bits < 64);
+	assert_int_equal(__builtin_popcountll(
+				 nat4_fold(mask, tables->ipv4_lower, tables->ipv4_upper)),
+			 bits);
+}
+
+/* The targets of folded keys: each is listed once. */
+static void assert_ipv4_targets(const struct rule_tables *tables)
+{
+	for (size_t i = 1; i < tables->ipv4_target_count; i++)
+		assert_true(memcmp(&tables->ipv4_targets[i - 1], &tables->ipv4_targets[i],
+				   sizeof(*tables->ipv4_targets)) < 0);
+	if (tables->ipv4_target_count == 1)
+		assert_memory_equal(&tables->ipv4_only.target, &tables->ipv4_targets[0],
+				    sizeof(tables->ipv4_only.target));
+}
+
+/* Folded keys are those of the slots, and lead to the same targets. */
+static void assert_folded(const struct rule_tables *tables)
+{
+	const struct nat4_slot *slots = tables->ipv4.slots;
+
+	assert_ipv4_targets(tables);
+	if (!tables->ipv4_lower) {
+		assert_null(tables->ipv4_keys);
+		assert_int_equal(tables->ipv4_target_count, 0);
+		return;
+	}
+	assert_fold_separates(tables);
+	for (size_t i = 0; i < tables->ipv4.slot_count; i++) {
+		if (!slots[i].rule) {
+			assert_int_equal(tables->ipv4_keys[i], NAT4_NO_KEY);
+			continue;
+		}
+		assert_int_equal(tables->ipv4_keys[i],
+				 nat4_fold(&slots[i].key, tables->ipv4_lower, tables->ipv4_upper));
+		assert_true(tables->ipv4_target_of[i] < tables->ipv4_target_count);
+		assert_memory_equal(&tables->ipv4_targets[tables->ipv4_target_of[i]],
+				    &slots[i].target, sizeof(slots[i].target));
+	}
 }
 
 /* What the datapath skips a shape by. */
@@ -232,6 +281,7 @@ static void check_set(struct rule_set *set)
 	assert_targets_differ(&tables);
 	assert_ipv4_shapes(&tables);
 	assert_counters(&tables);
+	assert_folded(&tables);
 	for (size_t i = 0; i < set->count * PACKETS_PER_RULE; i++) {
 		struct packet packet = rule_set_packet(set, &set->rules[i / PACKETS_PER_RULE]);
 
@@ -332,6 +382,7 @@ static void check_ports(struct nat_rule *rules, uint32_t count)
 	}
 	assert_int_equal(rule_tables_build(&tables, rules, count), 0);
 	assert_int_equal(tables.target_count, 100);
+	assert_folded(&tables);
 	for (uint32_t i = 0; i < count; i++) {
 		struct packet packet = {.version = 4, .vni = 7, .source_port = (uint16_t)i};
 		struct answer answer = ask_ipv4(&tables, &packet);
@@ -355,6 +406,72 @@ static void as_many_rules_as_fit(void **state)
 		    500); /* fails in seconds if all keys are equal; the next would take hours */
 	check_ports(rules, PIPELINE_MAX_RULES);
 	free(rules);
+}
+
+/* What two rules match on. */
+struct given {
+	uint8_t source, destination; /* prefix lengths */
+	bool source_port, destination_port, vni, protocol;
+};
+
+static void make_two(struct nat_rule rules[2], const struct given *given)
+{
+	for (size_t i = 0; i < 2; i++) {
+		rules[i] = (struct nat_rule){
+			.source = {.address.version = given->source ? 4 : 0,
+				   .length = given->source},
+			.destination = {.address.version = given->destination ? 4 : 0,
+					.length = given->destination},
+			.has_source_port = given->source_port,
+			.has_destination_port = given->destination_port,
+			.has_vni = given->vni,
+			.source_port = i,
+			.destination_port = i,
+			.vni = i,
+			.protocol = given->protocol ? NAT_PROTOCOL_UDP : NAT_PROTOCOL_ANY,
+			.to = {.address.version = 4, .port = i},
+		};
+		rules[i].source.address.bytes[0] = 10 + i;
+		rules[i].destination.address.bytes[0] = 10 + i;
+	}
+}
+
+/* Keys are folded if rotations keep all bits apart and leave one free. */
+static void folding(void **state)
+{
+	static const struct {
+		const char *sentence;
+		struct given given;
+		const char *expected;
+	} rows[] = {
+		{"a port", {0, 0, true, false, false, false}, "folded"},
+		{"an address", {32, 0, false, false, false, false}, "folded"},
+		{"two addresses", {32, 31, false, false, false, false}, "folded"},
+		{"no bit left", {32, 32, false, false, false, false}, "not"},
+		{"source, port, protocol", {32, 0, true, false, false, true}, "folded"},
+		{"destination, port, protocol", {0, 32, false, true, false, true}, "folded"},
+		{"an address and the VNI", {32, 0, false, false, true, false}, "folded"},
+		{"all but addresses", {0, 0, true, true, true, true}, "folded"},
+		{"addresses and a port", {32, 32, true, false, false, false}, "not"},
+		{"an address, ports, protocol", {32, 0, true, true, false, true}, "not"},
+		{"a prefix and ports", {24, 0, true, true, false, false}, "folded"},
+		{"all there is", {32, 32, true, true, true, true}, "not"},
+	};
+	int failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct nat_rule rules[2];
+		struct rule_tables tables;
+
+		make_two(rules, &rows[i].given);
+		assert_int_equal(rule_tables_build(&tables, rules, 2), 0);
+		assert_folded(&tables);
+		failed += row_differs(rows[i].sentence, tables.ipv4_lower ? "folded" : "not",
+				      rows[i].expected);
+		rule_tables_clear(&tables);
+	}
+	assert_int_equal(failed, 0);
 }
 
 /* Rules of `count` different shapes: the prefix length grows, and every other rule has a port. */
@@ -456,6 +573,7 @@ int main(void)
 		cmocka_unit_test(one_rule),
 		cmocka_unit_test(no_rules),
 		cmocka_unit_test(as_many_rules_as_fit),
+		cmocka_unit_test(folding),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(vnis),
 	};
