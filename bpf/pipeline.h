@@ -214,13 +214,15 @@ static inline __attribute__((always_inline)) __u64 rotate_left(__u64 word, __u32
 }
 
 /*
- * Folds a key into one word: the lower half of word 1 is rotated by `lower`, the upper half by `upper`, 1 to 63. These are
- * chosen so that no bits of the mask of the rules meet: then keys that differ give words that differ. Where no rotations do
- * that, keys are not folded.
+ * Folds a key into one word: the lower half of word 1 is rotated by `lower`, the upper half by `upper`, 1 to 63; with `upper`
+ * 0, which takes less time, the whole word by `lower`. These are chosen so that no bits of the mask of the rules meet: then
+ * keys that differ give words that differ. Where no rotations do that, keys are not folded.
  */
 static inline __attribute__((always_inline)) __u64 nat4_fold(const struct nat4_key *key,
 							     __u32 lower, __u32 upper)
 {
+	if (!upper)
+		return key->word[0] ^ rotate_left(key->word[1], lower);
 	return key->word[0] ^ rotate_left((__u32)key->word[1], lower) ^
 	       rotate_left(key->word[1] >> 32, upper);
 }

@@ -241,18 +241,22 @@ static void number_counters(struct rule_tables *tables, size_t ipv6_counters)
 /* Do keys that differ give words that differ, and none NAT4_NO_KEY? */
 static bool folds_well(const uint64_t *mask, uint32_t lower, uint32_t upper)
 {
-	const uint64_t ports = rotate_left((uint32_t)mask[1], lower);
-	const uint64_t rest = rotate_left(mask[1] >> 32, upper);
+	const struct nat4_key addresses = {{mask[0], 0}};
+	const struct nat4_key ports = {{0, (uint32_t)mask[1]}};
+	const struct nat4_key rest = {{0, mask[1] & ~(uint64_t)UINT32_MAX}};
+	const uint64_t one = nat4_fold(&addresses, lower, upper);
+	const uint64_t two = nat4_fold(&ports, lower, upper);
+	const uint64_t three = nat4_fold(&rest, lower, upper);
 
-	return !(mask[0] & ports) && !(mask[0] & rest) && !(ports & rest) &&
-	       (mask[0] | ports | rest) != NAT4_NO_KEY;
+	return !(one & two) && !(one & three) && !(two & three) &&
+	       (one | two | three) != NAT4_NO_KEY;
 }
 
 /* Chooses how keys are folded, if they can be. */
 static void choose_fold(struct rule_tables *tables, const uint64_t *mask)
 {
-	for (uint32_t lower = 1; lower < 64; lower++) {
-		for (uint32_t upper = 1; upper < 64; upper++) {
+	for (uint32_t upper = 0; upper < 64; upper++) {
+		for (uint32_t lower = 1; lower < 64; lower++) {
 			if (!folds_well(mask, lower, upper))
 				continue;
 			tables->ipv4_lower = lower;
