@@ -50,7 +50,7 @@ struct nat_target {
 	__u32 rule;
 	__be16 port;
 	__u16 next_hop;
-	__u32 counter; /* index in map `rule_hits` */
+	__u32 counter; /* among those that each CPU has in map `rule_hits` */
 };
 
 /*

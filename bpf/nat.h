@@ -155,7 +155,7 @@ static __always_inline bool fragment_is_fresh(__u64 seen_at)
 
 /*
  * The decision for a later fragment: true if its first was matched not long ago. The rule's number
- * is left 0 when the rules have changed since.
+ * is left 0 when the rules have changed since; then no rule counts it, and the kernel is asked for the way.
  */
 static __attribute__((noinline)) bool fragment_recall(struct packet *packet,
 						      struct nat_target *target)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The datapath. A frame on listen.interface passes the stages in order until one of them decides:
+ * The datapath. A frame on listen.interface is tried as a usual one, which nearly all are (usual.h). If it is not, it passes
+ * the stages in order until one of them decides:
  *
  *   tunnel_open   outer headers, source, VXLAN header, VNI
  *   inner_parse   inner Ethernet and IP headers

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the datapath (bpf/) and the program (src/) share, and nothing else: verdicts, events, the
- * configuration constants, and the keys and values of every map. Multi-byte fields are in host
+ * What the pipeline and the program (src/) share: verdicts, events, the configuration constants, and
+ * the keys and values of every map. Multi-byte fields are in host
  * order unless their type says __be.
  */
 #ifndef PIPELINE_H
@@ -180,7 +180,7 @@ struct nat4_slot {
 	struct nat4_key key;
 	struct nat4_target target;
 	__u32 rule;
-	/* the rule's index in map `rule_hits`: pipeline_config.nat4_counters + that of the slot, so that both can be read at once */
+	/* the rule's among those that each CPU has in map `rule_hits`: pipeline_config.nat4_counters + the slot's number */
 	__u32 counter;
 };
 

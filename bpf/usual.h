@@ -2,8 +2,10 @@
 /*
  * The usual packet's way, in one piece: UDP or TCP over IPv4, whole and without options, in a tunnel over IPv4 without
  * options or VLAN tags, that a rule matches and whose next hop is known, and that leaves in one piece. One check of the
- * bounds serves all headers, and words hold several fields. A packet that is not usual is left as it came, uncounted,
- * and takes the stages from the beginning: nothing is written before it is certain.
+ * bounds serves all headers but TCP's, which is longer than UDP's, and words hold several fields. A packet that is not
+ * usual is left as it came, uncounted, and takes the stages from the beginning: nothing is written before it is certain.
+ * A usual packet that may not be sent, since its source is denied, or since no rule matches and such packets are dropped,
+ * is dropped here, too.
  */
 #ifndef USUAL_H
 #define USUAL_H
@@ -27,7 +29,7 @@
 /* What is known of a usual frame. */
 struct usual {
 	struct counters *count;
-	struct hits *of_vni; /* NULL: it has none, or there is one VNI, which is counted by rule */
+	struct hits *of_vni; /* NULL: none yet; or there is one VNI, which the rules count */
 	__u64 length;
 	__u32 vni;    /* VNI_NONE: did not get that far */
 	__u32 events; /* that were counted: a bit 1 << EVENT_x each, for `explain` */
@@ -55,6 +57,7 @@ static __always_inline bool is_plain_ipv4(__u64 word)
 	return (word & bpf_htonl(0xffffff00)) == bpf_htonl(0x08004500);
 }
 
+/* Of such a word of IPv4; of UDP, that from the ports on. */
 static __always_inline __u32 length_in(__u64 word)
 {
 	return bpf_ntohs((__u16)(word >> 32));
@@ -67,7 +70,7 @@ static __always_inline bool usual_outer(const void *frame, __u64 length)
 
 	if (!is_plain_ipv4(word) || length_in(word) != (__u32)length - USUAL_IP_OUTER)
 		return false;
-	/* flags and offset, TTL, protocol */
+	/* flags and offset, TTL, protocol: DF and TTL may be anything */
 	if ((frame_u32(frame + USUAL_IP_OUTER + 6) & bpf_htonl(0xbfff00ff)) !=
 	    bpf_htonl(IPPROTO_UDP))
 		return false;
@@ -86,6 +89,7 @@ static __always_inline __u32 usual_inner(const void *frame, __u64 length)
 	if (!is_plain_ipv4(word))
 		return 0;
 	word = frame_u32(frame + USUAL_IP + 6);
+	/* whole: DF and the reserved bit may be anything */
 	if (word & bpf_htonl(0x3fff0000))
 		return 0;
 	switch (word >> 24) {
@@ -116,7 +120,7 @@ static __always_inline __u32 usual_look_up(const struct nat4_key *masked)
 static __always_inline const volatile struct nat4_target *
 usual_folded(const struct nat4_key *masked, __u32 counter)
 {
-	const struct rule_counter *hits = rule_hits_of(counter, CONSTANT(RULE_COUNTERS));
+	const struct rule_counter *hits = rule_hits_of(counter, CONSTANT(COUNTERS_PER_CPU));
 	__u32 index;
 
 	if (!hits || hits->key != nat4_fold(masked, CONSTANT(FOLD_LOWER), CONSTANT(FOLD_UPPER)))
@@ -128,16 +132,19 @@ usual_folded(const struct nat4_key *masked, __u32 counter)
 	return bpf_map_lookup_elem(&nat4_targets, &index);
 }
 
-/* The target of the rule that matches, and the rule's index in map `rule_hits`; NULL: none does. */
+/*
+ * The target of the rule that matches, and a CPU's counter of the rule; NULL: none does. With one shape the number of the
+ * shape, which keys in the tables have, is 0. A place may be NO_SLOT: nothing is found there.
+ */
 static __always_inline const volatile struct nat4_target *usual_rule(const struct nat4_key *key,
 								     __u32 *counter)
 {
 	const struct nat4_key masked = {
-		{key->word[0] & CONSTANT(RULE_MASK0), key->word[1] & CONSTANT(RULE_MASK1)}};
+		{key->word[0] & CONSTANT(SHAPE_MASK0), key->word[1] & CONSTANT(SHAPE_MASK1)}};
 	const struct nat4_slot *slot;
 	__u32 place;
 
-	*counter = CONSTANT(COUNTERS);
+	*counter = CONSTANT(FIRST_COUNTER);
 	if (CONSTANT(ONE_RULE))
 		return masked.word[0] == CONSTANT(RULE_KEY0) &&
 				       masked.word[1] == CONSTANT(RULE_KEY1)
@@ -151,6 +158,7 @@ static __always_inline const volatile struct nat4_target *usual_rule(const struc
 	slot = bpf_map_lookup_elem(&nat4_slots, &place);
 	if (!slot || !slot->rule)
 		return NULL;
+	/* nat4_find() has compared; here, as there, `|` for one branch instead of two */
 	if (CONSTANT(ONE_SHAPE) &&
 	    (masked.word[0] ^ slot->key.word[0]) | (masked.word[1] ^ slot->key.word[1]))
 		return NULL;
@@ -245,10 +253,10 @@ static __always_inline int usual_drop(const struct usual *usual, enum verdict ve
 	return XDP_DROP;
 }
 
-/* The number of the rule with an index in map `rule_hits`, for `explain`. */
+/* The number of the rule with a counter, for `explain`. */
 static __always_inline __u32 usual_number(__u32 counter)
 {
-	__u32 place = counter - CONSTANT(COUNTERS);
+	__u32 place = counter - CONSTANT(FIRST_COUNTER);
 	const struct nat4_slot *slot;
 
 	if (CONSTANT(ONE_RULE))
@@ -257,11 +265,11 @@ static __always_inline __u32 usual_number(__u32 counter)
 	return slot ? slot->rule : 0;
 }
 
-/* Strips the tunnel, sends the packet, and counts it: the action. `counter`: index of its rule in map `rule_hits`. */
+/* Strips the tunnel, sends the packet, and counts it, `counter` for its rule: the action. */
 static __always_inline int usual_send(struct xdp_md *ctx, struct usual *usual, __u32 counter)
 {
 	enum verdict verdict = CONSTANT(SINGLE_ARM) ? VERDICT_TRANSMITTED : VERDICT_REDIRECTED;
-	struct rule_counter *hits = rule_hits_of(counter, CONSTANT(RULE_COUNTERS));
+	struct rule_counter *hits = rule_hits_of(counter, CONSTANT(COUNTERS_PER_CPU));
 	int action = XDP_ABORTED;
 
 	if (hits)

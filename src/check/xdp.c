@@ -316,8 +316,9 @@ void check_egress(const struct check *check)
 			  "systemctl reload %s", check->unit);
 	else if (check->forward.has_peer && link->transmit == ANSWER_NO)
 		check_find(
-			check, FINDING_WARN,
-			"%s's peer takes no redirected frames; on the peer: ethtool -K PEER gro on",
+			check, FINDING_FAIL,
+			"%s's peer takes no redirected frames, so that all are lost; on the peer: "
+			"ethtool -K PEER gro on",
 			link->name);
 	else if (!check->forward.has_peer && refuses_frames(link, &check->forward))
 		check_find(

@@ -9,7 +9,7 @@
 #include "bpf/constants.h"
 #include "datapath/internal.h"
 
-/* The lower and the upper half of the VXLAN header, as a program loads it from a frame. */
+/* The eight bytes of a VXLAN header with these flags and this VNI, as a program loads them from a frame. */
 static uint64_t vxlan_word(uint32_t flags, uint32_t vni)
 {
 	const uint32_t header[2] = {htonl(flags << 24), htonl(vni << 8)};
@@ -19,7 +19,7 @@ static uint64_t vxlan_word(uint32_t flags, uint32_t vni)
 	return word;
 }
 
-/* The usual way takes words of the frame apart as a little-endian CPU loads them. */
+/* It takes words of the frame apart as a little-endian CPU loads them; and a usual packet has a rule. */
 static bool has_usual_way(const struct pipeline_config *config)
 {
 	return htonl(1) != 1 && config->nat4_shapes;
@@ -44,14 +44,14 @@ static void constants_choose(const struct pipeline_config *config, uint64_t *val
 	values[CONSTANT_TABLE_SEED] = config->nat4.seed;
 	values[CONSTANT_TABLE_BUCKET_MASK] = config->nat4.bucket_mask;
 	values[CONSTANT_TABLE_SLOTS] = config->nat4.slots;
-	values[CONSTANT_COUNTERS] =
+	values[CONSTANT_FIRST_COUNTER] =
 		config->nat4_rules == 1 ? config->nat4_only.counter : config->nat4_counters;
-	values[CONSTANT_RULE_COUNTERS] = config->rule_counters;
+	values[CONSTANT_COUNTERS_PER_CPU] = config->rule_counters;
 	values[CONSTANT_FOLD_LOWER] = config->nat4_lower;
 	values[CONSTANT_FOLD_UPPER] = config->nat4_upper;
 	values[CONSTANT_ONE_TARGET] = config->one_target;
-	values[CONSTANT_RULE_MASK0] = config->nat4_shape[0].mask.word[0];
-	values[CONSTANT_RULE_MASK1] = config->nat4_shape[0].mask.word[1];
+	values[CONSTANT_SHAPE_MASK0] = config->nat4_shape[0].mask.word[0];
+	values[CONSTANT_SHAPE_MASK1] = config->nat4_shape[0].mask.word[1];
 	values[CONSTANT_RULE_KEY0] = config->nat4_only.key.word[0];
 	values[CONSTANT_RULE_KEY1] = config->nat4_only.key.word[1];
 	values[CONSTANT_UDP_CHECKSUM] = config->udp_checksum;
