@@ -86,8 +86,10 @@ $(BUILD):
 	mkdir -p $@
 
 # Runs before anything is compiled, and says what to do where a compiler would only fail. `sudo make demo` and
-# `sudo make test` build as root; another user cannot overwrite these files.
+# `sudo make test` build as root; another user cannot overwrite these files. The bench needs root anyway, and
+# `make clean` would remove its history.
 READY_TOOLS = $(firstword $(CC)) $(firstword $(CLANG)) $(BPFTOOL) pkg-config gzip
+READY_AGAIN = $(if $(filter bench,$(MAKECMDGOALS)),run it as root: sudo make bench,to begin anew: sudo make clean)
 READY_FAIL  = { echo "make: $(1)" >&2; exit 1; }
 .PHONY: ready
 ready:
@@ -97,7 +99,7 @@ ready:
 		$(call READY_FAIL,a library is not installed; to install what is missing: sudo make deps)
 	@other=$$(find $(BUILD) -maxdepth 4 -path $(BUILD)/system -prune -o \
 		! -writable \( -path $(BUILD) -o -name '*.[dho]' \) -print -quit 2> /dev/null); [ -z "$$other" ] || \
-		$(call READY_FAIL,$$other belongs to $$(stat -c %U "$$other") and $$(id -un) cannot write to it; to begin anew: sudo make clean)
+		$(call READY_FAIL,$$other belongs to $$(stat -c %U "$$other") and $$(id -un) cannot write to it; $(READY_AGAIN))
 
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk

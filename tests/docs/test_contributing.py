@@ -104,6 +104,9 @@ class Make(unittest.TestCase):
                     said = self.refusal(f"BUILD={path}", without=without)
                     self.assertIn(f"make: {named} belongs to nobody", said)
                     self.assertIn("sudo make clean", said)
+                    said = self.refusal("bench", f"BUILD={path}", without=without)
+                    self.assertIn("run it as root: sudo make bench", said)
+                    self.assertNotIn("clean", said)
 
 
 if __name__ == "__main__":
