@@ -11,13 +11,14 @@ from lib.answers import ANYWHERE, IS_WHOLE, Routed, Weather, rules, unmatched
 from lib.command import need_commands, wait_for
 from lib.namespace import Namespace, veth
 from lib.port import Port
+from lib.program import PATIENCE
 
 
 class Life(Routed):
     """The storm goes on while the instance changes hands."""
 
-    GAP = 100  # answers that may leave until the rules are there again: a tenth of a second; from
-    # Linux 6.9 on they do not go away: none
+    GAP = 100 * PATIENCE  # answers that may leave until the rules are there again: a tenth of a
+    # second; from Linux 6.9 on they do not go away: none
 
     def setUp(self):
         super().setUp()
