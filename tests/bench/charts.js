@@ -139,22 +139,6 @@ function course(name, runs) {
   return card(`${goal.title}${unit}`, svg);
 }
 
-function stageBar() {
-  const stages = Object.entries(series.stages), total = stages.reduce((sum, [, s]) => sum + Math.max(0, s.median), 0);
-  const wide = 560, svg = make("svg", {viewBox: `0 0 ${wide} 54`, role: "img"});
-  let x = 0;
-  const key = make("div", {class: "key"});
-  stages.forEach(([name, stage], at) => {
-    const width = Math.max(0, stage.median) / total * wide, fill = `var(--s${at + 1})`;
-    svg.append(make("rect", {x, y: 0, width: Math.max(0, width - 2), height: 46, rx: 3, fill,
-      tip: `${name}\n${stage.median.toFixed(1)} ns, from ${stage.min.toFixed(1)} to ${stage.max.toFixed(1)}`}));
-    x += width;
-    key.append(make("i", {style: `background:${fill}`}), make("span", {}, name), make("b", {}, `${stage.median.toFixed(1)} ns`));
-  });
-  key.append(make("i", {}), make("span", {}, "together"), make("b", {}, `${total.toFixed(1)} ns`));
-  return make("div", {}, svg, key);
-}
-
 /* Lines over a logarithmic axis of time: the share of packets in each step of it. */
 function histogram(curves, options) {
   const wide = 1060, high = 300, left = 56, bottom = 34, PER_DECADE = options.steps || 24;

@@ -6,8 +6,6 @@ from lib import program
 FRAGMENT = {"forward": {"oversize": "fragment"}}
 NOTHING_MATCHES = {"nat": [{"match": {"source_port": 1, "protocol": "udp"},
                             "to": "10.20.0.2:8081"}]}
-NO_RULES = {"nat": []}
-KEEP = {"forward": {"next_hop": "keep", "unmatched": "forward"}}
 
 
 def many_rules(count):

@@ -39,11 +39,15 @@ class Scope(contextlib.ExitStack):
         self.callback(function, *arguments, **options)
 
 
-def frame(inner_size):
-    """The bench's frame: one UDP packet in the tunnel, `inner_size` bytes with its IP header."""
+def frame(inner_size, tagged=False):
+    """
+    The bench's frame: one UDP packet in the tunnel, `inner_size` bytes with its IP header. `tagged`:
+    with a VLAN tag in front of the tunnel, for one flow and one VNI.
+    """
     payload = bytes(n % 256 for n in range(inner_size - 28))
     packet = frames.udp("10.2.41.20", "10.2.41.10", 42844, 514, payload)
-    return frames.tunnel(frames.inner(packet, destination=INNER_MAC))
+    return frames.tunnel(frames.inner(packet, destination=INNER_MAC),
+                         vlans=[(frames.ETH_VLAN, 5)] if tagged else ())
 
 
 class Chain:
@@ -293,11 +297,11 @@ class SingleArm(Pipeline):
 class Source:
     """The generator, source.c, at the beginning of a chain."""
 
-    def __init__(self, chain, inner_size=98, flows=1, vnis=1, cpus=None):
+    def __init__(self, chain, inner_size=98, flows=1, vnis=1, cpus=None, tagged=False):
         self.chain = chain
         path = f"/run/frame-{chain.number}-{next(_numbers)}"
         with open(path, "wb") as file:
-            file.write(frame(inner_size))
+            file.write(frame(inner_size, tagged))
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             chain.source.command(os.path.join(BUILD, "source"), "s0", path, chain.sink_map,
                                  str(flows), str(vnis), *map(str, cpus or one_cpu())),

@@ -68,27 +68,63 @@ class Findings:
 def alternate(contestants, pace):
     """
     Measures contestants in turn. `contestants`: {name: (source, frames that arrive for each
-    packet)}. Every other round goes backwards, so that a machine that slows down favours nobody.
+    packet)}.
     """
     rates = Rates(contestants)
-    for number in range(pace.rounds):
-        names = list(contestants)
-        for name in names if number % 2 == 0 else reversed(names):
-            source, frames = contestants[name]
-            rates.taken[name].append(arriving(name, source, pace) / frames)
+    for name in turns(contestants, pace.rounds):
+        source, frames = contestants[name]
+        rates.taken[name].append(arriving(name, source, pace) / frames)
     return rates
 
 
+def turns(names, rounds):
+    """
+    Who is measured when: each once a round. Every other round goes backwards, so that a machine
+    that slows down favours nobody.
+    """
+    names = list(names)
+    for number in range(rounds):
+        yield from names if number % 2 == 0 else reversed(names)
+
+
+def lengths(pace):
+    """
+    If the sender did not get to run in a short turn, as the machine is busy, it gets a longer one.
+    """
+    return pace.length, 4 * pace.length, 16 * pace.length
+
+
 def arriving(name, source, pace):
-    """
-    Frames a second. If the sender did not get to run in a short turn, as the machine is busy, it
-    gets a longer one.
-    """
-    for length in (pace.length, 4 * pace.length, 16 * pace.length):
+    """Frames a second."""
+    for length in lengths(pace):
         arrived, _ = source.measure(pace.warm, length)
         if arrived:
             return arrived
     raise AssertionError(f"{name}: nothing arrived")
+
+
+def program_times(sources, pace):
+    """
+    Run times of the XDP programs on in0 in ns a packet, measured in turn: {name: one a round}.
+    Their clock costs, so no rates are measured meanwhile.
+    """
+    ids = {name: source.chain.program_id() for name, source in sources.items()}
+    taken = {name: [] for name in sources}
+    with ProgramTimes():
+        for name in turns(sources, pace.rounds):
+            taken[name].append(running(name, sources[name], ids[name], pace))
+    return taken
+
+
+def running(name, source, program_id, pace):
+    """The run time for each packet of a turn, ns."""
+    for length in lengths(pace):
+        before = program_time(program_id)
+        source.measure(pace.warm, length)
+        after = program_time(program_id)
+        if after[1] > before[1]:
+            return (after[0] - before[0]) / (after[1] - before[1])
+    raise AssertionError(f"{name}: its program did not run")
 
 
 class ProgramTimes:

@@ -11,7 +11,8 @@ from lib.daemon import PINS
 
 import ground
 from ground import Kernel, Least, Pipeline, Redirect
-from measure import spread
+from measure import spread, turns
+
 OURS = "vxlan-pipeline"
 STEADY = 85000  # packets a second
 
@@ -96,15 +97,14 @@ def time_programs(findings, chains, pace):
     Run times of our program, of least, and of a bare redirect, which shows the share of enqueueing
     in all. In turns, so that a percentile is compared with one that was taken shortly before.
     """
-    seconds, turns = (1, 1) if pace.quick else (4, 3)
+    seconds, rounds = (1, 1) if pace.quick else (4, 3)
     link = os.path.join(PINS, chains[OURS].instance, "link")
     p99, series = {name: [] for name in chains}, {name: {} for name in chains}
-    for turn in range(turns):
-        for name in chains if turn % 2 == 0 else reversed(chains):
-            times = time_program(chains[name], link if name == OURS else "-", seconds)
-            for ns, runs in times:
-                series[name][ns] = series[name].get(ns, 0) + runs
-            p99[name].append(percentile(times, 99))
+    for name in turns(chains, rounds):
+        times = time_program(chains[name], link if name == OURS else "-", seconds)
+        for ns, runs in times:
+            series[name][ns] = series[name].get(ns, 0) + runs
+        p99[name].append(percentile(times, 99))
     findings.figure("p99", spread(p99[OURS]))
     for figure, other in (("p99_bare", "bare redirect"), ("p99_least", "least")):
         findings.figure(figure, spread(

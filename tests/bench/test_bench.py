@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The bench runs and writes its files, and its yardstick is honest. Its figures are not tested."""
 
+import importlib.machinery
+import importlib.util
 import json
 import os
 import re
@@ -8,13 +10,16 @@ import signal
 import subprocess
 import time
 import unittest
+import unittest.mock
 
 from lib import frames, program
 from lib.command import need_commands, run
 
 import ground
 import history
+import measure
 import same_bytes
+import sections
 
 BENCH = os.path.join(program.ROOT, "tests", "bench", "run")
 
@@ -55,6 +60,28 @@ class Yardstick(unittest.TestCase):
         self.assertEqual(changed, 0xFFFF)  # whose complement is zero
 
 
+class Ways(unittest.TestCase):
+    """What section `stages` says of a way through the program is of packets that take this way."""
+
+    def test_only_a_frame_with_a_tag_takes_the_stages(self):
+        for name, (changes, _, tagged) in sections.ENDS.items():
+            with self.subTest(name):
+                self.assertEqual(name.split(": ")[0], "stages" if tagged else "usual way")
+                # without rules no packet would take the usual way
+                self.assertTrue(program.merge(ground.Pipeline.BASE, changes)["nat"])
+        usual, tagged = ground.frame(98), ground.frame(98, tagged=True)
+        self.assertEqual(usual[12:15].hex(), "080045")  # what usual_outer() wants first
+        self.assertEqual(tagged[:12] + tagged[16:], usual)
+        self.assertEqual(tagged[12:14].hex(), "8100")
+
+    def test_no_verdict_stands_for_another(self):
+        """Each end has the verdict that its name says, or the bench fails."""
+        wrong = {**sections.ENDS, "stages: forwarded": ({}, "unmatched", True)}
+        with unittest.mock.patch.object(sections, "ENDS", wrong), ground.Scope() as scope, \
+                self.assertRaisesRegex(AssertionError, "stages: forwarded: packets end in redirec"):
+            sections.stages(measure.Findings(), scope, measure.Pace(quick=True))
+
+
 class Bench(unittest.TestCase):
     def setUp(self):
         self.work = program.Workspace().__enter__()
@@ -80,16 +107,19 @@ class Bench(unittest.TestCase):
                     self.assertGreater(figure["min"], 0)
 
     def test_a_quick_look(self):
-        result = run(*self.command("throughput", "arms", "steady", "start"), timeout=120)
+        result = run(*self.command("throughput", "arms", "stages", "steady", "start"), timeout=120)
         document = json.loads(self.read("bench.json"))
         self.assertTrue(document["quick"])
         self.assertEqual({figure["section"] for figure in document["figures"].values()},
-                         {"throughput", "arms", "steady", "start"})
+                         {"throughput", "arms", "stages", "steady", "start"})
         self.assertLessEqual({"least_98", "above_least", "fragmenting_least", "bare_98",
                               "p99_bare"}, set(document["figures"]))
         self.check_figures(document, result.stdout)
-        self.assertEqual(set(document["series"]), {"throughput", "cost", "arms", "latency", "loss",
-                                                   "timing"})
+        self.assertEqual(set(document["series"]), {"throughput", "cost", "arms", "program",
+                                                   "latency", "loss", "timing"})
+        self.assertEqual(set(document["series"]["program"]),
+                         {"least", "bare redirect", *sections.ENDS})
+        self.assertIn(os.path.join(self.work.path, "bench.html"), result.stdout)
         self.check_page(document)
         self.check_history(document)
 
@@ -120,17 +150,31 @@ class Bench(unittest.TestCase):
         self.check_figures(document, result.stdout)
         self.check_page(document)
 
-    def test_against_a_build_that_does_nothing(self):
-        """It says its version; what else it says ends up in the complaint."""
+    def idle_build(self):
+        """It says its version, and can do nothing else."""
         other = self.work.file("other", "#!/bin/sh\n"
                                "[ \"$1\" != --version ] || { echo vxlan-pipeline 0.0.1; exit; }\n"
                                "echo moon >&2; exit 1\n")
         os.chmod(other, 0o755)
+        return other, f"--against {other} does nothing of all this: moon"
+
+    def test_against_a_build_that_does_nothing(self):
+        other, complaint = self.idle_build()
         result = run(*self.command("against"), "--against", other, check=False)
         self.assertEqual(result.returncode, 1)
-        self.assertEqual(result.stderr.splitlines()[-1],
-                         f"bench: --against {other} does nothing of all this: moon")
+        self.assertEqual(result.stderr.splitlines()[-1], f"bench: {complaint}")
         self.assertEqual(os.listdir(self.work.path), ["other"])
+
+    def test_what_was_measured_before_a_failure_is_written(self):
+        other, complaint = self.idle_build()
+        result = run(*self.command("arms", "against"), "--against", other, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr.splitlines()[-1], f"bench: {complaint}")
+        document = json.loads(self.read("bench.json"))
+        self.assertEqual(list(document["figures"]), ["arms"])
+        self.assertEqual(document["notes"][-1], f"not everything was measured: {complaint}")
+        self.check_page(document)
+        self.check_history(document)
 
     def test_interrupted(self):
         """SIGINT ends the bench soon, with one line. `env` undoes a shell that ignores SIGINT."""
@@ -147,6 +191,17 @@ class Bench(unittest.TestCase):
         self.assertEqual(os.listdir(self.work.path), [os.path.basename(before)])
         self.assertEqual(self.read("history.jsonl"), '{"when": "before"}\n')
 
+    def test_a_part_does_not_replace_the_whole(self):
+        loader = importlib.machinery.SourceFileLoader("bench_run", BENCH)
+        module = importlib.util.module_from_spec(
+            importlib.util.spec_from_loader(loader.name, loader))
+        loader.exec_module(module)
+        part = os.path.join(ground.BUILD, "part")
+        for words, directory in (([], ground.BUILD), (["--quick"], part), (["--only", "arms"], part),
+                                 (["--quick", "--output", "there"], "there")):
+            with self.subTest(words):
+                self.assertEqual(module.options(words).output, directory)
+
     def test_refusals(self):
         nothing = os.path.join(self.work.path, "nothing")
         silent = self.work.file("silent", "#!/bin/sh\n")
@@ -158,13 +213,15 @@ class Bench(unittest.TestCase):
                 (["--against", self.work.path], 2, "vxlan-pipeline: not there, or no program"),
                 (["--against", __file__], 2, "not there, or no program"),
                 (["--against", "/bin/true"], 2, "bench: --against /bin/true: no vxlan-pipeline"),
-                (["--against", silent], 2, "says no version")):
+                (["--against", silent], 2, "says no version"),
+                (["--output", f"{silent}/below"], 2,
+                 f"bench: --output {silent}/below: Not a directory")):
             with self.subTest(words):
                 result = run(BENCH, "--output", nothing, *words, check=False)
                 self.assertEqual(result.returncode, status, result.stderr)
                 self.assertIn(complaint, result.stderr.splitlines()[-1])
                 self.assertFalse(os.path.exists(nothing))
-                if words[0] == "--against":
+                if words[0] in ("--against", "--output"):
                     self.assertEqual(len(result.stderr.splitlines()), 1)
 
 
