@@ -57,6 +57,7 @@ def prepare(directory):
     sh("ip link set lo up")
     for name in ("ens5", "ens6"):
         sh(f"ip link add {name} type veth peer name {name}-peer"
+           f" && ethtool -K {name}-peer gro on"
            f" && ip link set {name}-peer up && ip link set {name} up")
     sh("ip addr add 192.0.2.2/24 dev ens6 && ip route add default via 192.0.2.1 && ip neigh add"
        " 192.0.2.1 lladdr 02:00:00:00:00:01 dev ens6 nud permanent")
