@@ -172,7 +172,10 @@ class Watched(Lifecycle):
         or this test waited for a CPU does not count: other work on the machine caused it.
         """
         since, starved = time.monotonic(), starvation(self.daemon.pid)
-        wait_for(condition, 20, what)
+        try:
+            wait_for(condition, 20, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; /healthz: {self.get().text}") from None
         took = time.monotonic() - since
         starved = starvation(self.daemon.pid) - starved
         if VERBOSE:
