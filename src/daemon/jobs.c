@@ -176,6 +176,16 @@ static void note_passed(struct daemon *daemon, const struct counters *counters, 
 	daemon->passed = passed;
 }
 
+/* A mark that is missing together with all other pins was not taken away: the BPF file system was unmounted. */
+static void note_drained(struct daemon *daemon)
+{
+	const char *instance = daemon->options->instance;
+	bool drained = instance_is_drained(instance);
+
+	if (drained || !datapath_is_unpinned(instance))
+		daemon->drained = drained;
+}
+
 static int64_t job_health(struct daemon *daemon, int64_t now)
 {
 	struct datapath_condition condition;
@@ -190,7 +200,7 @@ static int64_t job_health(struct daemon *daemon, int64_t now)
 			     &condition, &daemon->self, &daemon->reloads);
 		if (condition.state != DATAPATH_ABSENT) {
 			note_passed(daemon, &condition.counters, now);
-			daemon->drained = instance_is_drained(daemon->options->instance);
+			note_drained(daemon);
 		}
 	}
 	if (applied_any(&daemon->applied) && !daemon->applied.may_pass)
