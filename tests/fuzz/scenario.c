@@ -172,6 +172,28 @@ static void draw_rule(struct scenario *scenario, struct scenario_rule *rule, str
 		rule->name = (uint32_t)(rule - scenario->rules) + 1;
 }
 
+/* Has the rule match on what the first one matches on, ports and the like with values of their own. */
+static void draw_alike(const struct scenario *scenario, struct scenario_rule *rule,
+		       struct random *random)
+{
+	const struct scenario_rule *first = &scenario->rules[0];
+
+	rule->source = first->source;
+	rule->destination = first->destination;
+	rule->source_port = rule->destination_port = rule->vni = -1;
+	if (first->source_port >= 0)
+		rule->source_port = RANDOM_PICK(random, scenario->ports);
+	if (first->destination_port >= 0)
+		rule->destination_port = RANDOM_PICK(random, scenario->ports);
+	if (first->vni >= 0)
+		rule->vni = RANDOM_PICK(random, scenario->pool_vnis);
+	rule->protocol = first->protocol ? random_chance(random, 60) ? 17 : 6 : 0;
+	if (rule->to_version != first->to_version) {
+		rule->to_version = first->to_version;
+		memcpy(rule->to, first->to, sizeof(rule->to));
+	}
+}
+
 static void draw_rules(struct scenario *scenario, struct random *random)
 {
 	static const uint32_t counts[] = {0, 1, 1, 2, 3, 5, 8, 20, 40};
@@ -179,6 +201,10 @@ static void draw_rules(struct scenario *scenario, struct random *random)
 	scenario->rule_count = RANDOM_PICK(random, counts);
 	for (size_t i = 0; i < scenario->rule_count; i++)
 		draw_rule(scenario, &scenario->rules[i], random);
+	if (random_chance(random, 40)) {
+		for (size_t i = 1; i < scenario->rule_count; i++)
+			draw_alike(scenario, &scenario->rules[i], random);
+	}
 	if (!random_chance(random, 8) || !scenario->rule_count)
 		return;
 	/* adds many rules of one shape behind the others */

@@ -116,6 +116,8 @@ class Ground(unittest.TestCase):
                 self.cli("stop", "--instance", instance, check=False, timeout=10)
         for directory in (os.path.join(PINS, instance), os.path.join(STATE, instance)):
             shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(OSError):  # of another instance
+            os.rmdir(PINS)
 
     CONFIG = {
         "listen": {"interface": "in0"},

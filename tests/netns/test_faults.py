@@ -208,16 +208,41 @@ class Unmounted(Watched):
         wait_for(lambda: self.out_port.receive(is_ip, quiet=0.1) == [], 2, "silence")
         napi(self.collector, "c0", True)
 
-    def test_unmounted(self):
-        """
-        Traffic goes on while the BPF file system is unmounted, and /healthz names the cause. Once
-        it is mounted again, the daemon pins everything again, and the counters go on.
-        """
+    def start_apart(self):
         need_commands("unshare", "nsenter")
         self.daemon = Daemon(self, self.appliance, *OWN_BPFFS[1:], program.PROGRAM, "run",
                              "-c", self.write(), instance=self.instance, name=OWN_BPFFS[0],
                              executable="unshare").ready()
         wait_for(self.is_well, 10, "health")
+
+    def test_unmounted_between_two_looks(self):
+        """
+        The mark of a drained instance goes with the pins that the daemon has just seen: it is not
+        taken for undrained. The daemon is slowed down where it looks for the mark.
+        """
+        need_commands("strace")
+        self.start_apart()
+        self.cli("drain", "--instance", self.instance)
+        self.told_when(lambda: "draining" in self.get().text, "drained")
+        slow = ("-qq", "-o", "/dev/null", "-e", "trace=access", "-e",
+                "inject=access:delay_enter=300000", "-p", str(self.daemon.pid))
+        for _ in range(4):
+            with subprocess.Popen(["strace", *slow]) as strace:
+                try:
+                    time.sleep(0.5)
+                    self.inside("umount", "--lazy", "/sys/fs/bpf")
+                    time.sleep(1)
+                finally:
+                    strace.terminate()
+            self.inside("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
+            self.told_when(lambda: "draining" in self.get().text, "mounted and drained still")
+
+    def test_unmounted(self):
+        """
+        Traffic goes on while the BPF file system is unmounted, and /healthz names the cause. Once
+        it is mounted again, the daemon pins everything again, and the counters go on.
+        """
+        self.start_apart()
         self.lose(5)
         self.assertEqual(self.lost(), 5)
         pinned = self.pinned()
