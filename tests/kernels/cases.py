@@ -87,6 +87,10 @@ def configurations():
     yield "IPv6 rules of 64 shapes, routed", merge(SMALL, {"forward": {"next_hop": "route"},
                                                            "nat": V6_RULES})
     yield f"{RULES} rules", merge(SMALL, {"nat": rules_of_one_shape(RULES)})
+    yield "rules of one shape, two targets, routed", merge(SMALL, {
+        "forward": {"next_hop": "route"},
+        "nat": rules_of_one_shape(99) + [{"match": {"source_port": 9, "destination_port": 9},
+                                          "to": "192.0.2.10"}]})
     yield "DF never cleared, single-arm", merge(EVERYTHING, SINGLE_ARM, {
         "inner": {"clear_df_above": "never"}})
     yield from every_pair_of_modes()
