@@ -53,7 +53,7 @@ enum constant {
 #ifdef __bpf__
 /*
  * Volatile: loaded where it is used, since keeping it takes more than loading it again. Only for functions that are inlined
- * into vxlan_pipeline(): in one of its own the placeholder would stay, and is never 0 (tests/lint/test_constants.py).
+ * into vxlan_pipeline(): in one of its own the placeholder would stay, and is never 0. A unit test holds this.
  */
 #define CONSTANT(name)                                                                    \
 	({                                                                                \

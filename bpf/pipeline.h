@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the pipeline and the program (src/) share: verdicts, events, the configuration constants, and
- * the keys and values of every map. Multi-byte fields are in host
- * order unless their type says __be.
+ * the keys and values of every map. Multi-byte fields are in host order unless their type says __be.
  */
 #ifndef PIPELINE_H
 #define PIPELINE_H

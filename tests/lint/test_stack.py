@@ -5,15 +5,53 @@ verifier counts what it visits, so that only some configurations and kernels wou
 """
 
 import os
+import struct
 import unittest
 
 from lib import program
-from lib.elf import STT_SECTION, Elf
 
 OBJECT = os.path.join(os.path.dirname(program.PROGRAM), "pipeline.bpf.o")
 MAX_BPF_STACK, UNIT = 512, 32  # include/linux/filter.h; kernel/bpf/verifier.c, check_max_stack_depth()
+SHT_SYMTAB, SHT_REL, STT_FUNC, STT_SECTION = 2, 9, 2, 3
 MOV64_X, ADD64_K, CALL, PSEUDO_CALL, FRAME = 0xbf, 0x07, 0x85, 1, 10
 LDX, ST, STX = 1, 2, 3
+
+
+class Elf:
+    """Sections, functions and calls of a relocatable object of BPF."""
+
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            self.data = file.read()
+        offset, size, count = struct.unpack_from("<Q", self.data, 40)[0], *struct.unpack_from(
+            "<HH", self.data, 58)
+        self.sections = [struct.unpack_from("<IIQQQQIIQQ", self.data, offset + n * size)
+                         for n in range(count)]
+        table = next(s for s in self.sections if s[1] == SHT_SYMTAB)
+        self.names = self.bytes(self.sections[table[6]])
+        self.symbols = list(struct.iter_unpack("<IBBHQQ", self.bytes(table)))
+
+    def bytes(self, section):
+        return self.data[section[4]:section[4] + section[5]]
+
+    def name(self, symbol):
+        return self.names[symbol[0]:self.names.index(b"\0", symbol[0])].decode()
+
+    def functions(self):
+        """{(section, offset): (name, instructions)}"""
+        answer = {}
+        for symbol in self.symbols:
+            if symbol[1] & 15 == STT_FUNC:
+                code = self.bytes(self.sections[symbol[3]])[symbol[4]:symbol[4] + symbol[5]]
+                answer[symbol[3], symbol[4]] = (self.name(symbol),
+                                                list(struct.iter_unpack("<BBhi", code)))
+        return answer
+
+    def relocations(self, section):
+        """{offset of an instruction: the symbol that it names}"""
+        return {offset: self.symbols[info >> 32]
+                for rel in self.sections if rel[1] == SHT_REL and rel[7] == section
+                for offset, info in struct.iter_unpack("<QQ", self.bytes(rel))}
 
 
 def depth(instructions):
