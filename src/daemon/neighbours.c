@@ -54,6 +54,16 @@ static void neighbour_doubt(struct neighbour *neighbour, int64_t now)
 	if (!neighbour->known || neighbour->doubted_until)
 		return;
 	neighbour->doubted_until = INT64_MAX;
+	neighbour->doubted_since = now;
+	neighbour->probe_at = now;
+}
+
+/* Somebody deletes neighbours: the answer to a probe that was sent finds nobody who waits for it. */
+static void neighbour_ask_again(struct neighbour *neighbour, int64_t now)
+{
+	if (!neighbour->doubted_until || now - neighbour->doubted_since >= NEIGHBOUR_DOUBT_MS)
+		return;
+	neighbour->doubted_until = INT64_MAX;
 	neighbour->probe_at = now;
 }
 
@@ -73,6 +83,8 @@ void neighbours_learn(void *data, const struct rtnl_neighbour *news)
 		neighbour->doubted_until = 0;
 	} else if (neighbour->known) {
 		neighbour_doubt(neighbour, neighbours->now);
+		if (news->gone)
+			neighbour_ask_again(neighbour, neighbours->now);
 	} else if (news->failed) {
 		neighbour->failed = true;
 	}

@@ -4,8 +4,8 @@
  *
  * The kernel announces a neighbour as failed if a probe went unanswered, but also after `ip neigh flush`.
  * So the daemon then has the kernel probe the neighbour, and keeps sending to it until that probe has gone
- * unanswered for NEIGHBOUR_PATIENCE_MS. A failed neighbour stays failed until it answers, also over
- * reloads and restarts.
+ * unanswered for NEIGHBOUR_PATIENCE_MS. A probe that the kernel was made to forget is not an unanswered one: it is repeated,
+ * but not for longer than NEIGHBOUR_DOUBT_MS. A failed neighbour stays failed until it answers, also over reloads and restarts.
  */
 #ifndef DAEMON_NEIGHBOURS_H
 #define DAEMON_NEIGHBOURS_H
@@ -18,6 +18,7 @@
 #include "net/rtnl.h"
 
 #define NEIGHBOUR_PATIENCE_MS 1000
+#define NEIGHBOUR_DOUBT_MS    5000
 #define NEIGHBOUR_PROBE_MS    2000 /* how often a neighbour in use is probed */
 
 struct neighbour {
@@ -28,6 +29,7 @@ struct neighbour {
 	bool lasting;          /* somebody has set it by hand: it is never asked for */
 	bool seen;             /* in the walk under way over what the kernel knows */
 	int64_t doubted_until; /* CLOCK_MONOTONIC, ms; 0: no doubt; INT64_MAX: not asked for yet */
+	int64_t doubted_since; /* likewise: when the doubt began */
 	int64_t probe_at;      /* likewise: when it is probed next */
 };
 

@@ -265,6 +265,8 @@ int64_t next_hops_tick(struct next_hops *hops, int64_t now)
 {
 	int64_t due;
 
+	/* a daemon that is late may have an answer to read before it says that there was none */
+	next_hops_handle(hops, now);
 	if (now >= hops->resolve_at && next_hops_resolve(hops))
 		hops->resolve_at = now + RETRY_MS;
 	hops->neighbours.now = now;

@@ -49,6 +49,7 @@ struct rtnl_neighbour {
 	bool valid;   /* mac may be used */
 	bool stale;   /* mac should be confirmed */
 	bool failed;  /* nobody answers there */
+	bool gone;    /* the kernel has forgotten it */
 	bool lasting; /* set by hand, or never resolved (NUD_PERMANENT, NUD_NOARP) */
 };
 

@@ -124,6 +124,7 @@ int rtnl_parse_neighbour(const struct nlmsghdr *message, void *data)
 		has_mac && message->nlmsg_type == RTM_NEWNEIGH && header->ndm_state & NEIGHBOUR_OK;
 	neighbour->stale = header->ndm_state & NUD_STALE;
 	neighbour->failed = header->ndm_state & NUD_FAILED;
+	neighbour->gone = message->nlmsg_type == RTM_DELNEIGH;
 	neighbour->lasting = neighbour->valid && header->ndm_state & (NUD_PERMANENT | NUD_NOARP);
 	return MNL_CB_STOP;
 }

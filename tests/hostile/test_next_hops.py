@@ -7,8 +7,11 @@ would route, policy routing by source, collectors that are down or come back wit
 import contextlib
 import json
 import re
+import select
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 from lib import frames
@@ -18,7 +21,7 @@ from lib.daemon import HEARTBEAT_LIFETIME
 from lib.ground import Ground
 from lib.life import Traffic
 from lib.namespace import veth
-from lib.port import is_ip
+from lib.port import Port, is_ip
 from lib.program import PATIENCE
 
 TARGETS = "10.20.0.2", "fd20::2"
@@ -92,6 +95,47 @@ class Hops(Ground):
                           self.cli("explain", "-c", path, capture, "--json").stdout)
 
 
+class SlowNeighbour:
+    """In place of the collector's kernel, answers requests for 10.20.0.2 after a while."""
+
+    DELAY = 0.4  # seconds: less than the daemon waits for an answer
+
+    def __init__(self, test):
+        self.port = Port(test, test.collector, "c0")
+        self.mac = frames.mac(test.collector.mac("c0"))
+        test.collector.sysctl("net.ipv4.conf.c0.arp_ignore=8")
+        self.stop, self.asked = threading.Event(), 0
+        self.thread = threading.Thread(target=self._answer)
+
+    @staticmethod
+    def is_request(frame):
+        return frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and \
+            frame[38:42] == bytes((10, 20, 0, 2))
+
+    def _answer(self):
+        waiting = []
+        while not self.stop.is_set():
+            readable, _, _ = select.select([self.port.socket], [], [], 0.01)
+            frame, address = self.port.socket.recvfrom(65536) if readable else (b"", None)
+            if frame and address[2] != socket.PACKET_OUTGOING and self.is_request(frame):
+                self.asked += 1
+                waiting.append((time.monotonic() + self.DELAY, frame))
+            while waiting and waiting[0][0] <= time.monotonic():
+                self.port.send(self.reply(waiting.pop(0)[1]))
+
+    def reply(self, frame):
+        asker = frame[22:32]  # its MAC and IPv4 address
+        return asker[:6] + self.mac + frame[12:20] + b"\0\2" + self.mac + frame[38:42] + asker
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
 class Deleted(Hops):
     """Somebody deletes neighbours that answer: what was known serves until they do again."""
 
@@ -123,6 +167,20 @@ class Deleted(Hops):
                         self.appliance.ip(*command, check=False)
                     time.sleep(0.02 * (number % 3))
             self.assertEqual(traffic.lost(), 0, f"of {traffic.sent} packets; {self.verdicts()}")
+
+
+    def test_deleted_while_asked_for(self):
+        """The kernel forgets whom it asks for, so the answer comes to nobody: it is asked again."""
+        self.start()
+        wait_for(self.delivers, 5, "delivery")
+        with SlowNeighbour(self) as neighbour, Stream(self) as traffic:
+            for _ in range(4):
+                for _ in range(2):  # which fails if the neighbour comes back in between
+                    self.appliance.ip("-4", "neigh", "flush", "dev", "out0", check=False)
+                    time.sleep(SlowNeighbour.DELAY / 2)
+                time.sleep(2)
+            self.assertGreaterEqual(neighbour.asked, 8)
+        self.assertEqual(traffic.lost(), 0, f"of {traffic.sent} packets; {self.verdicts()}")
 
 
 class Sources(Hops):

@@ -42,6 +42,47 @@ static void is_given_up_while_up(void **state)
 	neighbours_clear(&neighbours);
 }
 
+/* One that is deleted while it is asked for is asked for again at once, but not for ever. */
+static void deleted_again_is_asked_again(void **state)
+{
+	struct neighbours neighbours;
+	struct neighbour *neighbour = one_in_doubt(&neighbours);
+	struct rtnl_neighbour gone = {.address = neighbour->address, .failed = true, .gone = true};
+
+	(void)state;
+	neighbour->doubted_until = NOW + NEIGHBOUR_PATIENCE_MS; /* it was asked */
+	neighbour->probe_at = NOW + NEIGHBOUR_PATIENCE_MS;
+	neighbours.now = NOW + NEIGHBOUR_PATIENCE_MS - 1;
+	neighbours_learn(&neighbours, &gone);
+	assert_int_equal(neighbours_due(&neighbours), neighbours.now);
+	neighbours.now += 2;
+	assert_false(neighbours_give_up(&neighbours));
+
+	neighbour->doubted_until = NOW + NEIGHBOUR_DOUBT_MS + 1; /* and again */
+	neighbours.now = NOW + NEIGHBOUR_DOUBT_MS;
+	neighbours_learn(&neighbours, &gone);
+	neighbours.now++;
+	assert_true(neighbours_give_up(&neighbours));
+	assert_true(neighbour->failed);
+	neighbours_clear(&neighbours);
+}
+
+/* That the kernel's own probes went unanswered does not begin the wait anew. */
+static void failed_again_is_not(void **state)
+{
+	struct neighbours neighbours;
+	struct neighbour *neighbour = one_in_doubt(&neighbours);
+	const struct rtnl_neighbour failed = {.address = neighbour->address, .failed = true};
+
+	(void)state;
+	neighbour->doubted_until = NOW + NEIGHBOUR_PATIENCE_MS;
+	neighbours.now = NOW + NEIGHBOUR_PATIENCE_MS - 1;
+	neighbours_learn(&neighbours, &failed);
+	neighbours.now++;
+	assert_true(neighbours_give_up(&neighbours));
+	neighbours_clear(&neighbours);
+}
+
 /* However long it is down, and although it had been asked for when it went down. */
 static void is_kept_while_down(void **state)
 {
@@ -83,6 +124,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_given_up_while_up),
+		cmocka_unit_test(deleted_again_is_asked_again),
+		cmocka_unit_test(failed_again_is_not),
 		cmocka_unit_test(is_kept_while_down),
 		cmocka_unit_test(a_lasting_one_is_not_doubted),
 	};
