@@ -137,18 +137,28 @@ static void explain_filter(int err, char *cause, size_t size)
 			 "journalctl -k, says which");
 }
 
-static void explain_policy(int err, char *cause, size_t size)
+/* May it be for want of locked memory? The limit in KiB. */
+static bool lacks_locked_memory(int err, uintmax_t *limit_kib)
 {
 	struct rlimit limit;
+
+	if (err != -EPERM || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+		return false;
+	*limit_kib = (uintmax_t)limit.rlim_cur / 1024;
+	return limit.rlim_cur != RLIM_INFINITY && refusal_gets_through() && counts_locked_memory();
+}
+
+static void explain_policy(int err, char *cause, size_t size)
+{
+	uintmax_t limit_kib;
 	char lockdown[32];
 
 	read_lockdown(lockdown, sizeof(lockdown));
-	if (err == -EPERM && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
-	    limit.rlim_cur != RLIM_INFINITY && counts_locked_memory())
+	if (lacks_locked_memory(err, &limit_kib))
 		snprintf(cause, size,
 			 "before Linux 5.11 BPF may take no more than the limit of locked memory, "
 			 "%ju KiB here: ulimit -l unlimited",
-			 (uintmax_t)limit.rlim_cur / 1024);
+			 limit_kib);
 	else if (*lockdown)
 		snprintf(cause, size,
 			 "the kernel is locked down (%s, as " LOCKDOWN " has it), which forbids "
@@ -178,12 +188,21 @@ int refusal_explain(int err, const char *what, struct error *error)
 	return error_set(error, err, "%s: %s", what, cause);
 }
 
+void refusal_lift_limit(void)
+{
+	const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+
+	if (counts_locked_memory())
+		setrlimit(RLIMIT_MEMLOCK, &none);
+}
+
 int refusal_check(struct error *error)
 {
 	int err = refusal_make_map();
+	uintmax_t limit_kib;
 
-	/* others are told where they matter, where libbpf has raised the limit of locked memory if it may */
-	if (!err || !refusal_is(err) || counts_locked_memory())
+	/* want of memory is told where it matters, where libbpf has raised the limit if it may */
+	if (!err || !refusal_is(err) || lacks_locked_memory(err, &limit_kib))
 		return 0;
 	return refusal_explain(err, "not permitted to use BPF", error);
 }

@@ -19,6 +19,12 @@ bool refusal_is(int err);
 /* For a refusal: says "WHAT: ", the cause and the remedy; returns `err`. */
 int refusal_explain(int err, const char *what, struct error *error);
 
+/*
+ * Until Linux 5.10 BPF's memory counts as locked memory. libbpf lifts the limit when it loads a program, if this process may:
+ * a daemon that loads its first one later lifts it before it drops capabilities.
+ */
+void refusal_lift_limit(void);
+
 /* Tries to make the smallest map there is: 0, or -errno and why bpf(2) is refused. */
 int refusal_check(struct error *error);
 

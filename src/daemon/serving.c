@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/privilege.h"
+#include "base/refusal.h"
 #include "daemon/internal.h"
 
 #define RETRY_MS 1000
@@ -28,6 +29,7 @@ void daemon_serve(struct daemon *daemon)
 	struct error failure;
 
 	web_move(&daemon->web, daemon->config.http.listen);
+	refusal_lift_limit();
 	/* the server's thread inherits the capabilities of this one */
 	if (privilege_drop(&failure))
 		log_warning("%s", failure.text);

@@ -7,7 +7,7 @@ import os
 import struct
 import sys
 
-from lib import program
+from lib import kernel, program
 from lib.command import injected, need_commands, wait_for
 from lib.container import contained
 from lib.daemon import Daemon
@@ -137,8 +137,8 @@ class Denied(Processes):
             file.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
         yield self.appliance, "run", "-c", path, "--instance", unique("i"), "-d", "1"
         yield self.appliance, "explain", "-c", path, capture
-        yield (self.collector, "generate", "-i", "c0", "--seconds", "1", "--destination",
-               "10.20.0.1", "--destination-mac", "02:00:00:00:00:01")
+        yield (self.sender, "generate", "-i", "g0", "--seconds", "1", "--source", "10.9.0.1",
+               "--destination", "10.9.0.2", "--destination-mac", "02:00:00:00:00:01")
         if not reads:
             yield self.appliance, "status", *own
             yield self.appliance, "stats", *own
@@ -147,11 +147,18 @@ class Denied(Processes):
         need_commands("strace", "prlimit", "unshare")
         path = self.write(rules(TARGETS[0]))
         daemon = self.start(rules(TARGETS[0]))
+        # for `generate`: where frames that are redirected to a veth take a program, s0 and c0 have one
+        self.sender.ip("link", "add", "g0", "type", "veth", "peer", "name", "g1")
+        for name in ("g0", "g1"):
+            self.sender.ip("link", "set", name, "up")
         for sentence, before, told, reads in self.rows():
             for where, *words in self.commands(path, reads):
+                # who can read programs, on a kernel that lacks what is tried first, sees this one
+                pattern = f"{told}|in0 already serves another instance" \
+                    if reads and words[0] == "run" and not kernel.copies_frames() else told
                 with self.subTest(f"{sentence}: {words[0]}"):
                     self.assert_one_line(where.run(*before, program.PROGRAM, *words, check=False),
-                                         told)
+                                         pattern)
             with self.subTest(f"{sentence}: check"):
                 checked = self.appliance.run(*before, program.PROGRAM, "check", "-c", path,
                                              "--instance", self.instance, check=False)

@@ -10,7 +10,7 @@ import random
 import struct
 import time
 
-from lib import frames, reference
+from lib import frames, kernel, reference
 from lib.answers import IS_WHOLE, Answers
 from lib.daemon import HEARTBEAT_LIFETIME
 from lib.program import PATIENCE
@@ -128,6 +128,13 @@ ROWS = (
 )
 
 
+def as_the_kernel_can(row):
+    """What only the program can cut need not arrive where it cannot; it is told as oversize."""
+    if kernel.copies_frames() or row.route or row.mtu == min(row.devices):
+        return row
+    return dataclasses.replace(row, whole=(), either=row.whole + row.either)
+
+
 class Mtu(Answers):
     def addresses(self):
         super().addresses()
@@ -180,8 +187,10 @@ class Mtu(Answers):
         return found, largest
 
     def test_rows(self):
-        for row in ROWS:
+        for row in map(as_the_kernel_can, ROWS):
             with self.subTest(row.sentence):
+                if max(row.devices) > 3498 and not kernel.has_multi_buffer():
+                    self.skipTest("this kernel's XDP takes one buffer only")
                 self.row(row)
             # bpf_fib_lookup does not see an MTU of a route that is not locked
             if IS_WHOLE and not row.is_killed and row.route[1:] != ("1280",):

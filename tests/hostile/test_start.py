@@ -330,6 +330,12 @@ class LateInterfaces(Watched):
     def attached(self):
         return self.status()["state"] == "running"
 
+    def await_attachment(self, daemon, seconds=COMES_WITHIN):
+        try:
+            wait_for(self.attached, seconds, "the attachment")
+        except AssertionError as error:
+            self.fail(f"{error}\n{daemon.stderr}")
+
     def status(self):
         return json.loads(self.cli("status", "--json", "--instance", self.instance,
                                    check=False).stdout)
@@ -349,7 +355,7 @@ class LateInterfaces(Watched):
                 for name in names:
                     self.bring(name)
                 began = time.monotonic()
-                wait_for(self.attached, 20, "the attachment")
+                self.await_attachment(daemon, 20)
                 self.assertLess(time.monotonic() - began, self.COMES_WITHIN)
                 wait_for(self.is_well, 5, "health")
                 self.in_port, self.out_port = (Port(self, self.sender, "s0"),
@@ -364,7 +370,7 @@ class LateInterfaces(Watched):
         daemon = self.wait({"forward": {"mtu": 1450}})
         self.assertIn("forward.mtu: 1450 is more than the MTU of out0", self.get().text)
         self.appliance.ip("link", "set", "out0", "mtu", "1500")
-        wait_for(self.attached, self.COMES_WITHIN, "the attachment")
+        self.await_attachment(daemon)
         self.assertTrue(self.forwards())
         self.assertEqual(daemon.terminate(), 0)
 
@@ -376,6 +382,15 @@ class LateInterfaces(Watched):
         time.sleep(5)
         self.assertLess(cpu_seconds(daemon.pid) - before, 0.25)
         self.assertEqual(len(daemon.stderr.splitlines()), lines)
+
+    def test_little_locked_memory(self):
+        """The limit that BPF's memory counts against until Linux 5.10 is lifted while it may be."""
+        self.take_away("out0")
+        daemon = Daemon(self, self.appliance, "--memlock=65536:65536", program.PROGRAM, "run", "-c",
+                        self.write(), "--wait", instance=self.instance, name=None,
+                        executable="prlimit").ready()
+        self.bring("out0")
+        self.await_attachment(daemon)
 
     def test_end_while_it_waits(self):
         self.take_away("out0")
@@ -393,12 +408,12 @@ class LateInterfaces(Watched):
     def test_a_mistake_is_mended(self):
         """The name was wrong: a reload is all it takes, also to one that is not there yet."""
         self.take_away("out0")
-        self.wait({"forward": {"interface": "ut0"}})
+        daemon = self.wait({"forward": {"interface": "ut0"}})
         self.write()
         self.cli("reload", "--instance", self.instance)
         wait_for(lambda: "no interface out0" in self.get().text, 3, "the reason")
         self.bring("out0")
-        wait_for(self.attached, self.COMES_WITHIN, "the attachment")
+        self.await_attachment(daemon)
 
     def test_what_lingers_goes_on(self):
         """A daemon that waits leaves alone what runs, and takes it over when it can."""
@@ -508,7 +523,9 @@ class Scarcity(Watched):
 
     def test_descriptors(self):
         """No descriptor for one of the duplicates: the start fails, or the instance is well."""
-        count, _ = self.calls("fcntl")
+        count, mode = self.calls("fcntl")
+        if mode != "native, multi-buffer":
+            self.skipTest("this kernel takes no frames in several buffers")
         for number in range(1, count + 1):
             with self.subTest(f"call {number} of {count}"):
                 daemon = self.start_by(*injected("fcntl", f"error=EMFILE:when={number}"), "-D")
@@ -516,7 +533,7 @@ class Scarcity(Watched):
                     daemon.ready()
                     time.sleep(1)
                 if daemon.process.poll() is None:
-                    self.assertEqual(self.reasons(), "")
+                    self.assertEqual(self.reasons(), "", daemon.stderr)
                     daemon.signal(signal.SIGTERM)
                 if daemon.wait():
                     self.assertRegex(daemon.stderr, "Too many open files|try again")
