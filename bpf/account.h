@@ -11,17 +11,33 @@ static __always_inline __u64 is_longer(__u64 length, __u64 bound)
 	return (bound - length) >> 63;
 }
 
+static __always_inline void size_count_in(struct histograms *histograms, __u64 slot, __u64 length)
+{
+	__u64 bucket = config.size_bucket[slot % SIZE_SLOTS];
+
+	/* a branch, since few frames have such a length; without the barrier the compiler makes sums of it */
+	if (slot % SIZE_SLOTS == SIZE_BOUND_BETWEEN / SIZE_STEP) {
+		asm volatile("");
+		bucket += is_longer(length, SIZE_BOUND_BETWEEN);
+	}
+	histograms->size[bucket % SIZE_BUCKETS]++;
+	histograms->size_sum += length;
+}
+
 static __always_inline void size_count(struct histograms *histograms, __u64 length)
 {
-	__u64 slot, bucket;
-
 	/* or the compiler knows how large it can be, and makes branches again */
 	asm volatile("" : "+r"(length));
 	/* what is too long for the slots is in the last one */
-	slot = (length - 1) / SIZE_STEP | -is_longer(length, SIZE_STEP * SIZE_SLOTS);
-	bucket = config.size_bucket[slot % SIZE_SLOTS] + is_longer(length, SIZE_BOUND_BETWEEN);
-	histograms->size[bucket % SIZE_BUCKETS]++;
-	histograms->size_sum += length;
+	size_count_in(histograms,
+		      (length - 1) / SIZE_STEP | -is_longer(length, SIZE_STEP * SIZE_SLOTS),
+		      length);
+}
+
+/* The same for a frame that is not too long for the slots. */
+static __always_inline void size_count_short(struct histograms *histograms, __u64 length)
+{
+	size_count_in(histograms, (length - 1) / SIZE_STEP, length);
 }
 
 /*

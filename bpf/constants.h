@@ -16,8 +16,9 @@
 	X(VXLAN, "what they have to be")                                             \
 	X(ONE_VNI, "1: there is one VNI, and VXLAN holds it")                        \
 	X(CHECK_SOURCES, "1: not every source may send")                             \
-	X(LONGEST, "bytes of the longest IP packet that leaves as it is")            \
+	X(LONGEST_FRAME, "bytes of the longest frame whose packet leaves as it is")  \
 	X(CLEAR_DF_ABOVE, "bytes of an IP packet above which DF is cleared")         \
+	X(PLAIN, "1: the usual way is the plain one: usual_way()")                   \
 	X(ONE_RULE, "1: there is one IPv4 rule, and no table is asked")              \
 	X(ONE_SHAPE, "1: there are several, and all match on the same key bits")     \
 	X(TABLE_SEED, "struct table of the IPv4 rules")                              \
@@ -28,13 +29,20 @@
 	X(FOLD_LOWER, "nat4_fold() of keys; 0: they are not folded")                 \
 	X(FOLD_UPPER, "")                                                            \
 	X(ONE_TARGET, "1: keys are folded, and all IPv4 rules have the same target") \
+	X(ONE_HOP, "1: all of them have the next hop in only_hop")                   \
 	X(SHAPE_MASK0, "the key bits that the first shape matches on")               \
 	X(SHAPE_MASK1, "")                                                           \
 	X(RULE_KEY0, "what they have to be for the one rule")                        \
 	X(RULE_KEY1, "")                                                             \
-	X(UDP_CHECKSUM, "enum udp_checksum_mode")                                    \
-	X(NEXT_HOP, "enum next_hop_mode")                                            \
+	X(RULE_UDP, "1: the only rule matches UDP packets of the one VNI")           \
+	X(RULE_TCP, "the same for TCP")                                              \
+	X(RULE_ADDRESSES, "1: it matches on addresses")                              \
+	X(RULE_PORTS_MASK, "the lower halves of SHAPE_MASK1 and RULE_KEY1")          \
+	X(RULE_PORTS, "")                                                            \
+	X(UDP_UPDATE, "1: checksums of UDP are kept right")                          \
+	X(ROUTED, "1: the next hop is the route's to the target")                    \
 	X(SINGLE_ARM, "1: frames leave where they came in")                          \
+	X(TRANSMIT, "1: and by XDP_TX")                                              \
 	X(DROP_UNMATCHED, "1: what no rule matches is dropped")                      \
 	X(CHECK_BUFFERS, "1: a frame may be in several buffers")                     \
 	X(HISTOGRAMS, "1: sizes and times are counted")                              \
@@ -62,6 +70,19 @@ enum constant {
 			     : "=r"(constant_value)                                       \
 			     : "i"((__u64)CONSTANT_PLACEHOLDER << 32 | CONSTANT_##name)); \
 		constant_value;                                                           \
+	})
+
+/*
+ * Is the constant not 0? For a branch that costs nothing: on either side of it stands an instruction that is on no other
+ * path. So one of these two is never reached, which makes the verifier take the comparison out, together with the side that
+ * is not chosen, and with this instruction, which does nothing.
+ */
+#define CHOSEN(name)                               \
+	({                                         \
+		bool chosen = CONSTANT(name) != 0; \
+		if (!chosen)                       \
+			asm volatile("goto +0");   \
+		chosen;                            \
 	})
 #endif
 

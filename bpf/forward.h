@@ -56,7 +56,7 @@ static __always_inline void clear_df(struct packet *packet)
 		return;
 	events = df_take_out(ip, packet->counters, packet->fragment_part == FRAGMENT_WHOLE);
 	if (config.trace)
-		packet->trace->events |= events;
+		trace.events |= events;
 }
 
 static __always_inline enum verdict forward_oversize(struct packet *packet)

@@ -15,21 +15,24 @@ static __always_inline struct table table_of(const volatile struct table *consta
 	return table;
 }
 
+static __always_inline __u64 table_displacement(void *displacements, __u32 bucket)
+{
+	__u32 word = bucket / TABLE_DISPLACEMENTS_PER_WORD;
+	__u64 *packed = bpf_map_lookup_elem(displacements, &word);
+
+	return packed ? *packed >> bucket % TABLE_DISPLACEMENTS_PER_WORD * TABLE_DISPLACEMENT_BITS
+		      : 0;
+}
+
 /* The slot where the key that hashed to `hash` lives, if it is in the table at all. */
 static __always_inline __u32 table_find(const struct table *table, void *displacements, __u64 hash)
 {
-	struct table_place place = table_place(table, hash);
-	__u32 word = place.bucket / TABLE_DISPLACEMENTS_PER_WORD;
+	struct table_place place = table_place(table->bucket_mask, hash);
 	__u64 displacement = 0;
 
-	if (table->bucket_mask) {
-		__u64 *packed = bpf_map_lookup_elem(displacements, &word);
-
-		if (packed)
-			displacement = *packed >> place.bucket % TABLE_DISPLACEMENTS_PER_WORD *
-							  TABLE_DISPLACEMENT_BITS;
-	}
-	return table_slot(table, place, displacement);
+	if (table->bucket_mask)
+		displacement = table_displacement(displacements, place.bucket);
+	return table_slot(table->slots, place, displacement);
 }
 
 static __always_inline bool vni_find(__u32 vni, __u32 *index)
@@ -63,40 +66,49 @@ static __always_inline bool comes_before(__u32 one, __u32 other, __u64 zero)
 	return one - 1 < other - 1;
 }
 
-#define NO_SLOT 0xffffffffU
-
 /*
  * The slot of the first IPv4 rule that matches a key (struct nat4_key), or NO_SLOT. A function of its own, since the
  * loop needs the registers; and not static, so that the verifier goes through the loop once: for that it returns a
- * number, not a pointer.
+ * number, not a pointer. What is kept for the next shape is added to a zero of which the verifier does not know that
+ * it is the one in the comparison before: it would remember what that says of the number.
  */
 __attribute__((noinline)) __u32 nat4_find(__u64 addresses, __u64 rest)
 {
-	__u64 zero = unknown_zero((const void *)addresses);
+	__u64 zero = unknown_zero((const void *)addresses), other_zero = zero;
 	__u32 rule = zero, found = NO_SLOT + zero;
 
 	for (__u32 i = 0; i < PIPELINE_MAX_SHAPES; i++) {
 		const volatile struct nat4_shape *shape = &config.nat4_shape[i];
-		struct table table = table_of(&config.nat4);
-		const struct nat4_slot *slot;
-		__u64 word0, word1;
-		__u32 place;
+		__u32 place, number;
 
-		if (i >= config.nat4_shapes || comes_before(rule, shape->first_rule, zero))
+		if (i >= config.nat4_shapes)
 			break;
+		/* most shapes differ from the packet in what their rules have in common */
 		if ((rest ^ shape->value.word[1]) & shape->common.word[1] ||
 		    (addresses ^ shape->value.word[0]) & shape->common.word[0])
 			continue;
-		word0 = addresses & shape->mask.word[0];
-		word1 = (rest & shape->mask.word[1]) | (__u64)i << NAT_SHAPE_SHIFT;
-		place = table_find(&table, &nat4_displacements,
-				   table_mix(table_mix(table.seed, word0), word1));
-		slot = bpf_map_lookup_elem(&nat4_slots, &place);
-		if (!slot || (slot->key.word[1] ^ word1) | (slot->key.word[0] ^ word0) ||
-		    !comes_before(slot->rule, rule, zero))
+		place = shape->only;
+		number = shape->first_rule;
+		if (place == NO_SLOT) {
+			struct table table = table_of(&config.nat4);
+			__u64 word0 = addresses & shape->mask.word[0];
+			__u64 word1 = (rest & shape->mask.word[1]) | (__u64)i << NAT_SHAPE_SHIFT;
+			const struct nat4_slot *slot;
+
+			place = table_find(&table, &nat4_displacements,
+					   table_mix(table_mix(table.seed, word0), word1));
+			slot = bpf_map_lookup_elem(&nat4_slots, &place);
+			if (!slot || (slot->key.word[1] ^ word1) | (slot->key.word[0] ^ word0))
+				continue;
+			number = slot->rule;
+		}
+		if (!comes_before(number, rule, zero))
 			continue;
-		rule = slot->rule;
-		found = place;
+		asm volatile("" : "+r"(other_zero));
+		rule = number + other_zero;
+		found = place + other_zero;
+		if (comes_before(rule, shape->next_rule, zero))
+			break;
 	}
 	return found;
 }
@@ -124,7 +136,7 @@ __attribute__((noinline)) __u32 nat6_find(__u64 word0, __u64 word1, __u64 word2,
 					  __u64 word4)
 {
 	const __u64 key[] = {word0, word1, word2, word3, word4};
-	__u64 zero = unknown_zero((const void *)word0);
+	__u64 zero = unknown_zero((const void *)word0), other_zero = zero;
 	__u32 rule = zero, found = NO_SLOT + zero;
 
 	for (__u32 i = 0; i < PIPELINE_MAX_SHAPES; i++) {
@@ -133,8 +145,7 @@ __attribute__((noinline)) __u32 nat6_find(__u64 word0, __u64 word1, __u64 word2,
 		const struct nat6_slot *slot;
 		__u32 place;
 
-		if (i >= config.nat6_shapes ||
-		    comes_before(rule, config.nat6_shape[i].first_rule, zero))
+		if (i >= config.nat6_shapes)
 			break;
 		if (nat6_differs(key, i))
 			continue;
@@ -148,8 +159,11 @@ __attribute__((noinline)) __u32 nat6_find(__u64 word0, __u64 word1, __u64 word2,
 			differ |= slot->key.word[n] ^ nat6_word(key, i, n);
 		if (differ)
 			continue;
-		rule = slot->rule;
-		found = place;
+		asm volatile("" : "+r"(other_zero));
+		rule = slot->rule + other_zero;
+		found = place + other_zero;
+		if (comes_before(rule, config.nat6_shape[i].next_rule, zero))
+			break;
 	}
 	return found;
 }

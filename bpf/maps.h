@@ -117,6 +117,9 @@ struct {
 	__type(value, struct rule_counter);
 } rule_hits SEC(".maps");
 
+/* Index: CPU. A variable like the heartbeat: a packet needs no lookup. */
+struct only_hits only_hits[ONLY_CPUS] SEC(".data.only_hits");
+
 /* What earlier generations counted for the same rule; no program reads it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -217,6 +220,12 @@ struct {
 } next_hops SEC(".maps");
 
 /*
+ * The next hop of all IPv4 rules, if their targets have one address: as in next_hops, and a variable like the heartbeat, since
+ * a packet then needs no lookup.
+ */
+volatile struct next_hop only_hop SEC(".data.only_hop");
+
+/*
  * What fib_ask() answers besides its number: the Ethernet addresses, as in struct next_hop. No part of the counters,
  * which would begin anew with an upgrade if their size changed.
  */
@@ -263,11 +272,7 @@ struct {
 
 FRAGMENT_COUNTS(COPIES_MAP)
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct trace);
-} traces SEC(".maps");
+/* Filled with config.trace. */
+volatile struct trace trace SEC(".data.trace");
 
 #endif

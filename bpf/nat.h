@@ -279,7 +279,7 @@ static __always_inline void rule_count(struct packet *packet, __u32 rule, __u32 
 	if (hits)
 		rule_hits_add(hits, packet->length);
 	if (config.trace)
-		packet->trace->rule = rule;
+		trace.rule = rule;
 }
 
 static __always_inline enum verdict nat_apply(struct packet *packet)

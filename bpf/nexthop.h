@@ -23,9 +23,10 @@ struct known_hop {
  * So the upper bits of word 1 are added to the address of word 0. They are zero, which neither compiler
  * nor verifier knows: to the verifier they are 0 to 7, and so many bytes on is still within the entry.
  */
-static __always_inline void next_hop_read(const struct next_hop *hop, struct known_hop *known)
+static __always_inline void next_hop_read(const volatile struct next_hop *hop,
+					  struct known_hop *known)
 {
-	const void *word0 = &hop->word[0];
+	const void *word0 = (const void *)&hop->word[0];
 	__u64 zero;
 
 	known->word[1] = *(const volatile __u64 *)&hop->word[1];

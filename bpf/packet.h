@@ -56,8 +56,6 @@ struct packet {
 	__u32 fragments;    /* with VERDICT_FRAGMENTED: how many */
 	__u32 cut;          /* bytes cut off at both ends, once it is decapsulated */
 	__u64 addresses[2]; /* the Ethernet addresses, as in struct next_hop; 0: they stay */
-
-	struct trace *trace; /* for `explain`, with config.trace */
 };
 
 #define FRAME_OFFSET_MASK \
@@ -143,32 +141,24 @@ static __always_inline bool packet_holds(const struct packet *packet, void *at, 
 }
 
 /*
- * Begins what `explain` asks for. Each note is written to the map where it arises: the verifier does not
- * follow what a map holds. Kept in a variable until the end, notes would tell apart paths that are
- * otherwise the same, and the verifier would go through the rest of the program once for each.
+ * Begins what `explain` asks for. Each note is written to memory where it arises: the verifier does not follow what a map
+ * holds. Kept in a register until the end, notes would tell apart paths that are otherwise the same, and the verifier would go
+ * through the rest of the program once for each.
  */
-static __always_inline bool trace_begin(struct packet *packet)
+static __always_inline void trace_begin(void)
 {
-	__u32 zero = 0;
-
-	if (!config.trace)
-		return true;
-	packet->trace = bpf_map_lookup_elem(&traces, &zero);
-	if (!packet->trace)
-		return false;
-	packet->trace->events = 0;
-	packet->trace->rule = 0;
-	packet->trace->vni = VNI_NONE;
-	packet->trace->inner_offset = 0;
-	packet->trace->scattered = 0;
-	return true;
+	trace.events = 0;
+	trace.rule = 0;
+	trace.vni = VNI_NONE;
+	trace.inner_offset = 0;
+	trace.scattered = 0;
 }
 
 static __always_inline void packet_event(struct packet *packet, enum event event)
 {
 	packet->counters->event[event]++;
 	if (config.trace)
-		packet->trace->events |= 1U << event;
+		trace.events |= 1U << event;
 }
 
 static __always_inline void hits_add(struct hits *hits, __u64 length)

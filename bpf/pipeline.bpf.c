@@ -18,7 +18,6 @@
 #include "kernel.h"
 #include "forward.h"
 #include "account.h"
-#include "usual.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -33,8 +32,8 @@ static __always_inline enum verdict judge(struct packet *packet)
 	packet->length = bytes_between(cursor.at, cursor.end);
 	if (config.buffers != BUFFERS_ONE)
 		packet->length = bpf_xdp_get_buff_len(packet->ctx);
-	if (config.trace && packet->trace)
-		packet->trace->scattered = packet_is_scattered(packet);
+	if (config.trace)
+		trace.scattered = packet_is_scattered(packet);
 	packet->ethernet = packet->ip = packet->transport = cursor.at;
 
 	verdict = tunnel_open(packet, &cursor);
@@ -67,8 +66,10 @@ __attribute__((noinline)) int stages(struct xdp_md *ctx)
 	int action;
 
 	packet.counters = bpf_map_lookup_elem(&counters, &zero);
-	if (!packet.counters || !trace_begin(&packet))
+	if (!packet.counters)
 		return XDP_ABORTED;
+	if (config.trace)
+		trace_begin();
 
 	verdict = judge(&packet);
 	if (verdict == VERDICT_PASSED)
@@ -88,9 +89,11 @@ __attribute__((noinline)) int stages(struct xdp_md *ctx)
 	if (config.histograms)
 		size_count(&packet.counters->histograms, packet.length);
 	if (config.trace)
-		packet.trace->verdict = verdict;
+		trace.verdict = verdict;
 	return action;
 }
+
+#include "usual.h"
 
 SEC("xdp")
 int vxlan_pipeline(struct xdp_md *ctx)
@@ -101,12 +104,15 @@ int vxlan_pipeline(struct xdp_md *ctx)
 
 	if (!count)
 		return XDP_ABORTED;
-	if (CONSTANT(HISTOGRAMS))
+	if (CHOSEN(HISTOGRAMS))
 		time_begin(&count->histograms);
-	action = usual_way(ctx, count);
-	if (action == NOT_USUAL)
+	if (!CHOSEN(USUAL))
 		action = stages(ctx);
-	if (CONSTANT(HISTOGRAMS))
+	else if (CHOSEN(PLAIN))
+		action = usual_way(ctx, count, true);
+	else
+		action = usual_way(ctx, count, false);
+	if (CHOSEN(HISTOGRAMS))
 		time_end(&count->histograms);
 	return action;
 }

@@ -96,26 +96,27 @@ static inline __attribute__((always_inline)) __u64 table_mix(__u64 hash, __u64 w
 }
 
 /* Where the key that hashed to `hash` lives: bucket first, then slot by its displacement. */
-static inline __attribute__((always_inline)) struct table_place
-table_place(const struct table *table, __u64 hash)
+static inline __attribute__((always_inline)) struct table_place table_place(__u32 bucket_mask,
+									    __u64 hash)
 {
 	struct table_place place;
 
 	/* a multiplication carries differences upwards only: fold them back down */
 	hash *= 0xd6e8feb86659fd93ULL;
 	hash ^= hash >> 32;
-	place.bucket = (__u32)(hash >> 48) & table->bucket_mask;
+	place.bucket = (__u32)(hash >> 48) & bucket_mask;
 	place.base = (__u32)hash;
 	place.step = (__u32)(hash >> 32) | 1;
 	return place;
 }
 
-static inline __attribute__((always_inline)) __u32
-table_slot(const struct table *table, struct table_place place, __u16 displacement)
+/* `slots`: how many there are, less than 2^32; in 64 bits, which take no conversion. */
+static inline __attribute__((always_inline)) __u32 table_slot(__u64 slots, struct table_place place,
+							      __u16 displacement)
 {
 	__u32 hash = place.base + displacement * place.step;
 
-	return (__u64)hash * table->slots >> 32;
+	return hash * slots >> 32;
 }
 
 /*
@@ -147,6 +148,9 @@ struct nat6_key {
 	__u64 word[5];
 };
 
+#define NO_RULE 0 /* comes after all of them */
+#define NO_SLOT 0xffffffffU
+
 /*
  * What all rules of a shape have in common: `common` is the bits of the mask that are the same in the keys of all of them,
  * `value` what they are. A packet that differs there is of none of them, and is not looked up.
@@ -155,7 +159,9 @@ struct nat4_shape {
 	struct nat4_key mask;
 	struct nat4_key common;
 	struct nat4_key value;
-	__u32 first_rule; /* lowest rule number that has this shape */
+	__u32 first_rule; /* lowest rule number that has this shape; ascending */
+	__u32 next_rule;  /* that of the next shape; the last one's: NO_RULE */
+	__u32 only; /* the slot of the one rule that has this shape; NO_SLOT: there are several */
 	__u32 reserved;
 };
 
@@ -164,7 +170,7 @@ struct nat6_shape {
 	struct nat6_key common;
 	struct nat6_key value;
 	__u32 first_rule;
-	__u32 reserved;
+	__u32 next_rule;
 };
 
 /* Where a rule sends its packets. Port 0: the port stays. `next_hop` is the address's index in map `next_hops`. */
@@ -203,11 +209,22 @@ struct rule_counter {
 	__u64 bytes;
 };
 
+/*
+ * What one CPU counted for the only rule on the plain way (bpf/usual.h): a cache line. There are as many
+ * of these as most machines have CPUs; those that have more take the longer way.
+ */
+struct only_hits {
+	struct hits hits;
+	__u64 unused[6];
+};
+
+#define ONLY_CPUS 512
+
 #define RULE_TARGET_BITS 16
 /* The key of an empty slot. No packet has it, since keys are folded only if one bit stays free. */
 #define NAT4_NO_KEY      (~0ULL)
 
-static inline __attribute__((always_inline)) __u64 rotate_left(__u64 word, __u32 by)
+static inline __attribute__((always_inline)) __u64 rotate_left(__u64 word, __u64 by)
 {
 	return word << by | word >> (64 - by);
 }
@@ -218,7 +235,7 @@ static inline __attribute__((always_inline)) __u64 rotate_left(__u64 word, __u32
  * keys that differ give words that differ. Where no rotations do that, keys are not folded.
  */
 static inline __attribute__((always_inline)) __u64 nat4_fold(const struct nat4_key *key,
-							     __u32 lower, __u32 upper)
+							     __u64 lower, __u64 upper)
 {
 	if (!upper)
 		return key->word[0] ^ rotate_left(key->word[1], lower);
@@ -396,7 +413,7 @@ enum udp_checksum_mode { UDP_CHECKSUM_UPDATE, UDP_CHECKSUM_ZERO, UDP_CHECKSUM_PR
  * The constants are pinned, and other builds read them: the layout number comes first and changes
  * with every change of the struct.
  */
-#define PIPELINE_CONFIG_LAYOUT 5
+#define PIPELINE_CONFIG_LAYOUT 6
 
 struct pipeline_config {
 	__u32 layout; /* PIPELINE_CONFIG_LAYOUT */
@@ -411,7 +428,7 @@ struct pipeline_config {
 	__u8 oversize;        /* enum oversize_mode */
 	__u8 next_hop;        /* enum next_hop_mode */
 	__u8 single_arm;      /* frames leave where they came in */
-	__u8 trace;           /* fill map `traces` (explain) */
+	__u8 trace;           /* note what becomes of packets (explain) */
 	__u8 fragment_in_xdp; /* make fragments here, as far as the device allows */
 	__u32 clear_df_above; /* IP total length in bytes, or CLEAR_DF_NEVER */
 	__u32 mtu;            /* largest IP packet to send, in bytes */
@@ -437,18 +454,19 @@ struct pipeline_config {
 	__u32 rule_counters; /* of each CPU there */
 	__u8 nat4_lower;     /* nat4_fold() of keys; 0: they are not folded */
 	__u8 nat4_upper;
-	__u16 one_target; /* 1: all IPv4 rules have the target of nat4_only */
+	__u8 one_target; /* 1: keys are folded, and all IPv4 rules have the target of nat4_only */
+	__u8 one_hop;    /* 1: the targets of all IPv4 rules have one address */
 	struct nat4_slot nat4_only;
 	struct table nat4;
 	struct table nat6;
 	struct table vnis;
 	struct nat4_shape nat4_shape[PIPELINE_MAX_SHAPES];
 	struct nat6_shape nat6_shape[PIPELINE_MAX_SHAPES];
-	/* of frames of SIZE_STEP * n + 1 to SIZE_STEP * (n + 1) bytes: the bucket, without SIZE_BOUND_BETWEEN */
+	/* of frames of SIZE_STEP * n + 1 to SIZE_STEP * (n + 1) bytes: the bucket of the first */
 	__u8 size_bucket[SIZE_SLOTS];
 };
 
-/* What became of the last packet, for `explain`: the value of map `traces`. */
+/* What became of the last packet, for `explain`. */
 struct trace {
 	__u32 verdict;
 	__u32 events;       /* bit 1 << EVENT_x */
@@ -487,6 +505,7 @@ PIPELINE_SIZE_IS(struct counters,
 PIPELINE_SIZE_IS(struct nat4_target, 8);
 PIPELINE_SIZE_IS(struct nat4_slot, 32);
 PIPELINE_SIZE_IS(struct rule_counter, 24);
+PIPELINE_SIZE_IS(struct only_hits, 64);
 _Static_assert(PIPELINE_MAX_RULES <= 1 << RULE_TARGET_BITS,
 	       "each rule may have a target of its own");
 PIPELINE_SIZE_IS(struct nat6_slot, 64);
@@ -497,7 +516,7 @@ PIPELINE_SIZE_IS(struct next_hop, 16);
 _Static_assert(NEXT_HOP_STATES <= 1 << (NEXT_HOP_ZERO_SHIFT - NEXT_HOP_STATE_SHIFT), "zero bits");
 PIPELINE_SIZE_IS(struct fragment_shim, 16);
 PIPELINE_SIZE_IS(struct source_key, 24);
-PIPELINE_SIZE_IS(struct pipeline_config, 12224); /* another one: another PIPELINE_CONFIG_LAYOUT */
+PIPELINE_SIZE_IS(struct pipeline_config, 12736); /* another one: another PIPELINE_CONFIG_LAYOUT */
 PIPELINE_SIZE_IS(struct trace, 24);
 PIPELINE_SIZE_IS(struct heartbeat, 16);
 PIPELINE_SIZE_IS(struct instance_info, 96);

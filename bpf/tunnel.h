@@ -219,8 +219,8 @@ static __always_inline enum verdict tunnel_read_vxlan(struct packet *packet, str
 	packet->inner_offset = bytes_between(packet->start, cursor->at);
 	packet->inner_length = udp_length - sizeof(*udp) - sizeof(*vxlan);
 	if (config.trace) {
-		packet->trace->vni = packet->vni;
-		packet->trace->inner_offset = packet->inner_offset;
+		trace.vni = packet->vni;
+		trace.inner_offset = packet->inner_offset;
 	}
 	packet->vni_hits = vni_hits_of(packet->vni);
 	if (config.vni_mode == VNI_ANY && !packet->vni_hits)

@@ -36,6 +36,8 @@ static int open_next_hops(struct applied *applied, const struct config *config, 
 		.targets = applied->control.targets,
 		.count = applied->control.target_count,
 		.table = applied->control.next_hops,
+		.only = applied->control.only_hop,
+		.only_index = applied->control.only_index,
 		.ifindex = applied->links.egress_ifindex,
 		.progress = applied->progress,
 	};

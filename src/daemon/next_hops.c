@@ -70,17 +70,23 @@ static enum next_hop_state next_hops_state(const struct next_hops *hops, size_t 
 	return NEXT_HOP_UNKNOWN;
 }
 
+static void publish_one(const struct next_hops *hops, size_t target, struct next_hop *entry)
+{
+	const struct neighbour *neighbour = next_hops_neighbour(hops, target);
+	uint32_t mtu = hops->egress.mtu;
+
+	if (hops->routes[target].mtu && hops->routes[target].mtu < mtu)
+		mtu = hops->routes[target].mtu;
+	next_hop_publish(entry, neighbour ? neighbour->mac : NULL, hops->egress.mac, mtu,
+			 next_hops_state(hops, target, neighbour));
+}
+
 static void publish_all(struct next_hops *hops)
 {
-	for (size_t i = 0; i < hops->setup.count; i++) {
-		const struct neighbour *neighbour = next_hops_neighbour(hops, i);
-		uint32_t mtu = hops->egress.mtu;
-
-		if (hops->routes[i].mtu && hops->routes[i].mtu < mtu)
-			mtu = hops->routes[i].mtu;
-		next_hop_publish(&hops->setup.table[i], neighbour ? neighbour->mac : NULL,
-				 hops->egress.mac, mtu, next_hops_state(hops, i, neighbour));
-	}
+	for (size_t i = 0; i < hops->setup.count; i++)
+		publish_one(hops, i, &hops->setup.table[i]);
+	if (hops->setup.only_index < hops->setup.count)
+		publish_one(hops, hops->setup.only_index, hops->setup.only);
 }
 
 /* The next hops of all targets become the neighbours; what the kernel knows of them is learned. */

@@ -21,7 +21,10 @@ struct next_hops_setup {
 	size_t count;
 	struct next_hop
 		*table; /* table[i] is the way to targets[i]; may hold what was known before */
-	int ifindex;    /* of forward.interface */
+	/* a second place for the way to targets[only_index], if there is one */
+	struct next_hop *only;
+	size_t only_index;
+	int ifindex; /* of forward.interface */
 	char interface[16];
 	struct progress progress; /* told while many are found, then and later */
 };

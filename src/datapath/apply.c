@@ -101,6 +101,7 @@ static int pin_generation(const struct datapath_change *change)
 		{"nat4_slots", bpf_map__fd(skeleton->maps.nat4_slots)},
 		{"nat6_slots", bpf_map__fd(skeleton->maps.nat6_slots)},
 		{"rule_hits", bpf_map__fd(skeleton->maps.rule_hits)},
+		{"only_hits", bpf_map__fd(skeleton->maps.data_only_hits)},
 		{"rule_base", bpf_map__fd(skeleton->maps.rule_base)},
 		{"rule_names", bpf_map__fd(skeleton->maps.rule_names)},
 		{"vni_slots", bpf_map__fd(skeleton->maps.vni_slots)},

@@ -2,6 +2,7 @@
 /* The constants that stand in the program's instructions: bpf/constants.h. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,24 @@ static bool has_usual_way(const struct pipeline_config *config)
 	return htonl(1) != 1 && config->nat4_shapes;
 }
 
+/* No longer than size_count_short() counts. */
+static uint64_t longest_frame(const struct pipeline_config *config)
+{
+	const uint64_t longest = USUAL_TUNNEL + ETH_HLEN + config->mtu;
+
+	return longest < SIZE_STEP * SIZE_SLOTS ? longest : SIZE_STEP * SIZE_SLOTS;
+}
+
+/* Does the one rule match packets of this protocol and VNI? 0 in the mask: of any. */
+static bool rule_matches(const struct pipeline_config *config, uint32_t vni, uint32_t protocol)
+{
+	const uint64_t rest = nat_key_word(0, 0, vni, protocol);
+	const uint64_t mask =
+		config->nat4_shape[0].mask.word[1] & nat_key_word(0, 0, PIPELINE_VNI_MAX, 3);
+
+	return !((rest ^ config->nat4_only.key.word[1]) & mask);
+}
+
 static void constants_choose(const struct pipeline_config *config, uint64_t *values)
 {
 	const bool one_vni = config->vni_mode == VNI_ONE;
@@ -37,9 +56,11 @@ static void constants_choose(const struct pipeline_config *config, uint64_t *val
 	values[CONSTANT_ONE_VNI] = one_vni;
 	values[CONSTANT_CHECK_SOURCES] = config->check_sources;
 	values[CONSTANT_DROP_UNMATCHED] = config->unmatched == FALLBACK_DROP;
-	values[CONSTANT_LONGEST] = config->mtu;
+	values[CONSTANT_LONGEST_FRAME] = longest_frame(config);
 	values[CONSTANT_CLEAR_DF_ABOVE] = config->clear_df_above;
 	values[CONSTANT_ONE_RULE] = config->nat4_rules == 1;
+	values[CONSTANT_PLAIN] = config->nat4_rules == 1 && one_vni && !config->check_sources &&
+				 config->buffers == BUFFERS_ONE && config->cpus <= ONLY_CPUS;
 	values[CONSTANT_ONE_SHAPE] = config->nat4_shapes == 1 && config->nat4_rules > 1;
 	values[CONSTANT_TABLE_SEED] = config->nat4.seed;
 	values[CONSTANT_TABLE_BUCKET_MASK] = config->nat4.bucket_mask;
@@ -50,13 +71,20 @@ static void constants_choose(const struct pipeline_config *config, uint64_t *val
 	values[CONSTANT_FOLD_LOWER] = config->nat4_lower;
 	values[CONSTANT_FOLD_UPPER] = config->nat4_upper;
 	values[CONSTANT_ONE_TARGET] = config->one_target;
+	values[CONSTANT_ONE_HOP] = config->one_hop;
 	values[CONSTANT_SHAPE_MASK0] = config->nat4_shape[0].mask.word[0];
 	values[CONSTANT_SHAPE_MASK1] = config->nat4_shape[0].mask.word[1];
 	values[CONSTANT_RULE_KEY0] = config->nat4_only.key.word[0];
 	values[CONSTANT_RULE_KEY1] = config->nat4_only.key.word[1];
-	values[CONSTANT_UDP_CHECKSUM] = config->udp_checksum;
-	values[CONSTANT_NEXT_HOP] = config->next_hop;
+	values[CONSTANT_RULE_UDP] = rule_matches(config, config->vni, NAT_PROTOCOL_UDP);
+	values[CONSTANT_RULE_TCP] = rule_matches(config, config->vni, NAT_PROTOCOL_TCP);
+	values[CONSTANT_RULE_ADDRESSES] = config->nat4_shape[0].mask.word[0] != 0;
+	values[CONSTANT_RULE_PORTS_MASK] = (uint32_t)config->nat4_shape[0].mask.word[1];
+	values[CONSTANT_RULE_PORTS] = (uint32_t)config->nat4_only.key.word[1];
+	values[CONSTANT_UDP_UPDATE] = config->udp_checksum == UDP_CHECKSUM_UPDATE;
+	values[CONSTANT_ROUTED] = config->next_hop == NEXT_HOP_ROUTE;
 	values[CONSTANT_SINGLE_ARM] = config->single_arm;
+	values[CONSTANT_TRANSMIT] = config->single_arm && !config->transmit_by_redirect;
 	values[CONSTANT_CHECK_BUFFERS] = config->buffers != BUFFERS_ONE;
 	values[CONSTANT_HISTOGRAMS] = config->histograms;
 	values[CONSTANT_TRACE] = config->trace;

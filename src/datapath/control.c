@@ -52,16 +52,33 @@ static void close_wanted(struct datapath_wanted *wanted)
 	free(wanted);
 }
 
+static int map_next_hops(const struct pipeline_bpf *skeleton, struct datapath_control *control)
+{
+	void *table = datapath_map_array(bpf_map__fd(skeleton->maps.next_hops),
+					 PROT_READ | PROT_WRITE, &control->next_hops_size);
+	void *only;
+
+	if (table == MAP_FAILED)
+		return -errno;
+	control->next_hops = table;
+	only = datapath_map_array(bpf_map__fd(skeleton->maps.data_only_hop), PROT_READ | PROT_WRITE,
+				  &control->only_hop_size);
+	if (only == MAP_FAILED)
+		return -errno;
+	control->only_hop = only;
+	return 0;
+}
+
 int datapath_take_control(struct datapath *datapath, struct datapath_control *control,
 			  struct error *error)
 {
 	struct pipeline_bpf *skeleton = datapath->skeleton;
-	void *table = datapath_map_array(bpf_map__fd(skeleton->maps.next_hops),
-					 PROT_READ | PROT_WRITE, &control->next_hops_size);
+	int err = map_next_hops(skeleton, control);
 
-	if (table == MAP_FAILED)
-		return error_set(error, -errno, "cannot map the next hops: %s", strerror(errno));
-	control->next_hops = table;
+	if (err) {
+		datapath_release_control(control);
+		return error_set(error, err, "cannot map the next hops: %s", strerror(-err));
+	}
 	control->beat_fd =
 		fcntl(bpf_program__fd(skeleton->progs.vxlan_pipeline_beat), F_DUPFD_CLOEXEC, 0);
 	control->egress_map_fd = fcntl(bpf_map__fd(skeleton->maps.egress), F_DUPFD_CLOEXEC, 0);
@@ -69,14 +86,17 @@ int datapath_take_control(struct datapath *datapath, struct datapath_control *co
 	control->wanted = open_wanted(bpf_map__fd(skeleton->maps.wanted));
 	if (control->beat_fd < 0 || control->egress_map_fd < 0 || control->ingress_map_fd < 0 ||
 	    !control->wanted) {
-		int err = error_set(error, -errno, "cannot keep hold of the program's maps: %s",
-				    strerror(errno));
+		err = error_set(error, -errno, "cannot keep hold of the program's maps: %s",
+				strerror(errno));
 
 		datapath_release_control(control);
 		return err;
 	}
 	control->targets = datapath->targets;
 	control->target_count = datapath->target_count;
+	while (control->only_index < control->target_count &&
+	       control->targets[control->only_index].version != 4)
+		control->only_index++;
 	datapath->targets = NULL;
 	datapath->target_count = 0;
 	return 0;
@@ -86,6 +106,8 @@ void datapath_release_control(struct datapath_control *control)
 {
 	if (control->next_hops)
 		munmap(control->next_hops, control->next_hops_size);
+	if (control->only_hop)
+		munmap(control->only_hop, control->only_hop_size);
 	if (control->beat_fd >= 0)
 		close(control->beat_fd);
 	if (control->egress_map_fd >= 0)

@@ -128,6 +128,10 @@ struct datapath_control {
 	int beat_fd;                /* the program behind datapath_beat(); -1: none */
 	struct next_hop *next_hops; /* next_hops[i] is the way to targets[i]; may be written */
 	size_t next_hops_size;      /* of the mapping, in bytes */
+	/* a second place for the way to targets[only_index], which the datapath reads instead */
+	struct next_hop *only_hop;
+	size_t only_hop_size; /* of the mapping, in bytes */
+	size_t only_index;
 	struct ip_address *targets;
 	size_t target_count;
 	struct datapath_wanted *wanted; /* neighbours that packets without a rule want */

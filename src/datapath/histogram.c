@@ -14,7 +14,6 @@ void histogram_fill_slots(uint8_t slots[SIZE_SLOTS])
 	for (size_t slot = 0; slot < SIZE_SLOTS; slot++) {
 		slots[slot] = 0;
 		for (size_t i = 0; i < HISTOGRAM_SIZE_BOUNDS; i++)
-			slots[slot] += histogram_size_bound[i] != SIZE_BOUND_BETWEEN &&
-				       SIZE_STEP * slot >= histogram_size_bound[i];
+			slots[slot] += SIZE_STEP * slot + 1 > histogram_size_bound[i];
 	}
 }

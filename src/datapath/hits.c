@@ -106,26 +106,50 @@ void datapath_add_hits(struct hits *to, const struct hits *hits)
 	to->bytes += hits->bytes;
 }
 
-int datapath_map_rule_hits(int fd, uint32_t of_each, struct rule_hits *mapped)
+static int map_only_hits(int fd, const struct pipeline_config *config, struct rule_hits *mapped)
+{
+	int err = datapath_check_value(fd, ONLY_CPUS * sizeof(*mapped->only));
+	const struct only_hits *only;
+
+	if (err)
+		return err;
+	only = datapath_map_array(fd, PROT_READ, &mapped->only_size);
+	if (only == MAP_FAILED)
+		return -errno;
+	mapped->only = only;
+	mapped->only_counter = config->nat4_only.counter;
+	return 0;
+}
+
+int datapath_map_rule_hits(int fd, int only_fd, const struct pipeline_config *config,
+			   struct rule_hits *mapped)
 {
 	uint32_t entries;
 	int err = datapath_check_value(fd, sizeof(*mapped->counters));
 
+	*mapped = (struct rule_hits){.of_each = config->rule_counters};
 	if (!err)
 		err = datapath_map_entries(fd, &entries);
 	if (err)
 		return err;
-	if (!of_each || entries < of_each)
+	if (!mapped->of_each || entries < mapped->of_each)
 		return -EPROTO;
-	mapped->of_each = of_each;
-	mapped->cpus = entries / of_each;
+	mapped->cpus = entries / mapped->of_each;
 	mapped->counters = datapath_map_array(fd, PROT_READ, &mapped->size);
-	return mapped->counters == MAP_FAILED ? -errno : 0;
+	if (mapped->counters == MAP_FAILED)
+		return -errno;
+	if (config->nat4_rules == 1)
+		err = map_only_hits(only_fd, config, mapped);
+	if (err)
+		datapath_unmap_rule_hits(mapped);
+	return err;
 }
 
 void datapath_unmap_rule_hits(struct rule_hits *mapped)
 {
 	munmap((void *)mapped->counters, mapped->size);
+	if (mapped->only)
+		munmap((void *)mapped->only, mapped->only_size);
 }
 
 struct hits datapath_rule_hits(const struct rule_hits *mapped, uint32_t counter)
@@ -140,6 +164,11 @@ struct hits datapath_rule_hits(const struct rule_hits *mapped, uint32_t counter)
 
 		sum.packets += of_cpu->packets >> RULE_TARGET_BITS;
 		sum.bytes += of_cpu->bytes;
+	}
+	for (size_t cpu = 0; mapped->only && counter == mapped->only_counter && cpu < ONLY_CPUS;
+	     cpu++) {
+		sum.packets += mapped->only[cpu].hits.packets;
+		sum.bytes += mapped->only[cpu].hits.bytes;
 	}
 	return sum;
 }

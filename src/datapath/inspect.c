@@ -72,12 +72,16 @@ static void note_unresolved(void *data, const struct datapath_target *target)
 						     .packets = packets};
 }
 
-static void find_unresolved(const char *instance, uint32_t generation, uint32_t rule_counters,
+static void find_unresolved(const char *instance, uint32_t generation,
+			    const struct pipeline_config *config,
 			    struct datapath_condition *condition)
 {
 	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "rule_hits");
+	_cleanup_close_ int only_fd =
+		datapath_open_generation_pin(instance, generation, "only_hits");
 	struct rule_hits counts;
-	bool counted = fd >= 0 && datapath_map_rule_hits(fd, rule_counters, &counts) == 0;
+	bool counted = fd >= 0 && only_fd >= 0 &&
+		       datapath_map_rule_hits(fd, only_fd, config, &counts) == 0;
 	struct unresolved_search search = {.condition = condition,
 					   .counts = counted ? &counts : NULL};
 
@@ -116,7 +120,7 @@ static int read_next_hops(const char *instance, uint32_t generation,
 	}
 	munmap((void *)hops, size);
 	if (condition->next_hops[NEXT_HOP_UNKNOWN] || condition->next_hops[NEXT_HOP_FAILED])
-		find_unresolved(instance, generation, config->rule_counters, condition);
+		find_unresolved(instance, generation, config, condition);
 	return 0;
 }
 

@@ -160,16 +160,20 @@ int datapath_read_hits(int fd, struct hits **out, size_t *count);
 
 void datapath_add_hits(struct hits *to, const struct hits *hits);
 
-/* The map `rule_hits` of a generation, as it is in memory: each CPU has `of_each` counters. */
+/* The maps `rule_hits` and `only_hits` of a generation, as they are in memory: each CPU has `of_each` counters. */
 struct rule_hits {
 	const struct rule_counter *counters;
 	size_t size; /* bytes that are mapped */
 	size_t cpus;
 	uint32_t of_each;
+	const struct only_hits *only; /* NULL: there are several rules */
+	size_t only_size;
+	uint32_t only_counter; /* of the one rule */
 };
 
-/* `of_each`: pipeline_config.rule_counters. 0 or -errno; to be unmapped. */
-int datapath_map_rule_hits(int fd, uint32_t of_each, struct rule_hits *mapped);
+/* `fd` and `only_fd`: of the two maps; `config`: of the generation. 0 or -errno; to be unmapped. */
+int datapath_map_rule_hits(int fd, int only_fd, const struct pipeline_config *config,
+			   struct rule_hits *mapped);
 void datapath_unmap_rule_hits(struct rule_hits *mapped);
 /* What all CPUs together counted; nothing for a counter that is not there. */
 struct hits datapath_rule_hits(const struct rule_hits *mapped, uint32_t counter);

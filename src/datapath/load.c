@@ -82,6 +82,16 @@ enum fragmenting datapath_fragmenting(const struct datapath *datapath)
 	return datapath->fragmenting;
 }
 
+/* Have the targets of all IPv4 rules one address? */
+static bool has_one_hop(const struct rule_tables *tables)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < tables->target_count; i++)
+		count += tables->targets[i].version == 4;
+	return count == 1;
+}
+
 static void fill_constants(struct pipeline_config *to, const struct config *from,
 			   const struct datapath_links *links, const struct tables *tables)
 {
@@ -115,6 +125,7 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	to->nat4_lower = tables->nat.ipv4_lower;
 	to->nat4_upper = tables->nat.ipv4_upper;
 	to->one_target = tables->nat.ipv4_target_count == 1;
+	to->one_hop = has_one_hop(&tables->nat);
 	to->nat4_only = tables->nat.ipv4_only;
 	to->nat4 = tables->nat.ipv4.geometry;
 	to->nat6 = tables->nat.ipv6.geometry;

@@ -123,14 +123,16 @@ static int read_rules(const char *instance, uint32_t generation, struct datapath
 {
 	_cleanup_close_ int hits_fd =
 		datapath_open_generation_pin(instance, generation, "rule_hits");
+	_cleanup_close_ int only_fd =
+		datapath_open_generation_pin(instance, generation, "only_hits");
 	_cleanup_close_ int base_fd =
 		datapath_open_generation_pin(instance, generation, "rule_base");
 	struct rule_hits counts;
 	uint32_t rule_count;
 	int err;
 
-	if (hits_fd < 0 || base_fd < 0)
-		return hits_fd < 0 ? hits_fd : base_fd;
+	if (hits_fd < 0 || only_fd < 0 || base_fd < 0)
+		return hits_fd < 0 ? hits_fd : only_fd < 0 ? only_fd : base_fd;
 	/* the maps of no rules have one element all the same */
 	if (!config->nat4_shapes && !config->nat6_shapes)
 		return 0;
@@ -141,7 +143,7 @@ static int read_rules(const char *instance, uint32_t generation, struct datapath
 	stats->rules = calloc(stats->rule_count, sizeof(*stats->rules));
 	if (!stats->rules)
 		return -ENOMEM;
-	err = datapath_map_rule_hits(hits_fd, config->rule_counters, &counts);
+	err = datapath_map_rule_hits(hits_fd, only_fd, config, &counts);
 	if (err)
 		return err;
 	err = describe_rules(instance, generation, stats, config, &counts);

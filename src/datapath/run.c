@@ -113,8 +113,6 @@ int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 		 struct datapath_outcome *outcome, struct error *error)
 {
 	int program_fd = bpf_program__fd(datapath->skeleton->progs.vxlan_pipeline);
-	int traces_fd = bpf_map__fd(datapath->skeleton->maps.traces);
-	uint32_t zero = 0;
 	int err;
 
 	if (length < ETH_HLEN)
@@ -122,12 +120,13 @@ int datapath_run(struct datapath *datapath, const void *frame, size_t length,
 	if (length > (run_takes_buffers(datapath) ? DATAPATH_MAX_FRAME : DATAPATH_ONE_BUFFER))
 		return run_explain_size(datapath, length, error);
 	outcome->frame_count = 1;
+	datapath->skeleton->data_trace->trace = (struct trace){.vni = VNI_NONE};
 	err = run_once(datapath, program_fd, datapath->links.listen_ifindex, frame, length,
 		       &outcome->frames[0], &outcome->action, error);
 	if (run_refused_size(err, length))
 		return run_explain_size(datapath, length, error);
-	if (!err && bpf_map_lookup_elem(traces_fd, &zero, &outcome->trace))
-		err = error_set(error, -errno, "cannot read the trace: %s", strerror(errno));
+	if (!err)
+		outcome->trace = datapath->skeleton->data_trace->trace;
 	if (!err && outcome->trace.verdict == VERDICT_FRAGMENTED)
 		err = run_fragments(datapath, outcome, error);
 	return err;

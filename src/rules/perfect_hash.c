@@ -106,7 +106,7 @@ static bool place_bucket(struct build *build, size_t bucket, uint16_t displaceme
 
 	for (uint32_t i = first; i < end; i++) {
 		uint32_t key = build->order[i];
-		uint32_t slot = table_slot(geometry, build->place[key], displacement);
+		uint32_t slot = table_slot(geometry->slots, build->place[key], displacement);
 
 		if (build->owner[slot] != FREE_SLOT) {
 			while (i-- > first)
@@ -159,7 +159,7 @@ static void hash_keys(struct build *build, const uint64_t *keys, size_t words)
 
 		for (size_t w = 0; w < words; w++)
 			hash = table_mix(hash, keys[i * words + w]);
-		build->place[i] = table_place(geometry, hash);
+		build->place[i] = table_place(geometry->bucket_mask, hash);
 	}
 }
 

@@ -143,6 +143,7 @@ static void fill_ipv4_shape(struct nat4_shape *shape, const struct family *famil
 	memcpy(shape->common.word, family->common[number], sizeof(shape->common));
 	memcpy(shape->value.word, family->values[number], sizeof(shape->value));
 	shape->first_rule = family->first_rule[number];
+	shape->next_rule = number + 1 < family->shapes ? family->first_rule[number + 1] : NO_RULE;
 }
 
 static void fill_ipv6_shape(struct nat6_shape *shape, const struct family *family, size_t number)
@@ -151,6 +152,7 @@ static void fill_ipv6_shape(struct nat6_shape *shape, const struct family *famil
 	memcpy(shape->common.word, family->common[number], sizeof(shape->common));
 	memcpy(shape->value.word, family->values[number], sizeof(shape->value));
 	shape->first_rule = family->first_rule[number];
+	shape->next_rule = number + 1 < family->shapes ? family->first_rule[number + 1] : NO_RULE;
 }
 
 static int compare_addresses(const void *a, const void *b)
@@ -223,6 +225,21 @@ static void keep_only(struct rule_tables *tables, size_t rules)
 	for (size_t i = 0; rules == 1 && i < tables->ipv4.slot_count; i++) {
 		if (slots[i].rule)
 			tables->ipv4_only = slots[i];
+	}
+}
+
+/* Where the rule is that has a shape for itself: a packet that agrees with it need not be looked up. */
+static void find_only_slots(struct rule_tables *tables)
+{
+	const struct nat4_slot *slots = tables->ipv4.slots;
+	size_t rules[PIPELINE_MAX_SHAPES] = {0};
+
+	for (size_t i = 0; i < tables->ipv4.slot_count; i++) {
+		size_t number = slots[i].key.word[1] >> NAT_SHAPE_SHIFT;
+
+		if (!slots[i].rule)
+			continue;
+		tables->ipv4_shapes[number].only = rules[number]++ ? NO_SLOT : i;
 	}
 }
 
@@ -350,6 +367,7 @@ int rule_tables_build(struct rule_tables *tables, const struct nat_rule *rules, 
 	tables->ipv6_shape_count = ipv6.shapes;
 	for (size_t i = 0; i < ipv6.shapes; i++)
 		fill_ipv6_shape(&tables->ipv6_shapes[i], &ipv6, i);
+	find_only_slots(tables);
 	return 0;
 }
 

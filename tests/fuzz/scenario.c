@@ -117,6 +117,7 @@ static void draw_forward(struct scenario *scenario, struct random *random)
 	scenario->next_hop = (enum scenario_next_hop)random_below(random, 3);
 	random_fill(random, scenario->next_hop_mac, 6);
 	scenario->next_hop_mac[0] = 2;
+	scenario->known_hops = random_chance(random, 70);
 	scenario->mtu = RANDOM_PICK(random, mtus);
 	if (random_chance(random, 50))
 		scenario->mtu = random_from(random, 68, random_chance(random, 50) ? 300 : 3400);

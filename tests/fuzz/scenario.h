@@ -66,6 +66,7 @@ struct scenario {
 	/* options of loading the program, which are not in the configuration */
 	bool multi_buffer;
 	bool rings_each;
+	bool known_hops; /* with BY_ROUTE: a daemon has found the ways to most targets */
 
 	/* values that rules and packets are made of, so that rules match packets */
 	uint8_t addresses4[SCENARIO_POOL][4];

@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "trial.h"
+#include "daemon/next_hops.h"
 #include "explain/sandbox.h"
+
+#define FRAMES_PER_BEAT 256 /* far more are run in HEARTBEAT_LIFETIME */
 
 struct trial *trial_new(const struct options *options, struct sums *sums)
 {
@@ -12,6 +15,7 @@ struct trial *trial_new(const struct options *options, struct sums *sums)
 	if (!trial)
 		return NULL;
 	trial->options = options;
+	trial->control = (struct datapath_control)DATAPATH_CONTROL_NONE;
 	trial->sums = sums;
 	trial->host = (struct model_host){.gateway_mac = {2, 0, 0, 0, 0, 0xfe},
 					  .device_mtu = SANDBOX_DEFAULT_MTU};
@@ -102,6 +106,7 @@ static bool load_program(struct trial *trial, const struct config *config)
 		return false;
 	}
 	links.rings_each = trial->scenario.rings_each;
+	trial->path_mtu = links.egress_mtu;
 	memcpy(trial->host.listen_mac, links.listen_mac, 6);
 	memcpy(trial->host.egress_mac, links.egress_mac, 6);
 	datapath_pass_mac(0, trial->host.pass_mac);
@@ -110,6 +115,46 @@ static bool load_program(struct trial *trial, const struct config *config)
 		return false;
 	}
 	return true;
+}
+
+static bool has_way(const struct ip_address *target)
+{
+	return target->version == 4 ? target->bytes[0] == 10 : target->bytes[0] >> 5 == 1;
+}
+
+/*
+ * Fills the table of next hops as a daemon does, with what the simulated routes say, and lives. Of some targets it knows
+ * nothing; what their entries hold besides is nothing to go by.
+ */
+static bool know_hops(struct trial *trial)
+{
+	struct datapath_control *control = &trial->control;
+	struct error error;
+
+	if (trial->scenario.next_hop != BY_ROUTE || !trial->scenario.known_hops)
+		return true;
+	if (datapath_take_control(trial->datapath, control, &error)) {
+		fprintf(stderr, "differential: %s\n", error.text);
+		return false;
+	}
+	for (size_t i = 0; i < control->target_count; i++) {
+		struct next_hop hop = {{0xbad0bad0bad0badULL, 0xffffffffffffULL}};
+
+		if (has_way(&control->targets[i]) && random_part(trial->number, i) % 4)
+			next_hop_publish(&hop, trial->host.gateway_mac, trial->host.egress_mac,
+					 trial->path_mtu, NEXT_HOP_RESOLVED);
+		control->next_hops[i] = hop;
+		if (i == control->only_index)
+			*control->only_hop = hop;
+	}
+	return true;
+}
+
+static void unload(struct trial *trial)
+{
+	datapath_release_control(&trial->control);
+	datapath_free(trial->datapath);
+	trial->datapath = NULL;
 }
 
 static bool prepare(struct trial *trial, uint64_t number)
@@ -124,7 +169,7 @@ static bool prepare(struct trial *trial, uint64_t number)
 	scenario_draw(&trial->scenario, seed);
 	if (!load_config(&trial->scenario, &config))
 		return false;
-	loaded = trial->options->model || load_program(trial, &config);
+	loaded = trial->options->model || (load_program(trial, &config) && know_hops(trial));
 	config_clear(&config);
 	model_start(&trial->model, &trial->scenario, &trial->host);
 	traffic_start(&trial->traffic, &trial->scenario, seed ^ 1);
@@ -163,8 +208,7 @@ static bool disagrees_alone(struct trial *trial, const struct trial_frame *frame
 	char why[COMPARE_TEXT];
 	bool agrees;
 
-	datapath_free(trial->datapath);
-	trial->datapath = NULL;
+	unload(trial);
 	if (!prepare(trial, trial->number))
 		return false;
 	agrees = run_frame(trial, &only, why);
@@ -191,6 +235,8 @@ static bool compare_all(struct trial *trial)
 	char why[COMPARE_TEXT];
 
 	while (trial->count < trial->options->each) {
+		if (trial->count % FRAMES_PER_BEAT == 0)
+			datapath_beat(&trial->control);
 		struct trial_frame *frame = &trial->frames[trial->count++];
 
 		frame->length = traffic_next(&trial->traffic, frame->bytes);
@@ -223,7 +269,6 @@ bool trial_run(struct trial *trial, uint64_t number)
 		good = trial_print_model(trial);
 	else
 		good = compare_all(trial);
-	datapath_free(trial->datapath);
-	trial->datapath = NULL;
+	unload(trial);
 	return good;
 }

@@ -34,6 +34,8 @@ struct trial {
 	struct model model;
 	struct answer answer;
 	struct datapath *datapath;
+	struct datapath_control control; /* with scenario.known_hops */
+	uint32_t path_mtu;               /* of the simulated routes */
 	struct datapath_outcome outcome;
 	struct tally tally;
 	size_t count; /* of the frames so far: fragments depend on earlier ones */

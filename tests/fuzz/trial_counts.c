@@ -95,8 +95,8 @@ static bool read_rules(const struct trial *trial, struct hits rules[SCENARIO_RUL
 	struct nat6_slot slot6;
 
 	memset(rules, 0, SCENARIO_RULES * sizeof(*rules));
-	if (datapath_map_rule_hits(bpf_map__fd(skeleton->maps.rule_hits), config->rule_counters,
-				   &mapped))
+	if (datapath_map_rule_hits(bpf_map__fd(skeleton->maps.rule_hits),
+				   bpf_map__fd(skeleton->maps.data_only_hits), config, &mapped))
 		return false;
 	for (uint32_t i = 0; i < config->nat4.slots; i++) {
 		if (bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.nat4_slots), &i, &slot4) == 0)

@@ -51,8 +51,9 @@ static const uint64_t values_of_one[] = {
 	[CONSTANT_VXLAN_MASK] = 0x00ffffff00000008,
 	[CONSTANT_VXLAN] = 0x0056341200000008,
 	[CONSTANT_ONE_VNI] = 1,
-	[CONSTANT_LONGEST] = 1500,
+	[CONSTANT_LONGEST_FRAME] = 1564,
 	[CONSTANT_CLEAR_DF_ABOVE] = 1400,
+	[CONSTANT_PLAIN] = 1,
 	[CONSTANT_ONE_RULE] = 1,
 	[CONSTANT_TABLE_SEED] = 0x1122334455667788,
 	[CONSTANT_TABLE_BUCKET_MASK] = 3,
@@ -66,8 +67,12 @@ static const uint64_t values_of_one[] = {
 	[CONSTANT_SHAPE_MASK1] = 0x030000000000ffff,
 	[CONSTANT_RULE_KEY0] = 0x0100000a00000000,
 	[CONSTANT_RULE_KEY1] = 0x010000000000e803,
-	[CONSTANT_UDP_CHECKSUM] = UDP_CHECKSUM_ZERO,
-	[CONSTANT_NEXT_HOP] = NEXT_HOP_MAC,
+	[CONSTANT_RULE_UDP] = 1,
+	[CONSTANT_RULE_ADDRESSES] = 1,
+	[CONSTANT_RULE_PORTS_MASK] = 0xffff,
+	[CONSTANT_RULE_PORTS] = 0xe803,
+	[CONSTANT_UDP_UPDATE] = 0,
+	[CONSTANT_ROUTED] = 0,
 	[CONSTANT_DROP_UNMATCHED] = 1,
 	[CONSTANT_HISTOGRAMS] = 1,
 	[CONSTANT_TRACE] = 0,
@@ -83,6 +88,12 @@ static void fill_other(struct pipeline_config *config)
 	config->unmatched = FALLBACK_FORWARD;
 	config->nat4_rules = 2;
 	config->nat4_counters = 2;
+	config->nat4_only.key.word[1] = nat_key_word(htons(1000), 0, 0x123456, NAT_PROTOCOL_TCP);
+	config->nat4_shape[0].mask.word[0] = 0;
+	config->nat4_shape[0].mask.word[1] = nat_key_word(0xffff, 0, 0xffffff, 3);
+	config->udp_checksum = UDP_CHECKSUM_UPDATE;
+	config->next_hop = NEXT_HOP_ROUTE;
+	config->one_hop = 1;
 	config->nat4_lower = 40;
 	config->nat4_upper = 41;
 	config->one_target = 1;
@@ -92,11 +103,31 @@ static const struct {
 	enum constant constant;
 	uint64_t value;
 } values_of_other[] = {
-	{CONSTANT_VXLAN_MASK, 0x08}, {CONSTANT_VXLAN, 0x08},   {CONSTANT_ONE_VNI, 0},
-	{CONSTANT_CHECK_SOURCES, 1}, {CONSTANT_ONE_RULE, 0},   {CONSTANT_ONE_SHAPE, 1},
-	{CONSTANT_FIRST_COUNTER, 2}, {CONSTANT_SINGLE_ARM, 1}, {CONSTANT_DROP_UNMATCHED, 0},
-	{CONSTANT_CHECK_BUFFERS, 1}, {CONSTANT_TRACE, 1},      {CONSTANT_FOLD_LOWER, 40},
-	{CONSTANT_FOLD_UPPER, 41},   {CONSTANT_ONE_TARGET, 1},
+	{CONSTANT_VXLAN_MASK, 0x08},
+	{CONSTANT_VXLAN, 0x08},
+	{CONSTANT_ONE_VNI, 0},
+	{CONSTANT_CHECK_SOURCES, 1},
+	{CONSTANT_ONE_RULE, 0},
+	{CONSTANT_ONE_SHAPE, 1},
+	{CONSTANT_FIRST_COUNTER, 2},
+	{CONSTANT_SINGLE_ARM, 1},
+	{CONSTANT_DROP_UNMATCHED, 0},
+	{CONSTANT_CHECK_BUFFERS, 1},
+	{CONSTANT_TRACE, 1},
+	{CONSTANT_FOLD_LOWER, 40},
+	{CONSTANT_FOLD_UPPER, 41},
+	{CONSTANT_ONE_TARGET, 1},
+	{CONSTANT_PLAIN, 0},
+	{CONSTANT_SHAPE_MASK0, 0},
+	{CONSTANT_SHAPE_MASK1, 0x03ffffff0000ffff},
+	{CONSTANT_RULE_KEY1, 0x021234560000e803},
+	{CONSTANT_RULE_UDP, 0},
+	{CONSTANT_RULE_TCP, 1},
+	{CONSTANT_RULE_ADDRESSES, 0},
+	{CONSTANT_UDP_UPDATE, 1},
+	{CONSTANT_ROUTED, 1},
+	{CONSTANT_ONE_HOP, 1},
+	{CONSTANT_TRANSMIT, 1},
 };
 
 /* Places the constants, and holds each placeholder of the program to what is expected. */

@@ -19,7 +19,7 @@ static uint32_t read_slot(const struct perfect_hash_layout *layout, const uint64
 
 	for (size_t w = 0; w < words; w++)
 		hash = table_mix(hash, key[w]);
-	place = table_place(table, hash);
+	place = table_place(table->bucket_mask, hash);
 	if (table->bucket_mask) {
 		size_t word = place.bucket / TABLE_DISPLACEMENTS_PER_WORD;
 
@@ -28,7 +28,7 @@ static uint32_t read_slot(const struct perfect_hash_layout *layout, const uint64
 			layout->displacements[word] >>
 			place.bucket % TABLE_DISPLACEMENTS_PER_WORD * TABLE_DISPLACEMENT_BITS;
 	}
-	return table_slot(table, place, (uint16_t)displacement);
+	return table_slot(table->slots, place, (uint16_t)displacement);
 }
 
 static bool is_empty(const struct perfect_hash_layout *layout)

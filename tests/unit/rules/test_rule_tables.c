@@ -28,12 +28,12 @@ static const void *read_slot(const struct perfect_hash_table *table, const uint6
 
 	for (size_t w = 0; w < words; w++)
 		hash = table_mix(hash, key[w]);
-	place = table_place(&table->geometry, hash);
+	place = table_place(table->geometry.bucket_mask, hash);
 	if (table->geometry.bucket_mask)
 		displacement =
 			table->displacements[place.bucket / TABLE_DISPLACEMENTS_PER_WORD] >>
 			place.bucket % TABLE_DISPLACEMENTS_PER_WORD * TABLE_DISPLACEMENT_BITS;
-	slot = table_slot(&table->geometry, place, (uint16_t)displacement);
+	slot = table_slot(table->geometry.slots, place, (uint16_t)displacement);
 	assert_true(slot < table->slot_count);
 	return (const char *)table->slots + slot * table->slot_size;
 }
