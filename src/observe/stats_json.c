@@ -159,7 +159,7 @@ json_t *stats_json(const struct stats_view *view)
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&since, &utc));
 	document =
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-			  "s:o, s:o, s:o}",
+			  "s:b, s:o, s:o, s:o}",
 			  "instance", view->instance, "interface", stats->info.listen, "target",
 			  stats->info.egress, "mode", stats_mode(&stats->info), "since", text,
 			  "uptime_seconds", stats_uptime(&stats->info), "health",
@@ -168,8 +168,10 @@ json_t *stats_json(const struct stats_view *view)
 			  events_json(counted, seconds), "sent", sent_json(counted, seconds),
 			  "packet_size_bytes", sizes_json(&counted->histograms),
 			  "program_duration_ns", times_json(&counted->histograms), "losses",
-			  loss_json(view->losses), "next_hops", next_hops_json(view->condition),
-			  "vnis", vnis_json(stats, seconds), "rules", rules_json(stats, seconds));
+			  loss_json(view->losses), "transmit_losses_counted",
+			  view->condition->losses.counted, "next_hops",
+			  next_hops_json(view->condition), "vnis", vnis_json(stats, seconds),
+			  "rules", rules_json(stats, seconds));
 	if (document && seconds > 0)
 		json_object_set_new(document, "seconds", json_real(seconds));
 	return document;

@@ -45,6 +45,7 @@ class Suite:
 
 
 LATE = "a slow emulated CPU lets rings overflow, and the test admits no loss"
+SLOW_VERIFIER = "a slow emulated CPU verifies a program for longer than the loop may stand still"
 NO_WIRE = "the kind of interface does not matter: runs on veth"
 DELETED = "a virtio-net interface cannot be deleted and created again"
 PEER = "a virtio-net interface that is down keeps its peer's carrier: inside/test_virtio_net.py"
@@ -52,7 +53,10 @@ NAPI = "only a veth drops the frames to a peer without NAPI"
 SENDER = "`generate` finds the peer of a veth only: inside/test_virtio_net.py names the MAC"
 SUITES = (
     Suite("packets", ["packets/"]),
-    Suite("netns on veth", ["netns/"], without={"Generate.test_flat_out": LATE}),
+    Suite("netns on veth", ["netns/"], without={
+        "Generate.test_flat_out": LATE,
+        "Health.test_slow_reload": SLOW_VERIFIER,
+    }),
     Suite("netns on virtio-net", ["netns/"], on_virtio=True, without={
         "test_check.": NO_WIRE,
         "test_http.": NO_WIRE,
@@ -62,6 +66,7 @@ SUITES = (
         "test_generate.": SENDER,
         "Health.test_interfaces_made_anew": DELETED,
         "Health.test_links": PEER,
+        "Health.test_slow_reload": SLOW_VERIFIER,
         "Health.test_refused_by_the_device": NAPI,
         "Health.test_refused_by_the_driver": PEER,
         "Health.test_single_arm": DELETED,
