@@ -113,8 +113,10 @@ void neighbours_set_up(struct neighbours *neighbours, bool up)
 		struct neighbour *neighbour = &neighbours->list[i];
 
 		neighbour->probe_at = neighbours->now;
-		if (neighbour->known && !neighbour->lasting)
+		if (neighbour->known && !neighbour->lasting) {
 			neighbour->doubted_until = INT64_MAX;
+			neighbour->doubted_since = neighbours->now;
+		}
 	}
 }
 

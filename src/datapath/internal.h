@@ -166,7 +166,7 @@ struct rule_hits {
 	size_t size; /* bytes that are mapped */
 	size_t cpus;
 	uint32_t of_each;
-	const struct only_hits *only; /* NULL: there are several rules */
+	const struct only_hits *only; /* NULL: there is not just one IPv4 rule */
 	size_t only_size;
 	uint32_t only_counter; /* of the one rule */
 };

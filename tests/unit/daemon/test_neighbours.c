@@ -101,6 +101,15 @@ static void is_kept_while_down(void **state)
 	assert_true(neighbour->known);
 	assert_memory_equal(neighbour->mac, mac, sizeof(mac));
 	assert_int_equal(neighbours_due(&neighbours), neighbours.now); /* asked at once */
+
+	/* and again, if it is deleted meanwhile: the doubt is a new one */
+	neighbour->doubted_until = neighbours.now + NEIGHBOUR_PATIENCE_MS;
+	neighbours.now += NEIGHBOUR_PATIENCE_MS - 1;
+	neighbours_learn(&neighbours, &(struct rtnl_neighbour){.address = neighbour->address,
+							       .failed = true,
+							       .gone = true});
+	neighbours.now++;
+	assert_false(neighbours_give_up(&neighbours));
 	neighbours_clear(&neighbours);
 }
 
