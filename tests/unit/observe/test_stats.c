@@ -233,6 +233,7 @@ static void as_json(void **state)
 		"\"rx_drops\", \"packets\": 0, \"meaning\": \"had no room\"}, "
 		"{\"place\": \"program\", \"interface\": null, \"reason\": \"bad_vxlan\", "
 		"\"packets\": 1, \"meaning\": \"no I flag\"}], "
+		"\"transmit_losses_counted\": false, "
 		"\"next_hops\": {\"unknown\": 0, \"resolved\": 2, \"local\": 0, "
 		"\"failed\": 1}, "
 		"\"vnis\": [{\"packets\": 1, \"bytes\": 60, \"vni\": 0}, "
