@@ -49,13 +49,17 @@ int neighbours_set(struct neighbours *neighbours, const struct ip_address *addre
 	return 0;
 }
 
-static void neighbour_doubt(struct neighbour *neighbour, int64_t now)
+static void neighbour_begin_doubt(struct neighbour *neighbour, int64_t now)
 {
-	if (!neighbour->known || neighbour->doubted_until)
-		return;
 	neighbour->doubted_until = INT64_MAX;
 	neighbour->doubted_since = now;
 	neighbour->probe_at = now;
+}
+
+static void neighbour_doubt(struct neighbour *neighbour, int64_t now)
+{
+	if (neighbour->known && !neighbour->doubted_until)
+		neighbour_begin_doubt(neighbour, now);
 }
 
 /* Somebody deletes neighbours: the answer to a probe that was sent finds nobody who waits for it. */
@@ -113,10 +117,8 @@ void neighbours_set_up(struct neighbours *neighbours, bool up)
 		struct neighbour *neighbour = &neighbours->list[i];
 
 		neighbour->probe_at = neighbours->now;
-		if (neighbour->known && !neighbour->lasting) {
-			neighbour->doubted_until = INT64_MAX;
-			neighbour->doubted_since = neighbours->now;
-		}
+		if (neighbour->known && !neighbour->lasting)
+			neighbour_begin_doubt(neighbour, neighbours->now);
 	}
 }
 

@@ -5,12 +5,11 @@ becomes of the packets. Told within two seconds, and taken back within two.
 """
 
 import select
-import threading
 import time
 
 from lib import frames
 from lib.command import wait_for
-from lib.life import tunnels
+from lib.life import Background, tunnels
 from lib.watch import Watched, metrics
 
 OUT_OF_RANGE = "203.0.113.9"  # no route leads there
@@ -19,26 +18,17 @@ OUT_OF_RANGE = "203.0.113.9"  # no route leads there
 LOCAL = {"nat": [{"match": {"source_port": 1000}, "to": "10.20.0.1:9999"}]}
 
 
-class Steady:
+class Steady(Background):
     """A thread that sends the same frames over and over, while the test does something."""
 
     def __init__(self, test, packets, pause=0.005):
+        super().__init__(self._send)
         self.test, self.packets, self.pause = test, packets, pause
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._send)
 
     def _send(self):
         while not self.stop.is_set():
             self.test.in_port.send(*self.packets)
             self.stop.wait(self.pause)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.thread.join()
 
 
 def mirrored(packet, count=1):

@@ -11,7 +11,6 @@ import select
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 from lib import frames
@@ -19,7 +18,7 @@ from lib.answers import IS_WHOLE
 from lib.command import injected, need_commands, wait_for
 from lib.daemon import HEARTBEAT_LIFETIME
 from lib.ground import Ground
-from lib.life import Traffic
+from lib.life import Background, Traffic
 from lib.namespace import veth
 from lib.port import Port, is_ip
 from lib.program import PATIENCE
@@ -95,7 +94,7 @@ class Hops(Ground):
                           self.cli("explain", "-c", path, capture, "--json").stdout)
 
 
-class SlowNeighbour:
+class SlowNeighbour(Background):
     """In place of the collector's kernel, answers requests for 10.20.0.2 after a while."""
 
     DELAY = 0.4  # seconds: less than the daemon waits for an answer
@@ -104,8 +103,8 @@ class SlowNeighbour:
         self.port = Port(test, test.collector, "c0")
         self.mac = frames.mac(test.collector.mac("c0"))
         test.collector.sysctl("net.ipv4.conf.c0.arp_ignore=8")
-        self.stop, self.asked = threading.Event(), 0
-        self.thread = threading.Thread(target=self._answer)
+        super().__init__(self._answer)
+        self.asked = 0
 
     @staticmethod
     def is_request(frame):
@@ -126,14 +125,6 @@ class SlowNeighbour:
     def reply(self, frame):
         asker = frame[22:32]  # its MAC and IPv4 address
         return asker[:6] + self.mac + frame[12:20] + b"\0\2" + self.mac + frame[38:42] + asker
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.thread.join()
 
 
 class Deleted(Hops):

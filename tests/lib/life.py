@@ -53,6 +53,22 @@ class Lifecycle(Ground):
                           "-d", "5", *words, status=status)
 
 
+class Background:
+    """Within this context a thread runs `work`, which ends when `stop` is set."""
+
+    def __init__(self, work):
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=work)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
 class Traffic:
     """A steady stream of numbered packets from a thread, while the test does something."""
 
