@@ -130,7 +130,7 @@ static __always_inline bool decapsulate(struct packet *packet)
 		keep = sizeof(struct fragment_shim);
 	if (bpf_xdp_adjust_head(packet->ctx, (int)(packet->inner_offset - keep)))
 		return false;
-	return !keep || fragment_mark(packet);
+	return !keep || fragment_mark(packet->ctx, packet->counters, packet->mtu);
 }
 
 /* `pieces`: how many fragments, with VERDICT_FRAGMENTED. */

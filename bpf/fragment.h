@@ -18,20 +18,25 @@
 #define MAX_DATAGRAM  65535
 #define FRAGMENT_UNIT 8 /* fragment offsets count in these */
 
-/*
- * An Ethernet header in words: struct ethhdr is packed, which makes every access one of bytes. It is
- * the ethertype's business, not that of the addresses, to be aligned.
- */
-struct ethernet_words {
-	__u32 addresses[3];
-	__u16 type;
-};
-
-#define ETHERNET_SIZE 14 /* which is not sizeof(struct ethernet_words) */
+#define ETHERNET_SIZE sizeof(struct ethhdr)
 
 static __always_inline __u32 fragment_chunk(__u32 mtu)
 {
 	return (mtu - sizeof(struct iphdr)) & ~(FRAGMENT_UNIT - 1);
+}
+
+/* How many fragments so many bytes behind an IPv4 header make; 0: too many. */
+static __always_inline __u32 fragments_of(__u32 payload, __u32 mtu)
+{
+	__u32 chunk = fragment_chunk(mtu);
+
+	if (mtu < sizeof(struct iphdr) + FRAGMENT_UNIT)
+		return 0;
+	for (__u32 count = 2; count <= MAX_FRAGMENTS; count++) {
+		if (payload <= count * chunk)
+			return count;
+	}
+	return 0;
 }
 
 static __always_inline bool fragmenting_is_open(void)
@@ -45,7 +50,7 @@ static __always_inline bool fragmenting_is_open(void)
 static __always_inline __u32 fragment_count(const struct packet *packet)
 {
 	const struct iphdr *ip = packet->ip;
-	__u32 chunk, payload = packet->ip_length - sizeof(*ip);
+	__u32 payload = packet->ip_length - sizeof(*ip);
 
 	if (!config.fragment_in_xdp || packet_is_scattered(packet) || packet->version != 4 ||
 	    !packet_holds(packet, packet->ip, sizeof(*ip)))
@@ -61,26 +66,19 @@ static __always_inline __u32 fragment_count(const struct packet *packet)
 	    FRAGMENT_HEADROOM + packet->inner_offset + sizeof(struct ethhdr) + packet->ip_length >
 		    FRAGMENT_COPY_ROOM)
 		return 0;
-	if (packet->mtu < sizeof(*ip) + FRAGMENT_UNIT || !fragmenting_is_open())
-		return 0;
-	chunk = fragment_chunk(packet->mtu);
-	for (__u32 count = 2; count <= MAX_FRAGMENTS; count++) {
-		if (payload <= count * chunk)
-			return count;
-	}
-	return 0;
+	return fragmenting_is_open() ? fragments_of(payload, packet->mtu) : 0;
 }
 
 /* Fills the shim of a decapsulated frame that begins with one. */
-static __always_inline bool fragment_mark(struct packet *packet)
+static __always_inline bool fragment_mark(struct xdp_md *ctx, struct counters *count, __u32 mtu)
 {
-	struct fragment_shim *shim = (void *)(long)packet->ctx->data;
+	struct fragment_shim *shim = (void *)(long)ctx->data;
 
-	if ((void *)(shim + 1) > (void *)(long)packet->ctx->data_end)
+	if ((void *)(shim + 1) > (void *)(long)ctx->data_end)
 		return false;
 	shim->mark = config.fragment_mark;
-	shim->sequence = ++packet->counters->next_fragmented;
-	shim->chunk = fragment_chunk(packet->mtu);
+	shim->sequence = ++count->next_fragmented;
+	shim->chunk = fragment_chunk(mtu);
 	shim->reserved = 0;
 	return true;
 }
@@ -115,7 +113,7 @@ static __always_inline __u32 fragment_number(__u32 sequence)
 	return progress->next++;
 }
 
-/* Makes the header of the fragment that begins `offset` bytes into the payload. */
+/* Makes of a packet's header that of the fragment that begins `offset` bytes into its payload. */
 static __always_inline void fragment_header(struct iphdr *ip, __u32 offset, __u32 length, bool last)
 {
 	__be16 old_length = ip->tot_len, old_offset = ip->frag_off;
@@ -130,25 +128,19 @@ static __always_inline void fragment_header(struct iphdr *ip, __u32 offset, __u3
 						   csum_change16(old_offset, ip->frag_off));
 }
 
-/* Where the parts of a frame with a shim begin: Ethernet header, IPv4 header, payload. */
-#define SHIMMED_ETHERNET sizeof(struct fragment_shim)
-#define SHIMMED_IP       (SHIMMED_ETHERNET + ETHERNET_SIZE)
-#define SHIMMED_PAYLOAD  (SHIMMED_IP + sizeof(struct iphdr))
+#define FRAGMENT_HEADERS (ETHERNET_SIZE + sizeof(struct iphdr))
 
-/* Puts the headers in front of a fragment's payload. */
-static __always_inline int
-fragment_finish(struct xdp_md *ctx, const struct ethernet_words *ethernet, const struct iphdr *ip)
+/* Copies Ethernet and IPv4 header, which may overlap: all is read before anything is written. */
+static __always_inline void fragment_copy_headers(void *to, const void *from)
 {
-	void *data = (void *)(long)ctx->data;
-	struct ethernet_words *to = data;
+	__u64 word[4] = {frame_u64(from), frame_u64(from + 8), frame_u64(from + 16),
+			 frame_u64(from + 24)};
+	__u16 rest = frame_u16(from + 32);
 
-	if (data + ETHERNET_SIZE + sizeof(*ip) > (void *)(long)ctx->data_end)
-		return XDP_ABORTED;
-	for (int i = 0; i < 3; i++)
-		to->addresses[i] = ethernet->addresses[i];
-	to->type = ethernet->type;
-	*(struct iphdr *)(data + ETHERNET_SIZE) = *ip;
-	return XDP_PASS;
+	_Static_assert(FRAGMENT_HEADERS == 34, "four words and a half");
+	for (int i = 0; i < 4; i++)
+		*(volatile __u64 *)(to + 8 * i) = word[i];
+	*(volatile __u16 *)(to + 32) = rest;
 }
 
 /* On the way out of the device: trims a copy to its fragment; everything else passes. */
@@ -156,28 +148,33 @@ static __always_inline int fragment_trim(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	const struct fragment_shim *shim = data;
+	void *from = data + sizeof(*shim), *to;
 	__u32 chunk, offset, length, payload, behind;
-	struct ethernet_words ethernet;
-	struct iphdr ip;
+	struct iphdr *ip;
 
-	if (data + SHIMMED_PAYLOAD > end || shim->mark != config.fragment_mark)
+	if (from + FRAGMENT_HEADERS > end || shim->mark != config.fragment_mark)
 		return XDP_PASS;
-	ethernet = *(struct ethernet_words *)(data + SHIMMED_ETHERNET);
-	ip = *(struct iphdr *)(data + SHIMMED_IP);
+	ip = from + ETHERNET_SIZE;
 	chunk = shim->chunk;
 	offset = fragment_number(shim->sequence) * chunk;
-	payload = bpf_ntohs(ip.tot_len) - sizeof(ip);
-	if (offset >= payload)
+	payload = bpf_ntohs(ip->tot_len) - sizeof(*ip);
+	/* no payload is longer than the room; the verifier wants to see it */
+	if (offset >= payload || offset > FRAGMENT_COPY_ROOM)
 		return XDP_DROP;
 	length = payload - offset < chunk ? payload - offset : chunk;
-	fragment_header(&ip, offset, length, offset + length == payload);
+	fragment_header(ip, offset, length, offset + length == payload);
 
-	behind = bytes_between(data, end) - SHIMMED_PAYLOAD - offset - length;
+	/* in front of the fragment's payload */
+	to = from + offset;
+	if (to + FRAGMENT_HEADERS > end)
+		return XDP_ABORTED;
+	fragment_copy_headers(to, from);
+	behind = bytes_between(to + FRAGMENT_HEADERS, end) - length;
 	if (behind && bpf_xdp_adjust_tail(ctx, -(int)behind))
 		return XDP_ABORTED;
-	if (bpf_xdp_adjust_head(ctx, (int)(SHIMMED_ETHERNET + offset)))
+	if (bpf_xdp_adjust_head(ctx, (int)(sizeof(*shim) + offset)))
 		return XDP_ABORTED;
-	return fragment_finish(ctx, &ethernet, &ip);
+	return XDP_PASS;
 }
 
 #endif

@@ -156,9 +156,13 @@ struct {
 	__type(value, struct vni_slot);
 } vni_slots SEC(".maps");
 
-/* Index: struct vni_slot.index; with one VNI: 0. With `vnis: any`, 0: those not in vni_any. */
+/*
+ * Index: CPU * pipeline_config.vni_counters + struct vni_slot.index; with one VNI: + 0. With `vnis: any`, 0: those not in
+ * vni_any. No per-CPU array, for the reason that map rule_hits is none.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct hits);

@@ -73,6 +73,27 @@ static __always_inline __u64 bytes_between(const void *start, const void *end)
 	return length;
 }
 
+/* Words of a frame. It is the host's business how they are aligned: those that have XDP take any. */
+static __always_inline __u8 frame_u8(const void *at)
+{
+	return *(const volatile __u8 *)at;
+}
+
+static __always_inline __u16 frame_u16(const void *at)
+{
+	return *(const volatile __u16 *)at;
+}
+
+static __always_inline __u32 frame_u32(const void *at)
+{
+	return *(const volatile __u32 *)at;
+}
+
+static __always_inline __u64 frame_u64(const void *at)
+{
+	return *(const volatile __u64 *)at;
+}
+
 /* A pointer `offset` bytes into the frame. */
 static __always_inline void *packet_at(const struct packet *packet, __u32 offset)
 {

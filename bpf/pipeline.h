@@ -413,7 +413,7 @@ enum udp_checksum_mode { UDP_CHECKSUM_UPDATE, UDP_CHECKSUM_ZERO, UDP_CHECKSUM_PR
  * The constants are pinned, and other builds read them: the layout number comes first and changes
  * with every change of the struct.
  */
-#define PIPELINE_CONFIG_LAYOUT 6
+#define PIPELINE_CONFIG_LAYOUT 7
 
 struct pipeline_config {
 	__u32 layout; /* PIPELINE_CONFIG_LAYOUT */
@@ -444,7 +444,8 @@ struct pipeline_config {
 	__u8 may_pass;             /* the kernel is kept from answering what is passed to it */
 	__u8 mtu_is_devices;       /* forward.mtu is auto: it changes with device_mtu */
 	__u8 histograms;           /* count sizes and times */
-	__u8 reserved[3];
+	__u8 reserved;
+	__u16 vni_counters;  /* of each CPU in map `vni_hits` */
 	__u32 vni_count;     /* with VNI_RANGE */
 	__u64 fragment_mark; /* struct fragment_shim */
 	__u32 nat4_shapes;   /* how many of nat4_shape[] are in use */

@@ -145,6 +145,13 @@ static __always_inline bool source_allowed(struct outer *outer)
 	return bpf_map_lookup_elem(&sources, &outer->source) != NULL;
 }
 
+/* This CPU's counter in map vni_hits. */
+static __always_inline struct hits *vni_counter(__u32 index)
+{
+	index += bpf_get_smp_processor_id() * config.vni_counters;
+	return bpf_map_lookup_elem(&vni_hits, &index);
+}
+
 /*
  * With `vnis: any`: the VNIs that arrive first have a counter each, the others share vni_hits[0].
  * The table of the first VNIs never shrinks. So a CPU that has once counted in vni_hits[0] knows
@@ -154,22 +161,20 @@ static __always_inline bool source_allowed(struct outer *outer)
 static __always_inline struct hits *vni_find_any(__u32 vni)
 {
 	struct hits *hits = bpf_map_lookup_elem(&vni_any, &vni);
-	__u32 zero = 0;
 
 	if (hits)
 		return hits;
-	hits = bpf_map_lookup_elem(&vni_hits, &zero);
+	hits = vni_counter(0);
 	return hits && hits->packets ? hits : NULL;
 }
 
 static __always_inline struct hits *vni_add_any(__u32 vni)
 {
 	struct hits none = {}, *hits;
-	__u32 zero = 0;
 
 	bpf_map_update_elem(&vni_any, &vni, &none, BPF_NOEXIST);
 	hits = bpf_map_lookup_elem(&vni_any, &vni);
-	return hits ? hits : bpf_map_lookup_elem(&vni_hits, &zero);
+	return hits ? hits : vni_counter(0);
 }
 
 /* The counter of the VNI's packets; NULL: it is not listed, or, with `vnis: any`, new. */
@@ -194,7 +199,7 @@ static __always_inline struct hits *vni_hits_of(__u32 vni)
 	default:
 		return vni_find_any(vni);
 	}
-	return bpf_map_lookup_elem(&vni_hits, &index);
+	return vni_counter(index);
 }
 
 /* The VXLAN header behind `udp`, held against all lengths; leaves the cursor at the inner Ethernet header. */

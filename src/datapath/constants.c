@@ -34,6 +34,17 @@ static uint64_t longest_frame(const struct pipeline_config *config)
 	return longest < SIZE_STEP * SIZE_SLOTS ? longest : SIZE_STEP * SIZE_SLOTS;
 }
 
+/* As fragment_count() has it, of a packet in the least tunnel. 0: none is cut in XDP. */
+static uint64_t longest_cut(const struct pipeline_config *config)
+{
+	const uint64_t admitted = config->device_mtu + VLAN_HLEN - sizeof(struct fragment_shim);
+	const uint64_t copied = FRAGMENT_COPY_ROOM - FRAGMENT_HEADROOM - USUAL_TUNNEL - ETH_HLEN;
+
+	if (!config->fragment_in_xdp)
+		return 0;
+	return USUAL_TUNNEL + ETH_HLEN + (admitted < copied ? admitted : copied);
+}
+
 /* Does the one rule match packets of this protocol and VNI? 0 in the mask: of any. */
 static bool rule_matches(const struct pipeline_config *config, uint32_t vni, uint32_t protocol)
 {
@@ -57,6 +68,7 @@ static void constants_choose(const struct pipeline_config *config, uint64_t *val
 	values[CONSTANT_CHECK_SOURCES] = config->check_sources;
 	values[CONSTANT_DROP_UNMATCHED] = config->unmatched == FALLBACK_DROP;
 	values[CONSTANT_LONGEST_FRAME] = longest_frame(config);
+	values[CONSTANT_LONGEST_CUT] = longest_cut(config);
 	values[CONSTANT_CLEAR_DF_ABOVE] = config->clear_df_above;
 	values[CONSTANT_ONE_RULE] = config->nat4_rules == 1;
 	values[CONSTANT_PLAIN] = config->nat4_rules == 1 && one_vni && !config->check_sources &&
@@ -96,6 +108,39 @@ static bool is_placeholder(const struct bpf_insn *instruction)
 	       instruction[1].imm == CONSTANT_PLACEHOLDER;
 }
 
+/* A jump that is taken if the constant is 0, or if it is not, by its comparison: CHOSEN_BY(), CHOSEN_SELDOM(). */
+static bool is_choice(const struct bpf_insn *instruction)
+{
+	return (instruction->code == (BPF_JMP | BPF_JGT | BPF_K) ||
+		instruction->code == (BPF_JMP | BPF_JLE | BPF_K)) &&
+	       instruction->imm >> 16 == CHOICE_PLACEHOLDER;
+}
+
+static void place_choice(struct bpf_insn *instruction, bool chosen)
+{
+	const bool taken = chosen == (BPF_OP(instruction->code) == BPF_JLE);
+
+	/* the number is never greater */
+	instruction->code = BPF_JMP | (taken ? BPF_JLE : BPF_JGT) | BPF_K;
+	instruction->imm = INT32_MAX;
+}
+
+static int place_constant(struct bpf_insn *instruction, const uint64_t *values)
+{
+	const bool choice = is_choice(instruction);
+	const uint32_t constant = choice ? instruction->imm & 0xffff : instruction->imm;
+
+	if (constant >= CONSTANT_COUNT)
+		return -EINVAL;
+	if (choice) {
+		place_choice(instruction, values[constant]);
+	} else {
+		instruction[0].imm = (__s32)values[constant];
+		instruction[1].imm = (__s32)(values[constant] >> 32);
+	}
+	return 0;
+}
+
 int datapath_place_constants(struct bpf_program *program, const struct pipeline_config *config)
 {
 	size_t count = bpf_program__insn_cnt(program);
@@ -106,15 +151,14 @@ int datapath_place_constants(struct bpf_program *program, const struct pipeline_
 		return -ENOMEM;
 	memcpy(instructions, bpf_program__insns(program), count * sizeof(*instructions));
 	constants_choose(config, values);
-	for (size_t i = 0; i + 1 < count; i++) {
-		uint32_t constant = instructions[i].imm;
+	for (size_t i = 0; i < count; i++) {
+		int err = 0;
 
-		if (!is_placeholder(&instructions[i]))
-			continue;
-		if (constant >= CONSTANT_COUNT)
-			return -EINVAL;
-		instructions[i].imm = (__s32)values[constant];
-		instructions[i + 1].imm = (__s32)(values[constant] >> 32);
+		if (is_choice(&instructions[i]) ||
+		    (i + 1 < count && is_placeholder(&instructions[i])))
+			err = place_constant(&instructions[i], values);
+		if (err)
+			return err;
 	}
 	return bpf_program__set_insns(program, instructions, count);
 }

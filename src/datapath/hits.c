@@ -8,8 +8,6 @@
 #include "base/cleanup.h"
 #include "datapath/internal.h"
 
-#define BATCH 1024 /* elements read with one system call */
-
 /* Adds up `words` 64-bit words over all CPUs, each CPU's beginning `words` after the one before. */
 static void datapath_sum_cpus(const uint64_t *values, size_t words, int cpus, uint64_t *sum)
 {
@@ -33,71 +31,28 @@ int datapath_read_percpu(int fd, const void *key, void *out, size_t size)
 	return 0;
 }
 
-/* A walk over a per-CPU array of struct hits, which adds up the CPUs' shares. */
-struct hits_walk {
-	int fd;
-	int cpus;
+int datapath_read_vni_hits(int fd, struct hits **out, size_t *count)
+{
+	int cpus = libbpf_num_possible_cpus(), err = datapath_check_value(fd, sizeof(**out));
+	const struct hits *counters;
 	uint32_t entries;
-	uint32_t done;
-	uint32_t position; /* where the kernel goes on after a batch */
-	bool one_by_one;   /* per-CPU arrays know batches from Linux 5.13 on; and one has failed */
-	uint32_t *keys;
-	struct hits *values; /* BATCH times cpus */
-	struct hits *sums;   /* of all entries */
-};
-
-/* Reads the next elements; how many, or -errno. A batch that failed says nothing of where it ended. */
-static int hits_read_some(struct hits_walk *walk)
-{
-	uint32_t key = walk->done, number = BATCH;
-
-	if (!walk->one_by_one &&
-	    (bpf_map_lookup_batch(walk->fd, walk->done ? &walk->position : NULL, &walk->position,
-				  walk->keys, walk->values, &number, NULL) == 0 ||
-	     errno == ENOENT))
-		return number && number <= walk->entries - walk->done ? (int)number : -EPROTO;
-	walk->one_by_one = true;
-	return bpf_map_lookup_elem(walk->fd, &key, walk->values) ? -errno : 1;
-}
-
-static int hits_read_all(struct hits_walk *walk)
-{
-	while (walk->done < walk->entries) {
-		int number = hits_read_some(walk);
-
-		if (number < 0)
-			return number;
-		for (int i = 0; i < number; i++)
-			datapath_sum_cpus((const uint64_t *)&walk->values[(size_t)i * walk->cpus],
-					  2, walk->cpus, (uint64_t *)&walk->sums[walk->done + i]);
-		walk->done += number;
-	}
-	return 0;
-}
-
-int datapath_read_hits(int fd, struct hits **out, size_t *count)
-{
-	struct hits_walk walk = {.fd = fd, .cpus = libbpf_num_possible_cpus()};
-	_cleanup_free_ uint32_t *keys = calloc(BATCH, sizeof(*keys));
-	_cleanup_free_ struct hits *values = NULL;
-	int err = walk.cpus < 0 ? walk.cpus : datapath_check_value(fd, sizeof(*values));
+	size_t size;
 
 	if (!err)
-		err = datapath_map_entries(fd, &walk.entries);
+		err = cpus < 0 ? cpus : datapath_map_entries(fd, &entries);
 	if (err)
 		return err;
-	values = calloc((size_t)BATCH * walk.cpus, sizeof(*values));
-	walk.sums = calloc(walk.entries, sizeof(*walk.sums));
-	walk.keys = keys;
-	walk.values = values;
-	err = keys && values && walk.sums ? hits_read_all(&walk) : -ENOMEM;
-	if (err) {
-		free(walk.sums);
-		return err;
-	}
-	*out = walk.sums;
-	*count = walk.entries;
-	return 0;
+	if (entries < (uint32_t)cpus)
+		return -EPROTO;
+	*count = entries / cpus;
+	counters = datapath_map_array(fd, PROT_READ, &size);
+	if (counters == MAP_FAILED)
+		return -errno;
+	*out = calloc(*count, sizeof(**out));
+	if (*out)
+		datapath_sum_cpus((const uint64_t *)counters, 2 * *count, cpus, (uint64_t *)*out);
+	munmap((void *)counters, size);
+	return *out ? 0 : -ENOMEM;
 }
 
 void datapath_add_hits(struct hits *to, const struct hits *hits)

@@ -155,8 +155,8 @@ void datapath_keep_generation(const char *instance, uint32_t generation);
  * -errno.
  */
 int datapath_read_percpu(int fd, const void *key, void *out, size_t size);
-/* All elements of a per-CPU array of struct hits, `*count` of them; to be freed. 0 or -errno. */
-int datapath_read_hits(int fd, struct hits **out, size_t *count);
+/* What all CPUs counted in map `vni_hits`: `*count` elements, to be freed. 0 or -errno. */
+int datapath_read_vni_hits(int fd, struct hits **out, size_t *count);
 
 void datapath_add_hits(struct hits *to, const struct hits *hits);
 

@@ -92,6 +92,15 @@ static bool has_one_hop(const struct rule_tables *tables)
 	return count == 1;
 }
 
+/* Of each CPU, in whole cache lines: no line is two CPUs'. */
+static uint32_t vni_counters(const struct config *config)
+{
+	const uint32_t in_a_line = 64 / sizeof(struct hits);
+	const uint32_t count = config->listen.vni_count ? config->listen.vni_count : 1;
+
+	return (count + in_a_line - 1) / in_a_line * in_a_line;
+}
+
 static void fill_constants(struct pipeline_config *to, const struct config *from,
 			   const struct datapath_links *links, const struct tables *tables)
 {
@@ -101,6 +110,7 @@ static void fill_constants(struct pipeline_config *to, const struct config *from
 	to->vni_mode = vni_mode_of(from);
 	to->vni = to->vni_mode == VNI_ANY ? VNI_NONE : from->listen.vnis[0];
 	to->vni_count = from->listen.vni_count;
+	to->vni_counters = vni_counters(from);
 	to->truncated = from->inner.truncated;
 	to->unmatched = from->forward.unmatched;
 	to->udp_checksum = from->inner.udp_checksum;
@@ -161,7 +171,8 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 		{skeleton->maps.rule_names, (tables->names.size + 7) / 8},
 		{skeleton->maps.vni_displacements, tables->vnis.displacement_words},
 		{skeleton->maps.vni_slots, tables->vnis.slot_count},
-		{skeleton->maps.vni_hits, config->listen.vni_count},
+		{skeleton->maps.vni_hits,
+		 (size_t)skeleton->rodata->config.vni_counters * skeleton->rodata->config.cpus},
 		{skeleton->maps.vni_any, config->listen.any_vni ? PIPELINE_MAX_VNIS : 0},
 		{skeleton->maps.sources, config->listen.source_count},
 		{skeleton->maps.source_sets,

@@ -76,7 +76,7 @@ static int read_own_vnis(const char *instance, uint32_t generation, struct datap
 	_cleanup_close_ int fd = datapath_open_generation_pin(instance, generation, "vni_hits");
 	_cleanup_free_ struct hits *hits = NULL;
 	size_t count;
-	int err = fd < 0 ? fd : datapath_read_hits(fd, &hits, &count);
+	int err = fd < 0 ? fd : datapath_read_vni_hits(fd, &hits, &count);
 
 	if (err)
 		return err;
@@ -136,14 +136,17 @@ uint64_t datapath_read_other_vnis(const char *instance, uint32_t generation)
 {
 	_cleanup_close_ int own = datapath_open_generation_pin(instance, generation, "vni_hits");
 	_cleanup_close_ int before = datapath_open_generation_pin(instance, generation, "vni_base");
-	const uint32_t zero = 0, none = VNI_NONE;
-	struct hits hits = {0}, base = {0};
+	const uint32_t none = VNI_NONE;
+	_cleanup_free_ struct hits *hits = NULL;
+	struct hits base = {0};
+	uint64_t packets = 0;
+	size_t count;
 
-	if (own >= 0)
-		datapath_read_percpu(own, &zero, &hits, sizeof(hits));
+	if (own >= 0 && datapath_read_vni_hits(own, &hits, &count) == 0)
+		packets = hits[0].packets;
 	if (before >= 0 && datapath_check_value(before, sizeof(base)) == 0)
 		bpf_map_lookup_elem(before, &none, &base);
-	return hits.packets + base.packets;
+	return packets + base.packets;
 }
 
 int datapath_carry_vnis(const char *instance, uint32_t to, const struct datapath_stats *old)

@@ -139,10 +139,14 @@ static bool vnis_right(const struct trial *trial, const struct hits *rules, char
 	const struct pipeline_config *config = &skeleton->rodata->config;
 	int any = bpf_map__fd(skeleton->maps.vni_any);
 	uint32_t vni, *previous = NULL;
-	struct hits sum = {0};
+	struct hits sum = {0}, *hits;
+	size_t count;
 
-	for (uint32_t i = 0; i < bpf_map__max_entries(skeleton->maps.vni_hits); i++)
-		add_element(trial, "vni_hits", i, &sum);
+	if (datapath_read_vni_hits(bpf_map__fd(skeleton->maps.vni_hits), &hits, &count))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		datapath_add_hits(&sum, &hits[i]);
+	free(hits);
 	while (bpf_map_get_next_key(any, previous, &vni) == 0) {
 		add_element(trial, "vni_any", vni, &sum);
 		previous = &vni;

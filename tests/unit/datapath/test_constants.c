@@ -23,6 +23,44 @@ static uint64_t value_at(const struct bpf_insn *at)
 	return (uint32_t)at[0].imm | (uint64_t)(uint32_t)at[1].imm << 32;
 }
 
+/* A jump of CHOSEN_BY(), taken if the constant is 0, or of CHOSEN_SELDOM(), taken if it is not. */
+static bool is_choice(const struct bpf_insn *at)
+{
+	return (at->code == (BPF_JMP | BPF_JGT | BPF_K) ||
+		at->code == (BPF_JMP | BPF_JLE | BPF_K)) &&
+	       at->imm >> 16 == CHOICE_PLACEHOLDER;
+}
+
+/* Is the jump taken by a number below 2^31, and only if it is to be? */
+static bool choice_is(const struct bpf_insn *before, const struct bpf_insn *after, bool chosen)
+{
+	const bool seldom = before->code == (BPF_JMP | BPF_JLE | BPF_K);
+	const uint8_t always = BPF_JMP | BPF_JLE | BPF_K, never = BPF_JMP | BPF_JGT | BPF_K;
+
+	return after->code == (chosen == seldom ? always : never) && after->imm == INT32_MAX &&
+	       after->off == before->off && after->dst_reg == before->dst_reg;
+}
+
+/* Which constant has its place here, and in what it is not as it should be. */
+static int place_differs(const struct bpf_insn *before, const struct bpf_insn *after,
+			 const uint64_t *expected, int *seen)
+{
+	const bool choice = is_choice(before);
+	const uint32_t constant = choice ? before->imm & 0xffff : (uint32_t)before->imm;
+	bool right;
+
+	if (!choice && !is_place(before))
+		return 0;
+	assert_true(constant < CONSTANT_COUNT);
+	seen[constant]++;
+	right = choice ? choice_is(before, after, expected[constant])
+		       : value_at(after) == expected[constant];
+	if (!right)
+		print_message("%s: not %#llx\n", constant_names[constant],
+			      (unsigned long long)expected[constant]);
+	return !right;
+}
+
 /* One rule, of VNI 0x123456: UDP from port 1000 to 10.0.0.1. */
 static void fill_one(struct pipeline_config *config)
 {
@@ -52,6 +90,7 @@ static const uint64_t values_of_one[] = {
 	[CONSTANT_VXLAN] = 0x0056341200000008,
 	[CONSTANT_ONE_VNI] = 1,
 	[CONSTANT_LONGEST_FRAME] = 1564,
+	[CONSTANT_LONGEST_CUT] = 0,
 	[CONSTANT_CLEAR_DF_ABOVE] = 1400,
 	[CONSTANT_PLAIN] = 1,
 	[CONSTANT_ONE_RULE] = 1,
@@ -97,6 +136,8 @@ static void fill_other(struct pipeline_config *config)
 	config->nat4_lower = 40;
 	config->nat4_upper = 41;
 	config->one_target = 1;
+	config->fragment_in_xdp = 1;
+	config->device_mtu = 3000;
 }
 
 static const struct {
@@ -128,6 +169,8 @@ static const struct {
 	{CONSTANT_ROUTED, 1},
 	{CONSTANT_ONE_HOP, 1},
 	{CONSTANT_TRANSMIT, 1},
+	/* what the device admits: its MTU and a VLAN tag, without the shim */
+	{CONSTANT_LONGEST_CUT, 50 + 14 + 3000 + 4 - 16},
 };
 
 /* Places the constants, and holds each placeholder of the program to what is expected. */
@@ -148,17 +191,9 @@ static int check_places(void (*fill)(struct pipeline_config *), const uint64_t *
 	fill(&skeleton->rodata->config);
 	assert_int_equal(datapath_place_constants(program, &skeleton->rodata->config), 0);
 	assert_int_equal(bpf_program__insn_cnt(program), count);
-	for (size_t i = 0; i + 1 < count; i++) {
-		if (!is_place(&before[i]))
-			continue;
-		assert_true((uint32_t)before[i].imm < CONSTANT_COUNT);
-		seen[before[i].imm]++;
-		failed += value_at(bpf_program__insns(program) + i) != expected[before[i].imm];
-		if (failed)
-			print_message("%s: %#llx, not %#llx\n", constant_names[before[i].imm],
-				      (unsigned long long)value_at(bpf_program__insns(program) + i),
-				      (unsigned long long)expected[before[i].imm]);
-	}
+	for (size_t i = 0; i + 1 < count; i++)
+		failed +=
+			place_differs(&before[i], bpf_program__insns(program) + i, expected, seen);
 	for (int i = 0; i < CONSTANT_COUNT; i++)
 		failed += row_differs(constant_names[i], seen[i] ? "used" : "not used", "used");
 	free(before);
@@ -194,13 +229,13 @@ static void no_other_place(void **state)
 	program = bpf_program__insns(skeleton->progs.vxlan_pipeline);
 	count = bpf_program__insn_cnt(skeleton->progs.vxlan_pipeline);
 	for (size_t i = 0; i + 1 < count; i++)
-		here += is_place(&program[i]);
+		here += is_place(&program[i]) || is_choice(&program[i]);
 	/* sections with instructions are aligned to them */
 	for (size_t at = 0; at + 2 * sizeof(*program) <= size; at += sizeof(*program)) {
 		struct bpf_insn two[2];
 
 		memcpy(two, object + at, sizeof(two));
-		anywhere += is_place(two);
+		anywhere += is_place(two) || is_choice(two);
 	}
 	assert_true(here >= CONSTANT_COUNT);
 	assert_int_equal(here, anywhere);
