@@ -2,6 +2,7 @@
 """This machine's ends of the guests' interfaces, in a network namespace of this process."""
 
 import ctypes
+import glob
 import socket
 import subprocess
 import time
@@ -24,6 +25,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def _ip(*words):
     subprocess.run(["ip", *words], check=True)
+
+
+def _set(setting, value):
+    with open(setting, "w", encoding="ascii") as file:
+        file.write(str(value))
 
 
 def _make_tap(name, mtu):
@@ -49,8 +55,10 @@ class Wires:
         self.sockets = {}
         if _libc.unshare(CLONE_NEWNET):
             raise OSError("cannot make a network namespace")
-        with open("/proc/sys/net/ipv6/conf/default/disable_ipv6", "w", encoding="ascii") as file:
-            file.write("1")
+        _set("/proc/sys/net/ipv6/conf/default/disable_ipv6", 1)
+        # A kernel with bridge netfilter has a bridge drop IP packets that are cut short or damaged.
+        for setting in glob.glob("/proc/sys/net/bridge/bridge-nf-call-*"):
+            _set(setting, 0)
         for tap, inside in zip(TAPS, ("eth0", "eth1")):
             _make_tap(tap, cases.TRAFFIC_MTU)
             port = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
