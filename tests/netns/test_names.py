@@ -11,8 +11,10 @@ OTHER = {"listen": {"interface": "mirror0"}, "forward": {"interface": "collector
 
 class Names(Watched):
     def give(self, *pairs):
+        """Until the test ends: an interface of this machine, unlike a veth, outlives it."""
         for interface, name in pairs:
             self.appliance.ip("link", "property", "add", "dev", interface, "altname", name)
+            self.addCleanup(self.appliance.ip, "link", "property", "del", "dev", interface, "altname", name)
 
     def assert_named(self, daemon):
         """It forwards, calls the interfaces as the kernel does, and finds nothing amiss."""
