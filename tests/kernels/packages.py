@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Downloads Debian's kernels from this machine's package mirror, and keeps them in build/."""
 
+import contextlib
+import fcntl
 import glob
 import os
 import re
@@ -71,8 +73,22 @@ class Apt:
         return found[1]
 
 
+@contextlib.contextmanager
+def alone(cache):
+    """Within this context no other run makes a file of the cache."""
+    os.makedirs(cache, exist_ok=True)
+    with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def kernel(cache, release):
     """The path of the release's kernel package; downloads it unless it is there."""
+    with alone(cache):
+        return _kernel(cache, release)
+
+
+def _kernel(cache, release):
     directory = os.path.join(cache, release)
     there = glob.glob(os.path.join(directory, "linux-image-*.deb"))
     if there:

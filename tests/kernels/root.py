@@ -45,6 +45,11 @@ def _image(tree, path):
 
 def debian(cache):
     """The path of Debian's image; makes it, unless there is one with these packages."""
+    with packages.alone(cache):
+        return _debian(cache)
+
+
+def _debian(cache):
     release = _release()
     wanted = hashlib.sha256(repr((release, PACKAGES, PATHS_NOT_NEEDED)).encode()).hexdigest()[:16]
     path = os.path.join(cache, f"root-{wanted}.ext4")
@@ -57,7 +62,6 @@ def debian(cache):
         os.unlink(old)
     tree = os.path.join(cache, "root.making")
     shutil.rmtree(tree, ignore_errors=True)
-    os.makedirs(cache, exist_ok=True)
     try:
         packages.run("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase",
                      f"--include={','.join(PACKAGES)}",
