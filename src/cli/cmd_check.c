@@ -151,8 +151,8 @@ static enum command_status check(const struct check_options *options, struct con
 	char named[280];
 
 	if (!options->facts) {
-		netdev_find_name(config->listen.interface);
-		netdev_find_name(config->forward.interface);
+		netdev_find_name(config->listen.interface, &error);
+		netdev_find_name(config->forward.interface, &error);
 	}
 	if (learn(options, config, &host, &error)) {
 		command_fail(&error);

@@ -176,8 +176,8 @@ static int tune(const struct tune_options *options, struct tune_results *results
 					 NULL, 0, status))
 			return -EINVAL;
 		if (!options->facts) {
-			netdev_find_name(config.listen.interface);
-			netdev_find_name(config.forward.interface);
+			netdev_find_name(config.listen.interface, &error);
+			netdev_find_name(config.forward.interface, &error);
 		}
 		err = tune_print_plan(options, &config, &planned, &error);
 		config_clear(&config);

@@ -267,7 +267,6 @@ int apply_config(struct applied *applied, const char *instance, const struct con
 	enum mode_kept kept;
 	int err;
 
-	log_set_level(config->log.level);
 	err = daemon_find_links(config, &links, &listen, &egress, error);
 	if (!err)
 		err = daemon_check_links(config, &listen, &egress, error);

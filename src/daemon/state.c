@@ -40,9 +40,12 @@ int daemon_apply_datapath(struct daemon *daemon, struct config *config, struct e
 {
 	int err;
 
-	netdev_find_name(config->listen.interface);
-	netdev_find_name(config->forward.interface);
-	err = apply_config(&daemon->applied, daemon->options->instance, config, error);
+	log_set_level(config->log.level);
+	err = netdev_find_name(config->listen.interface, error);
+	if (!err)
+		err = netdev_find_name(config->forward.interface, error);
+	if (!err)
+		err = apply_config(&daemon->applied, daemon->options->instance, config, error);
 	if (!err) {
 		daemon->due[JOB_BEAT] = 0;
 		daemon->due[JOB_NEXT_HOPS] = config->forward.next_hop == NEXT_HOP_ROUTE ? 0 : NEVER;

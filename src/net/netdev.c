@@ -19,13 +19,27 @@ static int netdev_query(int fd, unsigned long request, struct ifreq *request_dat
 	return ioctl(fd, request, request_data) < 0 ? -errno : 0;
 }
 
-void netdev_find_name(char *name)
+static int netdev_not_asked(const char *name, int err, struct error *error)
+{
+	return error_set(error, err, "%s: cannot ask the kernel: %s", name, strerror(-err));
+}
+
+static int netdev_not_found(const char *name, int err, struct error *error)
+{
+	return error_set(error, err, "no interface %s on this host; `ip link` lists them", name);
+}
+
+int netdev_find_name(char *name, struct error *error)
 {
 	char own[IF_NAMESIZE];
 	unsigned int ifindex = if_nametoindex(name);
 
-	if (ifindex && if_indextoname(ifindex, own))
-		strcpy(name, own);
+	/* ENXIO: it was deleted meanwhile */
+	if (!ifindex || !if_indextoname(ifindex, own))
+		return errno == ENODEV || errno == ENXIO ? netdev_not_found(name, -ENODEV, error)
+							 : netdev_not_asked(name, -errno, error);
+	strcpy(name, own);
+	return 0;
 }
 
 static void netdev_read_driver(const char *name, struct netdev *netdev)
@@ -55,13 +69,11 @@ int netdev_get(const char *name, struct netdev *netdev, struct error *error)
 	int err;
 
 	if (fd < 0)
-		return error_set(error, -errno, "%s: cannot ask the kernel: %s", name,
-				 strerror(errno));
+		return netdev_not_asked(name, -errno, error);
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	err = netdev_query(fd, SIOCGIFINDEX, &ifr);
 	if (err)
-		return error_set(error, err, "no interface %s on this host; `ip link` lists them",
-				 name);
+		return netdev_not_found(name, err, error);
 	found.ifindex = ifr.ifr_ifindex;
 	err = netdev_query(fd, SIOCGIFHWADDR, &ifr);
 	if (!err) {

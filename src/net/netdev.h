@@ -24,10 +24,10 @@ int netdev_get(const char *name, struct netdev *netdev, struct error *error);
 
 /*
  * Puts the interface's own name in place of one of its alternative names (`ip link property add dev
- * ens6 altname mirror0`), which /sys, /proc and nftables do not know. `name`: IF_NAMESIZE bytes; it
- * stays if no interface has it.
+ * ens6 altname mirror0`), which /sys, /proc and nftables do not know. `name`: IF_NAMESIZE bytes. 0;
+ * -ENODEV when no interface has it, and it stays: one that gets it a moment later has a name of its own.
  */
-void netdev_find_name(char *name);
+int netdev_find_name(char *name, struct error *error);
 
 /* 0 or -errno; -EINVAL: more or less than the driver takes now. */
 int netdev_set_mtu(const char *name, uint32_t mtu);

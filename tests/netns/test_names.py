@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Interfaces by their alternative names, so that hosts that call them differently share a configuration."""
 
-from lib.command import wait_for
+import subprocess
+
+from lib.command import injected, need_commands, wait_for
 from lib.daemon import Daemon
+from lib.kernel import SYSTEM_CALLS
 from lib.life import TARGETS, rules
 from lib.watch import Watched
 
@@ -46,3 +49,29 @@ class Names(Watched):
         wait_for(lambda: "mirror0" in daemon.stderr, 10, "the wait")
         self.give(("in0", "mirror0"), ("out0", "collector0"))
         self.assert_named(daemon)
+
+    def test_given_between_two_looks(self):
+        """
+        A name that the daemon has just not found, and that is there when it looks again, is no
+        interface's own. The daemon is slowed down after its first look.
+        """
+        need_commands("strace")
+        path = self.write(OTHER, rules(TARGETS[0]))
+        daemon = Daemon(self, self.appliance, "-c", path, "--wait", instance=self.instance)
+        wait_for(lambda: "mirror0" in daemon.stderr, 10, "the wait")
+        with subprocess.Popen([*injected("ioctl", "delay_exit=20000000:when=1"), "-p", str(daemon.pid)]) as strace:
+            try:
+                wait_for(lambda: self.is_held(daemon), 10, "its first look")
+                self.give(("in0", "mirror0"), ("out0", "collector0"))
+                self.assertTrue(self.is_held(daemon))
+            finally:
+                strace.terminate()
+        self.assert_named(daemon)
+
+    @staticmethod
+    def is_held(daemon):
+        """Whether it is being traced, at an ioctl(2)."""
+        with open(f"/proc/{daemon.pid}/stat", encoding="ascii") as stat, \
+                open(f"/proc/{daemon.pid}/syscall", encoding="ascii") as call:
+            return (stat.read().rsplit(") ")[1][0], call.read().split()[0]) == (
+                "t", str(SYSTEM_CALLS["ioctl"]))
