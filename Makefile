@@ -130,7 +130,7 @@ test: ## run every test (root)
 	@tests/all
 
 .PHONY: test-kernels
-test-kernels: all ## test on the kernels of Debian 11, 12 and 13, in qemu; KERNELS="bookworm": on one (root)
+test-kernels: all sanitized-program ## test on the kernels of Debian 11, 12 and 13, in qemu; KERNELS="bookworm": on one (root)
 	@tests/kernels/run $(KERNELS)
 
 .PHONY: deps-kernels

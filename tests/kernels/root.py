@@ -20,7 +20,10 @@ PACKAGES = (
     # the guest, and the program's libraries
     "kmod", "libbpf1", "libjansson4", "libyaml-0-2", "libmnl0", "libnftnl11",
     "libpcap0.8", "libsystemd0",
-    "libmicrohttpd12", "libcap2")
+    "libmicrohttpd12", "libcap2",
+    # the program as it is built with the sanitizers
+    "libasan8", "libubsan1")
+SANITIZED = os.path.join("unit", "vxlan-pipeline")  # in build/; hostile/test_system_calls
 PATHS_NOT_NEEDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
                     "/usr/share/info/*")
 SPARE = 1.25  # size of an image, relative to its files
@@ -93,6 +96,10 @@ def payload(kernel, script, directory):
     shutil.copy(os.path.join(ROOT, "tests", "run"), os.path.join(home, "tests", "run"))
     os.makedirs(os.path.join(home, "build"))
     shutil.copy(PROGRAM, os.path.join(home, "build", "vxlan-pipeline"))
+    sanitized = os.path.join(ROOT, "build", SANITIZED)
+    if os.path.exists(sanitized):
+        os.makedirs(os.path.join(home, "build", "unit"))
+        shutil.copy(sanitized, os.path.join(home, "build", SANITIZED))
     compile_foreign(os.path.join(home, "build"))
     with open(os.path.join(home, "suites"), "w", encoding="utf-8") as stream:
         stream.write(script)
