@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Packets through real interfaces: sender, the program on veth, collector."""
 
+import os
 import socket
 import time
 
@@ -304,6 +305,37 @@ class Forwarding(Ground):
         self.assertEqual(vnis, {1: 7, 9: 1})
         self.assertEqual([(rule["rule"], rule["to"], rule["packets"]) for rule in after["rules"]],
                          [(1, "10.20.0.2:8081", 3), (2, "[fd20::2]:8081", 1)])
+
+    def test_counters_of_every_cpu(self):
+        """Each CPU counts for itself, and nothing is lost or counted twice when they are added up."""
+        self.know_neighbour()
+        for vnis in ([7], [1, 2, 3, 4, 5], [1, 9, 500], "any"):
+            with self.subTest(vnis=vnis):
+                daemon = self.start({"listen": {"vnis": vnis}})
+                numbers = [1, 77] if vnis == "any" else vnis
+                wanted = self.send_from_every_cpu(numbers)
+                stats = self.stats()
+                self.assertEqual({row["vni"]: row["packets"] for row in stats["vnis"]
+                                  if row["vni"] in wanted}, wanted)
+                self.assertEqual(stats["rules"][0]["packets"], sum(wanted.values()))
+                self.assertEqual(daemon.terminate(), 0)
+
+    def send_from_every_cpu(self, vnis):
+        """Another number of packets from each CPU for each VNI: how many for each, by VNI."""
+        all_cpus = os.sched_getaffinity(0)
+        wanted = dict.fromkeys(vnis, 0)
+        try:
+            for cpu in sorted(all_cpus):
+                os.sched_setaffinity(0, {cpu})
+                for place, vni in enumerate(vnis):
+                    count = 3 * cpu + place + 1
+                    good = frames.tunnel(frames.inner(packet(0)), vni=vni)
+                    self.in_port.send(*[good] * count)
+                    wanted[vni] += count
+        finally:
+            os.sched_setaffinity(0, all_cpus)
+        self.out_port.receive(is_ip, sum(wanted.values()))
+        return wanted
 
     def check_schema(self, stats):
         self.assertEqual(set(stats) & {
