@@ -142,19 +142,11 @@ static void tell_of_kernel(const struct check *check, struct finding *finding)
 			 traffic_forward_mtu(check->config, check->host));
 }
 
-/* The largest packet that can be fragmented in XDP, whatever the MTU of forward.interface. */
-static int64_t largest_fragmented(const struct check *check)
-{
-	int64_t chunk = (traffic_forward_mtu(check->config, check->host) - IP_HEADER) / 8 * 8;
-	int64_t pieces = MAX_FRAGMENTS * chunk + IP_HEADER;
-
-	return pieces < FRAGMENTING_LARGEST ? pieces : FRAGMENTING_LARGEST;
-}
-
 static void judge_fragmenting_room(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
-	int64_t needed = device_mtu_needed(check), largest = largest_fragmented(check);
+	int64_t needed = device_mtu_needed(check),
+		largest = fragmenting_largest(traffic_forward_mtu(check->config, check->host));
 	struct finding *finding;
 
 	if (link->mtu < needed && link->mtu - FRAGMENTING_ROOM < largest) {
@@ -226,6 +218,12 @@ void check_fragmenting(const struct check *check)
 					  check->host->kernel));
 		break;
 	case FRAGMENTING_NONE:
+		if (check->config->forward.oversize == OVERSIZE_PASS &&
+		    !traffic_kernel_fragments(check->config, check->host))
+			tell_of_kernel(check, check_find(check, FINDING_WARN,
+							 "forward.oversize is pass, so packets "
+							 "larger than forward.mtu are handed to "
+							 "the kernel"));
 		break;
 	}
 }

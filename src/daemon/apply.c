@@ -243,7 +243,7 @@ static int apply_in_mode(struct applied *applied, const char *instance, const st
 	if (!err) {
 		applied_release(applied);
 		*applied = fresh;
-		warn_of_fragmenting(config, datapath_fragmenting(datapath), links->egress_mtu);
+		warn_of_fragmenting(config, datapath_fragmenting(datapath), links);
 		warn_of_local_targets(config, &applied->control);
 		report_applied(config, &attached, mode->name);
 		if (!fresh.may_pass)

@@ -100,34 +100,72 @@ void warn_of_answers(const struct error *why)
 		why->text);
 }
 
+/* Of which packets XDP fragments none; false: it fragments all that are too large. */
+static bool is_left_whole(const struct config *config, enum fragmenting fragmenting,
+			  const struct datapath_links *links, char *packets, size_t size)
+{
+	const int64_t arriving = (int64_t)links->listen_mtu - FRAGMENTING_TUNNEL;
+	const int64_t admitted = (int64_t)links->egress_mtu - FRAGMENTING_ROOM;
+	const uint32_t mtu = config->forward.mtu ? config->forward.mtu : links->egress_mtu;
+	int64_t largest;
+
+	snprintf(packets, size, "larger than forward.mtu");
+	/* what `pass` hands to a kernel that fragments is as it was meant */
+	if (fragmenting == FRAGMENTING_NONE)
+		return config->forward.oversize == OVERSIZE_PASS && arriving > mtu &&
+		       links->egress_mtu > mtu;
+	if (fragmenting != FRAGMENTING_IN_XDP)
+		return true;
+	largest = fragmenting_largest(mtu);
+	if (admitted < largest)
+		largest = admitted;
+	snprintf(packets, size, "of more than %" PRId64 " bytes", largest);
+	return arriving > largest;
+}
+
+/* By which forward.interface admits the largest packets that can be fragmented. */
+static int64_t egress_mtu_needed(const struct datapath_links *links)
+{
+	const int64_t arriving = (int64_t)links->listen_mtu - FRAGMENTING_TUNNEL;
+
+	return (arriving < FRAGMENTING_LARGEST ? arriving : FRAGMENTING_LARGEST) + FRAGMENTING_ROOM;
+}
+
 /* Where XDP cannot fragment, the kernel may: several times slower, and to the MTU of its route only. */
 void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting,
-			 uint32_t egress_mtu)
+			 const struct datapath_links *links)
 {
 	static const char *const why[] = {
+		[FRAGMENTING_NONE] = "forward.oversize is pass",
 		[FRAGMENTING_DEVICE_TOO_SMALL] = "its MTU lets no packet pass that is still whole",
 		[FRAGMENTING_KERNEL_TOO_OLD] = "this kernel does not copy frames (Linux 5.14 does)",
 		[FRAGMENTING_GENERIC_MODE] = "generic mode cannot",
 	};
-	const char *egress = config->forward.interface;
+	const char *egress = config->forward.interface, *reason = why[fragmenting];
+	const bool room = (int64_t)links->egress_mtu >= egress_mtu_needed(links);
+	char packets[64];
 
-	if (fragmenting == FRAGMENTING_NONE || fragmenting == FRAGMENTING_IN_XDP)
+	if (!is_left_whole(config, fragmenting, links, packets, sizeof(packets)))
 		return;
-	if (!config->forward.mtu || egress_mtu <= config->forward.mtu)
-		log_warning("%s: packets larger than forward.mtu are not fragmented in XDP, as %s; "
+	if (fragmenting == FRAGMENTING_IN_XDP)
+		reason = room ? "they come in several buffers, or would make too many fragments"
+			      : "its MTU lets none of them pass whole";
+	if (!config->forward.mtu || links->egress_mtu <= config->forward.mtu)
+		log_warning("%s: packets %s are not fragmented in XDP, as %s; "
 			    "the kernel fragments them, several times slower",
-			    egress, why[fragmenting]);
+			    egress, packets, reason);
 	else
-		log_warning("%s: packets larger than forward.mtu are not fragmented in XDP, as %s; "
+		log_warning("%s: packets %s are not fragmented in XDP, as %s; "
 			    "they end as oversize, unless routes out of %s have an MTU of %" PRIu32
 			    ": ip route ... mtu %" PRIu32,
-			    egress, why[fragmenting], egress, config->forward.mtu,
+			    egress, packets, reason, egress, config->forward.mtu,
 			    config->forward.mtu);
-	if (fragmenting == FRAGMENTING_DEVICE_TOO_SMALL)
+	if (!room &&
+	    (fragmenting == FRAGMENTING_DEVICE_TOO_SMALL || fragmenting == FRAGMENTING_IN_XDP))
 		log_warning(
 			"%s: for fragmenting in XDP, set forward.mtu to what may be sent, and: ip "
-			"link set dev %s mtu %d",
-			egress, egress, DRIVER_SAFE_MTU);
+			"link set dev %s mtu %" PRId64,
+			egress, egress, egress_mtu_needed(links));
 }
 
 /* `refusal` says why native mode could not be had; empty: it was not tried. */

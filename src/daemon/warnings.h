@@ -18,7 +18,7 @@ void warn_of_forwarding(const struct config *config);
 /* `why` the kernel cannot be kept from answering captured packets. */
 void warn_of_answers(const struct error *why);
 void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting,
-			 uint32_t egress_mtu);
+			 const struct datapath_links *links);
 /* By the next hops that were found. */
 void warn_of_local_targets(const struct config *config, const struct datapath_control *control);
 void warn_of_bypass(const struct config *config, const struct progress *progress);

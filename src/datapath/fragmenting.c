@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/ip.h>
+
 #include "datapath/fragmenting.h"
 
 /*
@@ -14,4 +16,12 @@ enum fragmenting fragmenting_choose(enum oversize_mode oversize, int64_t largest
 		return FRAGMENTING_GENERIC_MODE;
 	return device_mtu <= mtu + FRAGMENTING_ROOM ? FRAGMENTING_DEVICE_TOO_SMALL
 						    : FRAGMENTING_IN_XDP;
+}
+
+int64_t fragmenting_largest(int64_t mtu)
+{
+	const int64_t header = sizeof(struct iphdr);
+	const int64_t pieces = MAX_FRAGMENTS * ((mtu - header) / 8 * 8) + header;
+
+	return pieces < FRAGMENTING_LARGEST ? pieces : FRAGMENTING_LARGEST;
 }

@@ -36,4 +36,7 @@ enum fragmenting {
 enum fragmenting fragmenting_choose(enum oversize_mode oversize, int64_t largest, int64_t mtu,
 				    int64_t device_mtu, bool generic);
 
+/* The largest packet that is fragmented in XDP to `mtu`, if the device admits it; in bytes. */
+int64_t fragmenting_largest(int64_t mtu);
+
 #endif

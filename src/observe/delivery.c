@@ -271,8 +271,9 @@ static void judge_shares(struct health *health, const struct health_watch *watch
 			 egress, egress);
 	judge_share(health, &watch->no_route, VERDICT_NO_ROUTE, why);
 	snprintf(why, sizeof(why),
-		 "they may not be fragmented, and are larger than forward.mtu (%" PRIu32
-		 " bytes) or than their path takes; if that is meant to be: forward.oversize: drop",
+		 "they may not be fragmented, or cannot be here, and are larger than forward.mtu "
+		 "(%" PRIu32 " bytes) or than their path takes; vxlan-pipeline check says which; "
+		 "if that is meant to be: forward.oversize: drop",
 		 condition->mtu);
 	judge_share(health, &watch->oversize, VERDICT_OVERSIZE, why);
 	judge_share(health, &watch->passed, VERDICT_PASSED,

@@ -148,6 +148,26 @@ class SmallDevice(Ground):
         self.assertIn("mtu", daemon.stderr.lower())
         self.assertRegex(daemon.stderr, r"ip link set dev out0 mtu \d+")
 
+    def test_some_are_too_large(self):
+        """The device admits some packets that have to be fragmented: told which it does not."""
+        daemon = self.start({"forward": {"mtu": 1400}})
+        if not kernel.copies_frames():
+            return
+        self.assertIn("packets of more than 1488 bytes are not fragmented in XDP", daemon.stderr)
+        self.assertIn("they end as oversize, unless routes out of out0 have an MTU of 1400",
+                      daemon.stderr)
+        # the tunnel takes 50 bytes of in0's MTU; the way out takes 12 more than the packet has
+        self.assertIn(f"ip link set dev out0 mtu {self.MTU_IN - 50 + 12}", daemon.stderr)
+
+    def test_passed_without_a_route(self):
+        """`pass` hands packets to a kernel that has no MTU to fragment them to."""
+        changes = {"forward": {"mtu": 1400, "oversize": "pass"}}
+        daemon = self.start(changes)
+        self.assertIn("as forward.oversize is pass; they end as oversize, unless routes out of "
+                      "out0 have an MTU of 1400", daemon.stderr)
+        told = self.cli("check", "-c", self.write(changes), check=False)
+        self.assertIn("forward.oversize is pass", told.stdout)
+
 
 class JumboIngress(Ground):
     """An MTU larger than one buffer."""

@@ -42,8 +42,9 @@ static inline int row_lacks(const char *sentence, const char *text, const char *
 #define NO_ROUTE_REASON " packets ended as no_route: no route leads to their destination out of lo"
 #define SILENT_REASON   " packets ended as no_route: their next hop on lo does not answer"
 #define PASSED_REASON   " packets ended as passed: the kernel dropped them"
-#define OVERSIZE_REASON \
-	" packets ended as oversize: they may not be fragmented, and are larger than"
+#define OVERSIZE_REASON                                                                       \
+	" packets ended as oversize: they may not be fragmented, or cannot be here, and are " \
+	"larger than"
 
 /* The packets counted between two readings. */
 struct counted {
