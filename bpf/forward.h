@@ -102,15 +102,15 @@ static __always_inline enum verdict forward(struct packet *packet)
 
 /*
  * Bytes to cut from the frame's end: what stands behind the outer UDP datagram, and, where the
- * frame would be too long with it, the padding behind the inner packet.
+ * frame would be too long with it or is fragmented, the padding behind the inner packet.
  */
 static __always_inline __u32 excess(const struct packet *packet)
 {
 	__u32 behind = packet->length - packet->inner_offset - packet->inner_length;
 	__u32 payload = packet->inner_length - sizeof(struct ethhdr);
 
-	if (payload > config.mtu && packet->ip_length < payload &&
-	    (packet->ip_length <= config.mtu || packet->fragments))
+	if (packet->ip_length < payload &&
+	    (packet->fragments || (payload > config.mtu && packet->ip_length <= config.mtu)))
 		behind += payload - packet->ip_length;
 	return behind;
 }

@@ -7,7 +7,6 @@ call with every fault of its kind (lib/call_faults.py), which takes an hour and 
 """
 
 import collections
-import json
 import os
 import random
 import re
@@ -420,24 +419,6 @@ class Commands(Supervised):
             self.each(calls, count, lambda *row, w=words, u=result.stdout: self.strike(w, u, *row),
                       self.MENDED.get(words[0], ()))
         self.assertTrue(self.arrives())
-
-    def test_batches(self):
-        """The counters of many VNIs are read in batches, any of which may fail."""
-        self.start({"listen": {"vnis": list(range(1, 3001))}})
-        self.assertTrue(self.arrives())
-        words = ("stats", "--json", "--instance", self.instance)
-        result, calls, _ = self.run_with(words)
-        usual = json.loads(result.stdout)
-        count = sum(name == "bpf MAP_LOOKUP_BATCH" for _, name in calls)
-        self.assertGreaterEqual(count, 3)
-        for number in range(count):
-            with self.subTest(f"batch {number}"):
-                result, _, hit = self.run_with(words, "bpf MAP_LOOKUP_BATCH", number,
-                                               FAULTS["bpf"][0])
-                self.assert_sane(result.stderr)
-                self.assertTrue(hit)
-                document = json.loads(result.stdout)
-                self.assertEqual({**document, "uptime_seconds": 0}, {**usual, "uptime_seconds": 0})
 
     def test_commands_that_call_nothing(self):
         self.start()

@@ -115,6 +115,19 @@ class Cutting(Ground):
         self.assertEqual(self.server.recv(65535), payload)
         self.assertEqual(self.verdicts().get(self.cut), 2)
 
+    def test_padding(self):
+        """Padding behind a packet that is too large for its path is not sent, nor counted as sent."""
+        if not kernel.copies_frames():
+            return  # the kernel takes the padding off, and sends the fragments
+        self.route_mtu(1000)
+        self.start_fragmenting()
+        packet, payload = datagram(1, 1200)
+        self.in_port.send(frames.tunnel(frames.inner(packet + bytes(20))))
+        self.assertEqual(self.server.recv(65535), payload)
+        self.assertEqual(self.verdicts(), {"fragmented": 1})
+        # two headers each, and 976 bytes, a multiple of 8, in the first fragment
+        self.assertEqual(self.stats()["sent"]["bytes"], 2 * 34 + 1200 - 20)
+
     def test_options_go_to_the_kernel(self):
         """The kernel fragments packets with IP options: it knows which go into later fragments."""
         self.route_mtu(1500)
