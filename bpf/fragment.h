@@ -143,6 +143,9 @@ static __always_inline void fragment_copy_headers(void *to, const void *from)
 	*(volatile __u16 *)(to + 32) = rest;
 }
 
+#define FRAGMENT_OFFSET_MASK 4095
+_Static_assert(FRAGMENT_COPY_ROOM <= FRAGMENT_OFFSET_MASK, "offsets into a copy");
+
 /* On the way out of the device: trims a copy to its fragment; everything else passes. */
 static __always_inline int fragment_trim(struct xdp_md *ctx)
 {
@@ -151,6 +154,7 @@ static __always_inline int fragment_trim(struct xdp_md *ctx)
 	void *from = data + sizeof(*shim), *to;
 	__u32 chunk, offset, length, payload, behind;
 	struct iphdr *ip;
+	__u64 at;
 
 	if (from + FRAGMENT_HEADERS > end || shim->mark != config.fragment_mark)
 		return XDP_PASS;
@@ -161,11 +165,14 @@ static __always_inline int fragment_trim(struct xdp_md *ctx)
 	/* no payload is longer than the room; the verifier wants to see it */
 	if (offset >= payload || offset > FRAGMENT_COPY_ROOM)
 		return XDP_DROP;
+	/* Linux 6.1 does not see that the upper half of the register is zero, and the compiler does */
+	at = offset;
+	asm volatile("%0 &= %1" : "+r"(at) : "i"(FRAGMENT_OFFSET_MASK));
 	length = payload - offset < chunk ? payload - offset : chunk;
 	fragment_header(ip, offset, length, offset + length == payload);
 
 	/* in front of the fragment's payload */
-	to = from + offset;
+	to = from + at;
 	if (to + FRAGMENT_HEADERS > end)
 		return XDP_ABORTED;
 	fragment_copy_headers(to, from);

@@ -26,9 +26,19 @@
 
 #define HOLDING_MS 3500
 
-static void debug_line(const char *line)
+#define DEBUG_LINES 40 /* of what the kernel's verifier says; the last ones give the reason */
+
+static void debug_lines(const char *text)
 {
-	log_debug("%.*s", (int)strcspn(line, "\n"), line);
+	size_t lines = 0, length;
+
+	for (const char *at = text; *at; at++)
+		lines += *at == '\n';
+	for (; *text; text += length + (text[length] == '\n')) {
+		length = strcspn(text, "\n");
+		if (lines-- <= DEBUG_LINES || text[length] == '\0')
+			log_debug("%.*s", (int)length, text);
+	}
 }
 
 /*
@@ -318,7 +328,7 @@ int daemon_run(const struct daemon_options *options, struct config *config, stru
 	_cleanup_close_ int signals = -1;
 	int lock, err;
 
-	datapath_set_debug(debug_line);
+	datapath_set_debug(debug_lines);
 	silence_open_events(&daemon.rules);
 	/* before the lock says which process to send them to */
 	signals = open_signals(error);
