@@ -93,40 +93,25 @@ enum constant {
  * knows that it is: a comparison of that with a larger one is always true, or never, as user space chooses. The compiler lays
  * the side that is chosen straight on; with CHOSEN_SELDOM() the other one.
  */
-#define CHOSEN_BY(small, name)                                                         \
+#define CHOICE(small, name, comparison, straight_on)                                   \
 	({                                                                             \
-		__label__ not_chosen;                                                  \
-		bool chosen = true;                                                    \
-		asm goto("if %0 > %1 goto %l[not_chosen]"                              \
+		__label__ jumped;                                                      \
+		bool chosen = straight_on;                                             \
+		asm goto("if %0 " comparison " %1 goto %l[jumped]"                     \
 			 :                                                             \
 			 : "r"(small), "i"(CHOICE_PLACEHOLDER << 16 | CONSTANT_##name) \
 			 :                                                             \
-			 : not_chosen);                                                \
+			 : jumped);                                                    \
 		asm volatile("goto +0");                                               \
 		if (false) {                                                           \
-		not_chosen:                                                            \
+		jumped:                                                                \
 			asm volatile("goto +0");                                       \
-			chosen = false;                                                \
+			chosen = !straight_on;                                         \
 		}                                                                      \
 		chosen;                                                                \
 	})
-#define CHOSEN_SELDOM(small, name)                                                     \
-	({                                                                             \
-		__label__ is_chosen;                                                   \
-		bool chosen = false;                                                   \
-		asm goto("if %0 <= %1 goto %l[is_chosen]"                              \
-			 :                                                             \
-			 : "r"(small), "i"(CHOICE_PLACEHOLDER << 16 | CONSTANT_##name) \
-			 :                                                             \
-			 : is_chosen);                                                 \
-		asm volatile("goto +0");                                               \
-		if (false) {                                                           \
-		is_chosen:                                                             \
-			asm volatile("goto +0");                                       \
-			chosen = true;                                                 \
-		}                                                                      \
-		chosen;                                                                \
-	})
+#define CHOSEN_BY(small, name)     CHOICE(small, name, ">", true)
+#define CHOSEN_SELDOM(small, name) CHOICE(small, name, "<=", false)
 #endif
 
 #endif

@@ -117,14 +117,6 @@ static int64_t largest_whole(const struct check *check)
 	return arriving - FRAGMENTING_TUNNEL;
 }
 
-/* The MTU by which forward.interface admits the largest whole frame that can be fragmented. */
-static int64_t device_mtu_needed(const struct check *check)
-{
-	int64_t whole = largest_whole(check);
-
-	return (whole < FRAGMENTING_LARGEST ? whole : FRAGMENTING_LARGEST) + FRAGMENTING_ROOM;
-}
-
 /* Adds what becomes of packets that XDP cannot fragment. */
 static void tell_of_kernel(const struct check *check, struct finding *finding)
 {
@@ -145,7 +137,7 @@ static void tell_of_kernel(const struct check *check, struct finding *finding)
 static void judge_fragmenting_room(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
-	int64_t needed = device_mtu_needed(check),
+	int64_t needed = fragmenting_device_mtu(largest_whole(check)),
 		largest = fragmenting_largest(traffic_forward_mtu(check->config, check->host));
 	struct finding *finding;
 
@@ -171,7 +163,7 @@ static void judge_fragmenting_room(const struct check *check)
 static void judge_small_device(const struct check *check)
 {
 	const struct host_link *link = &check->host->forward;
-	int64_t needed = device_mtu_needed(check);
+	int64_t needed = fragmenting_device_mtu(largest_whole(check));
 	struct finding *finding =
 		check_find(check, FINDING_WARN,
 			   "%s's MTU, %" PRId64 ", lets no packet pass that has to be fragmented",

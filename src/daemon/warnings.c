@@ -123,14 +123,6 @@ static bool is_left_whole(const struct config *config, enum fragmenting fragment
 	return arriving > largest;
 }
 
-/* By which forward.interface admits the largest packets that can be fragmented. */
-static int64_t egress_mtu_needed(const struct datapath_links *links)
-{
-	const int64_t arriving = (int64_t)links->listen_mtu - FRAGMENTING_TUNNEL;
-
-	return (arriving < FRAGMENTING_LARGEST ? arriving : FRAGMENTING_LARGEST) + FRAGMENTING_ROOM;
-}
-
 /* Where XDP cannot fragment, the kernel may: several times slower, and to the MTU of its route only. */
 void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenting,
 			 const struct datapath_links *links)
@@ -142,7 +134,9 @@ void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenti
 		[FRAGMENTING_GENERIC_MODE] = "generic mode cannot",
 	};
 	const char *egress = config->forward.interface, *reason = why[fragmenting];
-	const bool room = (int64_t)links->egress_mtu >= egress_mtu_needed(links);
+	const int64_t needed =
+		fragmenting_device_mtu((int64_t)links->listen_mtu - FRAGMENTING_TUNNEL);
+	const bool room = (int64_t)links->egress_mtu >= needed;
 	char packets[64];
 
 	if (!is_left_whole(config, fragmenting, links, packets, sizeof(packets)))
@@ -165,7 +159,7 @@ void warn_of_fragmenting(const struct config *config, enum fragmenting fragmenti
 		log_warning(
 			"%s: for fragmenting in XDP, set forward.mtu to what may be sent, and: ip "
 			"link set dev %s mtu %" PRId64,
-			egress, egress, egress_mtu_needed(links));
+			egress, egress, needed);
 }
 
 /* `refusal` says why native mode could not be had; empty: it was not tried. */

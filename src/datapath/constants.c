@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "bpf/constants.h"
+#include "datapath/fragmenting.h"
 #include "datapath/internal.h"
 
 /* The eight bytes of a VXLAN header with these flags and this VNI, as a program loads them from a frame. */
@@ -37,12 +38,12 @@ static uint64_t longest_frame(const struct pipeline_config *config)
 /* As fragment_count() has it, of a packet in the least tunnel. 0: none is cut in XDP. */
 static uint64_t longest_cut(const struct pipeline_config *config)
 {
-	const uint64_t admitted = config->device_mtu + VLAN_HLEN - sizeof(struct fragment_shim);
-	const uint64_t copied = FRAGMENT_COPY_ROOM - FRAGMENT_HEADROOM - USUAL_TUNNEL - ETH_HLEN;
+	const uint64_t admitted = config->device_mtu - FRAGMENTING_ROOM;
 
 	if (!config->fragment_in_xdp)
 		return 0;
-	return USUAL_TUNNEL + ETH_HLEN + (admitted < copied ? admitted : copied);
+	return USUAL_TUNNEL + ETH_HLEN +
+	       (admitted < FRAGMENTING_LARGEST ? admitted : FRAGMENTING_LARGEST);
 }
 
 /* Does the one rule match packets of this protocol and VNI? 0 in the mask: of any. */

@@ -25,3 +25,8 @@ int64_t fragmenting_largest(int64_t mtu)
 
 	return pieces < FRAGMENTING_LARGEST ? pieces : FRAGMENTING_LARGEST;
 }
+
+int64_t fragmenting_device_mtu(int64_t largest)
+{
+	return (largest < FRAGMENTING_LARGEST ? largest : FRAGMENTING_LARGEST) + FRAGMENTING_ROOM;
+}

@@ -38,5 +38,7 @@ enum fragmenting fragmenting_choose(enum oversize_mode oversize, int64_t largest
 
 /* The largest packet that is fragmented in XDP to `mtu`, if the device admits it; in bytes. */
 int64_t fragmenting_largest(int64_t mtu);
+/* The MTU by which the device admits the largest that can be, if none is larger than `largest`; in bytes. */
+int64_t fragmenting_device_mtu(int64_t largest);
 
 #endif
