@@ -96,7 +96,7 @@ enum constant {
 #define CHOICE(small, name, comparison, straight_on)                                   \
 	({                                                                             \
 		__label__ jumped;                                                      \
-		bool chosen = straight_on;                                             \
+		bool chosen = (straight_on);                                           \
 		asm goto("if %0 " comparison " %1 goto %l[jumped]"                     \
 			 :                                                             \
 			 : "r"(small), "i"(CHOICE_PLACEHOLDER << 16 | CONSTANT_##name) \
@@ -106,7 +106,7 @@ enum constant {
 		if (false) {                                                           \
 		jumped:                                                                \
 			asm volatile("goto +0");                                       \
-			chosen = !straight_on;                                         \
+			chosen = !(straight_on);                                       \
 		}                                                                      \
 		chosen;                                                                \
 	})
