@@ -18,6 +18,7 @@
 	X(CHECK_SOURCES, "1: not every source may send")                                  \
 	X(LONGEST_FRAME, "bytes of the longest frame whose packet leaves as it is")       \
 	X(LONGEST_CUT, "bytes of the longest frame whose packet is cut here; 0: none is") \
+	X(TRIMMING, "what the upper half of counters.trimming has to be")                 \
 	X(CLEAR_DF_ABOVE, "bytes of an IP packet above which DF is cleared")              \
 	X(PLAIN, "1: the usual way is the plain one: usual_way()")                        \
 	X(ONE_RULE, "1: there is one IPv4 rule, and no table is asked")                   \

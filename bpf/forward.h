@@ -130,11 +130,21 @@ static __always_inline bool decapsulate(struct packet *packet)
 		keep = sizeof(struct fragment_shim);
 	if (bpf_xdp_adjust_head(packet->ctx, (int)(packet->inner_offset - keep)))
 		return false;
-	return !keep || fragment_mark(packet->ctx, packet->counters, packet->mtu);
+	return !keep ||
+	       fragment_mark(packet->ctx, packet->counters, packet->mtu, packet->fragments);
+}
+
+static __always_inline int redirect(struct counters *count)
+{
+	__u64 entry = EGRESS_WHOLE;
+
+	if (config.fragment_in_xdp)
+		entry = egress_entry(count, TRIMMING_OF(config.generation));
+	return bpf_redirect_map(&egress, entry, XDP_ABORTED);
 }
 
 /* `pieces`: how many fragments, with VERDICT_FRAGMENTED. */
-static __always_inline int carry_out(__u32 pieces, enum verdict verdict)
+static __always_inline int carry_out(struct counters *count, __u32 pieces, enum verdict verdict)
 {
 	switch (verdict) {
 	case VERDICT_NOT_TUNNEL:
@@ -144,11 +154,11 @@ static __always_inline int carry_out(__u32 pieces, enum verdict verdict)
 	case VERDICT_TRANSMITTED:
 		if (!config.transmit_by_redirect)
 			return XDP_TX;
-		return bpf_redirect_map(&egress, 0, XDP_ABORTED);
+		return redirect(count);
 	case VERDICT_REDIRECTED:
-		return bpf_redirect_map(&egress, 0, XDP_ABORTED);
+		return redirect(count);
 	case VERDICT_FRAGMENTED:
-		return fragment_send(pieces);
+		return fragment_send(count, TRIMMING_OF(config.generation), pieces, config.trace);
 	case VERDICT_ERROR:
 		return XDP_ABORTED;
 	default:

@@ -3,8 +3,7 @@
  * IPv4 fragmentation without the kernel's stack. XDP has no way to make a second frame, but a
  * broadcast to a devmap copies a frame for each entry: struct fragment_shim says how that becomes
  * fragments. What follows from the way the kernel does it:
- *  - a device's queue of frames to send runs one program for all of them, so every frame to that
- *    device has to name the same one, whether or not it has to be fragmented;
+ *  - a device's queue of frames to send runs the first one's program on all of them: enum egress_entry;
  *  - copies come in order, and the last one is the original;
  *  - a frame that the device's MTU does not admit is lost without a word, so that is checked before;
  *  - a copy has one page, for the headroom too.
@@ -39,13 +38,6 @@ static __always_inline __u32 fragments_of(__u32 payload, __u32 mtu)
 	return 0;
 }
 
-static __always_inline bool fragmenting_is_open(void)
-{
-	__u32 zero = 0, *open = bpf_map_lookup_elem(&fragmenting_open, &zero);
-
-	return open && *open;
-}
-
 /* How many fragments the packet makes; 0: they cannot be made here. */
 static __always_inline __u32 fragment_count(const struct packet *packet)
 {
@@ -66,11 +58,12 @@ static __always_inline __u32 fragment_count(const struct packet *packet)
 	    FRAGMENT_HEADROOM + packet->inner_offset + sizeof(struct ethhdr) + packet->ip_length >
 		    FRAGMENT_COPY_ROOM)
 		return 0;
-	return fragmenting_is_open() ? fragments_of(payload, packet->mtu) : 0;
+	return fragments_of(payload, packet->mtu);
 }
 
 /* Fills the shim of a decapsulated frame that begins with one. */
-static __always_inline bool fragment_mark(struct xdp_md *ctx, struct counters *count, __u32 mtu)
+static __always_inline bool fragment_mark(struct xdp_md *ctx, struct counters *count, __u32 mtu,
+					  __u32 pieces)
 {
 	struct fragment_shim *shim = (void *)(long)ctx->data;
 
@@ -79,15 +72,28 @@ static __always_inline bool fragment_mark(struct xdp_md *ctx, struct counters *c
 	shim->mark = config.fragment_mark;
 	shim->sequence = ++count->next_fragmented;
 	shim->chunk = fragment_chunk(mtu);
-	shim->reserved = 0;
+	shim->pieces = pieces;
 	return true;
 }
 
-static __always_inline long fragment_send(__u32 count)
+/* By which entry of map `egress` a frame leaves that is not to be fragmented. */
+static __always_inline __u64 egress_entry(struct counters *count, __u64 of)
+{
+	__u64 trimming = count->trimming;
+
+	if (likely(trimming - of - 1 >= TRIMMING_FRAMES))
+		return EGRESS_WHOLE;
+	count->trimming = trimming - 1;
+	return EGRESS_TRIMMING;
+}
+
+/* A copy for each fragment. Only where everything that the CPU sends leaves with the program that trims. */
+static __always_inline long fragment_copies(struct counters *count, __u64 of, __u32 pieces)
 {
 	long action = XDP_ABORTED;
 
-	switch (count) {
+	count->trimming = of + TRIMMING_FRAMES;
+	switch (pieces) {
 #define X(copies)                                                                \
 	case copies:                                                             \
 		action = bpf_redirect_map(&copies_##copies, 0, BPF_F_BROADCAST); \
@@ -96,6 +102,29 @@ static __always_inline long fragment_send(__u32 count)
 #undef X
 	}
 	return action;
+}
+
+/* Sends a frame that begins with a shim: the action. */
+static __always_inline long fragment_send(struct counters *count, __u64 of, __u32 pieces,
+					  bool explained)
+{
+	if (explained || count->trimming - of - 1 < TRIMMING_FRAMES)
+		return fragment_copies(count, of, pieces);
+	return bpf_redirect_map(&cutters, bpf_get_smp_processor_id(), XDP_ABORTED);
+}
+
+/* The same on the thread, where nothing is kept yet: see enum egress_entry. */
+static __always_inline long fragment_send_first(struct xdp_md *ctx)
+{
+	struct fragment_shim *shim = (void *)(long)ctx->data;
+	__u32 zero = 0;
+	struct counters *count = bpf_map_lookup_elem(&counters, &zero);
+
+	if (!count || (void *)(shim + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	/* the thread of a CPU that went offline runs on another one */
+	shim->sequence = ++count->next_fragmented;
+	return fragment_copies(count, TRIMMING_OF(config.generation), shim->pieces);
 }
 
 /* Which copy of its packet this one is, from 0. */

@@ -8,6 +8,7 @@
  * in every kernel from Linux 5.10 on. CO-RE finds the two fields of a device that are read.
  */
 #include <linux/bpf.h>
+#include <linux/errno.h>
 #include <stdbool.h>
 
 #include <bpf/bpf_core_read.h>
@@ -95,6 +96,18 @@ int loss_redirect(__u64 *arguments)
 
 	if (watch && (__u32)from->ifindex == watch->listen_ifindex)
 		count(LOSS_REDIRECT, 1, (int)arguments[3]);
+	return 0;
+}
+
+/* arguments: map's number, taken, drops, ... The threads of map `cutters` have not kept up. */
+SEC("tp_btf/xdp_cpumap_enqueue")
+int loss_cutters(const __u64 *arguments)
+{
+	__u32 zero = 0;
+	const struct loss_watch *watch = bpf_map_lookup_elem(&watched, &zero);
+
+	if (watch && watch->cutters && (__u32)arguments[0] == watch->cutters)
+		count(LOSS_REDIRECT, (int)arguments[2], -ENOBUFS);
 	return 0;
 }
 

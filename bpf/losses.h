@@ -42,6 +42,7 @@ struct loss_watch {
 	__u32 listen_ifindex;
 	__u32 egress_ifindex;
 	__u32 pass_mark; /* the mark of packets passed to the kernel; 0: do not count them */
+	__u32 cutters;   /* number of the map of threads that fragment (maps.h) */
 };
 
 #endif

@@ -203,17 +203,6 @@ struct {
 	__type(value, struct source_set);
 } source_sets SEC(".maps");
 
-/*
- * May this generation fragment? 0 while frames of a previous, non-fragmenting generation may still be
- * queued on the device: the kernel runs the first frame's program on the whole queue.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} fragmenting_open SEC(".maps");
-
 /* Index: struct nat4_target.next_hop. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -258,10 +247,10 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } ingress SEC(".maps");
 
-/* forward.interface, once; and as often as a packet gives fragments. */
+/* forward.interface, for whole frames: enum egress_entry; and as often as a packet gives fragments. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
-	__uint(max_entries, 1);
+	__uint(max_entries, EGRESS_ENTRIES);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(struct bpf_devmap_val));
 } egress SEC(".maps");
@@ -275,6 +264,14 @@ struct {
 	} copies_##count SEC(".maps");
 
 FRAGMENT_COUNTS(COPIES_MAP)
+
+/* Key: CPU. A thread on it, with the program vxlan_pipeline_cut(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_CPUMAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct bpf_cpumap_val));
+} cutters SEC(".maps");
 
 /* Filled with config.trace. */
 volatile struct trace trace SEC(".data.trace");

@@ -13,6 +13,10 @@
 
 #include "maps.h"
 
+/* What the compiler is to lay out one after the other: what usual packets take. */
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
 /* Which part of a fragmented datagram a packet is. */
 enum fragment_part {
 	FRAGMENT_WHOLE, /* not fragmented */

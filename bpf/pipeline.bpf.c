@@ -76,7 +76,7 @@ __attribute__((noinline)) int stages(struct xdp_md *ctx)
 		verdict = pass_to_kernel(&packet);
 	if (leaves_decapsulated(verdict) && !decapsulate(&packet))
 		verdict = VERDICT_ERROR;
-	action = carry_out(packet.fragments, verdict);
+	action = carry_out(packet.counters, packet.fragments, verdict);
 	/* a redirect that does not come about */
 	if (action == XDP_ABORTED)
 		verdict = VERDICT_ERROR;
@@ -117,7 +117,14 @@ int vxlan_pipeline(struct xdp_md *ctx)
 	return action;
 }
 
-/* Runs on every frame out of forward.interface, when fragmentation is on. */
+/* Runs on the threads of map `cutters`. */
+SEC("xdp/cpumap")
+int vxlan_pipeline_cut(struct xdp_md *ctx)
+{
+	return fragment_send_first(ctx);
+}
+
+/* Runs on frames out of forward.interface, while some of them have to be fragmented. */
 SEC("xdp/devmap")
 int vxlan_pipeline_fragment(struct xdp_md *ctx)
 {

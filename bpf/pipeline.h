@@ -60,8 +60,9 @@ struct counters {
 	/* bytes cut off frames that left, beyond the USUAL_TUNNEL of each: most have none, and cost nothing */
 	__u64 cut_bytes;
 	__u64 next_ip_id;      /* sequence that fresh IPv4 IDs are made of */
-	__u64 next_fragmented; /* sequence of packets that were fragmented */
-	__u64 asked_at;        /* jiffies: when a neighbour was last asked for, by map `wanted` */
+	__u32 next_fragmented; /* sequence of packets that were fragmented */
+	__u32 trimming; /* by which entry of map `egress` frames leave this CPU: enum egress_entry */
+	__u64 asked_at; /* jiffies: when a neighbour was last asked for, by map `wanted` */
 };
 
 /* Outer Ethernet, IPv4, UDP and VXLAN header: the least that encloses an inner frame, in bytes. */
@@ -300,8 +301,23 @@ struct fragment_shim {
 	__u64 mark;
 	__u32 sequence; /* of the packet, on its CPU */
 	__u16 chunk;    /* bytes of IP payload in each fragment but the last */
-	__u16 reserved;
+	__u16 pieces;   /* how many fragments */
 };
+
+/*
+ * The entries of map `egress`. The kernel keeps what a CPU sends to a device until the CPU has done what came in, or until
+ * there are 16 frames, and runs on all of these the program of the first one, or none if that one has none. A program costs
+ * every frame some nanoseconds, so frames leave without, until one comes that is to be fragmented. That takes another way,
+ * by map `cutters`, to a thread on the same CPU: when that runs, nothing of the CPU's is kept any more, and from then on
+ * everything leaves with the program, as long as such frames come: `trimming` has the lower half of the generation's number in
+ * its upper half, and in the lower one how many frames still do. No generation trusts in what another one wrote there.
+ */
+enum egress_entry { EGRESS_WHOLE, EGRESS_TRIMMING, EGRESS_ENTRIES };
+
+#define TRIMMING_FRAMES         0xffff
+#define TRIMMING_OF(generation) ((__u64)((generation)&0xffff) << 16)
+#define CUTTER_FRAMES \
+	2048 /* that wait for the thread, at most: more than the kernel takes in before threads run */
 
 /*
  * X(count) for each number of fragments that a packet may make: a devmap each (maps.h), with as

@@ -51,7 +51,7 @@ static __always_inline __u32 usual_pieces(const struct usual *usual, const void 
 
 	/* what is behind the packet would be behind its last fragment */
 	if (ip_length != usual->length - USUAL_IP ||
-	    (df && config.clear_df_above == CLEAR_DF_NEVER) || !fragmenting_is_open())
+	    (df && config.clear_df_above == CLEAR_DF_NEVER))
 		return 0;
 	return fragments_of(ip_length - sizeof(struct iphdr), mtu);
 }
@@ -139,13 +139,16 @@ static __always_inline void usual_count(const struct usual *usual, bool plain)
 /* Strips the tunnel, and sends the packet: the action. */
 static __always_inline int usual_send(struct xdp_md *ctx, const struct usual *usual)
 {
+	__u64 entry = EGRESS_WHOLE;
 	int action;
 
 	if (bpf_xdp_adjust_head(ctx, USUAL_ETHERNET))
 		return usual_end(usual, VERDICT_ERROR, XDP_ABORTED);
 	if (CHOSEN_SELDOM(usual->length, TRANSMIT))
 		return usual_end(usual, VERDICT_TRANSMITTED, XDP_TX);
-	action = bpf_redirect_map(&egress, 0, XDP_ABORTED);
+	if (CHOSEN_BY(usual->length, LONGEST_CUT))
+		entry = egress_entry(usual->count, CONSTANT(TRIMMING));
+	action = bpf_redirect_map(&egress, entry, XDP_ABORTED);
 	if (action == XDP_ABORTED)
 		return usual_end(usual, VERDICT_ERROR, XDP_ABORTED);
 	if (CHOSEN_SELDOM(usual->length, SINGLE_ARM))
@@ -160,9 +163,10 @@ static __always_inline int usual_send_cut(struct xdp_md *ctx, const struct usual
 	int action;
 
 	if (bpf_xdp_adjust_head(ctx, USUAL_ETHERNET - (int)sizeof(struct fragment_shim)) ||
-	    !fragment_mark(ctx, usual->count, mtu))
+	    !fragment_mark(ctx, usual->count, mtu, pieces))
 		return usual_end(usual, VERDICT_ERROR, XDP_ABORTED);
-	action = fragment_send(pieces);
+	action = fragment_send(usual->count, CONSTANT(TRIMMING), pieces,
+			       CHOSEN_SELDOM(usual->length, TRACE));
 	if (action == XDP_ABORTED)
 		return usual_end(usual, VERDICT_ERROR, XDP_ABORTED);
 	usual->count->fragments += pieces;

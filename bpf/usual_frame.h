@@ -29,10 +29,6 @@ struct usual {
 	__u64 vni; /* as in struct nat4_key, word 1 */
 };
 
-/* What the compiler is to lay out one after the other: usual packets. */
-#define likely(condition)   __builtin_expect(!!(condition), 1)
-#define unlikely(condition) __builtin_expect(!!(condition), 0)
-
 /* The word that begins with the ethertype, of IPv4, version 4, five words of header; its bytes 4-5 are the total length. */
 static __always_inline bool is_plain_ipv4(__u64 word)
 {

@@ -309,6 +309,7 @@ bool applied_is_outdated(const struct applied *applied, const char *instance,
 	struct netdev listen, egress;
 	struct datapath_links links;
 	const char *gone = NULL;
+	int cpu;
 
 	/* nothing can be done about an interface that is not there */
 	if (daemon_find_links(config, &links, &listen, &egress, why))
@@ -332,6 +333,11 @@ bool applied_is_outdated(const struct applied *applied, const char *instance,
 			*why = applied->unsilenced;
 		else
 			error_set(why, 0, "the kernel can be kept from answering captured packets");
+		return true;
+	}
+	cpu = datapath_lacks_cpu(&applied->control);
+	if (cpu >= 0) {
+		error_set(why, 0, "CPU %d came online", cpu);
 		return true;
 	}
 	if (datapath_lacks_egress(instance, &links)) {

@@ -66,29 +66,6 @@ static void put_back_shared(const struct datapath_change *change)
 	}
 }
 
-static const char *fragmenter_pin(char *pin, uint32_t generation, uint64_t mark)
-{
-	char name[PIN_SIZE];
-
-	snprintf(name, sizeof(name), PIN_FRAGMENTER, mark);
-	return datapath_generation_pin(pin, generation, name);
-}
-
-/* Tells later versions, which may not know our constants, that this generation fragments. */
-static int pin_fragmenter(const struct datapath_change *change)
-{
-	const struct pipeline_bpf *skeleton = change->datapath->skeleton;
-	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
-
-	if (!skeleton->rodata->config.fragment_in_xdp)
-		return 0;
-	fragmenter_pin(name, change->datapath->generation, skeleton->rodata->config.fragment_mark);
-	return bpf_obj_pin(bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment),
-			   instance_pin_path(path, change->instance, name))
-		       ? -errno
-		       : 0;
-}
-
 static int pin_generation(const struct datapath_change *change)
 {
 	struct pipeline_bpf *skeleton = change->datapath->skeleton;
@@ -109,6 +86,7 @@ static int pin_generation(const struct datapath_change *change)
 		{"vni_any", bpf_map__fd(skeleton->maps.vni_any)},
 		{"vni_base", bpf_map__fd(skeleton->maps.vni_base)},
 		{"next_hops", bpf_map__fd(skeleton->maps.next_hops)},
+		{PIN_CUTTERS, bpf_map__fd(skeleton->maps.cutters)},
 	};
 	uint32_t generation = change->datapath->generation;
 	char path[INSTANCE_PATH_SIZE], name[PIN_SIZE];
@@ -125,7 +103,7 @@ static int pin_generation(const struct datapath_change *change)
 		if (bpf_obj_pin(pins[i].fd, instance_pin_path(path, change->instance, name)))
 			return -errno;
 	}
-	return pin_fragmenter(change);
+	return 0;
 }
 
 /* Waits until no CPU runs the program before any more: that is what synchronize_rcu() means. */
@@ -219,32 +197,9 @@ static int find_previous(struct datapath_change *change)
 	if (err)
 		return datapath_explain_read(change->instance, err, change->error);
 	/* 0: somebody put another program there; what counted last is what was recorded */
-	change->foreign = !swapped;
 	if (swapped)
 		change->previous = swapped;
 	return 0;
-}
-
-/*
- * Could a frame of the current generation claim the egress device's queue for a program that does
- * not fragment? The kernel asks the program of whoever came first for all that is in the queue.
- */
-static bool queue_may_not_fragment(const struct datapath_change *change)
-{
-	const struct pipeline_config *constants = &change->datapath->skeleton->rodata->config;
-	struct pipeline_config previous;
-	char pin[PIN_SIZE];
-
-	if (!change->attached->adopted)
-		return false; /* nothing of this instance's is on its way */
-	if (change->foreign)
-		return true;
-	/* programs with the same mark trim alike, since the shim says how */
-	if (datapath_is_pinned(change->instance,
-			       fragmenter_pin(pin, change->previous, constants->fragment_mark)))
-		return false;
-	return datapath_read_constants(change->instance, change->previous, &previous) ||
-	       previous.egress_ifindex == constants->egress_ifindex;
 }
 
 /* All that is pinned before anything is attached. */
@@ -281,12 +236,6 @@ static void settle(const struct datapath_change *change)
 
 	if (change->previous)
 		wait_for_old_program();
-	err = datapath_open_fragmenting(change->datapath);
-	if (err && datapath_fragmenting(change->datapath) == FRAGMENTING_IN_XDP)
-		datapath_warn(attached,
-			      "fragmenting is left to the kernel, several times slower: %s; a "
-			      "reload tries again",
-			      strerror(-err));
 	err = datapath_carry_counters(change);
 	if (err)
 		datapath_warn(attached,
@@ -324,9 +273,6 @@ int datapath_apply(struct datapath *datapath, struct datapath_pins *pins,
 	err = pin_all(&change);
 	if (!err)
 		datapath_reserve_vnis(&change);
-	/* closed, packets to be fragmented go through the kernel: slower, and to the MTU of the route */
-	if (!err && !queue_may_not_fragment(&change))
-		datapath_open_fragmenting(datapath);
 	if (!err)
 		err = datapath_attach(&change);
 	if (!err) {

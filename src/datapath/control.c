@@ -84,8 +84,10 @@ int datapath_take_control(struct datapath *datapath, struct datapath_control *co
 	control->egress_map_fd = fcntl(bpf_map__fd(skeleton->maps.egress), F_DUPFD_CLOEXEC, 0);
 	control->ingress_map_fd = fcntl(bpf_map__fd(skeleton->maps.ingress), F_DUPFD_CLOEXEC, 0);
 	control->wanted = open_wanted(bpf_map__fd(skeleton->maps.wanted));
+	if (*datapath->online)
+		control->online = strdup(datapath->online);
 	if (control->beat_fd < 0 || control->egress_map_fd < 0 || control->ingress_map_fd < 0 ||
-	    !control->wanted) {
+	    !control->wanted || (*datapath->online && !control->online)) {
 		err = error_set(error, -errno, "cannot keep hold of the program's maps: %s",
 				strerror(errno));
 
@@ -116,6 +118,7 @@ void datapath_release_control(struct datapath_control *control)
 		close(control->ingress_map_fd);
 	close_wanted(control->wanted);
 	free(control->targets);
+	free(control->online);
 	*control = (struct datapath_control)DATAPATH_CONTROL_NONE;
 }
 
@@ -159,4 +162,16 @@ bool datapath_can_send(const struct datapath_control *control)
 bool datapath_can_pass(const struct datapath_control *control)
 {
 	return has_interface(control->ingress_map_fd);
+}
+
+int datapath_lacks_cpu(const struct datapath_control *control)
+{
+	char online[CPUS_LIST_SIZE];
+	int cpu = -1;
+
+	if (!control->online || cpus_online(online))
+		return -1;
+	while ((cpu = cpus_next(online, cpu)) >= 0 && cpus_next(control->online, cpu - 1) == cpu)
+		;
+	return cpu;
 }

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/cpus.h"
 #include "datapath/datapath.h"
 #include "instance/instance.h"
 #include "pipeline.skel.h"
@@ -19,6 +20,8 @@ struct datapath {
 	struct ip_address *targets; /* of the rules; next_hops[i] is the way to targets[i] */
 	size_t target_count;
 	bool contextless; /* this kernel runs programs by hand, but not with a context */
+	char online
+		[CPUS_LIST_SIZE]; /* CPUs with a thread in map `cutters`; empty: none is needed */
 };
 
 /* Names of pins below an instance's directory. */
@@ -28,8 +31,7 @@ struct datapath {
 #define PIN_GENERATION  "generation-%u"
 #define PIN_PROGRAM     "program"   /* of a generation */
 #define PIN_CONSTANTS   "constants" /* of a generation: struct pipeline_config */
-/* the program that trims copies, named by its mark; another struct fragment_shim, another name */
-#define PIN_FRAGMENTER  "fragmenter-%016" PRIx64
+#define PIN_CUTTERS     "cutters"   /* of a generation: the map */
 #define PIN_FRESH       "fresh" /* a pin on its way to its name; BPF file systems allow no dots */
 #define PIN_SIZE        64
 
@@ -61,7 +63,6 @@ struct datapath_change {
 	uint32_t previous;          /* the current generation before; 0: none */
 	uint32_t recorded;          /* the one that the instance says was */
 	struct bpf_link_info link;  /* the one before */
-	bool foreign;               /* which holds somebody else's program */
 	bool detached;              /* it was taken off its interface */
 	bool new_egress;            /* the egress link was pinned anew */
 	bool same_egress;           /* the one pinned before serves on */
@@ -103,9 +104,6 @@ void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **
 /* Before loading for generic mode, 0 or -errno; and after loading, for any. */
 int datapath_shrink_egress(const struct pipeline_bpf *skeleton);
 int datapath_fill_egress(struct datapath *datapath);
-
-/* Lets the generation fragment: nothing of the one before is on its way any more. 0 or -errno. */
-int datapath_open_fragmenting(struct datapath *datapath);
 
 /* Can this kernel send a frame several times over (BPF_F_BROADCAST)? 1, 0, or -errno: not known. */
 int datapath_can_broadcast(void);

@@ -174,6 +174,7 @@ static int size_maps(struct pipeline_bpf *skeleton, const struct config *config,
 		{skeleton->maps.vni_hits,
 		 (size_t)skeleton->rodata->config.vni_counters * skeleton->rodata->config.cpus},
 		{skeleton->maps.vni_any, config->listen.any_vni ? PIPELINE_MAX_VNIS : 0},
+		{skeleton->maps.cutters, skeleton->rodata->config.cpus},
 		{skeleton->maps.sources, config->listen.source_count},
 		{skeleton->maps.source_sets,
 		 config->listen.source_count ? 1U << SOURCE_SET_BITS : 0},
@@ -298,14 +299,6 @@ static int fill_sources(const struct bpf_map *map, const struct config *config)
 	return 0;
 }
 
-int datapath_open_fragmenting(struct datapath *datapath)
-{
-	int fd = bpf_map__fd(datapath->skeleton->maps.fragmenting_open);
-	uint32_t zero = 0, open = 1;
-
-	return bpf_map_update_elem(fd, &zero, &open, BPF_ANY) ? -errno : 0;
-}
-
 static int fill_maps(struct datapath *datapath, const struct config *config,
 		     const struct tables *tables)
 {
@@ -361,6 +354,7 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	fragment = datapath->fragmenting == FRAGMENTING_IN_XDP;
 	constants->fragment_in_xdp = fragment;
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, fragment);
+	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_cut, fragment && !options->trace);
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_explain,
 				  fragment && options->trace);
 	if (options->multi_buffer) {
@@ -409,8 +403,6 @@ static int datapath_load_program(struct datapath *datapath, const struct config 
 	if (err)
 		return datapath_explain_load_failure(err, error);
 	err = fill_maps(datapath, config, tables);
-	if (!err && !options->pins)
-		err = datapath_open_fragmenting(datapath);
 	if (err)
 		return error_set(error, err, "cannot fill the program's tables: %s",
 				 strerror(-err));

@@ -13,9 +13,9 @@
 #define PIN_WATCHED "watched"
 
 /* The maps, and the programs' links, each of which has its program's name. */
-static const char *const loss_pins[] = {PIN_LOSSES,   PIN_WATCHED,     "loss_redirect",
-					"loss_send",  "loss_transmit", "loss_exception",
-					"loss_passed"};
+static const char *const loss_pins[] = {PIN_LOSSES,    PIN_WATCHED,     "loss_redirect",
+					"loss_send",   "loss_transmit", "loss_exception",
+					"loss_passed", "loss_cutters"};
 
 /* The number by which the kernel's programs know this process's network namespace. */
 static uint32_t own_netns(void)
@@ -23,6 +23,19 @@ static uint32_t own_netns(void)
 	struct stat status;
 
 	return stat("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : 0;
+}
+
+/* The number of the current generation's map of threads; 0: not known. */
+static uint32_t cutters_of(const char *instance)
+{
+	struct bpf_map_info info = {0};
+	uint32_t generation, size = sizeof(info);
+	_cleanup_close_ int fd =
+		datapath_current_generation(instance, &generation)
+			? -1
+			: datapath_open_generation_pin(instance, generation, PIN_CUTTERS);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
 }
 
 static int write_watch(const char *instance, int map_fd, const struct datapath_links *links)
@@ -33,6 +46,7 @@ static int write_watch(const char *instance, int map_fd, const struct datapath_l
 		.listen_ifindex = links->listen_ifindex,
 		.egress_ifindex = links->egress_ifindex,
 		.pass_mark = datapath_read_info(instance, &info) ? 0 : info.pass_mark,
+		.cutters = cutters_of(instance),
 	};
 	uint32_t zero = 0;
 

@@ -4,6 +4,8 @@ Fragmentation inside XDP: the collector's kernel puts together what was sent. A 
 copy frames in XDP fragments the same packets itself, to the MTU of the route.
 """
 
+import contextlib
+import os
 import random
 import signal
 import socket
@@ -24,7 +26,7 @@ def datagram(number, size, **fields):
     return frames.udp("10.1.0.1", "10.1.0.2", 1000, 514, payload, **fields), payload
 
 
-class Cutting(Ground):
+class Fragmenting(Ground):
     MTU_OUT = 3498
 
     def setUp(self):
@@ -54,6 +56,8 @@ class Cutting(Ground):
             self.route_mtu(mtu)
         return self.start({"forward": {"mtu": mtu}, "listen": listen})
 
+
+class Cutting(Fragmenting):
     def test_told_at_start(self):
         """The daemon says so if, and only if, the kernel has to fragment."""
         told = "this kernel does not copy frames" in self.start_fragmenting().stderr
@@ -150,6 +154,145 @@ class Cutting(Ground):
                 daemon.signal(signal.SIGHUP)
                 daemon.notified("READY=1")
         self.assertEqual(self.verdicts(), {self.cut: 100, "redirected": 100})
+
+
+def napi_threads():
+    """Process ids of the threads that take in what arrives at interfaces in threaded mode."""
+    return {int(entry.name) for entry in os.scandir("/proc")
+            if entry.name.isdigit() and command_of(entry.path).startswith("napi/")}
+
+
+def command_of(directory):
+    with contextlib.suppress(OSError), open(f"{directory}/comm", encoding="ascii") as file:
+        return file.read()
+    return ""  # it has ended
+
+
+@contextlib.contextmanager
+def running_on(cpu):
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cpus)
+
+
+@contextlib.contextmanager
+def first_on(cpu):
+    """Lets no thread of an ordinary priority run on the CPU, for less than the second that the kernel allows."""
+    policy = os.sched_getscheduler(0)
+    with running_on(cpu):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        try:
+            yield
+        finally:
+            os.sched_setscheduler(0, policy, os.sched_param(0))
+
+
+class Threads(Fragmenting):
+    """
+    Frames leave a CPU without the program that trims, until one comes that is to be fragmented: that
+    one takes the way by a thread, since the kernel would not trim it behind the others.
+    """
+
+    CPU = 0
+
+    def setUp(self):
+        super().setUp()
+        if not kernel.copies_frames():
+            self.skipTest("the kernel fragments, as this one does not copy frames")
+
+    def take_in_by_thread(self):
+        """What arrives at in0 waits for a thread on the CPU, as long as that does something else."""
+        before = napi_threads()
+        self.appliance.run("unshare", "-m", "sh", "-c", "mount -t sysfs sysfs /sys && "
+                           "echo 1 > /sys/class/net/in0/threaded")
+        for thread in napi_threads() - before:
+            os.sched_setaffinity(thread, {self.CPU})
+
+    def tunnels(self, sizes):
+        pairs = [datagram(n, size) for n, size in enumerate(sizes)]
+        return ([frames.tunnel(frames.inner(packet)) for packet, _ in pairs],
+                sorted(payload for _, payload in pairs))
+
+    def test_in_one_batch(self):
+        """Of what the kernel takes in at once, some leaves whole and some does not, in every order."""
+        self.start_fragmenting()
+        self.take_in_by_thread()
+        patterns = ([100, 2852], [2852, 100], [100] * 20 + [2852] * 3 + [1400] * 20,
+                    [2852] * 40, [100] * 40, [1500, 1501] * 20, [3000, 100, 2852, 64] * 10)
+        for sizes in patterns * 3:
+            with self.subTest(sizes=sizes):
+                tunnels, payloads = self.tunnels(sizes)
+                with first_on(self.CPU):
+                    for tunnel in tunnels:
+                        self.in_port.socket.send(tunnel)
+                self.assertEqual(sorted(self.server.recv(65535) for _ in payloads), payloads)
+        sizes = [size for pattern in patterns * 3 for size in pattern]
+        self.assertEqual(self.verdicts()["fragmented"], sum(size > 1500 for size in sizes))
+        sent = self.out_port.receive(is_ip)
+        # a fragment has 1480 bytes behind its header
+        self.assertEqual(len(sent), sum(-(-(size - 20) // 1480) for size in sizes))
+        self.assertLessEqual(max(map(len, sent)), 14 + 1500)
+
+    def send_whole(self, count):
+        """Packets that need no fragmenting; what has arrived of them is taken from the server."""
+        small = frames.tunnel(frames.inner(datagram(1, 64)[0]))
+        for _ in range(count):
+            self.in_port.socket.send(small)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.server.recv(65535)
+
+    def leaves_by_thread(self, whole_before=0):
+        """Sends a packet to be fragmented: does it leave only once the CPU has time for the thread?"""
+        packet, payload = datagram(1, 2852)
+        self.server.settimeout(0)
+        with running_on(self.CPU):
+            self.send_whole(whole_before)
+        with first_on(self.CPU), contextlib.suppress(BlockingIOError):
+            self.in_port.socket.send(frames.tunnel(frames.inner(packet)))
+            self.assertEqual(self.server.recv(65535), payload)
+            return False
+        self.server.settimeout(3 * PATIENCE)
+        self.assertEqual(self.server.recv(65535), payload)
+        return True
+
+    def test_one_in_many(self):
+        """Whole frames leave with the program that trims only for as long as there is something to trim."""
+        self.start_fragmenting()
+        self.assertTrue(self.leaves_by_thread())
+        self.assertFalse(self.leaves_by_thread())
+        self.assertFalse(self.leaves_by_thread(whole_before=65000))
+        self.assertFalse(self.leaves_by_thread(whole_before=65000))
+        self.assertTrue(self.leaves_by_thread(whole_before=65536))
+        self.assertEqual(self.verdicts(), {"fragmented": 5, "redirected": 195536})
+
+    def test_reload(self):
+        """A generation does not trust in how the frames of the one before left."""
+        daemon = self.start_fragmenting()
+        self.assertTrue(self.leaves_by_thread())
+        self.assertFalse(self.leaves_by_thread())
+        daemon.signal(signal.SIGHUP)
+        daemon.notified("READY=1")
+        self.assertTrue(self.leaves_by_thread())
+        self.assertFalse(self.leaves_by_thread())
+
+    def test_too_many_at_once(self):
+        """What the thread does not get to is lost, and told."""
+        self.start_fragmenting()
+        tunnels, payloads = self.tunnels([2852] * 2600)
+        with first_on(self.CPU):
+            for tunnel in tunnels:
+                self.in_port.socket.send(tunnel)
+        arrived = [self.server.recv(65535) for _ in range(2048)]
+        self.assertLessEqual(set(arrived), set(payloads))
+        self.assertEqual(self.verdicts(), {"fragmented": 2600})
+        self.assertEqual([row["packets"] for row in self.json("status")["losses"]
+                          if row["reason"] == "redirect_failed"], [2600 - 2048])
+        told = self.cli("status", "--instance", self.instance, check=False).stdout
+        self.assertIn("No buffer space available", told)
 
 
 class SmallDevice(Ground):

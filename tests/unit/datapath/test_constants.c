@@ -91,6 +91,7 @@ static const uint64_t values_of_one[] = {
 	[CONSTANT_ONE_VNI] = 1,
 	[CONSTANT_LONGEST_FRAME] = 1564,
 	[CONSTANT_LONGEST_CUT] = 0,
+	[CONSTANT_TRIMMING] = 0,
 	[CONSTANT_CLEAR_DF_ABOVE] = 1400,
 	[CONSTANT_PLAIN] = 1,
 	[CONSTANT_ONE_RULE] = 1,
@@ -138,6 +139,7 @@ static void fill_other(struct pipeline_config *config)
 	config->one_target = 1;
 	config->fragment_in_xdp = 1;
 	config->device_mtu = 3000;
+	config->generation = 0x12345;
 }
 
 static const struct {
@@ -169,6 +171,7 @@ static const struct {
 	{CONSTANT_ROUTED, 1},
 	{CONSTANT_ONE_HOP, 1},
 	{CONSTANT_TRANSMIT, 1},
+	{CONSTANT_TRIMMING, 0x23450000},
 	/* what the device admits: its MTU and a VLAN tag, without the shim */
 	{CONSTANT_LONGEST_CUT, 50 + 14 + 3000 + 4 - 16},
 };
