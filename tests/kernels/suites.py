@@ -50,12 +50,15 @@ NO_WIRE = "the kind of interface does not matter: runs on veth"
 DELETED = "a virtio-net interface cannot be deleted and created again"
 PEER = "a virtio-net interface that is down keeps its peer's carrier: inside/test_virtio_net.py"
 NAPI = "only a veth drops the frames to a peer without NAPI"
+SLOW_RING = "a slow emulated CPU does not take in thousands of packets in less than a second"
+AT_ONCE = "only a veth takes packets in on the CPU that sends them"
 SENDER = "`generate` finds the peer of a veth only: inside/test_virtio_net.py names the MAC"
 SUITES = (
     Suite("packets", ["packets/"]),
     Suite("netns on veth", ["netns/"], without={
         "Generate.test_flat_out": LATE,
         "Health.test_slow_reload": SLOW_VERIFIER,
+        "Threads.test_too_many_at_once": SLOW_RING,
     }),
     Suite("netns on virtio-net", ["netns/"], on_virtio=True, without={
         "test_check.": NO_WIRE,
@@ -71,6 +74,7 @@ SUITES = (
         "Health.test_refused_by_the_driver": PEER,
         "Health.test_single_arm": DELETED,
         "Interfaces.test_deleted_under_traffic": DELETED,
+        "Threads.": AT_ONCE,
         "Unmounted.test_unmounted": NAPI,
     }),
     Suite("hostile on veth", ["hostile/"]),

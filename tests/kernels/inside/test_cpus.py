@@ -29,9 +29,8 @@ class Cpus(Fragmenting):
         self.deliver([2852, 100] * 5)
         set_online(True)
         if kernel.copies_frames():
-            wait_for(lambda: re.search(f"CPU {CPU} came online: applying", daemon.stderr), 10,
-                     "the configuration is applied again")
-            daemon.notified("READY=1")
+            wait_for(lambda: re.search(f"CPU {CPU} came online: applying(.*\n)*.*program replaced",
+                                       daemon.stderr), 10, "the configuration is applied again")
         with running_on(CPU):
             self.deliver([2852, 100] * 20)
         self.assertEqual(self.verdicts(), {self.cut: 25, "redirected": 25})
