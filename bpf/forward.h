@@ -139,7 +139,7 @@ static __always_inline int redirect(struct counters *count)
 	__u64 entry = EGRESS_WHOLE;
 
 	if (config.fragment_in_xdp)
-		entry = egress_entry(count, TRIMMING_OF(config.generation));
+		entry = egress_entry(count, TRIMMING_OF(config.fragment_mark));
 	return bpf_redirect_map(&egress, entry, XDP_ABORTED);
 }
 
@@ -158,7 +158,8 @@ static __always_inline int carry_out(struct counters *count, __u32 pieces, enum 
 	case VERDICT_REDIRECTED:
 		return redirect(count);
 	case VERDICT_FRAGMENTED:
-		return fragment_send(count, TRIMMING_OF(config.generation), pieces, config.trace);
+		return fragment_send(count, TRIMMING_OF(config.fragment_mark), pieces,
+				     config.trace);
 	case VERDICT_ERROR:
 		return XDP_ABORTED;
 	default:

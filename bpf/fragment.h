@@ -79,11 +79,12 @@ static __always_inline bool fragment_mark(struct xdp_md *ctx, struct counters *c
 /* By which entry of map `egress` a frame leaves that is not to be fragmented. */
 static __always_inline __u64 egress_entry(struct counters *count, __u64 of)
 {
-	__u64 trimming = count->trimming;
+	__u64 left = count->trimming - of;
 
-	if (likely(trimming - of - 1 >= TRIMMING_FRAMES))
+	if (likely(left - 1 >= TRIMMING_FOR_EVER))
 		return EGRESS_WHOLE;
-	count->trimming = trimming - 1;
+	if (left != TRIMMING_FOR_EVER)
+		count->trimming--;
 	return EGRESS_TRIMMING;
 }
 
@@ -92,7 +93,7 @@ static __always_inline long fragment_copies(struct counters *count, __u64 of, __
 {
 	long action = XDP_ABORTED;
 
-	count->trimming = of + TRIMMING_FRAMES;
+	count->trimming = of + TRIMMING_FOR_EVER;
 	switch (pieces) {
 #define X(copies)                                                                \
 	case copies:                                                             \
@@ -108,7 +109,7 @@ static __always_inline long fragment_copies(struct counters *count, __u64 of, __
 static __always_inline long fragment_send(struct counters *count, __u64 of, __u32 pieces,
 					  bool explained)
 {
-	if (explained || count->trimming - of - 1 < TRIMMING_FRAMES)
+	if (explained || count->trimming - of - 1 < TRIMMING_FOR_EVER)
 		return fragment_copies(count, of, pieces);
 	return bpf_redirect_map(&cutters, bpf_get_smp_processor_id(), XDP_ABORTED);
 }
@@ -124,7 +125,7 @@ static __always_inline long fragment_send_first(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	/* the thread of a CPU that went offline runs on another one */
 	shim->sequence = ++count->next_fragmented;
-	return fragment_copies(count, TRIMMING_OF(config.generation), shim->pieces);
+	return fragment_copies(count, TRIMMING_OF(config.fragment_mark), shim->pieces);
 }
 
 /* Which copy of its packet this one is, from 0. */

@@ -295,7 +295,7 @@ struct heartbeat {
  * Fragmentation. A frame that has to be fragmented leaves its program N times over (broadcast to a devmap
  * that names forward.interface N times), with this in front of its Ethernet header; the program
  * that runs on its way out of the device trims the n-th copy to the n-th fragment. `mark` is random,
- * so that no captured frame can pretend to have one.
+ * so that no captured frame can pretend to have one. Another struct: another PIPELINE_CONFIG_LAYOUT.
  */
 struct fragment_shim {
 	__u64 mark;
@@ -307,17 +307,22 @@ struct fragment_shim {
 /*
  * The entries of map `egress`. The kernel keeps what a CPU sends to a device until the CPU has done what came in, or until
  * there are 16 frames, and runs on all of these the program of the first one, or none if that one has none. A program costs
- * every frame some nanoseconds, so frames leave without, until one comes that is to be fragmented. That takes another way,
- * by map `cutters`, to a thread on the same CPU: when that runs, nothing of the CPU's is kept any more, and from then on
- * everything leaves with the program, as long as such frames come: `trimming` has the lower half of the generation's number in
- * its upper half, and in the lower one how many frames still do. No generation trusts in what another one wrote there.
+ * every frame some nanoseconds. So a CPU sends by EGRESS_TRIMMING only from its first packet to be fragmented on, then as
+ * long as the instance is there. As there may be frames without the program before it, this packet takes another way, by
+ * map `cutters`, to a thread on the same CPU: when that runs, nothing is kept any more. A fresh instance, of which nothing
+ * is on its way, begins with some frames by EGRESS_TRIMMING: where packets are fragmented all the time, none takes the thread.
+ *
+ * counters.trimming: in its upper half that of TRIMMING_OF(); else nothing is known. In its lower half how many frames
+ * still leave by EGRESS_TRIMMING.
  */
 enum egress_entry { EGRESS_WHOLE, EGRESS_TRIMMING, EGRESS_ENTRIES };
 
-#define TRIMMING_FRAMES         0xffff
-#define TRIMMING_OF(generation) ((__u64)((generation)&0xffff) << 16)
-#define CUTTER_FRAMES \
-	2048 /* that wait for the thread, at most: more than the kernel takes in before threads run */
+#define TRIMMING_FOR_EVER 0xffff
+#define TRIMMING_AT_FIRST (TRIMMING_FOR_EVER - 1)
+#define TRIMMING_BITS     0xffffULL
+/* `mark`: of the shims. Generations that follow each other have the same one only if each fragments. */
+#define TRIMMING_OF(mark) (((mark)&TRIMMING_BITS) << 16)
+#define CUTTER_FRAMES     8192 /* that wait for a thread, at most: 80 ms of 100,000 a second */
 
 /*
  * X(count) for each number of fragments that a packet may make: a devmap each (maps.h), with as
@@ -506,7 +511,7 @@ struct instance_info {
 	__u32 egress_ifindex;
 	char listen[16];
 	char egress[16];
-	__u64 fragment_mark;    /* every generation of the instance has the same */
+	__u64 fragment_mark;    /* struct fragment_shim; of the current generation */
 	__u32 monitor_interval; /* seconds; what `monitor` goes by */
 	__u32 target_pps;
 	__u32 warning_pps;

@@ -49,6 +49,14 @@ struct datapath_pins {
 	uint32_t pass_mark;
 };
 
+/*
+ * The mark of frames to be fragmented (struct fragment_shim): that of the program that runs, if that fragments, and else one
+ * whose TRIMMING_OF() is another than of the last one. `pins`: NULL: there is no instance. 0 or -errno.
+ */
+int datapath_choose_shim(const struct datapath_pins *pins, __u64 *mark);
+/* Before a fresh instance is attached: frames leave with the program that trims, at first (enum egress_entry). 0 or -errno. */
+int datapath_begin_trimming(const struct datapath *datapath, const struct datapath_pins *pins);
+
 /* Takes the mark over from the instance that is pinned, or else chooses one. */
 int datapath_choose_mark(struct datapath_pins *pins, struct error *error);
 

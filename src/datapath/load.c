@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -300,7 +299,7 @@ static int fill_sources(const struct bpf_map *map, const struct config *config)
 }
 
 static int fill_maps(struct datapath *datapath, const struct config *config,
-		     const struct tables *tables)
+		     const struct datapath_pins *pins, const struct tables *tables)
 {
 	struct pipeline_bpf *skeleton = datapath->skeleton;
 	int err;
@@ -319,17 +318,9 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 		err = copy_array(skeleton->maps.rule_names, tables->names.text, tables->names.size);
 	if (!err)
 		err = fill_sources(skeleton->maps.sources, config);
+	if (!err && pins)
+		err = datapath_begin_trimming(datapath, pins);
 	return err ? err : datapath_fill_egress(datapath);
-}
-
-/* The mark of this instance's frames to be fragmented: the same in all its generations. */
-static int choose_mark(const struct datapath_pins *pins, __u64 *mark)
-{
-	if (pins && !pins->info_err && pins->info.fragment_mark) {
-		*mark = pins->info.fragment_mark;
-		return 0;
-	}
-	return getrandom(mark, sizeof(*mark), 0) == sizeof(*mark) ? 0 : -errno;
 }
 
 static int choose_constants(struct datapath *datapath, const struct config *config,
@@ -365,7 +356,7 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 				bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);
 		}
 	}
-	err = choose_mark(options->pins, &constants->fragment_mark);
+	err = datapath_choose_shim(options->pins, &constants->fragment_mark);
 	return err ? err : datapath_place_constants(skeleton->progs.vxlan_pipeline, constants);
 }
 
@@ -402,7 +393,7 @@ static int datapath_load_program(struct datapath *datapath, const struct config 
 				 "--verbose`");
 	if (err)
 		return datapath_explain_load_failure(err, error);
-	err = fill_maps(datapath, config, tables);
+	err = fill_maps(datapath, config, options->pins, tables);
 	if (err)
 		return error_set(error, err, "cannot fill the program's tables: %s",
 				 strerror(-err));

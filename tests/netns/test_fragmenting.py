@@ -192,16 +192,30 @@ def first_on(cpu):
 
 class Threads(Fragmenting):
     """
-    Frames leave a CPU without the program that trims, until one comes that is to be fragmented: that
-    one takes the way by a thread, since the kernel would not trim it behind the others.
+    On a CPU that has not met a packet to be fragmented yet, frames leave without the program that
+    trims. The first such packet takes the way by a thread, since the kernel would not trim it
+    behind the others. It is the one after that with which everything leaves by the program.
     """
 
     CPU = 0
+    AT_FIRST = 65534  # frames that leave with the program when an instance begins
+    WAITING = 8192  # packets for which a thread has room
 
     def setUp(self):
         super().setUp()
         if not kernel.copies_frames():
             self.skipTest("the kernel fragments, as this one does not copy frames")
+        self.daemon = self.start_fragmenting()
+
+    def reload(self, **forward):
+        self.write({"forward": {"mtu": 1500} | forward})
+        self.daemon.signal(signal.SIGHUP)
+        self.daemon.notified("READY=1")
+
+    def begin_whole(self):
+        """What follows on a configuration that does not fragment begins without the program."""
+        self.reload(oversize="drop")
+        self.reload()
 
     def take_in_by_thread(self):
         """What arrives at in0 waits for a thread on the CPU, as long as that does something else."""
@@ -218,17 +232,18 @@ class Threads(Fragmenting):
 
     def test_in_one_batch(self):
         """Of what the kernel takes in at once, some leaves whole and some does not, in every order."""
-        self.start_fragmenting()
         self.take_in_by_thread()
         patterns = ([100, 2852], [2852, 100], [100] * 20 + [2852] * 3 + [1400] * 20,
                     [2852] * 40, [100] * 40, [1500, 1501] * 20, [3000, 100, 2852, 64] * 10)
-        for sizes in patterns * 3:
-            with self.subTest(sizes=sizes):
-                tunnels, payloads = self.tunnels(sizes)
-                with first_on(self.CPU):
-                    for tunnel in tunnels:
-                        self.in_port.socket.send(tunnel)
-                self.assertEqual(sorted(self.server.recv(65535) for _ in payloads), payloads)
+        for sizes in patterns:
+            self.begin_whole()
+            for turn in range(3):
+                with self.subTest(sizes=sizes, turn=turn):
+                    tunnels, payloads = self.tunnels(sizes)
+                    with first_on(self.CPU):
+                        for tunnel in tunnels:
+                            self.in_port.socket.send(tunnel)
+                    self.assertEqual(sorted(self.server.recv(65535) for _ in payloads), payloads)
         sizes = [size for pattern in patterns * 3 for size in pattern]
         self.assertEqual(self.verdicts()["fragmented"], sum(size > 1500 for size in sizes))
         sent = self.out_port.receive(is_ip)
@@ -259,38 +274,42 @@ class Threads(Fragmenting):
         self.assertEqual(self.server.recv(65535), payload)
         return True
 
-    def test_one_in_many(self):
-        """Whole frames leave with the program that trims only for as long as there is something to trim."""
-        self.start_fragmenting()
-        self.assertTrue(self.leaves_by_thread())
+    def test_from_the_beginning(self):
+        """Where packets are fragmented all the time, none takes the way by the thread."""
+        self.assertFalse(self.leaves_by_thread(whole_before=self.AT_FIRST - 1))
+        self.assertFalse(self.leaves_by_thread(whole_before=70000))
+        self.reload()
         self.assertFalse(self.leaves_by_thread())
-        self.assertFalse(self.leaves_by_thread(whole_before=65000))
-        self.assertFalse(self.leaves_by_thread(whole_before=65000))
-        self.assertTrue(self.leaves_by_thread(whole_before=65536))
-        self.assertEqual(self.verdicts(), {"fragmented": 5, "redirected": 195536})
+        self.assertEqual(self.verdicts(), {"fragmented": 3, "redirected": self.AT_FIRST + 69999})
 
-    def test_reload(self):
-        """A generation does not trust in how the frames of the one before left."""
-        daemon = self.start_fragmenting()
-        self.assertTrue(self.leaves_by_thread())
+    def test_the_first_one(self):
+        """After many that were whole, only the first one does."""
+        self.assertTrue(self.leaves_by_thread(whole_before=self.AT_FIRST))
         self.assertFalse(self.leaves_by_thread())
-        daemon.signal(signal.SIGHUP)
-        daemon.notified("READY=1")
-        self.assertTrue(self.leaves_by_thread())
-        self.assertFalse(self.leaves_by_thread())
+        self.assertFalse(self.leaves_by_thread(whole_before=70000))
+
+    def test_after_one_that_does_not_fragment(self):
+        """What a generation left without the program is nothing for the next one to go by."""
+        for _ in range(2):
+            self.begin_whole()
+            self.assertTrue(self.leaves_by_thread())
+            self.assertFalse(self.leaves_by_thread())
+            self.reload()
+            self.assertFalse(self.leaves_by_thread())
 
     def test_too_many_at_once(self):
         """What the thread does not get to is lost, and told."""
-        self.start_fragmenting()
-        tunnels, payloads = self.tunnels([2852] * 2600)
+        self.begin_whole()
+        self.server.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 256 << 20)
+        tunnels, payloads = self.tunnels([1501] * (self.WAITING + 500))
         with first_on(self.CPU):
             for tunnel in tunnels:
                 self.in_port.socket.send(tunnel)
-        arrived = [self.server.recv(65535) for _ in range(2048)]
+        arrived = [self.server.recv(65535) for _ in range(self.WAITING)]
         self.assertLessEqual(set(arrived), set(payloads))
-        self.assertEqual(self.verdicts(), {"fragmented": 2600})
+        self.assertEqual(self.verdicts(), {"fragmented": len(tunnels)})
         self.assertEqual([row["packets"] for row in self.json("status")["losses"]
-                          if row["reason"] == "redirect_failed"], [2600 - 2048])
+                          if row["reason"] == "redirect_failed"], [500])
         told = self.cli("status", "--instance", self.instance, check=False).stdout
         self.assertIn("No buffer space available", told)
 

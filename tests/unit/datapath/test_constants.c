@@ -139,7 +139,7 @@ static void fill_other(struct pipeline_config *config)
 	config->one_target = 1;
 	config->fragment_in_xdp = 1;
 	config->device_mtu = 3000;
-	config->generation = 0x12345;
+	config->fragment_mark = 0x123456789abcdef0;
 }
 
 static const struct {
@@ -171,7 +171,7 @@ static const struct {
 	{CONSTANT_ROUTED, 1},
 	{CONSTANT_ONE_HOP, 1},
 	{CONSTANT_TRANSMIT, 1},
-	{CONSTANT_TRIMMING, 0x23450000},
+	{CONSTANT_TRIMMING, 0xdef00000},
 	/* what the device admits: its MTU and a VLAN tag, without the shim */
 	{CONSTANT_LONGEST_CUT, 50 + 14 + 3000 + 4 - 16},
 };
