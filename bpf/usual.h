@@ -142,14 +142,14 @@ static __always_inline int usual_send(struct xdp_md *ctx, const struct usual *us
 	__u64 entry = EGRESS_WHOLE;
 	int action;
 
-	if (bpf_xdp_adjust_head(ctx, USUAL_ETHERNET))
+	if (unlikely(bpf_xdp_adjust_head(ctx, USUAL_ETHERNET)))
 		return usual_end(usual, VERDICT_ERROR, XDP_ABORTED);
 	if (CHOSEN_SELDOM(usual->length, TRANSMIT))
 		return usual_end(usual, VERDICT_TRANSMITTED, XDP_TX);
 	if (CHOSEN_BY(usual->length, LONGEST_CUT))
 		entry = egress_entry(usual->count, CONSTANT(TRIMMING));
 	action = bpf_redirect_map(&egress, entry, XDP_ABORTED);
-	if (action == XDP_ABORTED)
+	if (unlikely(action == XDP_ABORTED))
 		return usual_end(usual, VERDICT_ERROR, XDP_ABORTED);
 	if (CHOSEN_SELDOM(usual->length, SINGLE_ARM))
 		return usual_end(usual, VERDICT_TRANSMITTED, action);
@@ -187,16 +187,17 @@ static __always_inline bool usual_source(const struct usual *usual, const void *
 static __always_inline bool usual_vni(const void *frame, struct usual *usual, bool plain)
 {
 	__u64 vxlan = frame_u64(frame + USUAL_VXLAN);
-	__u32 vni = bpf_ntohl(vxlan >> 32) >> 8;
+	__u32 vni;
 
 	if ((vxlan & CONSTANT(VXLAN_MASK)) != CONSTANT(VXLAN))
 		return false;
 	if (CHOSEN_SELDOM(usual->length, TRACE)) {
-		trace.vni = vni;
+		trace.vni = bpf_ntohl(vxlan >> 32) >> 8;
 		trace.inner_offset = USUAL_ETHERNET;
 	}
 	if (plain)
 		return true;
+	vni = bpf_ntohl(vxlan >> 32) >> 8;
 	usual->vni = (__u64)vni << NAT_VNI_SHIFT;
 	if (CHOSEN_BY(usual->length, ONE_VNI))
 		return true;
@@ -239,9 +240,10 @@ static __always_inline bool usual_inner_way(struct xdp_md *ctx, void *frame, str
 	} else if (unlikely(ip_length > mtu)) {
 		return false;
 	}
+	/* the addresses first: or they are kept on the stack meanwhile */
+	usual_set_ethernet(usual, frame, &known);
 	usual_rewrite(usual, frame, target, udp);
 	usual_clear_df(usual, frame, ip_length, long_one ? 0 : CONSTANT(CLEAR_DF_ABOVE));
-	usual_set_ethernet(usual, frame, &known);
 	usual_count(usual, plain);
 	*action = long_one ? usual_send_cut(ctx, usual, pieces, mtu) : usual_send(ctx, usual);
 	return true;
@@ -289,13 +291,15 @@ static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count,
 	int action;
 	__u32 cpu;
 
-	if (CHOSEN(ROUTED) && unlikely(!next_hops_are_fresh()))
+	if (CHOSEN_BY(0, ROUTED) && unlikely(!next_hops_are_fresh()))
 		return stages(ctx);
 	if (plain) {
 		cpu = bpf_get_smp_processor_id();
 		if (unlikely(cpu >= ONLY_CPUS))
 			return stages(ctx);
 		usual.of_only = &only_hits[cpu].hits;
+		/* or the compiler computes it twice */
+		asm volatile("" : "+r"(usual.of_only));
 	}
 	frame = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;

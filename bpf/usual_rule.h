@@ -56,7 +56,7 @@ usual_only_rule(const struct usual *usual, const void *frame, bool udp)
 {
 	if (udp ? !CHOSEN_BY(usual->length, RULE_UDP) : !CHOSEN_BY(usual->length, RULE_TCP))
 		return NULL;
-	if (CHOSEN_BY(usual->length, RULE_ADDRESSES) &&
+	if (CHOSEN_SELDOM(usual->length, RULE_ADDRESSES) &&
 	    (frame_u64(frame + USUAL_IP + 12) & CONSTANT(SHAPE_MASK0)) != CONSTANT(RULE_KEY0))
 		return NULL;
 	if ((frame_u32(frame + USUAL_TRANSPORT) & CONSTANT(RULE_PORTS_MASK)) !=

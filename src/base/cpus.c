@@ -6,8 +6,6 @@
 
 #include "base/cpus.h"
 
-#define CPUS_ONLINE "/sys/devices/system/cpu/online"
-
 int cpus_online(char list[CPUS_LIST_SIZE])
 {
 	FILE *file = fopen(CPUS_ONLINE, "re");

@@ -53,13 +53,12 @@ static int fill_cutters(struct datapath *datapath)
 	struct bpf_cpumap_val value = {.qsize = CUTTER_FRAMES,
 				       .bpf_prog.fd =
 					       bpf_program__fd(skeleton->progs.vxlan_pipeline_cut)};
-	int err = cpus_online(datapath->online);
 
-	for (int cpu = -1; !err && (cpu = cpus_next(datapath->online, cpu)) >= 0;) {
+	for (int cpu = -1; (cpu = cpus_next(datapath->online, cpu)) >= 0;) {
 		if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.cutters), &cpu, &value, BPF_ANY))
-			err = -errno;
+			return -errno;
 	}
-	return err;
+	return 0;
 }
 
 /*
@@ -73,7 +72,7 @@ int datapath_fill_egress(struct datapath *datapath)
 	struct bpf_map *maps[EGRESS_MAPS];
 	struct bpf_devmap_val value = {.ifindex = datapath->links.egress_ifindex};
 	int trim = fragment ? bpf_program__fd(skeleton->progs.vxlan_pipeline_fragment) : 0;
-	int err = 0;
+	int err;
 
 	egress_maps(skeleton, maps);
 	for (size_t i = 0; i < (fragment ? EGRESS_MAPS : 1); i++) {
@@ -83,7 +82,6 @@ int datapath_fill_egress(struct datapath *datapath)
 				return -errno;
 		}
 	}
-	if (fragment && !skeleton->rodata->config.trace)
-		err = fill_cutters(datapath);
+	err = fill_cutters(datapath);
 	return err ? err : fill_ingress(datapath);
 }

@@ -360,6 +360,11 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	return err ? err : datapath_place_constants(skeleton->progs.vxlan_pipeline, constants);
 }
 
+static bool needs_cutters(const struct pipeline_bpf *skeleton)
+{
+	return skeleton->rodata->config.fragment_in_xdp && !skeleton->rodata->config.trace;
+}
+
 static int datapath_load_program(struct datapath *datapath, const struct config *config,
 				 const struct datapath_options *options,
 				 const struct tables *tables, struct error *error)
@@ -393,6 +398,11 @@ static int datapath_load_program(struct datapath *datapath, const struct config 
 				 "--verbose`");
 	if (err)
 		return datapath_explain_load_failure(err, error);
+	if (needs_cutters(datapath->skeleton))
+		err = cpus_online(datapath->online);
+	if (err)
+		return error_set(error, err, "cannot tell by %s which CPUs are to fragment: %s",
+				 CPUS_ONLINE, strerror(-err));
 	err = fill_maps(datapath, config, options->pins, tables);
 	if (err)
 		return error_set(error, err, "cannot fill the program's tables: %s",
