@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -70,6 +71,9 @@ static int take_lock(const char *path, const char *name, struct instance_daemon 
 	if (fd != -EBUSY)
 		return fd;
 	instance_see_daemon(name, daemon);
+	/* killed, and its child that reads a file holds the lock for a moment */
+	if (daemon->place == DAEMON_HERE && kill(daemon->pid, 0) < 0 && errno == ESRCH)
+		daemon->place = DAEMON_NOWHERE;
 	if (daemon->place == DAEMON_NOWHERE)
 		nanosleep(&pause, NULL);
 	return fd;

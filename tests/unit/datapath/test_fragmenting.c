@@ -68,11 +68,27 @@ static void the_tunnel_takes(void **state)
 	assert_int_equal(FRAGMENTING_TUNNEL, 20 + 8 + 8 + 14);
 }
 
+/* Eight fragments of multiples of 8 bytes (RFC 791), or what a copy has room for; and the device has to admit that. */
+static void sizes(void **state)
+{
+	static const struct {
+		int64_t mtu, largest;
+	} rows[] = {{300, 8 * 280 + 20}, {299, 8 * 272 + 20}, {576, 0}, {1500, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_int_equal(fragmenting_largest(rows[i].mtu),
+				 rows[i].largest ? rows[i].largest : FRAGMENTING_LARGEST);
+	assert_int_equal(fragmenting_device_mtu(2852), 2852 + 16 - 4);
+	assert_int_equal(fragmenting_device_mtu(9000), FRAGMENTING_LARGEST + 16 - 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(choices),
 		cmocka_unit_test(the_tunnel_takes),
+		cmocka_unit_test(sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

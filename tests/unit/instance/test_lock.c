@@ -149,6 +149,41 @@ static void after_a_daemon_that_was_killed(void **state)
 	instance_unlock("blue", fd);
 }
 
+/* A child of the killed one still has its lock, for a tenth of a second. */
+static void before_its_child_has_ended(void **state)
+{
+	const struct timespec tenth = {.tv_nsec = 100000000};
+	struct error error;
+	int fd, ready[2];
+	pid_t daemon;
+	char byte;
+
+	(void)state;
+	private_or_skip();
+	assert_int_equal(pipe(ready), 0);
+	daemon = fork();
+	assert_true(daemon >= 0);
+	if (!daemon) {
+		if (instance_lock("blue", &error) < 0)
+			_exit(1);
+		if (fork() == 0) {
+			nanosleep(&tenth, NULL);
+			_exit(0);
+		}
+		if (write(ready[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	kill_daemon(daemon);
+	assert_int_equal(daemon_of("blue"), daemon);
+	fd = instance_lock("blue", &error);
+	assert_true(fd >= 0);
+	instance_unlock("blue", fd);
+}
+
 static void tidying(void **state)
 {
 	pid_t daemon;
@@ -409,6 +444,7 @@ int main(void)
 		PRIVATE_TEST(a_second_daemon),
 		PRIVATE_TEST(two_instances),
 		PRIVATE_TEST(after_a_daemon_that_was_killed),
+		PRIVATE_TEST(before_its_child_has_ended),
 		PRIVATE_TEST(tidying),
 		PRIVATE_TEST(nobody_says_who_it_is),
 		PRIVATE_TEST(it_is_waited_for),
