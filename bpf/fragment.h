@@ -109,9 +109,15 @@ static __always_inline long fragment_copies(struct counters *count, __u64 of, __
 static __always_inline long fragment_send(struct counters *count, __u64 of, __u32 pieces,
 					  bool explained)
 {
+	long action;
+
 	if (explained || count->trimming - of - 1 < TRIMMING_FOR_EVER)
 		return fragment_copies(count, of, pieces);
-	return bpf_redirect_map(&cutters, bpf_get_smp_processor_id(), XDP_ABORTED);
+	action = bpf_redirect_map(&cutters, bpf_get_smp_processor_id(), XDP_ABORTED);
+	/* a CPU that has no thread, since it came online a moment ago */
+	if (action == XDP_ABORTED)
+		action = bpf_redirect_map(&cutters, 0, XDP_ABORTED);
+	return action;
 }
 
 /* The same on the thread, where nothing is kept yet: see enum egress_entry. */

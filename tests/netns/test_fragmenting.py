@@ -56,6 +56,16 @@ class Fragmenting(Ground):
             self.route_mtu(mtu)
         return self.start({"forward": {"mtu": mtu}, "listen": listen})
 
+    def reload(self, daemon, **forward):
+        self.write({"forward": {"mtu": 1500} | forward})
+        daemon.signal(signal.SIGHUP)
+        daemon.notified("READY=1")
+
+    def begin_whole(self, daemon):
+        """What follows on a configuration that does not fragment begins without the program that trims."""
+        self.reload(daemon, oversize="drop")
+        self.reload(daemon)
+
 
 class Cutting(Fragmenting):
     def test_told_at_start(self):
@@ -207,16 +217,6 @@ class Threads(Fragmenting):
             self.skipTest("the kernel fragments, as this one does not copy frames")
         self.daemon = self.start_fragmenting()
 
-    def reload(self, **forward):
-        self.write({"forward": {"mtu": 1500} | forward})
-        self.daemon.signal(signal.SIGHUP)
-        self.daemon.notified("READY=1")
-
-    def begin_whole(self):
-        """What follows on a configuration that does not fragment begins without the program."""
-        self.reload(oversize="drop")
-        self.reload()
-
     def take_in_by_thread(self):
         """What arrives at in0 waits for a thread on the CPU, as long as that does something else."""
         before = napi_threads()
@@ -236,7 +236,7 @@ class Threads(Fragmenting):
         patterns = ([100, 2852], [2852, 100], [100] * 20 + [2852] * 3 + [1400] * 20,
                     [2852] * 40, [100] * 40, [1500, 1501] * 20, [3000, 100, 2852, 64] * 10)
         for sizes in patterns:
-            self.begin_whole()
+            self.begin_whole(self.daemon)
             for turn in range(3):
                 with self.subTest(sizes=sizes, turn=turn):
                     tunnels, payloads = self.tunnels(sizes)
@@ -278,7 +278,7 @@ class Threads(Fragmenting):
         """Where packets are fragmented all the time, none takes the way by the thread."""
         self.assertFalse(self.leaves_by_thread(whole_before=self.AT_FIRST - 1))
         self.assertFalse(self.leaves_by_thread(whole_before=70000))
-        self.reload()
+        self.reload(self.daemon)
         self.assertFalse(self.leaves_by_thread())
         self.assertEqual(self.verdicts(), {"fragmented": 3, "redirected": self.AT_FIRST + 69999})
 
@@ -291,15 +291,15 @@ class Threads(Fragmenting):
     def test_after_one_that_does_not_fragment(self):
         """What a generation left without the program is nothing for the next one to go by."""
         for _ in range(2):
-            self.begin_whole()
+            self.begin_whole(self.daemon)
             self.assertTrue(self.leaves_by_thread())
             self.assertFalse(self.leaves_by_thread())
-            self.reload()
+            self.reload(self.daemon)
             self.assertFalse(self.leaves_by_thread())
 
     def test_too_many_at_once(self):
         """What the thread does not get to is lost, and told."""
-        self.begin_whole()
+        self.begin_whole(self.daemon)
         self.server.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 256 << 20)
         tunnels, payloads = self.tunnels([1501] * (self.WAITING + 500))
         with first_on(self.CPU):
