@@ -70,7 +70,8 @@ static void constants_choose(const struct pipeline_config *config, uint64_t *val
 	values[CONSTANT_DROP_UNMATCHED] = config->unmatched == FALLBACK_DROP;
 	values[CONSTANT_LONGEST_FRAME] = longest_frame(config);
 	values[CONSTANT_LONGEST_CUT] = longest_cut(config);
-	values[CONSTANT_TRIMMING] = TRIMMING_OF(config->fragment_mark);
+	values[CONSTANT_TRIMMING] =
+		config->fragment_in_xdp ? TRIMMING_OF(config->fragment_mark) : 0;
 	values[CONSTANT_CLEAR_DF_ABOVE] = config->clear_df_above;
 	values[CONSTANT_ONE_RULE] = config->nat4_rules == 1;
 	values[CONSTANT_PLAIN] = config->nat4_rules == 1 && one_vni && !config->check_sources &&
