@@ -118,7 +118,7 @@ MUTANTS = (
     ("the only rule is asked for the other protocol", "usual_rule.h",
      "udp ? !CHOSEN_BY(usual->length, RULE_UDP) :", "udp ? !CHOSEN_BY(usual->length, RULE_TCP) :"),
     ("the only rule matches any address", "usual_rule.h",
-     "if (CHOSEN_BY(usual->length, RULE_ADDRESSES) &&", "if (!CONSTANT(PORT) &&"),
+     "if (CHOSEN_SELDOM(usual->length, RULE_ADDRESSES) &&", "if (!CONSTANT(PORT) &&"),
     ("the only rule counts nothing", "usual.h",
      "\t\thits_add(usual->of_only, usual->length);", "\t\t;"),
     ("the usual way takes a next hop that is not known", "usual.h",
