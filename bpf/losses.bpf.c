@@ -106,7 +106,8 @@ int loss_cutters(const __u64 *arguments)
 	__u32 zero = 0;
 	const struct loss_watch *watch = bpf_map_lookup_elem(&watched, &zero);
 
-	if (watch && watch->cutters && (__u32)arguments[0] == watch->cutters)
+	if (watch &&
+	    ((__u32)arguments[0] == watch->cutters[0] || (__u32)arguments[0] == watch->cutters[1]))
 		count(LOSS_REDIRECT, (int)arguments[2], -ENOBUFS);
 	return 0;
 }

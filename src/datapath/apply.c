@@ -274,6 +274,8 @@ int datapath_apply(struct datapath *datapath, struct datapath_pins *pins,
 	if (!err)
 		datapath_reserve_vnis(&change);
 	if (!err)
+		datapath_expect_losses(&change);
+	if (!err)
 		err = datapath_attach(&change);
 	if (!err) {
 		datapath_close_links(pins); /* those that were replaced detach here */

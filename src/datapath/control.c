@@ -85,7 +85,7 @@ int datapath_take_control(struct datapath *datapath, struct datapath_control *co
 	control->ingress_map_fd = fcntl(bpf_map__fd(skeleton->maps.ingress), F_DUPFD_CLOEXEC, 0);
 	control->wanted = open_wanted(bpf_map__fd(skeleton->maps.wanted));
 	if (*datapath->online)
-		control->online = strdup(datapath->online);
+		control->online = calloc(1, CPUS_LIST_SIZE);
 	if (control->beat_fd < 0 || control->egress_map_fd < 0 || control->ingress_map_fd < 0 ||
 	    !control->wanted || (*datapath->online && !control->online)) {
 		err = error_set(error, -errno, "cannot keep hold of the program's maps: %s",
@@ -94,6 +94,8 @@ int datapath_take_control(struct datapath *datapath, struct datapath_control *co
 		datapath_release_control(control);
 		return err;
 	}
+	if (control->online)
+		strcpy(control->online, datapath->online);
 	control->targets = datapath->targets;
 	control->target_count = datapath->target_count;
 	while (control->only_index < control->target_count &&
@@ -173,5 +175,8 @@ int datapath_lacks_cpu(const struct datapath_control *control)
 		return -1;
 	while ((cpu = cpus_next(online, cpu)) >= 0 && cpus_next(control->online, cpu - 1) == cpu)
 		;
+	/* the thread of one that has gone moves to another CPU, and does not come back with it */
+	if (cpu < 0)
+		strcpy(control->online, online);
 	return cpu;
 }

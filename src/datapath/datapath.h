@@ -137,7 +137,7 @@ struct datapath_control {
 	struct datapath_wanted *wanted; /* neighbours that packets without a rule want */
 	int egress_map_fd;              /* the map that whole frames leave by */
 	int ingress_map_fd;             /* the map of listen.interface */
-	char *online; /* the CPUs that can fragment, as base/cpus.h has them; NULL: none need */
+	char *online; /* CPUs that can fragment and are there, CPUS_LIST_SIZE bytes; NULL: none need */
 };
 
 #define DATAPATH_CONTROL_NONE                                            \
@@ -169,7 +169,7 @@ bool datapath_can_send(const struct datapath_control *control);
 /* The same for listen.interface, without which nothing is passed to the kernel. */
 bool datapath_can_pass(const struct datapath_control *control);
 
-/* A CPU that has come online since, and cannot fragment yet; -1: there is none. */
+/* A CPU that has come online since the last call, and cannot fragment by itself yet; -1: there is none. */
 int datapath_lacks_cpu(const struct datapath_control *control);
 
 /* The daemon's sign of life: next hops are trusted for another HEARTBEAT_LIFETIME. 0 or -errno. */

@@ -45,9 +45,10 @@ static int fill_ingress(const struct datapath *datapath)
 
 /*
  * A thread for each CPU that is online: the kernel would wait for one on a CPU that is not until that comes. The daemon
- * applies the configuration again when one comes.
+ * applies the configuration again when one comes. The kernel waits until the thread runs, which takes a second where threads
+ * with real-time priority keep the CPU busy.
  */
-static int fill_cutters(struct datapath *datapath)
+static int fill_cutters(struct datapath *datapath, const struct progress *progress)
 {
 	struct pipeline_bpf *skeleton = datapath->skeleton;
 	struct bpf_cpumap_val value = {.qsize = CUTTER_FRAMES,
@@ -57,6 +58,7 @@ static int fill_cutters(struct datapath *datapath)
 	for (int cpu = -1; (cpu = cpus_next(datapath->online, cpu)) >= 0;) {
 		if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.cutters), &cpu, &value, BPF_ANY))
 			return -errno;
+		progress_step(progress);
 	}
 	return 0;
 }
@@ -65,7 +67,7 @@ static int fill_cutters(struct datapath *datapath)
  * Every entry of the maps that frames leave by names forward.interface and, but for that of frames that are whole, the
  * program that trims.
  */
-int datapath_fill_egress(struct datapath *datapath)
+int datapath_fill_egress(struct datapath *datapath, const struct progress *progress)
 {
 	struct pipeline_bpf *skeleton = datapath->skeleton;
 	bool fragment = skeleton->rodata->config.fragment_in_xdp;
@@ -82,6 +84,6 @@ int datapath_fill_egress(struct datapath *datapath)
 				return -errno;
 		}
 	}
-	err = fill_cutters(datapath);
+	err = fill_cutters(datapath, progress);
 	return err ? err : fill_ingress(datapath);
 }

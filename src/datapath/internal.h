@@ -35,7 +35,8 @@ struct datapath {
 #define PIN_FRESH       "fresh" /* a pin on its way to its name; BPF file systems allow no dots */
 #define PIN_SIZE        64
 
-#define SHARED_MAPS 6 /* that outlive generations */
+#define SHARED_MAPS     6 /* that outlive generations */
+#define SHARED_COUNTERS 0 /* which of them `counters` is */
 
 struct datapath_pins {
 	char instance[INSTANCE_NAME_MAX + 1];
@@ -51,7 +52,7 @@ struct datapath_pins {
 
 /*
  * The mark of frames to be fragmented (struct fragment_shim): that of the program that runs, if that fragments, and else one
- * whose TRIMMING_OF() is another than of the last one. `pins`: NULL: there is no instance. 0 or -errno.
+ * whose TRIMMING_OF() no CPU knows. `pins`: NULL: there is no instance. 0 or -errno.
  */
 int datapath_choose_shim(const struct datapath_pins *pins, __u64 *mark);
 /* Before a fresh instance is attached: frames leave with the program that trims, at first (enum egress_entry). 0 or -errno. */
@@ -111,10 +112,16 @@ void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **
 
 /* Before loading for generic mode, 0 or -errno; and after loading, for any. */
 int datapath_shrink_egress(const struct pipeline_bpf *skeleton);
-int datapath_fill_egress(struct datapath *datapath);
+int datapath_fill_egress(struct datapath *datapath, const struct progress *progress);
 
 /* Can this kernel send a frame several times over (BPF_F_BROADCAST)? 1, 0, or -errno: not known. */
 int datapath_can_broadcast(void);
+
+/*
+ * Before the new generation is attached: what its threads do not get to is counted from its first packet on, also if nobody
+ * comes to datapath_watch_losses().
+ */
+void datapath_expect_losses(const struct datapath_change *change);
 
 /* Lets go of the links: one whose pin was replaced detaches. */
 void datapath_close_links(struct datapath_pins *pins);

@@ -299,7 +299,7 @@ static int fill_sources(const struct bpf_map *map, const struct config *config)
 }
 
 static int fill_maps(struct datapath *datapath, const struct config *config,
-		     const struct datapath_pins *pins, const struct tables *tables)
+		     const struct datapath_options *options, const struct tables *tables)
 {
 	struct pipeline_bpf *skeleton = datapath->skeleton;
 	int err;
@@ -318,9 +318,9 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 		err = copy_array(skeleton->maps.rule_names, tables->names.text, tables->names.size);
 	if (!err)
 		err = fill_sources(skeleton->maps.sources, config);
-	if (!err && pins)
-		err = datapath_begin_trimming(datapath, pins);
-	return err ? err : datapath_fill_egress(datapath);
+	if (!err && options->pins)
+		err = datapath_begin_trimming(datapath, options->pins);
+	return err ? err : datapath_fill_egress(datapath, &options->progress);
 }
 
 static int choose_constants(struct datapath *datapath, const struct config *config,
@@ -403,7 +403,7 @@ static int datapath_load_program(struct datapath *datapath, const struct config 
 	if (err)
 		return error_set(error, err, "cannot tell by %s which CPUs are to fragment: %s",
 				 CPUS_ONLINE, strerror(-err));
-	err = fill_maps(datapath, config, options->pins, tables);
+	err = fill_maps(datapath, config, options, tables);
 	if (err)
 		return error_set(error, err, "cannot fill the program's tables: %s",
 				 strerror(-err));

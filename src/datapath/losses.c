@@ -25,31 +25,61 @@ static uint32_t own_netns(void)
 	return stat("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : 0;
 }
 
+static uint32_t number_of(int map_fd)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+
+	return map_fd < 0 || bpf_obj_get_info_by_fd(map_fd, &info, &size) ? 0 : info.id;
+}
+
 /* The number of the current generation's map of threads; 0: not known. */
 static uint32_t cutters_of(const char *instance)
 {
-	struct bpf_map_info info = {0};
-	uint32_t generation, size = sizeof(info);
+	uint32_t generation;
 	_cleanup_close_ int fd =
 		datapath_current_generation(instance, &generation)
 			? -1
 			: datapath_open_generation_pin(instance, generation, PIN_CUTTERS);
 
-	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+	return number_of(fd);
+}
+
+/* Adds the number of a map of threads to those that are watched. */
+static void add_cutters(struct loss_watch *watch, uint32_t number)
+{
+	if (!number || number == watch->cutters[0])
+		return;
+	watch->cutters[1] = watch->cutters[0];
+	watch->cutters[0] = number;
+}
+
+void datapath_expect_losses(const struct datapath_change *change)
+{
+	_cleanup_close_ int fd = datapath_open_pin(change->instance, PIN_WATCHED);
+	struct loss_watch watch;
+	uint32_t zero = 0;
+
+	if (fd < 0 || datapath_check_value(fd, sizeof(watch)) ||
+	    bpf_map_lookup_elem(fd, &zero, &watch))
+		return;
+	add_cutters(&watch, number_of(bpf_map__fd(change->datapath->skeleton->maps.cutters)));
+	bpf_map_update_elem(fd, &zero, &watch, BPF_ANY);
 }
 
 static int write_watch(const char *instance, int map_fd, const struct datapath_links *links)
 {
 	struct instance_info info = {0};
-	const struct loss_watch watch = {
-		.netns = own_netns(),
-		.listen_ifindex = links->listen_ifindex,
-		.egress_ifindex = links->egress_ifindex,
-		.pass_mark = datapath_read_info(instance, &info) ? 0 : info.pass_mark,
-		.cutters = cutters_of(instance),
-	};
+	struct loss_watch watch;
 	uint32_t zero = 0;
 
+	if (bpf_map_lookup_elem(map_fd, &zero, &watch))
+		return -errno;
+	watch.netns = own_netns();
+	watch.listen_ifindex = links->listen_ifindex;
+	watch.egress_ifindex = links->egress_ifindex;
+	watch.pass_mark = datapath_read_info(instance, &info) ? 0 : info.pass_mark;
+	add_cutters(&watch, cutters_of(instance));
 	return bpf_map_update_elem(map_fd, &zero, &watch, BPF_ANY) ? -errno : 0;
 }
 

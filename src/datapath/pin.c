@@ -125,7 +125,7 @@ const char *const datapath_shared_pins[SHARED_MAPS] = {
 
 void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **maps)
 {
-	maps[0] = skeleton->maps.counters;
+	maps[SHARED_COUNTERS] = skeleton->maps.counters;
 	maps[1] = skeleton->maps.instance;
 	maps[2] = skeleton->maps.fragments;
 	maps[3] = skeleton->maps.unmatched_firsts;

@@ -22,22 +22,61 @@ static bool runs(const struct datapath_pins *pins, uint32_t *generation)
 	return link.xdp.ifindex;
 }
 
-int datapath_choose_shim(const struct datapath_pins *pins, __u64 *mark)
+/* What each CPU's counters.trimming says; to be freed. NULL: there are no counters that this build goes on with. */
+static struct counters *read_counters(const struct datapath_pins *pins, int cpus)
 {
-	const uint64_t last = pins && !pins->info_err ? pins->info.fragment_mark : 0;
-	struct pipeline_config config;
-	uint32_t generation;
+	int fd = pins->shared[SHARED_COUNTERS];
+	struct counters *counters = cpus > 0 && fd >= 0 ? calloc(cpus, sizeof(*counters)) : NULL;
+	uint32_t zero = 0;
 
-	if (pins && runs(pins, &generation) && generation &&
-	    datapath_read_constants(pins->instance, generation, &config) == 0 &&
-	    config.fragment_in_xdp) {
-		*mark = config.fragment_mark;
-		return 0;
+	if (counters && (datapath_check_value(fd, sizeof(*counters)) ||
+			 bpf_map_lookup_elem(fd, &zero, counters))) {
+		free(counters);
+		return NULL;
 	}
+	return counters;
+}
+
+/* Might a CPU take a generation with this mark for one that all its frames left with? */
+static bool is_known(const struct counters *counters, int cpus, uint64_t mark)
+{
+	for (int cpu = 0; counters && cpu < cpus; cpu++) {
+		if (counters[cpu].trimming >> 16 == (mark & TRIMMING_BITS))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A mark that is random but for the bits that are compared. Those are not `running`'s, which CPUs may write yet, nor any
+ * that a CPU knows: what the instance says of itself would not do, as a daemon that is killed may not have said it.
+ */
+static int fresh_mark(const struct datapath_pins *pins, uint64_t running, __u64 *mark)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct counters *counters = read_counters(pins, cpus);
+
 	if (getrandom(mark, sizeof(*mark), 0) != sizeof(*mark))
 		return -errno;
-	if (last)
-		*mark = (*mark & ~TRIMMING_BITS) | ((last + 1) & TRIMMING_BITS);
+	for (uint64_t tries = 0; tries <= TRIMMING_BITS; tries++) {
+		if (((*mark ^ running) & TRIMMING_BITS) && !is_known(counters, cpus, *mark))
+			return 0;
+		*mark = (*mark & ~TRIMMING_BITS) | ((*mark + 1) & TRIMMING_BITS);
+	}
+	return -EOVERFLOW;
+}
+
+int datapath_choose_shim(const struct datapath_pins *pins, __u64 *mark)
+{
+	struct pipeline_config config = {0};
+	uint32_t generation;
+
+	if (!pins)
+		return getrandom(mark, sizeof(*mark), 0) == sizeof(*mark) ? 0 : -errno;
+	if (!runs(pins, &generation) || !generation ||
+	    datapath_read_constants(pins->instance, generation, &config) || !config.fragment_in_xdp)
+		return fresh_mark(pins, config.fragment_mark, mark);
+	*mark = config.fragment_mark;
 	return 0;
 }
 

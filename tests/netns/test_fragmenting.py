@@ -10,8 +10,10 @@ import random
 import signal
 import socket
 import struct
+import time
 
-from lib import frames, kernel
+from lib import frames, kernel, program
+from lib.command import injected, need_commands
 from lib.ground import Ground
 from lib.port import SO_RCVBUFFORCE, is_ip
 from lib.program import PATIENCE
@@ -166,18 +168,6 @@ class Cutting(Fragmenting):
         self.assertEqual(self.verdicts(), {self.cut: 100, "redirected": 100})
 
 
-def napi_threads():
-    """Process ids of the threads that take in what arrives at interfaces in threaded mode."""
-    return {int(entry.name) for entry in os.scandir("/proc")
-            if entry.name.isdigit() and command_of(entry.path).startswith("napi/")}
-
-
-def command_of(directory):
-    with contextlib.suppress(OSError), open(f"{directory}/comm", encoding="ascii") as file:
-        return file.read()
-    return ""  # it has ended
-
-
 @contextlib.contextmanager
 def running_on(cpu):
     cpus = os.sched_getaffinity(0)
@@ -200,6 +190,38 @@ def first_on(cpu):
             os.sched_setscheduler(0, policy, os.sched_param(0))
 
 
+@contextlib.contextmanager
+def first_everywhere(cpu):
+    """The same on every CPU; this thread runs on that one."""
+    with first_on(cpu):
+        others = [keep_busy(other) for other in range(os.cpu_count()) if other != cpu]
+        try:
+            yield
+        finally:
+            for other in others:
+                os.kill(other, signal.SIGKILL)
+                os.waitpid(other, 0)
+
+
+def keep_busy(cpu):
+    """Starts a process that does so for at most a second, from now on; it is to be killed."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.sched_setaffinity(0, {cpu})
+            os.write(writing, b".")
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                pass
+        finally:
+            os._exit(0)  # pylint: disable=protected-access
+    os.read(reading, 1)
+    os.close(reading)
+    os.close(writing)
+    return child
+
+
 class Threads(Fragmenting):
     """
     On a CPU that has not met a packet to be fragmented yet, frames leave without the program that
@@ -218,12 +240,9 @@ class Threads(Fragmenting):
         self.daemon = self.start_fragmenting()
 
     def take_in_by_thread(self):
-        """What arrives at in0 waits for a thread on the CPU, as long as that does something else."""
-        before = napi_threads()
+        """What arrives at in0 waits for a thread, as long as all CPUs do something else."""
         self.appliance.run("unshare", "-m", "sh", "-c", "mount -t sysfs sysfs /sys && "
                            "echo 1 > /sys/class/net/in0/threaded")
-        for thread in napi_threads() - before:
-            os.sched_setaffinity(thread, {self.CPU})
 
     def tunnels(self, sizes):
         pairs = [datagram(n, size) for n, size in enumerate(sizes)]
@@ -240,7 +259,7 @@ class Threads(Fragmenting):
             for turn in range(3):
                 with self.subTest(sizes=sizes, turn=turn):
                     tunnels, payloads = self.tunnels(sizes)
-                    with first_on(self.CPU):
+                    with first_everywhere(self.CPU):
                         for tunnel in tunnels:
                             self.in_port.socket.send(tunnel)
                     self.assertEqual(sorted(self.server.recv(65535) for _ in payloads), payloads)
@@ -297,10 +316,31 @@ class Threads(Fragmenting):
             self.reload(self.daemon)
             self.assertFalse(self.leaves_by_thread())
 
-    def test_too_many_at_once(self):
-        """What the thread does not get to is lost, and told."""
-        self.begin_whole(self.daemon)
+    def die_after_the_swap(self, **forward):
+        """A start that is killed before it has written what runs now."""
+        need_commands("strace")
+        killed = self.appliance.run(
+            *injected("membarrier", "signal=KILL"), program.PROGRAM, "run", "-c",
+            self.write({"forward": {"mtu": 1500} | forward}), "--instance", self.instance,
+            "-d", "1", "--linger", check=False)
+        self.assertNotEqual(killed.returncode, 0, "the call was made")
+
+    def test_after_two_that_were_killed(self):
+        """What is known of a CPU is not by what a daemon has come to write down."""
+        self.reload(self.daemon, oversize="drop")
+        self.daemon.kill()
+        self.die_after_the_swap()
+        self.leaves_by_thread()
+        self.assertFalse(self.leaves_by_thread())
+        self.die_after_the_swap(oversize="drop")
+        self.start_fragmenting()
+        self.assertTrue(self.leaves_by_thread())
+        self.assertFalse(self.leaves_by_thread())
+
+    def send_too_many(self):
+        """Fails unless as many arrive as a thread has room for, and those that do not are told."""
         self.server.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 256 << 20)
+        self.server.settimeout(3 * PATIENCE)
         tunnels, payloads = self.tunnels([1501] * (self.WAITING + 500))
         with first_on(self.CPU):
             for tunnel in tunnels:
@@ -310,8 +350,20 @@ class Threads(Fragmenting):
         self.assertEqual(self.verdicts(), {"fragmented": len(tunnels)})
         self.assertEqual([row["packets"] for row in self.json("status")["losses"]
                           if row["reason"] == "redirect_failed"], [500])
+
+    def test_too_many_at_once(self):
+        """What the thread does not get to is lost, and told."""
+        self.begin_whole(self.daemon)
+        self.send_too_many()
         told = self.cli("status", "--instance", self.instance, check=False).stdout
         self.assertIn("No buffer space available", told)
+
+    def test_too_many_without_a_daemon(self):
+        """The same where the daemon was killed before it has told who counts of the new threads."""
+        self.reload(self.daemon, oversize="drop")
+        self.daemon.kill()
+        self.die_after_the_swap()
+        self.send_too_many()
 
 
 class SmallDevice(Ground):
