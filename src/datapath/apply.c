@@ -102,6 +102,7 @@ static int pin_generation(const struct datapath_change *change)
 		datapath_generation_pin(name, generation, pins[i].name);
 		if (bpf_obj_pin(pins[i].fd, instance_pin_path(path, change->instance, name)))
 			return -errno;
+		progress_step(&change->datapath->progress);
 	}
 	return 0;
 }
@@ -275,8 +276,10 @@ int datapath_apply(struct datapath *datapath, struct datapath_pins *pins,
 		datapath_reserve_vnis(&change);
 	if (!err)
 		datapath_expect_losses(&change);
+	progress_step(&datapath->progress);
 	if (!err)
 		err = datapath_attach(&change);
+	progress_step(&datapath->progress);
 	if (!err) {
 		datapath_close_links(pins); /* those that were replaced detach here */
 		settle(&change);

@@ -48,7 +48,7 @@ static int fill_ingress(const struct datapath *datapath)
  * applies the configuration again when one comes. The kernel waits until the thread runs, which takes a second where threads
  * with real-time priority keep the CPU busy.
  */
-static int fill_cutters(struct datapath *datapath, const struct progress *progress)
+static int fill_cutters(struct datapath *datapath)
 {
 	struct pipeline_bpf *skeleton = datapath->skeleton;
 	struct bpf_cpumap_val value = {.qsize = CUTTER_FRAMES,
@@ -58,7 +58,7 @@ static int fill_cutters(struct datapath *datapath, const struct progress *progre
 	for (int cpu = -1; (cpu = cpus_next(datapath->online, cpu)) >= 0;) {
 		if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.cutters), &cpu, &value, BPF_ANY))
 			return -errno;
-		progress_step(progress);
+		progress_step(&datapath->progress);
 	}
 	return 0;
 }
@@ -67,7 +67,7 @@ static int fill_cutters(struct datapath *datapath, const struct progress *progre
  * Every entry of the maps that frames leave by names forward.interface and, but for that of frames that are whole, the
  * program that trims.
  */
-int datapath_fill_egress(struct datapath *datapath, const struct progress *progress)
+int datapath_fill_egress(struct datapath *datapath)
 {
 	struct pipeline_bpf *skeleton = datapath->skeleton;
 	bool fragment = skeleton->rodata->config.fragment_in_xdp;
@@ -84,6 +84,6 @@ int datapath_fill_egress(struct datapath *datapath, const struct progress *progr
 				return -errno;
 		}
 	}
-	err = fill_cutters(datapath, progress);
+	err = fill_cutters(datapath);
 	return err ? err : fill_ingress(datapath);
 }

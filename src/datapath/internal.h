@@ -14,6 +14,7 @@
 struct datapath {
 	struct pipeline_bpf *skeleton;
 	struct datapath_links links;
+	struct progress progress; /* of the load, and of the datapath_apply() after it */
 	uint32_t generation;
 	bool generic;
 	enum fragmenting fragmenting;
@@ -112,7 +113,7 @@ void datapath_shared_maps(const struct pipeline_bpf *skeleton, struct bpf_map **
 
 /* Before loading for generic mode, 0 or -errno; and after loading, for any. */
 int datapath_shrink_egress(const struct pipeline_bpf *skeleton);
-int datapath_fill_egress(struct datapath *datapath, const struct progress *progress);
+int datapath_fill_egress(struct datapath *datapath);
 
 /* Can this kernel send a frame several times over (BPF_F_BROADCAST)? 1, 0, or -errno: not known. */
 int datapath_can_broadcast(void);

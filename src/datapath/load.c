@@ -320,7 +320,7 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 		err = fill_sources(skeleton->maps.sources, config);
 	if (!err && options->pins)
 		err = datapath_begin_trimming(datapath, options->pins);
-	return err ? err : datapath_fill_egress(datapath, &options->progress);
+	return err ? err : datapath_fill_egress(datapath);
 }
 
 static int choose_constants(struct datapath *datapath, const struct config *config,
@@ -432,6 +432,7 @@ int datapath_load(struct datapath **out, const struct config *config,
 		return error_set(error, -ENOMEM, "no memory");
 	libbpf_set_print(datapath_print_libbpf);
 	datapath->links = *links;
+	datapath->progress = options->progress;
 	datapath->generic = options->generic;
 	datapath->generation = next_generation(options->pins);
 	err = tables_build(&tables, config, error);
