@@ -11,6 +11,7 @@
 #include "instance/instance.h"
 #include "instance/drained.h"
 #include "instance/reloads.h"
+#include "net/driver_features.h"
 #include "net/netdev.h"
 #include "base/quote.h"
 #include "net/xdp_program.h"
@@ -127,6 +128,19 @@ static bool judge_link(struct health *health, const char *name, uint32_t ifindex
 	return false;
 }
 
+/*
+ * Does the kernel refuse every frame that is redirected to the interface? Linux before 6.3 does not say, and asks the driver
+ * for each. The kernel does not tell of copies for fragments that it leaves out for this.
+ */
+static bool refuses_redirected(const struct instance_info *info)
+{
+	uint64_t features;
+
+	return !info->generic && info->egress_ifindex != info->listen_ifindex &&
+	       driver_xdp_features((int)info->egress_ifindex, &features) == 0 &&
+	       !(features & DRIVER_XDP_TRANSMIT);
+}
+
 static void judge_egress(struct health *health, const struct datapath_condition *condition,
 			 const struct netdev *egress)
 {
@@ -141,6 +155,11 @@ static void judge_egress(struct health *health, const struct datapath_condition 
 		health_add(health, HEALTH_BAD,
 			   "the passing program was detached from %s, whose driver may "
 			   "refuse redirected packets without one; a reload attaches it",
+			   name);
+	else if (refuses_redirected(&condition->info))
+		health_add(health, HEALTH_BAD,
+			   "%s takes no redirected frames, so that all are lost; vxlan-pipeline "
+			   "check says why",
 			   name);
 }
 

