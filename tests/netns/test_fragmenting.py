@@ -13,7 +13,7 @@ import struct
 import time
 
 from lib import frames, kernel, program
-from lib.command import injected, need_commands
+from lib.command import injected, need_commands, wait_for
 from lib.ground import Ground
 from lib.port import SO_RCVBUFFORCE, is_ip
 from lib.program import PATIENCE
@@ -355,8 +355,7 @@ class Threads(Fragmenting):
         """What the thread does not get to is lost, and told."""
         self.begin_whole(self.daemon)
         self.send_too_many()
-        told = self.cli("status", "--instance", self.instance, check=False).stdout
-        self.assertIn("No buffer space available", told)
+        wait_for(lambda: "No buffer space available" in self.daemon.stderr, 5, "the reason")
 
     def test_too_many_without_a_daemon(self):
         """The same where the daemon was killed before it has told who counts of the new threads."""
