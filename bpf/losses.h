@@ -42,8 +42,8 @@ struct loss_watch {
 	__u32 listen_ifindex;
 	__u32 egress_ifindex;
 	__u32 pass_mark; /* the mark of packets passed to the kernel; 0: do not count them */
-	__u32 cutters
-		[2]; /* numbers of the maps of threads that fragment (maps.h), of this generation and the one before */
+	/* numbers of the maps of threads that fragment (maps.h), of this generation and the one before */
+	__u32 cutters[2];
 };
 
 #endif

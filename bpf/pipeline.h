@@ -511,7 +511,7 @@ struct instance_info {
 	__u32 egress_ifindex;
 	char listen[16];
 	char egress[16];
-	__u64 fragment_mark;    /* struct fragment_shim; of the current generation */
+	__u64 fragment_mark;    /* struct fragment_shim; earlier builds go by it */
 	__u32 monitor_interval; /* seconds; what `monitor` goes by */
 	__u32 target_pps;
 	__u32 warning_pps;

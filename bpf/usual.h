@@ -291,6 +291,7 @@ static __always_inline int usual_way(struct xdp_md *ctx, struct counters *count,
 	int action;
 	__u32 cpu;
 
+	/* no length is known yet, and any number will do */
 	if (CHOSEN_BY(0, ROUTED) && unlikely(!next_hops_are_fresh()))
 		return stages(ctx);
 	if (plain) {

@@ -323,6 +323,11 @@ static int fill_maps(struct datapath *datapath, const struct config *config,
 	return err ? err : datapath_fill_egress(datapath);
 }
 
+static bool needs_cutters(const struct pipeline_bpf *skeleton)
+{
+	return skeleton->rodata->config.fragment_in_xdp && !skeleton->rodata->config.trace;
+}
+
 static int choose_constants(struct datapath *datapath, const struct config *config,
 			    const struct datapath_options *options, const struct tables *tables)
 {
@@ -345,7 +350,7 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	fragment = datapath->fragmenting == FRAGMENTING_IN_XDP;
 	constants->fragment_in_xdp = fragment;
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_fragment, fragment);
-	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_cut, fragment && !options->trace);
+	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_cut, needs_cutters(skeleton));
 	bpf_program__set_autoload(skeleton->progs.vxlan_pipeline_explain,
 				  fragment && options->trace);
 	if (options->multi_buffer) {
@@ -358,11 +363,6 @@ static int choose_constants(struct datapath *datapath, const struct config *conf
 	}
 	err = datapath_choose_shim(options->pins, &constants->fragment_mark);
 	return err ? err : datapath_place_constants(skeleton->progs.vxlan_pipeline, constants);
-}
-
-static bool needs_cutters(const struct pipeline_bpf *skeleton)
-{
-	return skeleton->rodata->config.fragment_in_xdp && !skeleton->rodata->config.trace;
 }
 
 static int datapath_load_program(struct datapath *datapath, const struct config *config,

@@ -22,16 +22,18 @@ static bool runs(const struct datapath_pins *pins, uint32_t *generation)
 	return link.xdp.ifindex;
 }
 
-/* What each CPU's counters.trimming says; to be freed. NULL: there are no counters that this build goes on with. */
-static struct counters *read_counters(const struct datapath_pins *pins, int cpus)
+/* Each CPU's counters, to be freed. NULL with errno: there are none that this build goes on with. */
+static struct counters *read_counters(int fd, int cpus)
 {
-	int fd = pins->shared[SHARED_COUNTERS];
-	struct counters *counters = cpus > 0 && fd >= 0 ? calloc(cpus, sizeof(*counters)) : NULL;
+	struct counters *counters = calloc(cpus, sizeof(*counters));
 	uint32_t zero = 0;
+	int err = datapath_check_value(fd, sizeof(*counters));
 
-	if (counters && (datapath_check_value(fd, sizeof(*counters)) ||
-			 bpf_map_lookup_elem(fd, &zero, counters))) {
+	if (counters && (err || bpf_map_lookup_elem(fd, &zero, counters))) {
+		if (!err)
+			err = -errno;
 		free(counters);
+		errno = -err;
 		return NULL;
 	}
 	return counters;
@@ -54,7 +56,8 @@ static bool is_known(const struct counters *counters, int cpus, uint64_t mark)
 static int fresh_mark(const struct datapath_pins *pins, uint64_t running, __u64 *mark)
 {
 	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ struct counters *counters = read_counters(pins, cpus);
+	_cleanup_free_ struct counters *counters =
+		pins ? read_counters(pins->shared[SHARED_COUNTERS], cpus) : NULL;
 
 	if (getrandom(mark, sizeof(*mark), 0) != sizeof(*mark))
 		return -errno;
@@ -71,9 +74,7 @@ int datapath_choose_shim(const struct datapath_pins *pins, __u64 *mark)
 	struct pipeline_config config = {0};
 	uint32_t generation;
 
-	if (!pins)
-		return getrandom(mark, sizeof(*mark), 0) == sizeof(*mark) ? 0 : -errno;
-	if (!runs(pins, &generation) || !generation ||
+	if (!pins || !runs(pins, &generation) || !generation ||
 	    datapath_read_constants(pins->instance, generation, &config) || !config.fragment_in_xdp)
 		return fresh_mark(pins, config.fragment_mark, mark);
 	*mark = config.fragment_mark;
@@ -91,10 +92,8 @@ int datapath_begin_trimming(const struct datapath *datapath, const struct datapa
 	/* counters that others write to cannot be written without losing what they count meanwhile */
 	if (!config->fragment_in_xdp || runs(pins, &generation))
 		return 0;
-	counters = cpus > 0 ? calloc(cpus, sizeof(*counters)) : NULL;
+	counters = read_counters(bpf_map__fd(skeleton->maps.counters), cpus);
 	if (!counters)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.counters), &zero, counters))
 		return -errno;
 	for (int cpu = 0; cpu < cpus; cpu++)
 		counters[cpu].trimming = TRIMMING_OF(config->fragment_mark) + TRIMMING_AT_FIRST;

@@ -22,10 +22,9 @@ static pid_t daemon_of(const char *name)
 	return daemon.place == DAEMON_HERE ? daemon.pid : 0;
 }
 
-/* Starts a process that holds the lock, in the middle of its third reload, until it is killed. */
-static pid_t start_daemon(const char *name)
+/* Starts a process that holds the lock, and has called `then`, until it is killed. */
+static pid_t start_holder(const char *name, bool (*then)(const char *name))
 {
-	const struct instance_reloads reloads = {.begun = 3, .ended = 2};
 	int ready[2];
 	struct error error;
 	pid_t child;
@@ -36,7 +35,7 @@ static pid_t start_daemon(const char *name)
 	assert_true(child >= 0);
 	if (!child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (instance_lock(name, &error) < 0 || instance_write_reloads(name, &reloads) < 0)
+		if (instance_lock(name, &error) < 0 || !then(name))
 			_exit(1);
 		if (write(ready[1], "", 1) == 1)
 			pause();
@@ -46,6 +45,18 @@ static pid_t start_daemon(const char *name)
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	close(ready[0]);
 	return child;
+}
+
+static bool begin_third_reload(const char *name)
+{
+	return instance_write_reloads(name, &(struct instance_reloads){.begun = 3, .ended = 2}) ==
+	       0;
+}
+
+/* In the middle of its third reload. */
+static pid_t start_daemon(const char *name)
+{
+	return start_holder(name, begin_third_reload);
 }
 
 static void kill_daemon(pid_t daemon)
@@ -149,34 +160,29 @@ static void after_a_daemon_that_was_killed(void **state)
 	instance_unlock("blue", fd);
 }
 
+static bool leave_a_child(const char *name)
+{
+	const struct timespec tenth = {.tv_nsec = 100000000};
+	pid_t child = fork();
+
+	(void)name;
+	if (!child) {
+		nanosleep(&tenth, NULL);
+		_exit(0);
+	}
+	return child > 0;
+}
+
 /* A child of the killed one still has its lock, for a tenth of a second. */
 static void before_its_child_has_ended(void **state)
 {
-	const struct timespec tenth = {.tv_nsec = 100000000};
 	struct error error;
-	int fd, ready[2];
 	pid_t daemon;
-	char byte;
+	int fd;
 
 	(void)state;
 	private_or_skip();
-	assert_int_equal(pipe(ready), 0);
-	daemon = fork();
-	assert_true(daemon >= 0);
-	if (!daemon) {
-		if (instance_lock("blue", &error) < 0)
-			_exit(1);
-		if (fork() == 0) {
-			nanosleep(&tenth, NULL);
-			_exit(0);
-		}
-		if (write(ready[1], "", 1) == 1)
-			pause();
-		_exit(1);
-	}
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
+	daemon = start_holder("blue", leave_a_child);
 	kill_daemon(daemon);
 	assert_int_equal(daemon_of("blue"), daemon);
 	fd = instance_lock("blue", &error);
