@@ -95,7 +95,7 @@ class Supervised(Watched):
         for name, number, fault in self.rows(calls, count, always):
             with self.subTest(f"{name}, {number}: {fault}"):
                 total += 1
-                struck += any(visit(name, number, fault) for _ in range(program.PATIENCE))
+                struck += any(visit(name, number, fault) for _ in range(round(program.PATIENCE)))
         self.assertGreaterEqual(struck, min(total - 1, total * 0.75))
 
     def supervised(self, supervisor, *words, **options):
